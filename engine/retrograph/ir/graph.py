@@ -1,0 +1,250 @@
+"""An ONNX graph to work on: who makes a tensor, who reads it, its type and its value if constant."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from enum import IntEnum
+from functools import cache
+from typing import Any
+
+import ml_dtypes
+import numpy as np
+import onnx
+from onnx import ModelProto, NodeProto, TensorProto, ValueInfoProto, helper, numpy_helper
+
+Array = np.ndarray[Any, Any]
+DType = np.dtype[Any]
+Dim = int | str | None
+Shape = tuple[Dim, ...]
+
+STANDARD_DOMAINS = ("", "ai.onnx")
+
+
+class Rows(IntEnum):
+    """What the leading axis of a tensor counts, where a graph explains many units at once."""
+
+    SHARED = 0
+    """Nothing: the same for every item."""
+    ITEMS = 1
+    """The N items of the batch."""
+    UNITS = 2
+    """The N * K units, K for each item, those of one item together."""
+
+
+@dataclass(frozen=True)
+class Tensor:
+    """A tensor of the graph: its name, element type and shape.
+
+    A dimension is a number, a symbol's name, or None where nothing is known; the shape is None
+    where not even the rank is known. `rows` stays SHARED where one unit is explained.
+    """
+
+    name: str
+    dtype: DType
+    shape: Shape | None
+    rows: Rows = Rows.SHARED
+
+    @property
+    def rank(self) -> int | None:
+        return None if self.shape is None else len(self.shape)
+
+    @property
+    def is_float(self) -> bool:
+        return is_float(self.dtype)
+
+
+def is_float(dtype: DType) -> bool:
+    return np.issubdtype(dtype, np.floating) or dtype == ml_dtypes.bfloat16
+
+
+def is_static(shape: Shape | None) -> bool:
+    """Whether every dimension is a known number."""
+    return shape is not None and all(isinstance(d, int) for d in shape)
+
+
+class Graph:
+    """A mutable view of a model's main graph.
+
+    Nodes have unique names. Constants are the initialisers; an initialiser that the file also
+    lists as an input (IR version 3) is a constant here. Once canonical, `relu_like` names the
+    nodes that a ReLU rule treats and `straight_through` those that the cotangent passes unchanged.
+    """
+
+    def __init__(self, model: ModelProto) -> None:
+        self.model = model
+        self.nodes: list[NodeProto] = list(model.graph.node)
+        self.constants: dict[str, TensorProto] = {t.name: t for t in model.graph.initializer}
+        self.sparse: set[str] = {t.values.name for t in model.graph.sparse_initializer}
+        self.inputs: list[ValueInfoProto] = [
+            v
+            for v in model.graph.input
+            if v.name not in self.constants and v.name not in self.sparse
+        ]
+        self.outputs: list[ValueInfoProto] = list(model.graph.output)
+        self.opset: int = opset_of(model)
+        self.types: dict[str, Tensor] = {}
+        self.relu_like: set[str] = set()
+        self.straight_through: set[str] = set()
+        self.producer: dict[str, NodeProto] = {}
+        self.consumers: dict[str, list[NodeProto]] = {}
+        self._values: dict[str, Array] = {}
+        self._fresh = 0
+        self.index()
+
+    def index(self) -> None:
+        """Rebuild who makes and who reads each tensor; call after `nodes` has changed."""
+        self.producer = {o: n for n in self.nodes for o in n.output if o}
+        self.consumers = {}
+        for node in self.nodes:
+            for name in dict.fromkeys(reads(node)):
+                self.consumers.setdefault(name, []).append(node)
+
+    def value(self, name: str) -> Array | None:
+        """The value of a constant tensor, or None if it is not constant."""
+        if name not in self.constants:
+            return None
+        if name not in self._values:
+            self._values[name] = numpy_helper.to_array(self.constants[name])
+        return self._values[name]
+
+    def tensor(self, name: str) -> Tensor | None:
+        """The tensor of that name, or None if its element type is not known."""
+        if name in self.constants:
+            proto = self.constants[name]
+            return Tensor(name, helper.tensor_dtype_to_np_dtype(proto.data_type), tuple(proto.dims))
+        return self.types.get(name)
+
+    def add_constant(self, value: Array, hint: str) -> str:
+        """Store a new constant and return its name, which starts with `hint`."""
+        name = self.fresh(hint)
+        self.constants[name] = numpy_helper.from_array(np.array(value, order="C"), name)
+        return name
+
+    def fresh(self, hint: str) -> str:
+        """A tensor name that no tensor has."""
+        while True:
+            self._fresh += 1
+            name = f"{hint}/{self._fresh}"
+            if not (name in self.producer or name in self.constants or name in self.types):
+                return name
+
+    def input_names(self) -> list[str]:
+        return [v.name for v in self.inputs]
+
+    def output_names(self) -> list[str]:
+        return [v.name for v in self.outputs]
+
+    def sole_consumer(self, name: str) -> NodeProto | None:
+        """The only reader of a tensor; None where there are several or it is a graph output."""
+        readers = self.consumers.get(name, [])
+        return readers[0] if len(readers) == 1 and name not in self.output_names() else None
+
+    def needed(self, keep: Iterable[str]) -> tuple[list[NodeProto], list[TensorProto]]:
+        """The nodes and constants that the tensors of `keep` are computed from."""
+        wanted = set(keep)
+        alive: list[NodeProto] = []
+        for node in reversed(self.nodes):
+            if wanted.intersection(node.output):
+                alive.append(node)
+                wanted.update(reads(node))
+        return alive[::-1], [t for name, t in self.constants.items() if name in wanted]
+
+    def to_model(self, extra: Extra | None = None) -> ModelProto:
+        """A model that gives the graph's outputs, and those of `extra`."""
+        extra = extra or Extra()
+        nodes, constants = self.needed([*self.output_names(), *extra.reads])
+        source, model = self.model, ModelProto()
+        model.ir_version = max(source.ir_version, 8)
+        model.opset_import.extend(source.opset_import)
+        for entry in model.opset_import:
+            if entry.domain in STANDARD_DOMAINS:
+                entry.version = self.opset
+        graph = model.graph
+        graph.name = source.graph.name or "graph"
+        graph.node.extend([*nodes, *extra.nodes])
+        graph.input.extend([*self.inputs, *extra.inputs])
+        graph.output.extend([*self.outputs, *extra.outputs])
+        graph.initializer.extend([*constants, *extra.constants])
+        graph.sparse_initializer.extend(source.graph.sparse_initializer)
+        return model
+
+
+@dataclass(frozen=True)
+class Extra:
+    """What is appended to a graph.
+
+    Attributes:
+        nodes, constants: what is computed.
+        inputs, outputs: more inputs and outputs of the whole.
+        reads: the tensors of the graph that it reads.
+    """
+
+    nodes: Sequence[NodeProto] = ()
+    constants: Sequence[TensorProto] = ()
+    inputs: Sequence[ValueInfoProto] = ()
+    outputs: Sequence[ValueInfoProto] = ()
+    reads: Sequence[str] = ()
+
+
+def opset_of(model: ModelProto) -> int:
+    """The version of the standard operator set that a model imports (0 if none)."""
+    return max((o.version for o in model.opset_import if o.domain in STANDARD_DOMAINS), default=0)
+
+
+def subgraphs(node: NodeProto) -> Iterator[onnx.GraphProto]:
+    """The bodies that a control-flow node holds (If, Loop, Scan)."""
+    for attribute in node.attribute:
+        if attribute.type == onnx.AttributeProto.GRAPH:
+            yield attribute.g
+        yield from attribute.graphs
+
+
+def reads(node: NodeProto) -> Iterator[str]:
+    """The tensors that a node reads, those that its subgraphs take from outside included."""
+    yield from (name for name in node.input if name)
+    for body in subgraphs(node):
+        inner = {t.name for t in body.initializer} | {v.name for v in body.input}
+        inner |= {o for n in body.node for o in n.output}
+        for n in body.node:
+            yield from (name for name in reads(n) if name not in inner)
+        yield from (v.name for v in body.output if v.name not in inner)
+
+
+def attributes(node: NodeProto) -> dict[str, Any]:
+    """A node's attributes as Python values, text as str, tensors as arrays."""
+    return {a.name: _attribute(a) for a in node.attribute}
+
+
+def _attribute(attribute: onnx.AttributeProto) -> Any:
+    value = helper.get_attribute_value(attribute)
+    if isinstance(value, bytes):
+        return value.decode("utf-8", "replace")
+    if attribute.type == onnx.AttributeProto.STRINGS:
+        return [v.decode("utf-8", "replace") for v in value]
+    if attribute.type == onnx.AttributeProto.TENSOR:
+        return numpy_helper.to_array(value)
+    if attribute.type in (onnx.AttributeProto.INTS, onnx.AttributeProto.FLOATS):
+        return list(value)
+    return value
+
+
+@cache
+def default_attributes(op: str, domain: str, opset: int) -> Mapping[str, Any]:
+    """The defaults that an operator's schema gives its attributes at an opset."""
+    domain = "" if domain in STANDARD_DOMAINS else domain
+    if not onnx.defs.has(op, domain):
+        return {}
+    try:
+        schema = onnx.defs.get_schema(op, opset, domain)
+    except onnx.defs.SchemaError:
+        return {}
+    found = {k: a.default_value for k, a in schema.attributes.items() if a.default_value.name}
+    return {k: _attribute(v) for k, v in found.items()}
+
+
+def op_label(node: NodeProto) -> str:
+    """An operator as people write it: its name, the domain before it where not the standard one."""
+    if node.domain in STANDARD_DOMAINS:
+        return node.op_type
+    return f"{node.domain}.{node.op_type}"

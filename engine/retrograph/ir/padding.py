@@ -1,0 +1,92 @@
+"""Paddings as numbers: auto_pad resolved, and Pads that ONNX Runtime must not fold into a pool."""
+
+from __future__ import annotations
+
+import numpy as np
+from onnx import AttributeProto, NodeProto, helper
+
+from retrograph.ir.graph import Graph, attributes, is_static
+
+_WINDOWED = {"Conv", "MaxPool", "AveragePool", "LpPool", "ConvInteger", "QLinearConv"}
+_POOLS = {"MaxPool", "AveragePool", "LpPool"}
+
+
+def resolve(graph: Graph) -> None:
+    """Write every auto_pad whose sizes are known as pads, and guard Pads before pools, in place."""
+    graph.nodes = [_explicit(graph, node) for node in graph.nodes]
+    graph.nodes = [_guarded(graph, node) for node in graph.nodes]
+    graph.index()
+
+
+def _explicit(graph: Graph, node: NodeProto) -> NodeProto:
+    """SAME_UPPER, SAME_LOWER and VALID as pads, where the spatial sizes are static."""
+    attrs = attributes(node)
+    mode = attrs.get("auto_pad", "NOTSET")
+    if mode == "NOTSET" or node.op_type not in _WINDOWED:
+        return node
+    kernel = _kernel(graph, node)
+    if kernel is None:
+        return node
+    rank = len(kernel)
+    strides = attrs.get("strides", [1] * rank)
+    dilations = attrs.get("dilations", [1] * rank)
+    if mode == "VALID":
+        return _with_pads(node, [0] * 2 * rank)
+    source = graph.tensor(node.input[0])
+    sizes = source.shape[2:] if source is not None and source.shape is not None else (None,) * rank
+    totals = []
+    for size, k, s, d in zip(sizes, kernel, strides, dilations, strict=True):
+        extent = d * (k - 1) + 1
+        if s == 1:
+            totals.append(extent - 1)
+        elif isinstance(size, int):
+            totals.append(max((-(-size // s) - 1) * s + extent - size, 0))
+        else:
+            return node
+    small, large = [t // 2 for t in totals], [t - t // 2 for t in totals]
+    return _with_pads(node, small + large if mode == "SAME_UPPER" else large + small)
+
+
+def _kernel(graph: Graph, node: NodeProto) -> list[int] | None:
+    kernel: list[int] | None = attributes(node).get("kernel_shape")
+    if kernel is not None:
+        return kernel
+    weight = graph.tensor(node.input[1]) if len(node.input) > 1 else None
+    if weight is None or weight.shape is None or not is_static(weight.shape[2:]):
+        return None
+    return [d for d in weight.shape[2:] if isinstance(d, int)]
+
+
+def _with_pads(node: NodeProto, pads: list[int]) -> NodeProto:
+    explicit = NodeProto()
+    explicit.CopyFrom(node)
+    del explicit.attribute[:]
+    explicit.attribute.extend(a for a in node.attribute if a.name not in ("auto_pad", "pads"))
+    explicit.attribute.append(helper.make_attribute("pads", pads, attr_type=AttributeProto.INTS))
+    return explicit
+
+
+def _guarded(graph: Graph, node: NodeProto) -> NodeProto:
+    """Name the axes of a Pad that stands before a pool.
+
+    ONNX Runtime (1.31.1) folds a Pad of zeros into the pads of a following pool, which counts as
+    minus infinity in a MaxPool and is left out of the mean in an AveragePool. It leaves alone a
+    Pad with the optional input `axes`.
+    """
+    if node.op_type != "Pad" or len(node.input) > 3 or not _feeds_pool(graph, node):
+        return node
+    source = graph.tensor(node.input[0])
+    if source is None or source.rank is None:
+        return node
+    axes = graph.add_constant(np.arange(source.rank), f"{node.output[0]}/axes")
+    guarded = NodeProto()
+    guarded.CopyFrom(node)
+    guarded.input.extend([""] * (3 - len(node.input)) + [axes])
+    return guarded
+
+
+def _feeds_pool(graph: Graph, node: NodeProto) -> bool:
+    readers = graph.consumers.get(node.output[0], [])
+    casts = [n for n in readers if n.op_type == "Cast"]
+    readers = readers + [n for c in casts for n in graph.consumers.get(c.output[0], [])]
+    return any(n.op_type in _POOLS for n in readers)

@@ -1,0 +1,66 @@
+"""The nodes between the explained inputs and the target."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from onnx import NodeProto
+
+from retrograph.ir.graph import Graph, reads
+
+
+@dataclass(frozen=True)
+class Path:
+    """What the cotangent passes on its way from the target to the inputs.
+
+    Attributes:
+        nodes: in forward order.
+        tensors: the floating-point tensors on the way, ends included.
+    """
+
+    nodes: tuple[NodeProto, ...]
+    tensors: frozenset[str]
+
+
+def ancestors(graph: Graph, target: str) -> set[str]:
+    """Every tensor that the target is computed from, itself included."""
+    found: set[str] = set()
+    waiting = [target]
+    while waiting:
+        name = waiting.pop()
+        if name not in found:
+            found.add(name)
+            if name in graph.producer:
+                waiting.extend(reads(graph.producer[name]))
+    return found
+
+
+def flow(graph: Graph, sources: Collection[str], blocked: Collection[str] = ()) -> set[str]:
+    """The floating-point tensors that change with the sources.
+
+    Nothing flows through the nodes named in `blocked` (not differentiable ones).
+    """
+    reached = set(sources)
+    for node in graph.nodes:
+        if node.name not in blocked and not reached.isdisjoint(reads(node)):
+            reached.update(o for o in node.output if _is_float(graph, o))
+    return reached
+
+
+def path(graph: Graph, sources: Collection[str], target: str, blocked: Collection[str]) -> Path:
+    """The path from the sources to the target; without nodes if the target does not depend."""
+    tensors = flow(graph, sources, blocked) & ancestors(graph, target)
+    nodes = tuple(
+        n
+        for n in graph.nodes
+        if n.name not in blocked
+        and not tensors.isdisjoint(n.output)
+        and not tensors.isdisjoint(reads(n))
+    )
+    return Path(nodes, frozenset(tensors))
+
+
+def _is_float(graph: Graph, name: str) -> bool:
+    tensor = graph.tensor(name) if name else None
+    return tensor is not None and tensor.is_float

@@ -1,0 +1,199 @@
+"""The spellings of ReLU, made one, and what a guided rule treats as ReLU.
+
+Exporters write max(x, 0) as Max, Where, Mul by a mask, ThresholdedRelu or a LeakyRelu without a
+leak, and ReLU6 as Min of Max. Each becomes Relu or Clip, in place, with the same output tensor. A
+Clip or Relu that is the inside of a hard sigmoid is none.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from onnx import NodeProto, helper
+
+from retrograph.ir.graph import STANDARD_DOMAINS, Graph, attributes
+
+_SIGN_KEEPING = {"MaxPool", "AveragePool", "GlobalAveragePool", "GlobalMaxPool", "Flatten"}
+_SIGN_KEEPING |= {"Reshape", "Transpose", "Squeeze", "Unsqueeze", "Identity", "Dropout", "Slice"}
+_SIGN_KEEPING |= {"Pad", "Concat", "Mul", "Div", "Round", "Add"}
+
+
+def unify(graph: Graph) -> None:
+    """Rewrite every spelling of ReLU and ReLU6 to Relu or Clip, in place; outputs stay equal."""
+    for respell in (_as_relu, _as_clip):
+        graph.nodes = [respell(graph, node) or node for node in graph.nodes]
+        graph.index()
+
+
+def _as_relu(graph: Graph, node: NodeProto) -> NodeProto | None:
+    if node.domain not in STANDARD_DOMAINS:
+        return None
+    x = _RELU_SPELLINGS.get(node.op_type, lambda graph, node: None)(graph, node)
+    return None if x is None else helper.make_node("Relu", [x], node.output, name=node.name)
+
+
+def _from_max(graph: Graph, node: NodeProto) -> str | None:
+    """Max(x, 0)"""
+    if len(node.input) != 2:
+        return None
+    for x, bound in (tuple(node.input), tuple(node.input)[::-1]):
+        if _is_scalar(graph, bound, 0.0) and x not in graph.constants:
+            return x
+    return None
+
+
+def _from_where(graph: Graph, node: NodeProto) -> str | None:
+    """Where(x > 0, x, 0)"""
+    condition, x, other = node.input
+    return x if _is_scalar(graph, other, 0.0) and _positive(graph, condition) == x else None
+
+
+def _from_mul(graph: Graph, node: NodeProto) -> str | None:
+    """x * Cast(x > 0)"""
+    for x, mask in (tuple(node.input), tuple(node.input)[::-1]):
+        cast = graph.producer.get(mask)
+        if cast is not None and cast.op_type == "Cast" and _positive(graph, cast.input[0]) == x:
+            return x
+    return None
+
+
+def _from_threshold(graph: Graph, node: NodeProto) -> str | None:
+    return node.input[0] if attributes(node).get("alpha", 1.0) == 0.0 else None
+
+
+def _from_leaky(graph: Graph, node: NodeProto) -> str | None:
+    return node.input[0] if attributes(node).get("alpha", 0.01) == 0.0 else None
+
+
+def _from_prelu(graph: Graph, node: NodeProto) -> str | None:
+    slope = graph.value(node.input[1])
+    return node.input[0] if slope is not None and not slope.any() else None
+
+
+_RELU_SPELLINGS = {
+    "Max": _from_max,
+    "Where": _from_where,
+    "Mul": _from_mul,
+    "ThresholdedRelu": _from_threshold,
+    "LeakyRelu": _from_leaky,
+    "PRelu": _from_prelu,
+}
+
+
+def _positive(graph: Graph, condition: str) -> str | None:
+    """The x of a condition x > 0, x >= 0, 0 < x, 0 <= x or not (x <= 0)."""
+    test = graph.producer.get(condition)
+    if test is None:
+        return None
+    if test.op_type == "Not":
+        inner = graph.producer.get(test.input[0])
+        return _compared(graph, inner, ("Less", "LessOrEqual"), ("Greater", "GreaterOrEqual"))
+    return _compared(graph, test, ("Greater", "GreaterOrEqual"), ("Less", "LessOrEqual"))
+
+
+def _compared(
+    graph: Graph, test: NodeProto | None, above: tuple[str, ...], below: tuple[str, ...]
+) -> str | None:
+    if test is not None and test.op_type in above and _is_scalar(graph, test.input[1], 0.0):
+        return test.input[0]
+    if test is not None and test.op_type in below and _is_scalar(graph, test.input[0], 0.0):
+        return test.input[1]
+    return None
+
+
+def _as_clip(graph: Graph, node: NodeProto) -> NodeProto | None:
+    """Clip(x, 0, c) for min(relu(x), c) and for relu(min(x, c))."""
+    inner = graph.producer.get(node.input[0] if node.input else "")
+    bound = _upper_bound(graph, node)
+    if bound is not None:
+        x, upper = bound
+        inner = graph.producer.get(x)
+        if inner is None or inner.op_type != "Relu":
+            return None
+        return _clip(graph, node, inner.input[0], upper)
+    if node.op_type == "Relu" and inner is not None:
+        bound = _upper_bound(graph, inner)
+        return None if bound is None else _clip(graph, node, *bound)
+    return None
+
+
+def _clip(graph: Graph, node: NodeProto, x: str, upper: str) -> NodeProto:
+    bound = graph.value(upper)
+    assert bound is not None
+    low, high = (
+        graph.add_constant(np.asarray(value, bound.dtype), f"{node.output[0]}/{hint}")
+        for value, hint in ((0.0, "min"), (bound.item(), "max"))
+    )
+    return helper.make_node("Clip", [x, low, high], node.output, name=node.name)
+
+
+def _upper_bound(graph: Graph, node: NodeProto) -> tuple[str, str] | None:
+    """(x, bound) of Min(x, bound) or Clip(x, max=bound) with a positive constant bound."""
+    if node.op_type == "Min" and len(node.input) == 2:
+        pairs = [(node.input[0], node.input[1]), (node.input[1], node.input[0])]
+    elif node.op_type == "Clip" and len(node.input) == 3 and not node.input[1]:
+        pairs = [(node.input[0], node.input[2])]
+    else:
+        return None
+    for x, bound in pairs:
+        value = _scalar(graph, bound)
+        if value is not None and value > 0:
+            return x, bound
+    return None
+
+
+def relu_like(graph: Graph) -> set[str]:
+    """The names of the nodes that a ReLU rule treats, in a canonical graph.
+
+    Relu and Clip from 0. Not a Clip that is the inside of a hard sigmoid, and of the clips of a
+    quantiser only those that cut negative numbers off, since quantisers drop the ReLU before them.
+    """
+    return {node.name for node in graph.nodes if _is_relu(graph, node)}
+
+
+def _is_relu(graph: Graph, node: NodeProto) -> bool:
+    if node.domain not in STANDARD_DOMAINS or node.op_type != "Clip":
+        return node.domain in STANDARD_DOMAINS and node.op_type == "Relu"
+    low = _scalar(graph, node.input[1]) if len(node.input) > 1 else None
+    high = _scalar(graph, node.input[2]) if len(node.input) > 2 else None
+    if low != 0.0 or (high is not None and _is_hard_sigmoid(graph, node, high)):
+        return False
+    source = graph.producer.get(node.input[0])
+    quantises = source is not None and source.name in graph.straight_through
+    return not quantises or not _nonnegative(graph, node.input[0])
+
+
+def _is_hard_sigmoid(graph: Graph, node: NodeProto, high: float) -> bool:
+    """Clip(x + c, 0, 2 c): the clip of a hard sigmoid, which is symmetric about x = 0."""
+    shift = graph.producer.get(node.input[0])
+    if shift is None or shift.op_type not in ("Add", "Sub"):
+        return False
+    constants = [_scalar(graph, name) for name in shift.input]
+    return any(c is not None and abs(abs(c) - high / 2) <= 1e-3 * high for c in constants)
+
+
+def _nonnegative(graph: Graph, name: str) -> bool:
+    """Whether a tensor cannot be negative, as far as its producers tell."""
+    node = graph.producer.get(name)
+    if node is None:
+        value = graph.value(name)
+        return value is not None and bool((value >= 0).all())
+    if node.op_type in _SIGN_KEEPING:
+        whole = node.op_type in ("Concat", "Mul", "Div", "Add")
+        return all(_nonnegative(graph, source) for source in node.input[: None if whole else 1])
+    if node.op_type == "Clip":
+        low = _scalar(graph, node.input[1]) if len(node.input) > 1 else None
+        return low is not None and low >= 0
+    return node.op_type in ("Relu", "Softmax", "Sigmoid", "HardSigmoid")
+
+
+def _scalar(graph: Graph, name: str) -> float | None:
+    value = graph.value(name) if name else None
+    return float(value.item()) if value is not None and value.size == 1 else None
+
+
+def _is_scalar(graph: Graph, name: str, wanted: float) -> bool:
+    """Whether a tensor is the constant `wanted`, alone or in every element."""
+    value = graph.value(name) if name else None
+    if value is None or value.size == 0 or value.dtype == object:
+        return False
+    return bool((value == wanted).all())
