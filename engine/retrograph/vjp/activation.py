@@ -1,0 +1,149 @@
+"""Activations.   x, y, ct, dx: [N, C, *S] or any shape.
+
+Derivatives are taken from the output where they can be, so that a runtime keeps the activation
+fused into the convolution before it. At a kink the derivative is 0, as in the frameworks.
+"""
+
+from __future__ import annotations
+
+import math
+
+from retrograph.ir.emit import Emitter
+from retrograph.ir.graph import Tensor
+from retrograph.vjp.broadcast import elementwise
+from retrograph.vjp.registry import Cotangents, Node, Unsupported, defvjp
+
+
+@defvjp("Relu")
+def relu(e: Emitter, node: Node, ct: Tensor) -> Cotangents:
+    """dx = ct * 1[y > 0]"""
+    return (e.where(e.greater(node.y, 0.0), ct, 0.0),)
+
+
+@defvjp("Clip")
+def clip(e: Emitter, node: Node, ct: Tensor) -> Cotangents:
+    """dx = ct * 1[min < y < max]"""
+    masks = []
+    if node.has(1):
+        masks.append(e.greater(node.y, node.input(1)))
+    if node.has(2):
+        masks.append(e.less(node.y, node.input(2)))
+    if not masks:
+        return [ct, *[None] * (len(node.inputs) - 1)]
+    mask = masks[0] if len(masks) == 1 else e.logical_and(*masks)
+    return [e.where(mask, ct, 0.0), *[None] * (len(node.inputs) - 1)]
+
+
+@defvjp("ThresholdedRelu")
+def thresholded_relu(e: Emitter, node: Node, ct: Tensor) -> Cotangents:
+    """dx = ct * 1[x > alpha]"""
+    return (e.where(e.greater(node.x, node.attrs["alpha"]), ct, 0.0),)
+
+
+@defvjp("LeakyRelu")
+def leaky_relu(e: Emitter, node: Node, ct: Tensor) -> Cotangents:
+    """dx = ct * (1 if x > 0 else alpha)"""
+    return (e.where(e.greater(node.x, 0.0), ct, e.mul(ct, node.attrs["alpha"])),)
+
+
+@elementwise("PRelu")
+def prelu(e: Emitter, node: Node, ct: Tensor) -> Cotangents:
+    """dx = ct * (1 if x > 0 else slope), dslope = ct * (0 if x > 0 else x)"""
+    positive, slope = e.greater(node.x, 0.0), node.input(1)
+    return e.where(positive, ct, e.mul(ct, slope)), e.where(positive, 0.0, e.mul(ct, node.x))
+
+
+@defvjp("Elu")
+def elu(e: Emitter, node: Node, ct: Tensor) -> Cotangents:
+    """dx = ct * (1 if x > 0 else y + alpha)"""
+    leak = e.mul(ct, e.add(node.y, node.attrs["alpha"]))
+    return (e.where(e.greater(node.x, 0.0), ct, leak),)
+
+
+@defvjp("Selu")
+def selu(e: Emitter, node: Node, ct: Tensor) -> Cotangents:
+    """dx = ct * (gamma if x > 0 else y + gamma * alpha)"""
+    gamma, alpha = node.attrs["gamma"], node.attrs["alpha"]
+    leak = e.mul(ct, e.add(node.y, gamma * alpha))
+    return (e.where(e.greater(node.x, 0.0), e.mul(ct, gamma), leak),)
+
+
+@defvjp("Celu")
+def celu(e: Emitter, node: Node, ct: Tensor) -> Cotangents:
+    """dx = ct * (1 if x > 0 else exp(x / alpha))"""
+    leak = e.mul(ct, e.add(e.div(node.y, node.attrs["alpha"]), 1.0))
+    return (e.where(e.greater(node.x, 0.0), ct, leak),)
+
+
+@defvjp("Sigmoid")
+def sigmoid(e: Emitter, node: Node, ct: Tensor) -> Cotangents:
+    """dx = ct * y * (1 - y)"""
+    return (e.mul(ct, e.mul(node.y, e.sub(1.0, node.y))),)
+
+
+@defvjp("Tanh")
+def tanh(e: Emitter, node: Node, ct: Tensor) -> Cotangents:
+    """dx = ct * (1 - y^2)"""
+    return (e.mul(ct, e.sub(1.0, e.mul(node.y, node.y))),)
+
+
+@defvjp("HardSigmoid")
+def hard_sigmoid(e: Emitter, node: Node, ct: Tensor) -> Cotangents:
+    """dx = ct * alpha * 1[0 < y < 1]"""
+    within = e.logical_and(e.greater(node.y, 0.0), e.less(node.y, 1.0))
+    return (e.where(within, e.mul(ct, node.attrs["alpha"]), 0.0),)
+
+
+@defvjp("HardSwish")
+def hard_swish(e: Emitter, node: Node, ct: Tensor) -> Cotangents:
+    """dx = ct * (h + x/6 * 1[-3 < x < 3]),   h = clip(x/6 + 1/2, 0, 1)"""
+    h = e.emit("HardSigmoid", node.x, alpha=1 / 6, beta=0.5)
+    within = e.logical_and(e.greater(h, 0.0), e.less(h, 1.0))
+    ramp = e.where(within, e.mul(node.x, 1 / 6), 0.0)
+    return (e.mul(ct, e.add(h, ramp)),)
+
+
+@defvjp("Softplus")
+def softplus(e: Emitter, node: Node, ct: Tensor) -> Cotangents:
+    """dx = ct * sigmoid(x)"""
+    return (e.mul(ct, e.sigmoid(node.x)),)
+
+
+@defvjp("Softsign")
+def softsign(e: Emitter, node: Node, ct: Tensor) -> Cotangents:
+    """dx = ct / (1 + |x|)^2"""
+    root = e.add(e.emit("Abs", node.x), 1.0)
+    return (e.div(ct, e.mul(root, root)),)
+
+
+@defvjp("Mish")
+def mish(e: Emitter, node: Node, ct: Tensor) -> Cotangents:
+    """dx = ct * (t + x * (1 - t^2) * sigmoid(x)),   t = tanh(softplus(x))"""
+    t = e.emit("Tanh", e.emit("Softplus", node.x))
+    slope = e.mul(e.sub(1.0, e.mul(t, t)), e.sigmoid(node.x))
+    return (e.mul(ct, e.add(t, e.mul(node.x, slope))),)
+
+
+@defvjp("Gelu")
+def gelu(e: Emitter, node: Node, ct: Tensor) -> Cotangents:
+    """dx = ct * (P(x) + x * p(x)), with the normal distribution P and its density p"""
+    if node.attrs.get("approximate", "none") != "none":
+        raise Unsupported("approximate='tanh'; supported: none")
+    x = node.x
+    cdf = e.mul(e.add(e.emit("Erf", e.mul(x, math.sqrt(0.5))), 1.0), 0.5)
+    density = e.mul(e.exp(e.mul(e.mul(x, x), -0.5)), 1 / math.sqrt(2 * math.pi))
+    return (e.mul(ct, e.add(cdf, e.mul(x, density))),)
+
+
+@defvjp("Softmax")
+def softmax(e: Emitter, node: Node, ct: Tensor) -> Cotangents:
+    """dx = y * (ct - sum(ct * y))   over `axis`"""
+    weighted = e.reduce_sum(e.mul(ct, node.y), [node.axis(-1)])
+    return (e.mul(node.y, e.sub(ct, weighted)),)
+
+
+@defvjp("LogSoftmax")
+def log_softmax(e: Emitter, node: Node, ct: Tensor) -> Cotangents:
+    """dx = ct - exp(y) * sum(ct)   over `axis`"""
+    total = e.reduce_sum(ct, [node.axis(-1)])
+    return (e.sub(ct, e.mul(e.exp(node.y), total)),)

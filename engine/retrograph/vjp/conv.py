@@ -1,0 +1,120 @@
+"""Convolutions.   x: [N, C, *I], w: [M, C/g, *K], y, ct: [N, M, *O]."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from retrograph.ir.emit import Emitter
+from retrograph.ir.graph import Tensor
+from retrograph.vjp.registry import Cotangents, Node, Unsupported, defvjp, shape_of, static_shape
+from retrograph.vjp.window import Window, spatial_sizes, transposed_windows, window_of
+
+
+@defvjp("Conv")
+def conv(e: Emitter, node: Node, ct: Tensor) -> Cotangents:
+    """dx = the transposed convolution of ct with w
+
+    At stride 1 that is a convolution of ct with w, flipped in space, its channels transposed.
+    """
+    weight, group = node.input(1), int(node.attrs.get("group", 1))
+    window = window_of(node, _kernel(weight))
+    if all(s == 1 for s in window.strides) and _reaches_padding(window):
+        dx = _flipped_conv(e, ct, weight, window, group)
+    else:
+        dx = transposed_windows(e, ct, weight, window, node.x, node.y, group)
+    return [dx, *[None] * (len(node.inputs) - 1)]
+
+
+@defvjp("ConvTranspose")
+def conv_transpose(e: Emitter, node: Node, ct: Tensor) -> Cotangents:
+    """dx = the convolution of ct with w   (w: [C, M/g, *K])"""
+    weight, group = node.input(1), int(node.attrs.get("group", 1))
+    window = _transposed_window(node, _kernel(weight))
+    dx = e.emit(
+        "Conv",
+        ct,
+        weight,
+        kernel_shape=list(window.kernel),
+        strides=list(window.strides),
+        dilations=list(window.dilations),
+        pads=[*window.begins, *window.ends],
+        group=group,
+    )
+    sizes = spatial_sizes(node.x)
+    if sizes is None:
+        dx = e.slice(dx, [0] * window.rank, e.sizes(node.x, 2), window.spatial)
+    elif any(p >= s for p, s in zip(_output_padding(node, window), window.strides, strict=True)):
+        dx = e.slice(dx, [0] * window.rank, list(sizes), window.spatial)
+    return [dx, *[None] * (len(node.inputs) - 1)]
+
+
+def _kernel(weight: Tensor) -> tuple[int, ...]:
+    sizes = shape_of(weight)[2:]
+    if not all(isinstance(d, int) for d in sizes):
+        raise Unsupported(f"the kernel '{weight.name}' has open sizes {sizes}")
+    return tuple(d for d in sizes if isinstance(d, int))
+
+
+def _reaches_padding(window: Window) -> bool:
+    """Whether no padding is wider than the window: flipped, it would have to be negative."""
+    pads = zip(window.extents, window.begins, window.ends, strict=True)
+    return all(max(b, f) < extent for extent, b, f in pads)
+
+
+def _flipped_conv(e: Emitter, ct: Tensor, weight: Tensor, window: Window, group: int) -> Tensor:
+    begins = [x - 1 - b for x, b in zip(window.extents, window.begins, strict=True)]
+    ends = [x - 1 - f for x, f in zip(window.extents, window.ends, strict=True)]
+    return e.emit(
+        "Conv",
+        ct,
+        _flipped(e, weight, window, group),
+        kernel_shape=list(window.kernel),
+        dilations=list(window.dilations),
+        pads=[*begins, *ends],
+        group=group,
+    )
+
+
+def _flipped(e: Emitter, weight: Tensor, window: Window, group: int) -> Tensor:
+    """[M, C/g, *K] -> [C, M/g, *K], flipped in space; a runtime folds this once."""
+    flipped = weight
+    if any(k > 1 for k in window.kernel):
+        last, before_first = [-1] * window.rank, [-(2**31)] * window.rank
+        flipped = e.slice(weight, last, before_first, window.spatial, [-1] * window.rank)
+    if group == 1:
+        return e.transpose(flipped, [1, 0, *window.spatial])
+    m, c, *kernel = static_shape(weight)
+    grouped = e.reshape(flipped, [group, m // group, c, *kernel])
+    swapped = e.transpose(grouped, [0, 2, 1, *[a + 1 for a in window.spatial]])
+    return e.reshape(swapped, [group * c, m // group, *kernel])
+
+
+def _transposed_window(node: Node, kernel: tuple[int, ...]) -> Window:
+    """The window of a ConvTranspose, its paddings computed where `output_shape` asks for a size."""
+    mode = node.attrs.get("auto_pad", "NOTSET")
+    plain = window_of(_without_auto_pad(node), kernel)
+    wanted = node.attrs.get("output_shape")
+    if not wanted and mode in ("NOTSET", "VALID"):
+        return plain
+    sizes, outputs = spatial_sizes(node.x), spatial_sizes(node.y)
+    if sizes is None or outputs is None:
+        raise Unsupported("output_shape or auto_pad over an open size; export with static shapes")
+    spill = _output_padding(node, plain)
+    totals = [
+        max(0, s * (i - 1) + p + extent - o)
+        for s, i, p, extent, o in zip(
+            plain.strides, sizes, spill, plain.extents, outputs, strict=True
+        )
+    ]
+    small, large = [t // 2 for t in totals], [t - t // 2 for t in totals]
+    begins, ends = (small, large) if mode == "SAME_UPPER" else (large, small)
+    return Window(kernel, plain.strides, plain.dilations, tuple(begins), tuple(ends))
+
+
+def _without_auto_pad(node: Node) -> Node:
+    attrs = {k: v for k, v in node.attrs.items() if k != "auto_pad"}
+    return replace(node, attrs=attrs)
+
+
+def _output_padding(node: Node, window: Window) -> tuple[int, ...]:
+    return tuple(node.attrs.get("output_padding") or [0] * window.rank)

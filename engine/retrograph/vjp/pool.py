@@ -1,0 +1,101 @@
+"""Pooling.   x: [N, C, *I], y, ct: [N, C, *O]."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from retrograph.ir.emit import INT64, Emitter
+from retrograph.ir.graph import Tensor
+from retrograph.vjp.registry import Cotangents, Node, Unsupported, defvjp, shape_of
+from retrograph.vjp.window import transposed_windows, window_counts, window_of
+
+
+@defvjp("MaxPool")
+def max_pool(e: Emitter, node: Node, ct: Tensor) -> Cotangents:
+    """dx[i] = sum of ct over the windows whose first maximum is i (the switches)"""
+    attrs = {k: v for k, v in node.attrs.items() if k != "storage_order"}
+    _, switches = e.emit_many("MaxPool", node.x, dtypes=[node.x.dtype, INT64], **attrs)
+    # Indices count over the whole tensor; the rest by an item's size is the place in the item.
+    size = _item_size(e, node.x)
+    place = e.reshape(e.mod(switches, size), [0, -1])
+    zeros = e.constant_of_shape(e.concat([e.dim(ct, 0), size], axis=0), 0.0, ct.dtype)
+    flat = e.reshape(ct, [0, -1])
+    dx = e.emit("ScatterElements", zeros, place, flat, axis=1, reduction="add")
+    return (e.reshape_like(dx, node.x),)
+
+
+def _item_size(e: Emitter, x: Tensor) -> Tensor:
+    """How many elements one item of the batch has, int64 [1]."""
+    sizes = shape_of(x)[1:]
+    known = [d for d in sizes if isinstance(d, int)]
+    if len(known) == len(sizes):
+        return e.const([math.prod(known)], INT64)
+    return e.emit("ReduceProd", e.sizes(x, 1), keepdims=1)
+
+
+@defvjp("AveragePool")
+def average_pool(e: Emitter, node: Node, ct: Tensor) -> Cotangents:
+    """dx[i] = sum of ct / (size of the window) over the windows that read i"""
+    window = window_of(node)
+    padded = bool(node.attrs.get("count_include_pad", 0))
+    share = e.div(ct, window_counts(e, window, node.x, node.y, padded))
+    # Channels do not mix: each is one item with a single channel.
+    single = e.reshape(share, e.concat([e.ints([-1, 1]), e.sizes(node.y, 2)], axis=0))
+    ones = e.const(np.ones((1, 1, *window.kernel)), ct.dtype)
+    spread = transposed_windows(e, single, ones, window, node.x, node.y)
+    return (e.reshape_like(spread, node.x),)
+
+
+@defvjp("GlobalAveragePool")
+def global_average_pool(e: Emitter, node: Node, ct: Tensor) -> Cotangents:
+    """dx = ct / (number of positions), at every position"""
+    sizes = e.sizes(node.x, 2)
+    count = e.cast(e.emit("ReduceProd", sizes, keepdims=0), ct.dtype)
+    return (e.expand(e.div(ct, count), e.concat([e.ints([1, 1]), sizes], axis=0)),)
+
+
+@defvjp("GlobalMaxPool")
+def global_max_pool(e: Emitter, node: Node, ct: Tensor) -> Cotangents:
+    """dx = ct at the first maximum of each channel, 0 elsewhere"""
+    positions = e.reshape(node.x, [0, 0, -1])
+    switch = e.emit("ArgMax", positions, dtype=INT64, axis=2, keepdims=1)
+    number = e.range(e.emit("ReduceProd", e.sizes(node.x, 2), keepdims=1))
+    hit = e.cast(e.equal(number, switch), ct.dtype)
+    return (e.reshape_like(e.mul(e.reshape(ct, [0, 0, 1]), hit), node.x),)
+
+
+@defvjp("LRN")
+def lrn(e: Emitter, node: Node, ct: Tensor) -> Cotangents:
+    """dx = ct * d^-beta - 2 alpha beta / size * x * sum(ct * x * d^(-beta-1))
+
+    d = bias + alpha / size * sum(x^2), the sums over a window of channels; that of the second term
+    is the reversed window.
+    """
+    attrs = node.attrs
+    size, alpha, beta = int(attrs["size"]), attrs["alpha"], attrs["beta"]
+    if node.rank() < 3:
+        raise Unsupported("needs a tensor [N, C, *S]")
+    below, above = (size - 1) // 2, size // 2
+    x = node.x
+    squares = _channel_sum(e, e.mul(x, x), x, size, below, above)
+    d = e.add(e.mul(squares, alpha / size), attrs["bias"])
+    inner = e.mul(e.mul(ct, x), e.pow(d, -beta - 1))
+    spread = _channel_sum(e, inner, x, size, above, below)
+    first = e.mul(ct, e.pow(d, -beta))
+    return (e.sub(first, e.mul(e.mul(x, 2 * alpha * beta / size), spread)),)
+
+
+def _channel_sum(e: Emitter, a: Tensor, x: Tensor, size: int, below: int, above: int) -> Tensor:
+    """The sum over channels c-below .. c+above;   a: [N, C, *S]"""
+    flat = e.reshape(e.unsqueeze(a, [1]), [0, 1, _channels(x), -1])
+    ones = e.const(np.ones((1, 1, size, 1)), a.dtype)
+    return e.reshape_like(e.emit("Conv", flat, ones, pads=[below, 0, above, 0]), x)
+
+
+def _channels(x: Tensor) -> int:
+    channels = shape_of(x)[1]
+    if not isinstance(channels, int):
+        raise Unsupported(f"the number of channels of '{x.name}' is not known")
+    return channels

@@ -1,0 +1,81 @@
+"""Reductions.   x: any shape; y, ct: x without the reduced axes, or with size 1 there."""
+
+from __future__ import annotations
+
+from retrograph.ir.emit import Emitter
+from retrograph.ir.graph import Tensor
+from retrograph.vjp.registry import Cotangents, Node, Unsupported, defvjp
+
+
+@defvjp("ReduceSum")
+def reduce_sum(e: Emitter, node: Node, ct: Tensor) -> Cotangents:
+    """dx = ct at every summed position"""
+    return _padded(node, _spread(e, node, _kept(e, node, ct)))
+
+
+@defvjp("ReduceMean")
+def reduce_mean(e: Emitter, node: Node, ct: Tensor) -> Cotangents:
+    """dx = ct / (number of positions), at every position"""
+    axes = reduced_axes(node)
+    sizes = e.gather(e.sizes(node.x, 0), e.ints(axes), axis=0)
+    if 0 in axes:
+        raise Unsupported("reduces the batch axis")
+    count = e.cast(e.emit("ReduceProd", sizes, keepdims=0), ct.dtype)
+    return _padded(node, _spread(e, node, e.div(_kept(e, node, ct), count)))
+
+
+@defvjp("ReduceMax", "ReduceMin")
+def reduce_extremum(e: Emitter, node: Node, ct: Tensor) -> Cotangents:
+    """dx = ct * 1[x = y] / (how many equal y)   (ties share evenly, as in the frameworks)"""
+    axes = reduced_axes(node)
+    hits = e.cast(e.equal(node.x, _kept(e, node, node.y)), ct.dtype)
+    share = e.div(_kept(e, node, ct), e.reduce_sum(hits, axes))
+    return _padded(node, e.mul(share, hits))
+
+
+@defvjp("ReduceL2")
+def reduce_l2(e: Emitter, node: Node, ct: Tensor) -> Cotangents:
+    """dx = ct * x / y"""
+    return _padded(node, e.mul(node.x, _kept(e, node, e.div(ct, node.y))))
+
+
+@defvjp("ReduceSumSquare")
+def reduce_sum_square(e: Emitter, node: Node, ct: Tensor) -> Cotangents:
+    """dx = 2 * ct * x"""
+    return _padded(node, e.mul(node.x, e.mul(_kept(e, node, ct), 2.0)))
+
+
+def reduced_axes(node: Node) -> list[int]:
+    """The reduced axes, counted from the front.
+
+    Raises:
+        Unsupported: only run time tells them.
+    """
+    rank = node.rank()
+    if not node.has(1):
+        return [] if node.attrs.get("noop_with_empty_axes", 0) else list(range(rank))
+    axes = node.value(1)
+    if axes is None:
+        raise Unsupported("its axes are computed at run time; export with constant axes")
+    if axes.size == 0:
+        return [] if node.attrs.get("noop_with_empty_axes", 0) else list(range(rank))
+    return sorted(int(a) % rank for a in axes.reshape(-1))
+
+
+def _kept(e: Emitter, node: Node, reduced: Tensor) -> Tensor:
+    """With size 1 on the reduced axes, whatever `keepdims` says."""
+    axes = reduced_axes(node)
+    if node.attrs.get("keepdims", 1) or not axes:
+        return reduced
+    return e.unsqueeze(reduced, axes)
+
+
+def _spread(e: Emitter, node: Node, kept: Tensor) -> Tensor:
+    """Repeated along the reduced axes to the sizes of x."""
+    axes = reduced_axes(node)
+    parts = [e.dim(node.x, a) if a in axes else e.ints([1]) for a in range(node.rank())]
+    return e.expand(kept, e.concat(parts, axis=0)) if axes else kept
+
+
+def _padded(node: Node, dx: Tensor) -> Cotangents:
+    return [dx, *[None] * (len(node.inputs) - 1)]

@@ -1,0 +1,126 @@
+"""Moving elements without changing them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from retrograph.ir.emit import Emitter
+from retrograph.ir.graph import Tensor
+from retrograph.vjp.broadcast import sum_to_input
+from retrograph.vjp.linear import add_at
+from retrograph.vjp.registry import Cotangents, Node, Unsupported, defvjp, defvjp_multi
+
+
+@defvjp("Reshape", "Flatten", "Squeeze", "Unsqueeze")
+def reshape(e: Emitter, node: Node, ct: Tensor) -> Cotangents:
+    """dx = ct in the shape of x"""
+    return [e.reshape_like(ct, node.x), *[None] * (len(node.inputs) - 1)]
+
+
+@defvjp("Transpose")
+def transpose(e: Emitter, node: Node, ct: Tensor) -> Cotangents:
+    """dx = ct, transposed back"""
+    perm = node.attrs.get("perm") or list(range(node.rank()))[::-1]
+    return (e.transpose(ct, [int(i) for i in np.argsort(perm)]),)
+
+
+@defvjp("Expand")
+def expand(e: Emitter, node: Node, ct: Tensor) -> Cotangents:
+    """dx = sum of ct over the repeated axes"""
+    return sum_to_input(e, ct, node, 0), None
+
+
+@defvjp("Tile")
+def tile(e: Emitter, node: Node, ct: Tensor) -> Cotangents:
+    """dx = sum of ct over the copies"""
+    repeats = node.value(1)
+    if repeats is None:
+        raise Unsupported("its repeats are computed at run time; export with static shapes")
+    parts, copies = [], []
+    for axis, times in enumerate(repeats.tolist()):
+        if times > 1:
+            copies.append(len(parts))
+            parts.append(e.ints([times]))
+        parts.append(e.ints([-1]) if axis == 0 else e.dim(node.x, axis))
+    summed = e.reduce_sum(e.reshape(ct, e.concat(parts, axis=0)), copies, keepdims=False)
+    return summed, None
+
+
+@defvjp("Concat")
+def concat(e: Emitter, node: Node, ct: Tensor) -> Cotangents:
+    """dx_i = the slice of ct that came from x_i"""
+    axis = node.axis()
+    cts: list[Tensor | None] = []
+    start = e.ints([0])
+    for i in range(len(node.inputs)):
+        end = e.add(start, e.dim(node.input(i), axis))
+        cts.append(e.slice(ct, start, end, [axis]))
+        start = end
+    return cts
+
+
+@defvjp_multi("Split")
+def split(e: Emitter, node: Node, cts: Sequence[Tensor | None]) -> Cotangents:
+    """dx = the cotangents of the parts, joined"""
+    axis = node.axis()
+    like = next(ct for ct in cts if ct is not None)
+    parts = []
+    for ct, y in zip(cts, node.outputs, strict=True):
+        if ct is None:
+            assert y is not None
+            before = e.sizes(like, 0, axis) if axis else None
+            after = e.sizes(like, axis + 1) if axis + 1 < node.rank() else None
+            shape = [t for t in (before, e.dim(y, axis), after) if t is not None]
+            ct = e.constant_of_shape(e.concat(shape, axis=0), 0.0, like.dtype)
+        parts.append(ct)
+    return [e.concat(parts, axis), *[None] * (len(node.inputs) - 1)]
+
+
+@defvjp("Pad")
+def pad(e: Emitter, node: Node, ct: Tensor) -> Cotangents:
+    """dx = ct with the padding taken off; what a border copied is added back"""
+    rest = [None] * (len(node.inputs) - 1)
+    if node.attrs.get("mode", "constant") == "constant":
+        axes = node.input(3) if node.has(3) else e.ints(list(range(node.rank())))
+        pads = node.value(1)
+        taken = e.neg(node.input(1)) if pads is None else e.ints([-int(p) for p in pads])
+        return [e.pad(ct, taken, axes), *rest]
+    return [_copied_back(e, node, ct), *rest]
+
+
+def _copied_back(e: Emitter, node: Node, ct: Tensor) -> Tensor:
+    """The transpose of reflect, edge or wrap, an axis at a time.
+
+    Pad of the positions themselves tells where each padded position was copied from.
+    """
+    pads, axes = node.value(1), node.value(3)
+    if pads is None or (node.has(3) and axes is None):
+        raise Unsupported("its pads are computed at run time; export with static shapes")
+    where = list(range(node.rank())) if axes is None else [int(a) % node.rank() for a in axes]
+    for i, axis in enumerate(where):
+        around = [int(pads[i]), int(pads[i + len(where)])]
+        if any(around):
+            size = e.dim(node.x, axis)
+            source = e.emit("Pad", e.range(size), e.ints(around), mode=node.attrs["mode"])
+            ct = add_at(e, ct, source, axis, node.rank(), size)
+    return ct
+
+
+@defvjp("DepthToSpace")
+def depth_to_space(e: Emitter, node: Node, ct: Tensor) -> Cotangents:
+    """dx = ct, its blocks moved back into channels   (x: [N, C b b, H, W], ct: [N, C, H b, W b])"""
+    block = int(node.attrs["blocksize"])
+    packed = e.emit("SpaceToDepth", ct, blocksize=block)
+    if node.attrs.get("mode", "DCR") == "DCR":
+        return (packed,)
+    sizes = e.sizes(node.x, 2)
+    split = e.reshape(packed, e.concat([e.ints([0, block * block, -1]), sizes], axis=0))
+    return (e.reshape_like(e.transpose(split, [0, 2, 1, 3, 4]), node.x),)
+
+
+@defvjp("SpaceToDepth")
+def space_to_depth(e: Emitter, node: Node, ct: Tensor) -> Cotangents:
+    """dx = ct, its channels moved back into blocks"""
+    return (e.emit("DepthToSpace", ct, blocksize=int(node.attrs["blocksize"]), mode="DCR"),)
