@@ -1,0 +1,194 @@
+"""Which unit is explained: from the graph input `select` to the seed cotangent.
+
+    top        no input                              the most active unit of each item
+    channel    select int64 [N, 1]                   that channel's most active position
+    unit       select int64 [N, r]                   the unit at that index
+    cotangent  cotangent [N, *target]                any weighting of the target
+
+With `many`, K units for each item: `channel` [N, K, 1], `unit` [N, K, r], `cotangent`
+[N, K, *target], and for `top` select int64 [1] holds K, how many of the most active units to take.
+
+Where the target's leading axis is not the batch, the whole target counts as one item: N is 1 and
+an index has the target's full rank. An index out of range explains nothing: attribution and score
+are 0 and the unit that is given back is -1.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Literal, get_args
+
+from retrograph.ir.emit import INT64, Emitter
+from retrograph.ir.graph import Dim, Rows, Shape, Tensor
+
+Select = Literal["top", "channel", "unit", "cotangent"]
+KINDS: tuple[str, ...] = get_args(Select)
+
+
+@dataclass(frozen=True)
+class Target:
+    """The explained tensor, its items in rows.
+
+    Attributes:
+        tensor: as in the graph.
+        batched: whether its leading axis is the batch.
+        channel_axis: the axis of an item that counts channels.
+    """
+
+    tensor: Tensor
+    batched: bool
+    channel_axis: int
+
+    @property
+    def item(self) -> Shape:
+        """The shape of one item; (1,) where an item is a single number."""
+        shape = self.tensor.shape or ()
+        return (shape[1:] if self.batched else shape) or (1,)
+
+    @property
+    def items(self) -> Dim:
+        """How many items there are."""
+        return (self.tensor.shape or (1,))[0] if self.batched else 1
+
+
+@dataclass(frozen=True)
+class Seed:
+    """Where the backward pass starts.
+
+    Attributes:
+        ct: the cotangent of the target; [N * K, *item] where many units are explained.
+        score: [N] or [N, K].
+        unit: int64 [N, r] or [N, K, r].
+        inputs: the graph input that the choice needs, if any.
+    """
+
+    ct: Tensor
+    score: Tensor
+    unit: Tensor
+    inputs: tuple[Tensor, ...]
+
+
+def seed(e: Emitter, target: Target, kind: Select, many: bool) -> Seed:
+    """Emit the choice of units; with `many` the emitter learns whose item each unit is of."""
+    choice = _Choice(e, target, many)
+    with e.scope("select"):
+        if kind == "cotangent":
+            return choice.cotangent()
+        index, inputs = {"top": choice.top, "channel": choice.channel, "unit": choice.unit}[kind]()
+        return choice.one_hot(index, inputs)
+
+
+class _Choice:
+    """Indices count the elements of an item; they have the shape [N, K], K = 1 for one unit."""
+
+    def __init__(self, e: Emitter, target: Target, many: bool) -> None:
+        self.e, self.target, self.many = e, target, many
+        # A choice looks at each item once: nothing of it is repeated for its units.
+        self.tensor = replace(target.tensor, rows=Rows.SHARED)
+        self.rank = len(target.item)
+        with e.scope("select"):
+            self.flat = e.reshape(self.tensor, [0 if target.batched else 1, -1])  # [N, M]
+            self.sizes = [self._size(axis) for axis in range(self.rank)]
+
+    def _size(self, axis: int) -> Tensor:
+        size = self.target.item[axis]
+        if isinstance(size, int):
+            return self.e.ints([size])
+        return self.e.dim(self.tensor, axis + (1 if self.target.batched else 0))
+
+    def top(self) -> tuple[Tensor, tuple[Tensor, ...]]:
+        if not self.many:
+            return self.e.emit("ArgMax", self.flat, dtype=INT64, axis=1, keepdims=1), ()
+        count = Tensor("select", INT64, (1,))
+        dtypes = [self.flat.dtype, INT64]
+        return self.e.emit_many("TopK", self.flat, count, dtypes=dtypes, axis=1)[1], (count,)
+
+    def channel(self) -> tuple[Tensor, tuple[Tensor, ...]]:
+        e, select, axis = self.e, self._input("select", (1,)), self.target.channel_axis
+        channels = e.reshape(select, [0, -1])
+        valid = self._within(channels, self.sizes[axis])
+        order = [axis, *[a for a in range(self.rank) if a != axis]]
+        items = e.reshape(self.flat, e.concat([e.ints([-1]), *self.sizes], axis=0))
+        turned = e.transpose(items, [0, *[a + 1 for a in order]])
+        planes = e.reshape(turned, e.concat([e.ints([0]), self.sizes[axis], e.ints([-1])], axis=0))
+        best = e.emit("ArgMax", planes, dtype=INT64, axis=2, keepdims=0)  # [N, C]
+        channels = e.where(valid, channels, 0)
+        position = e.emit("GatherElements", best, channels, axis=1)
+        sizes = [self.sizes[a] for a in order]
+        places = [channels, *self._unravel(position, sizes[1:])]
+        index = self._ravel([places[order.index(a)] for a in range(self.rank)])
+        return e.where(valid, index, -1), (select,)
+
+    def unit(self) -> tuple[Tensor, tuple[Tensor, ...]]:
+        e, select = self.e, self._input("select", (self.rank,))
+        stacked = select if self.many else e.unsqueeze(select, [1])
+        places = [e.gather(stacked, e.const(a, INT64), axis=2) for a in range(self.rank)]
+        valid = self._within(places[0], self.sizes[0])
+        for place, size in zip(places[1:], self.sizes[1:], strict=True):
+            valid = e.logical_and(valid, self._within(place, size))
+        return e.where(valid, self._ravel(places), -1), (select,)
+
+    def cotangent(self) -> Seed:
+        e = self.e
+        shape = self.tensor.shape
+        if self.many:
+            shape = (self.target.items, "K", *self.target.item)
+        given = Tensor("cotangent", self.flat.dtype, shape)
+        lead = [0, 0, -1] if self.many else [0 if self.target.batched else 1, 1, -1]
+        weights = e.reshape(given, lead)
+        score = e.reduce_sum(e.mul(weights, e.unsqueeze(self.flat, [1])), [2], keepdims=False)
+        size = e.emit("Abs", weights)
+        index = e.emit("ArgMax", size, dtype=INT64, axis=2, keepdims=0)
+        return self._seed(weights, index, score, (given,))
+
+    def one_hot(self, index: Tensor, inputs: tuple[Tensor, ...]) -> Seed:
+        e = self.e
+        number = e.range(e.dim(self.flat, 1))
+        hit = e.equal(e.unsqueeze(index, [2]), number)  # [N, K, M]
+        value = e.where(hit, e.unsqueeze(self.flat, [1]), 0.0)
+        score = e.reduce_sum(value, [2], keepdims=False)
+        return self._seed(e.cast(hit, self.flat.dtype), index, score, inputs)
+
+    def _seed(
+        self, weights: Tensor, index: Tensor, score: Tensor, inputs: tuple[Tensor, ...]
+    ) -> Seed:
+        """From weights [N, K, M], index and score [N, K]."""
+        e = self.e
+        valid = e.greater(index, -1)
+        places = [e.where(valid, p, -1) for p in self._unravel(index, self.sizes)]
+        unit = e.concat([e.unsqueeze(p, [2]) for p in places], axis=2)
+        if not self.many:
+            ct = e.reshape_like(weights, self.tensor)
+            return Seed(ct, e.squeeze(score, [1]), e.squeeze(unit, [1]), inputs)
+        e.item_of_unit = self._item_of_unit(index)
+        ct = e.reshape(weights, e.concat([e.ints([-1]), *self.sizes], axis=0))
+        shaped = replace(ct, shape=(None, *self.target.item), rows=Rows.UNITS)
+        return Seed(shaped, score, unit, inputs)
+
+    def _item_of_unit(self, index: Tensor) -> Tensor:
+        e = self.e
+        number = e.unsqueeze(e.range(e.dim(index, 0)), [1])
+        return e.reshape(e.expand(number, e.sizes(index, 0)), [-1])
+
+    def _input(self, name: str, item: Shape) -> Tensor:
+        lead: Shape = (self.target.items, "K") if self.many else (self.target.items,)
+        return Tensor(name, INT64, (*lead, *item))
+
+    def _within(self, place: Tensor, size: Tensor) -> Tensor:
+        return self.e.logical_and(self.e.greater(place, -1), self.e.less(place, size))
+
+    def _ravel(self, places: Sequence[Tensor]) -> Tensor:
+        """The index of an element from its place on each axis."""
+        index = places[0]
+        for place, size in zip(places[1:], self.sizes[1:], strict=True):
+            index = self.e.add(self.e.mul(index, size), place)
+        return index
+
+    def _unravel(self, index: Tensor, sizes: Sequence[Tensor]) -> list[Tensor]:
+        """The place on each axis from the index."""
+        places: list[Tensor] = []
+        for size in reversed(sizes[1:]):
+            places.append(self.e.mod(index, size))
+            index = self.e.div(index, size)
+        return [index, *reversed(places)] if sizes else []
