@@ -1,0 +1,79 @@
+"""Text that fits: in the glyphs of Pillow's own font, and in a width."""
+
+from __future__ import annotations
+
+import unicodedata
+from bisect import bisect_right
+from collections.abc import Iterator
+from typing import Final, TypeAlias
+
+from PIL import ImageFont
+
+Font: TypeAlias = ImageFont.FreeTypeFont | ImageFont.ImageFont
+
+GLYPHS: Final = frozenset(map(chr, range(0x20, 0x7F))) | frozenset("·…°±«»©™")
+"""What Pillow's font can draw (anything else would be an empty box)."""
+STAND_INS: Final = {
+    "\N{MULTIPLICATION SIGN}": "x",
+    "\N{RIGHTWARDS ARROW}": "->",
+    "\N{EN DASH}": "-",
+    "\N{EM DASH}": "-",
+    "\N{MINUS SIGN}": "-",
+    "\N{LEFT SINGLE QUOTATION MARK}": "'",
+    "\N{RIGHT SINGLE QUOTATION MARK}": "'",
+    "\N{LEFT DOUBLE QUOTATION MARK}": '"',
+    "\N{RIGHT DOUBLE QUOTATION MARK}": '"',
+}
+
+
+def legible(text: str) -> str:
+    """The text in characters that the font has: accents are dropped, the unknown become "?"."""
+    return "".join(map(_drawable, unicodedata.normalize("NFC", text)))
+
+
+def wrap(text: str, font: Font, width: float, most: int) -> list[str]:
+    """The text in lines of at most `width` pixels; what is over `most` lines ends in "…"."""
+    lines: list[str] = []
+    line = ""
+    for word in _words(legible(text), font, width):
+        longer = f"{line} {word}".lstrip()
+        if line and font.getlength(longer) > width:
+            lines.append(line)
+            line = word
+        else:
+            line = longer
+    lines.append(line)
+    if len(lines) > most:
+        lines = [*lines[: most - 1], _shorten(" ".join(lines[most - 1 :]), font, width)]
+    return lines
+
+
+def _drawable(character: str) -> str:
+    if character in GLYPHS:
+        return character
+    if character.isspace():
+        return " "
+    parts = unicodedata.normalize("NFKD", character)
+    bare = "".join(part for part in parts if part in GLYPHS)
+    return STAND_INS.get(character) or bare or "?"
+
+
+def _words(text: str, font: Font, width: float) -> Iterator[str]:
+    """The words of a text, those too long for the width in pieces."""
+    for word in text.split():
+        rest = word
+        while font.getlength(rest) > width:
+            cut = max(1, _fitting(rest, "", font, width))
+            yield rest[:cut]
+            rest = rest[cut:]
+        yield rest
+
+
+def _shorten(text: str, font: Font, width: float) -> str:
+    return text[: _fitting(text, "…", font, width)].rstrip() + "…"
+
+
+def _fitting(text: str, end: str, font: Font, width: float) -> int:
+    """How many of the first characters, with `end` after them, fit in the width."""
+    lengths = range(len(text) + 1)
+    return max(0, bisect_right(lengths, width, key=lambda n: font.getlength(text[:n] + end)) - 1)
