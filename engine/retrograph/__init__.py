@@ -1,0 +1,40 @@
+"""retrograph: guided backpropagation and its family as a portable ONNX graph.
+
+>>> import retrograph
+>>> built = retrograph.build("net.onnx", method="guided", target="relu3")
+>>> explainer = retrograph.Explainer("net.onnx", method="guided", target="relu3")
+>>> found = explainer.attribute(x)
+"""
+
+from retrograph._version import __version__
+from retrograph.api import Attribution, Explainer, build, layers
+from retrograph.contract import Contract
+from retrograph.errors import (
+    DeviceError,
+    InputError,
+    Problem,
+    RetrographError,
+    UnsupportedError,
+)
+from retrograph.layers import Layer
+from retrograph.model import Model, save
+from retrograph.preprocess import PRESETS, Preprocessing
+
+__all__ = [
+    "PRESETS",
+    "Attribution",
+    "Contract",
+    "DeviceError",
+    "Explainer",
+    "InputError",
+    "Layer",
+    "Model",
+    "Preprocessing",
+    "Problem",
+    "RetrographError",
+    "UnsupportedError",
+    "__version__",
+    "build",
+    "layers",
+    "save",
+]

@@ -1,0 +1,7 @@
+"""`python -m retrograph`."""
+
+import sys
+
+from retrograph.cli import main
+
+sys.exit(main())

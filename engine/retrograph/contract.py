@@ -1,0 +1,83 @@
+"""What a built graph says of itself, in its metadata, so that a host in any language needs no more.
+
+Every key starts with "retrograph."; values are text, lists and shapes JSON.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any
+
+from retrograph.errors import InputError
+
+_PREFIX = "retrograph."
+
+
+@dataclass(frozen=True)
+class Contract:
+    """The metadata of a built graph.
+
+    Attributes:
+        version: of retrograph.
+        method: the attribution method's name.
+        parameters: the method's parameters.
+        target: the explained tensor.
+        alias: its short name, such as relu3.
+        shape: of one item of the target; null where a dimension is open.
+        select: how the unit is chosen: top, channel, unit or cotangent.
+        many: whether K units of each item are explained at once.
+        explained: the explained inputs.
+        source_sha256: of the source model's file.
+        preprocessing: how a picture becomes the input (see `Preprocessing.to_json`), or "".
+        labels: class names, if the source model carries them.
+        notes: what a user should know of the result.
+    """
+
+    version: str
+    method: str
+    parameters: dict[str, Any]
+    target: str
+    alias: str
+    shape: tuple[int | None, ...]
+    select: str
+    many: bool
+    explained: tuple[str, ...]
+    source_sha256: str
+    preprocessing: str
+    labels: tuple[str, ...]
+    notes: tuple[str, ...]
+
+    def to_properties(self) -> dict[str, str]:
+        """As metadata properties."""
+        return {_PREFIX + f.name: _text(getattr(self, f.name)) for f in fields(self)}
+
+    @classmethod
+    def from_properties(cls, properties: Mapping[str, str]) -> Contract | None:
+        """From metadata properties; None if the model was not built by retrograph.
+
+        Raises:
+            InputError: the properties are incomplete.
+        """
+        if _PREFIX + "version" not in properties:
+            return None
+        try:
+            texts = {f.name: properties[_PREFIX + f.name] for f in fields(cls)}
+            parsed: dict[str, Any] = {
+                name: text if name in _PLAIN else json.loads(text) for name, text in texts.items()
+            }
+        except (KeyError, json.JSONDecodeError) as error:
+            raise InputError(
+                f"the built graph's metadata are damaged ({error}); build it again"
+            ) from None
+        for name in ("shape", "explained", "labels", "notes"):
+            parsed[name] = tuple(parsed[name])
+        return cls(**parsed)
+
+
+_PLAIN = {"version", "method", "target", "alias", "select", "source_sha256", "preprocessing"}
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

@@ -1,0 +1,174 @@
+"""The explainable tensors of a model, by the short names that people use, and the default target."""
+
+from __future__ import annotations
+
+import difflib
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from onnx import NodeProto
+
+from retrograph.errors import InputError
+from retrograph.ir.graph import STANDARD_DOMAINS, Graph, Tensor, op_label
+from retrograph.ir.path import ancestors, flow
+from retrograph.receptive_field import Field, receptive_fields
+
+_SHORT = {
+    "Conv": "conv",
+    "ConvTranspose": "deconv",
+    "MaxPool": "pool",
+    "AveragePool": "pool",
+    "LpPool": "pool",
+    "GlobalAveragePool": "gap",
+    "GlobalMaxPool": "gmp",
+    "BatchNormalization": "bn",
+    "InstanceNormalization": "in",
+    "Gemm": "fc",
+    "MatMul": "fc",
+}
+
+_AFTER_SCORES = {"Softmax", "LogSoftmax"}
+_RESHAPING = {"Identity", "Reshape", "Flatten", "Squeeze", "Unsqueeze", "Cast", "Transpose"}
+
+
+@dataclass(frozen=True)
+class Layer:
+    """One explainable tensor.
+
+    Attributes:
+        alias: its short name, such as conv1 or relu3.
+        tensor: its name, type and shape in the graph.
+        op: the operator that makes it.
+        field: which window of the input one unit sees; None where it sees all of it.
+        is_relu: whether a ReLU rule treats the operator.
+    """
+
+    alias: str
+    tensor: Tensor
+    op: str
+    field: Field | None
+    is_relu: bool
+
+
+def layers(graph: Graph, sources: Sequence[str]) -> list[Layer]:
+    """Every floating-point tensor that depends on the sources, in order, each with its alias.
+
+    An alias counts its own kind: conv2 is the second convolution. A bias that stands as an Add of
+    its own belongs to the convolution or matrix product before it.
+    """
+    found: list[Layer] = []
+    counts: Counter[str] = Counter()
+    reached = flow(graph, sources)
+    fields = receptive_fields(graph, sources)
+    for node in graph.nodes:
+        for name in node.output:
+            tensor = graph.tensor(name) if name else None
+            if tensor is None or name not in reached or not tensor.is_float:
+                continue
+            if _is_before_bias(graph, node):
+                continue
+            maker = _without_bias(graph, node)
+            kind = _kind(graph, maker)
+            counts[kind] += 1
+            is_relu = node.name in graph.relu_like
+            op = op_label(maker)
+            found.append(Layer(f"{kind}{counts[kind]}", tensor, op, fields.get(name), is_relu))
+    return found
+
+
+def _kind(graph: Graph, node: NodeProto) -> str:
+    if node.name in graph.relu_like:
+        return "relu"
+    return _SHORT.get(node.op_type, node.op_type.lower())
+
+
+def _is_before_bias(graph: Graph, node: NodeProto) -> bool:
+    reader = graph.sole_consumer(node.output[0])
+    return reader is not None and _without_bias(graph, reader) is node
+
+
+def _without_bias(graph: Graph, node: NodeProto) -> NodeProto:
+    """The Conv, Gemm or MatMul that an Add of a constant finishes; else the node itself."""
+    if node.op_type != "Add" or node.domain not in STANDARD_DOMAINS:
+        return node
+    for x, bias in (tuple(node.input), tuple(node.input)[::-1]):
+        maker = graph.producer.get(x)
+        if (
+            bias in graph.constants
+            and maker is not None
+            and maker.op_type in ("Conv", "Gemm", "MatMul", "ConvTranspose")
+            and graph.sole_consumer(x) is node
+        ):
+            return maker
+    return node
+
+
+def find_layer(graph: Graph, sources: Sequence[str], name: str) -> str:
+    """The tensor of an alias, a tensor's name or a node's name.
+
+    Raises:
+        InputError: there is none, or it does not depend on the sources; near names are suggested.
+    """
+    known = layers(graph, sources)
+    aliases = {layer.alias: layer.tensor.name for layer in known}
+    names = {layer.tensor.name for layer in known} | (flow(graph, sources) - set(sources))
+    if name in names:
+        return name
+    if name in aliases:
+        return aliases[name]
+    by_node = {n.name: n.output[0] for n in graph.nodes if n.output[0] in names}
+    if name in by_node:
+        return by_node[name]
+    if graph.tensor(name) is not None:
+        raise InputError(
+            f"'{name}' is not explainable: it is no floating-point tensor that depends on "
+            f"{_listed(sources)}; see `retrograph layers`"
+        )
+    near = difflib.get_close_matches(name, [*aliases, *names], n=3)
+    hint = f"did you mean {_listed(near)}? " if near else ""
+    raise InputError(f"no layer '{name}' in the model; {hint}see `retrograph layers`")
+
+
+def _listed(names: Sequence[str]) -> str:
+    return " or ".join(f"'{n}'" for n in names)
+
+
+def default_target(graph: Graph, sources: Sequence[str]) -> str:
+    """The class scores before a final Softmax: what the first output that depends on the input is.
+
+    Labels, maps and other outputs that are no floating-point tensor are followed back to the
+    scores that they come from.
+
+    Raises:
+        InputError: no output depends on the sources.
+    """
+    reached = flow(graph, sources)
+    for output in graph.output_names():
+        scores = _float_source(graph, output, reached - set(sources))
+        if scores is not None:
+            return _before_softmax(graph, scores)
+    raise InputError(
+        f"no output depends on {_listed(sources)} through floating-point numbers; choose a layer "
+        "(see `retrograph layers`)"
+    )
+
+
+def _float_source(graph: Graph, output: str, reached: set[str]) -> str | None:
+    """The output itself, or the last tensor before it that the input reaches."""
+    if output in reached:
+        return output
+    behind = ancestors(graph, output) & reached
+    last = [o for n in graph.nodes for o in n.output if o in behind]
+    return last[-1] if last else None
+
+
+def _before_softmax(graph: Graph, scores: str) -> str:
+    name = scores
+    while (node := graph.producer.get(name)) is not None:
+        if node.op_type in _AFTER_SCORES and node.domain in STANDARD_DOMAINS:
+            return str(node.input[0])
+        if node.op_type not in _RESHAPING or node.input[0] in graph.constants:
+            return scores
+        name = node.input[0]
+    return scores

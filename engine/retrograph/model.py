@@ -1,0 +1,191 @@
+"""A source model, loaded once: its layers, and the graphs that are built from it."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Sequence
+from functools import cached_property
+from pathlib import Path
+
+from onnx import ModelProto, helper
+
+from retrograph._version import __version__
+from retrograph.backward import Report, Request, build_backward, check_support
+from retrograph.contract import Contract
+from retrograph.errors import InputError
+from retrograph.ir.canonicalize import canonicalize
+from retrograph.ir.graph import Graph, Tensor
+from retrograph.ir.load import load
+from retrograph.ir.path import ancestors
+from retrograph.layers import Layer, default_target, find_layer, layers
+from retrograph.methods import method_named
+from retrograph.selector import KINDS, Select
+
+
+class Model:
+    """A source model in canonical form.
+
+    Args:
+        model: a path to an .onnx file, or a model in memory.
+
+    Raises:
+        InputError: it cannot be read.
+    """
+
+    def __init__(self, model: str | os.PathLike[str] | ModelProto) -> None:
+        self.proto, self.sha256 = load(model if isinstance(model, ModelProto) else Path(model))
+        self.properties = {p.key: p.value for p in self.proto.metadata_props}
+
+    @cached_property
+    def graph(self) -> Graph:
+        """The canonical graph.
+
+        Raises:
+            InputError: the graph is damaged.
+            UnsupportedError: it has operators in forms that cannot be brought to a modern one.
+        """
+        return canonicalize(self.proto)
+
+    @property
+    def contract(self) -> Contract | None:
+        """What the graph says of itself, if retrograph has built it."""
+        return Contract.from_properties(self.properties)
+
+    @property
+    def inputs(self) -> list[Tensor]:
+        """The floating-point inputs."""
+        found = [self.graph.tensor(v.name) for v in self.graph.inputs]
+        return [t for t in found if t is not None and t.is_float]
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The class names that the file carries."""
+        return tuple(self.properties.get("labels", "").splitlines())
+
+    def layers(self) -> list[Layer]:
+        """Every explainable tensor, in order, with its alias."""
+        return layers(self.graph, self._input_names())
+
+    def target(self, name: str | None) -> str:
+        """The tensor to explain: by alias or name; the class scores if None.
+
+        Raises:
+            InputError: there is no such layer.
+        """
+        if not self.inputs:
+            raise InputError("the model has no floating-point input, so there is no gradient")
+        if name is None:
+            return default_target(self.graph, self._input_names())
+        return find_layer(self.graph, self._input_names(), name)
+
+    def tensor(self, name: str) -> Tensor:
+        """A tensor of the graph."""
+        tensor = self.graph.tensor(name)
+        assert tensor is not None
+        return tensor
+
+    def request(
+        self,
+        *,
+        method: str = "guided",
+        target: str | None = None,
+        select: str = "top",
+        many: bool = False,
+        wrt: str | Sequence[str] | None = None,
+    ) -> Request:
+        """What is to be built, names resolved.
+
+        Raises:
+            InputError: an unknown method, layer, input or kind of choice.
+        """
+        if select not in KINDS:
+            raise InputError(f"unknown select '{select}'; choose one of: {', '.join(KINDS)}")
+        tensor = self.target(target)
+        kind: Select = select  # type: ignore[assignment]
+        return Request(
+            graph=self.graph,
+            sources=self._sources(tensor, wrt),
+            target=tensor,
+            method=method_named(method),
+            select=kind,
+            many=many,
+        )
+
+    def check(self, request: Request) -> Report:
+        """What stands in the way of a request, and what a user should know of it."""
+        return check_support(request)
+
+    def build(self, request: Request, preprocessing: str = "") -> ModelProto:
+        """The built graph, with its metadata.
+
+        Raises:
+            UnsupportedError: nodes on the path cannot be treated.
+            InputError: the target does not depend on the inputs.
+        """
+        model, report = build_backward(request)
+        contract = Contract(
+            version=__version__,
+            method=request.method.name,
+            parameters=dict(request.method.parameters),
+            target=request.target,
+            alias=self.alias(request.target),
+            shape=report.item,
+            select=request.select,
+            many=request.many,
+            explained=request.sources,
+            source_sha256=self.sha256,
+            preprocessing=preprocessing,
+            labels=self.labels,
+            notes=report.notes,
+        )
+        kept = {k: v for k, v in self.properties.items() if not k.startswith("retrograph.")}
+        helper.set_model_props(model, kept | contract.to_properties())
+        model.producer_name, model.producer_version = "retrograph", __version__
+        return model
+
+    def alias(self, tensor: str) -> str:
+        """The short name of a tensor; its own name if it has none."""
+        found = (layer.alias for layer in self.layers() if layer.tensor.name == tensor)
+        return next(found, tensor)
+
+    def _input_names(self) -> list[str]:
+        return [t.name for t in self.inputs]
+
+    def _sources(self, target: str, wrt: str | Sequence[str] | None) -> tuple[str, ...]:
+        names = self._input_names()
+        if wrt is None:
+            needed = ancestors(self.graph, target)
+            return tuple(name for name in names if name in needed)
+        wanted = (wrt,) if isinstance(wrt, str) else tuple(wrt)
+        for name in wanted:
+            if name not in names:
+                raise InputError(
+                    f"no floating-point input '{name}'; the model has: {', '.join(names)}"
+                )
+        return wanted
+
+
+def save(model: ModelProto, path: str | os.PathLike[str], *, force: bool = False) -> None:
+    """Write a model, whole or not at all.
+
+    Raises:
+        InputError: the file exists and `force` is not set, or it cannot be written.
+    """
+    out = Path(path)
+    if out.exists() and not force:
+        raise InputError(f"{out} exists; give --force to replace it, or another name")
+    try:
+        with tempfile.NamedTemporaryFile(dir=out.parent, suffix=".part", delete=False) as part:
+            try:
+                part.write(model.SerializeToString())
+                part.close()
+                os.chmod(part.name, 0o644)
+                os.replace(part.name, out)
+            except BaseException:
+                os.unlink(part.name)
+                raise
+    except OSError as error:
+        raise InputError(
+            f"{out} cannot be written ({error.strerror}); check the folder and its rights"
+        ) from None

@@ -1,0 +1,165 @@
+"""Running a built graph with ONNX Runtime, on the device that was asked for."""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from retrograph.errors import DeviceError, InputError
+
+Array = np.ndarray[Any, Any]
+
+_PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
+
+_DTYPES = {
+    "tensor(float)": np.float32,
+    "tensor(double)": np.float64,
+    "tensor(float16)": np.float16,
+    "tensor(int64)": np.int64,
+    "tensor(int32)": np.int32,
+    "tensor(uint8)": np.uint8,
+    "tensor(int8)": np.int8,
+    "tensor(bool)": np.bool_,
+}
+
+
+@dataclass(frozen=True)
+class Spec:
+    """One input of a session: its name, element type and shape (a name or None is open)."""
+
+    name: str
+    dtype: np.dtype[Any] | None
+    shape: tuple[int | str | None, ...]
+
+    def __str__(self) -> str:
+        dims = ", ".join("?" if d is None else str(d) for d in self.shape)
+        return f"{self.dtype} [{dims}]"
+
+
+class Session:
+    """A graph that is ready to run.
+
+    Args:
+        model: the serialised graph.
+        device: auto (CUDA if there, else the CPU), cpu, cuda, or the name of an execution
+            provider that the installed ONNX Runtime has.
+        threads: how many threads an operator may use; ONNX Runtime's choice if None.
+
+    Raises:
+        DeviceError: ONNX Runtime is not installed, or the device is not there.
+        InputError: ONNX Runtime cannot load the graph.
+    """
+
+    def __init__(self, model: bytes, device: str = "auto", threads: int | None = None) -> None:
+        ort = _import_runtime()
+        options = ort.SessionOptions()
+        options.log_severity_level = 3
+        if threads is not None:
+            options.intra_op_num_threads = threads
+        providers = _providers(ort, device)
+        try:
+            self._session = ort.InferenceSession(model, options, providers=providers)
+        except Exception as error:
+            raise InputError(f"ONNX Runtime cannot load the graph: {_first_line(error)}") from None
+        self.providers: list[str] = self._session.get_providers()
+        if device != "auto" and providers[0] not in self.providers:
+            raise DeviceError(
+                f"device '{device}' was asked for and its libraries cannot be loaded; "
+                "install the CUDA and cuDNN that your onnxruntime-gpu names, or use --device cpu"
+            )
+        self.metadata: dict[str, str] = dict(self._session.get_modelmeta().custom_metadata_map)
+        self.inputs = tuple(
+            Spec(i.name, _dtype(i.type), _shape(i.shape)) for i in self._session.get_inputs()
+        )
+        self.outputs = tuple(o.name for o in self._session.get_outputs())
+
+    @property
+    def device(self) -> str:
+        """The name of the device that runs the graph: cpu, cuda, or the provider's name."""
+        names = {provider: name for name, provider in _PROVIDERS.items()}
+        return names.get(self.providers[0], self.providers[0])
+
+    def run(self, feeds: Mapping[str, Array]) -> dict[str, Any]:
+        """All outputs by name.
+
+        Raises:
+            InputError: an input is missing, unknown, or has a wrong type or shape.
+        """
+        checked = _checked(self.inputs, feeds)
+        try:
+            values = self._session.run(None, checked)
+        except Exception as error:
+            raise InputError(f"ONNX Runtime cannot run the graph: {_first_line(error)}") from None
+        return dict(zip(self.outputs, values, strict=True))
+
+
+def _import_runtime() -> Any:
+    if importlib.util.find_spec("onnxruntime") is None:
+        raise DeviceError(
+            "ONNX Runtime is not installed; for a CPU: pip install 'retrograph[cpu]', "
+            "for CUDA: pip install 'retrograph[gpu]' (one of the two, not both)"
+        )
+    import onnxruntime
+
+    return onnxruntime
+
+
+def _providers(ort: Any, device: str) -> list[str]:
+    """The execution providers to ask for, the wanted first, the CPU behind it."""
+    available: Sequence[str] = ort.get_available_providers()
+    wanted = _PROVIDERS.get(device, device)
+    if device == "auto":
+        wanted = _PROVIDERS["cuda"] if _PROVIDERS["cuda"] in available else _PROVIDERS["cpu"]
+    if wanted not in available:
+        known = ", ".join(["auto", *_PROVIDERS, *available])
+        mend = "pip install 'retrograph[gpu]'" if device == "cuda" else f"choose one of: {known}"
+        raise DeviceError(
+            f"device '{device}' was asked for and the installed ONNX Runtime "
+            f"({ort.__version__}) does not have it; {mend}, or use --device cpu"
+        )
+    if wanted == _PROVIDERS["cuda"] and hasattr(ort, "preload_dlls"):
+        ort.preload_dlls()
+    return list(dict.fromkeys([wanted, _PROVIDERS["cpu"]]))
+
+
+def _checked(specs: Sequence[Spec], feeds: Mapping[str, Array]) -> dict[str, Array]:
+    names = [spec.name for spec in specs]
+    for name in feeds:
+        if name not in names:
+            raise InputError(f"no input '{name}'; the graph has: {', '.join(names)}")
+    checked = {}
+    for spec in specs:
+        if spec.name not in feeds:
+            raise InputError(f"input '{spec.name}' is missing: {spec}")
+        value = np.asarray(feeds[spec.name])
+        if not _fits(spec, value):
+            raise InputError(
+                f"input '{spec.name}' takes {spec}, not {value.dtype} {list(value.shape)}"
+            )
+        checked[spec.name] = value.astype(spec.dtype, copy=False)
+    return checked
+
+
+def _fits(spec: Spec, value: Array) -> bool:
+    if spec.dtype is not None and np.issubdtype(spec.dtype, np.integer):
+        if not np.issubdtype(value.dtype, np.integer):
+            return False
+    return len(spec.shape) == value.ndim and all(
+        not isinstance(d, int) or d == n for d, n in zip(spec.shape, value.shape, strict=True)
+    )
+
+
+def _dtype(text: str) -> np.dtype[Any] | None:
+    return np.dtype(_DTYPES[text]) if text in _DTYPES else None
+
+
+def _shape(dims: Sequence[Any]) -> tuple[int | str | None, ...]:
+    return tuple(None if isinstance(d, int) and d < 0 else d for d in dims)
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0]
