@@ -23,6 +23,10 @@ from retrograph.methods import method_named
 from retrograph.selector import KINDS, Select
 
 
+SCORES = "scores"
+"""The alias of the class scores, whatever operator makes them."""
+
+
 class Model:
     """A source model in canonical form.
 
@@ -68,14 +72,14 @@ class Model:
         return layers(self.graph, self._input_names())
 
     def target(self, name: str | None) -> str:
-        """The tensor to explain: by alias or name; the class scores if None.
+        """The tensor to explain, by alias or name; the class scores for None or "scores".
 
         Raises:
-            InputError: there is no such layer.
+            InputError: there is no such layer, or no layer depends on an input.
         """
         if not self.inputs:
             raise InputError("the model has no floating-point input, so there is no gradient")
-        if name is None:
+        if name is None or (name == SCORES and self.graph.tensor(name) is None):
             return default_target(self.graph, self._input_names())
         return find_layer(self.graph, self._input_names(), name)
 
@@ -145,7 +149,9 @@ class Model:
         return model
 
     def alias(self, tensor: str) -> str:
-        """The short name of a tensor; its own name if it has none."""
+        """The short name of a tensor: "scores" for the class scores, its own if it has none."""
+        if tensor == default_target(self.graph, self._input_names()):
+            return SCORES
         found = (layer.alias for layer in self.layers() if layer.tensor.name == tensor)
         return next(found, tensor)
 

@@ -14,17 +14,18 @@ which is also what an operator without a rule sees.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import cached_property, reduce
+from itertools import accumulate
+from operator import mul
 from typing import Any
 
 from onnx import NodeProto
 
 from retrograph.ir.graph import (
     STANDARD_DOMAINS,
-    Array,
     Dim,
     Graph,
     Shape,
@@ -150,8 +151,9 @@ def receptive_fields(graph: Graph, sources: Sequence[str]) -> dict[str, Field]:
 
 
 def _from_back(span: Span | None, rank: int) -> Span | None:
-    moves = span is not None and span.axis is not None
-    return replace(span, axis=span.axis - rank) if moves else span
+    if span is None or span.axis is None:
+        return span
+    return replace(span, axis=span.axis - rank)
 
 
 def _trace(graph: Graph, source: str) -> tuple[dict[str, Spans], tuple[int, ...]]:
@@ -222,12 +224,16 @@ def _shape(graph: Graph, name: str) -> Shape | None:
 
 
 # What a node sees of one of its inputs. A rule gives one span for each axis of that input, in the
-# axes of the output, or None where it has nothing to say: then every unit sees all of it.
+# axes of the output. Without one, and where a rule meets what is not known, a unit sees all of it.
+
+
+class _Unknown(Exception):
+    """A size or a parameter that a rule needs is not constant."""
 
 
 @dataclass(frozen=True)
 class _Reading:
-    """A node as the reader of its input number `place`, x, and the maker of y."""
+    """A node as the reader of x, its input number `place`, and the maker of y, number `output`."""
 
     graph: Graph
     node: NodeProto
@@ -242,23 +248,33 @@ class _Reading:
         defaults = default_attributes(node.op_type, node.domain, self.graph.opset)
         return {**defaults, **attributes(node)}
 
-    def value(self, i: int) -> Array | None:
-        """The value of input i, None where it is absent or not constant."""
-        return self.graph.value(self.node.input[i]) if self.has(i) else None
+    @property
+    def rank(self) -> int:
+        return len(self.x)
 
-    def ints(self, i: int) -> list[int] | None:
-        value = self.value(i)
-        return None if value is None else [int(v) for v in value.reshape(-1)]
+    @property
+    def axis(self) -> int:
+        return int(self.attrs["axis"]) % self.rank
 
     def has(self, i: int) -> bool:
         return i < len(self.node.input) and bool(self.node.input[i])
 
-    @property
-    def axis(self) -> int:
-        return int(self.attrs["axis"]) % len(self.x)
+    def numbers(self, i: int) -> list[Any] | None:
+        """The values of input i, flat; None where it is absent."""
+        if not self.has(i):
+            return None
+        value = self.graph.value(self.node.input[i])
+        if value is None:
+            raise _Unknown
+        return list(value.reshape(-1).tolist())
+
+    def axes(self, i: int) -> list[int] | None:
+        """The axes of x that input i names; None where it is absent."""
+        numbers = self.numbers(i)
+        return None if numbers is None else [int(n) % self.rank for n in numbers]
 
 
-_Rule = Callable[[_Reading], Spans | None]
+_Rule = Callable[[_Reading], Spans]
 _RULES: dict[str, _Rule] = {}
 
 
@@ -271,11 +287,15 @@ def _rule(*ops: str) -> Callable[[_Rule], _Rule]:
 
 
 def _steps(graph: Graph, node: NodeProto, place: int, output: int) -> Spans | None:
+    """The spans of input number `place` in an output of the node; None where all is seen."""
     rule = _RULES.get(node.op_type) if node.domain in STANDARD_DOMAINS else None
     x, y = _shape(graph, node.input[place]), _shape(graph, node.output[output])
-    if rule is None or x is None or y is None:
+    if rule is None or x is None or y is None or (place and node.op_type not in _JOINING):
         return None
-    return rule(_Reading(graph, node, place, output, x, y))
+    try:
+        return rule(_Reading(graph, node, place, output, x, y))
+    except _Unknown:
+        return None
 
 
 def _all_but(rank: int, whole: Collection[int]) -> Spans:
@@ -283,26 +303,43 @@ def _all_but(rank: int, whole: Collection[int]) -> Spans:
     return tuple(None if axis in whole else _along(axis) for axis in range(rank))
 
 
+def _changed(rank: int, changes: Iterable[tuple[int, Span | None]]) -> Spans:
+    """Every axis in its place, but for the changes."""
+    spans = dict[int, Span | None](enumerate(_all_but(rank, ())))
+    spans.update(changes)
+    return tuple(spans.values())
+
+
+def _without(rank: int, axes: Collection[int], gone: Span | None) -> Spans:
+    """The axes that stay, closed up, and what is seen of those that go."""
+    kept = [axis for axis in range(rank) if axis not in axes]
+    return tuple(gone if axis in axes else _along(kept.index(axis)) for axis in range(rank))
+
+
 _SLIDING = {"Conv", "ConvTranspose", "MaxPool", "AveragePool", "LpPool", "GlobalLpPool", "LRN"}
 _SLIDING |= {"GlobalAveragePool", "GlobalMaxPool", "InstanceNormalization"}
 _SLIDING |= {"DepthToSpace", "SpaceToDepth"}
 """Operators over [N, C, *S]: what they find behind axis 1 is spatial."""
 
-_UNARY = ("Relu", "LeakyRelu", "ThresholdedRelu", "Elu", "Selu", "Celu", "Sigmoid", "Tanh")
-_UNARY += ("HardSigmoid", "HardSwish", "Softplus", "Softsign", "Mish", "Gelu", "Swish", "Erf")
-_UNARY += ("Neg", "Abs", "Exp", "Log", "Sqrt", "Reciprocal", "Sin", "Cos", "Tan", "Asin", "Acos")
-_UNARY += ("Atan", "Sinh", "Cosh", "Asinh", "Acosh", "Atanh", "Round", "Floor", "Ceil", "Sign")
-_UNARY += ("Identity", "Dropout", "Cast", "CastLike", "Shrink")
-_BROADCAST = ("Add", "Sub", "Mul", "Div", "Pow", "Mod", "Sum", "Mean", "Max", "Min", "Where")
-_BROADCAST += ("PRelu", "Clip", "Expand")
+_UNARY = {"Relu", "LeakyRelu", "ThresholdedRelu", "Elu", "Selu", "Celu", "Sigmoid", "Tanh"}
+_UNARY |= {"HardSigmoid", "HardSwish", "Softplus", "Softsign", "Mish", "Gelu", "Swish", "Erf"}
+_UNARY |= {"Neg", "Abs", "Exp", "Log", "Sqrt", "Reciprocal", "Sin", "Cos", "Tan", "Asin", "Acos"}
+_UNARY |= {"Atan", "Sinh", "Cosh", "Asinh", "Acosh", "Atanh", "Round", "Floor", "Ceil", "Sign"}
+_UNARY |= {"Identity", "Dropout", "Cast", "CastLike", "Shrink", "Expand"}
+
+_BROADCAST = {"Add", "Sub", "Mul", "Div", "Pow", "Mod", "Sum", "Mean", "Max", "Min", "Where"}
+_BROADCAST |= {"PRelu", "Clip"}
+
+_JOINING = _BROADCAST | {"Concat", "MatMul", "Gemm"}
+"""Operators with rules for more than their first input."""
 
 
 @_rule(*_UNARY, *_BROADCAST)
-def _elementwise(r: _Reading) -> Spans | None:
+def _elementwise(r: _Reading) -> Spans:
     """Axes aligned from the back. A size that is not known is taken not to be stretched."""
-    lead = len(r.y) - len(r.x)
+    lead = len(r.y) - r.rank
     return tuple(
-        _at(0, 0) if size == 1 != r.y[lead + i] else _along(lead + i) for i, size in enumerate(r.x)
+        _at(0, 0) if size == 1 != r.y[i] else _along(i) for i, size in enumerate(r.x, lead)
     )
 
 
@@ -310,89 +347,74 @@ def _elementwise(r: _Reading) -> Spans | None:
 
 
 @_rule("Conv", "MaxPool", "AveragePool", "LpPool")
-def _sliding(r: _Reading) -> Spans | None:
-    """p = s * q - pad + d * k for a tap k of the kernel."""
-    taps = _taps(r)
-    if taps is None:
-        return None
-    windows = [
-        _along(axis, s, -pads[1], extent - 1 - pads[0])
-        for axis, (s, extent, pads) in enumerate(zip(*taps, _pads(r, *taps), strict=True), 2)
-    ]
-    return _along(0), None if r.node.op_type == "Conv" else _along(1), *windows
+def _sliding(r: _Reading) -> Spans:
+    """Unit q sees s * q - pad + d * k for every tap k of the kernel."""
+    spans = list(_all_but(r.rank, [1] if r.node.op_type == "Conv" else []))
+    for axis, (s, extent) in enumerate(_taps(r), 2):
+        low, high = _pads(r, axis - 2, s, extent)
+        spans[axis] = _along(axis, s, -high, extent - 1 - low)
+    return tuple(spans)
 
 
-def _taps(r: _Reading) -> tuple[list[int], list[int]] | None:
+def _taps(r: _Reading) -> list[tuple[int, int]]:
     """The stride and the extent d * (k - 1) + 1 of the kernel along each spatial axis."""
     weight = _shape(r.graph, r.node.input[1]) if r.has(1) else None
-    kernel = r.attrs.get("kernel_shape") or list((weight or ())[2:])
-    if r.place or len(kernel) != len(r.x) - 2 or not all(isinstance(k, int) for k in kernel):
-        return None
-    ones = [1] * len(kernel)
-    dilations = r.attrs.get("dilations") or ones
-    extents = [d * (k - 1) + 1 for d, k in zip(dilations, kernel, strict=True)]
-    return r.attrs.get("strides") or ones, extents
+    kernel = r.attrs.get("kernel_shape") or (weight or ())[2:]
+    if len(kernel) != r.rank - 2 or not all(isinstance(k, int) for k in kernel):
+        raise _Unknown
+    strides, dilations = (r.attrs.get(k) or [1] * len(kernel) for k in ("strides", "dilations"))
+    return [(s, d * (k - 1) + 1) for s, d, k in zip(strides, dilations, kernel, strict=True)]
 
 
-def _pads(r: _Reading, strides: list[int], extents: list[int]) -> list[tuple[int, int]]:
-    """The least and the most padding in front of each spatial axis.
+def _pads(r: _Reading, i: int, s: int, extent: int) -> tuple[int, int]:
+    """The least and the most padding in front of spatial axis i.
 
-    They differ where SAME depends on a size that is not known: it pads extent - stride to
-    extent - 1 in all.
+    They differ where SAME depends on a size that is not known: it pads extent - s to extent - 1
+    in all.
     """
     mode = r.attrs.get("auto_pad", "NOTSET")
     if mode.startswith("SAME"):
-        spans = zip(strides, extents, strict=True)
-        return [(max(extent - s, 0) // 2, extent // 2) for s, extent in spans]
-    begins = r.attrs.get("pads") if mode == "NOTSET" else None
-    return [(pad, pad) for pad in (begins or [0] * 2 * len(strides))[: len(strides)]]
+        return max(extent - s, 0) // 2, extent // 2
+    pad = int(r.attrs["pads"][i]) if mode == "NOTSET" and "pads" in r.attrs else 0
+    return pad, pad
 
 
 @_rule("ConvTranspose")
-def _conv_transpose(r: _Reading) -> Spans | None:
-    """q = s * p - pad + d * k for a tap k of the kernel, read backwards."""
-    taps = _taps(r)
-    if taps is None:
-        return None
-    windows: list[Span | None] = [_along(0), None]
-    for axis, (s, extent) in enumerate(zip(*taps, strict=True), 2):
-        pads = _transposed_pads(r, axis, s, extent)
-        low, high = (0, 0) if pads is None else (pads[0] - extent + 1, pads[1])
-        ends = Fraction(low, s), Fraction(high, s)
-        windows.append(None if pads is None else _along(axis, Fraction(1, s), *ends))
-    return tuple(windows)
+def _conv_transpose(r: _Reading) -> Spans:
+    """Position p reaches q = s * p - pad + d * k for every tap k of the kernel: solved for p."""
+    spans = list(_all_but(r.rank, [1]))
+    for axis, (s, extent) in enumerate(_taps(r), 2):
+        low, high = _cuts(r, axis, s, extent)
+        spans[axis] = _along(axis, Fraction(1, s), Fraction(low - extent + 1, s), Fraction(high, s))
+    return tuple(spans)
 
 
-def _transposed_pads(r: _Reading, axis: int, s: int, extent: int) -> tuple[int, int] | None:
-    """The least and the most that is cut off in front; None where it is not known.
+def _cuts(r: _Reading, axis: int, s: int, extent: int) -> tuple[int, int]:
+    """The least and the most that a ConvTranspose cuts off in front.
 
-    An output size that is asked for leaves so much to cut, half of it at either end.
+    Where it is asked for an output size, what is too much is cut, half of it at either end.
     """
-    spatial, mode = axis - 2, r.attrs.get("auto_pad", "NOTSET")
-    if mode == "VALID":
-        return 0, 0
-    if mode == "NOTSET" and "output_shape" not in r.attrs:
-        pad = (r.attrs.get("pads") or [0] * len(r.x))[spatial]
-        return pad, pad
+    if r.attrs.get("auto_pad", "NOTSET") in ("NOTSET", "VALID") and "output_shape" not in r.attrs:
+        return _pads(r, axis - 2, s, extent)
     before, after = r.x[axis], r.y[axis]
     if not isinstance(before, int) or not isinstance(after, int):
-        return None
-    more = (r.attrs.get("output_padding") or [0] * len(r.x))[spatial]
-    total = max(s * (before - 1) + more + extent - after, 0)
+        raise _Unknown
+    more = r.attrs.get("output_padding") or [0] * r.rank
+    total = max(s * (before - 1) + int(more[axis - 2]) + extent - after, 0)
     return total // 2, total - total // 2
 
 
-@_rule("DepthToSpace")
-def _depth_to_space(r: _Reading) -> Spans:
+@_rule("DepthToSpace", "SpaceToDepth")
+def _blocks(r: _Reading) -> Spans:
     b = int(r.attrs["blocksize"])
-    inner = [_along(axis, Fraction(1, b), Fraction(1 - b, b)) for axis in (2, 3)]
-    return _along(0), None, *inner
+    stride = Fraction(1, b) if r.node.op_type == "DepthToSpace" else Fraction(b)
+    return _along(0), None, _scaled(2, stride), _scaled(3, stride)
 
 
-@_rule("SpaceToDepth")
-def _space_to_depth(r: _Reading) -> Spans:
-    b = int(r.attrs["blocksize"])
-    return _along(0), None, *(_along(axis, b, 0, b - 1) for axis in (2, 3))
+def _scaled(axis: int, stride: Fraction) -> Span:
+    """Positions cut into blocks, or joined, without overlap: unit q from stride * q on."""
+    n, m = stride.numerator, stride.denominator
+    return _along(axis, stride, Fraction(1 - m, m), Fraction(n - 1, m))
 
 
 # Resizing.
@@ -411,68 +433,62 @@ _REACH: dict[str, tuple[Fraction, Fraction]] = {
     "floor": (_OPEN - 1, Fraction(0)),
     "ceil": (Fraction(0), 1 - _OPEN),
 }
-"""What is read around the position x, as offsets from it."""
+"""What is read around a position, as offsets from it."""
 
 
 @_rule("Resize")
-def _resize(r: _Reading) -> Spans | None:
-    rank = len(r.x)
-    named = [int(a) % rank for a in r.attrs.get("axes") or range(rank)]
-    scales = r.value(2)
-    if r.place or (r.has(2) and scales is None) or r.attrs["keep_aspect_ratio_policy"] != "stretch":
-        return None
-    steps: list[Span | None] = [_along(axis) for axis in range(rank)]
-    for i, axis in enumerate(named):
-        scale = Fraction(float(scales[i])) if scales is not None and scales.size else None
-        steps[axis] = _resized(r, axis, scale)
-    return tuple(steps)
+def _resize(r: _Reading) -> Spans:
+    if r.attrs["keep_aspect_ratio_policy"] != "stretch":
+        raise _Unknown
+    named = [int(axis) % r.rank for axis in r.attrs.get("axes") or range(r.rank)]
+    scales = r.numbers(2) or [None] * len(named)
+    return _changed(
+        r.rank, [(axis, _resized(r, axis, n)) for axis, n in zip(named, scales, strict=True)]
+    )
 
 
-def _resized(r: _Reading, axis: int, scale: Fraction | None) -> Span | None:
-    """One axis. A position outside is moved to the border, so the bounds hold the border too."""
+def _resized(r: _Reading, axis: int, scale: float | None) -> Span | None:
+    """One axis, by a scale or to the size of y.
+
+    Unit q reads around stride * q + offset. What lies outside is moved to the border, so the
+    bounds hold the border too; `over` is how far the last unit may lie outside.
+    """
     before, after = r.x[axis], r.y[axis]
-    if scale == 1 or (scale is None and before is not None and before == after):
+    if scale == 1 or (not scale and before is not None and before == after):
         return _along(axis)
-    found = _coordinate(str(r.attrs["coordinate_transformation_mode"]), before, after, scale)
-    if found is None:
-        return None
-    step, offset, overrun = found
+    mode = str(r.attrs["coordinate_transformation_mode"])
+    offset = over = Fraction(0)
+    if mode == "align_corners" and isinstance(before, int) and isinstance(after, int):
+        stride = Fraction(before - 1, max(after - 1, 1))
+    elif mode in ("asymmetric", "half_pixel", "pytorch_half_pixel"):
+        stride = _stride(before, after, scale)
+        if mode == "half_pixel" or (mode == "pytorch_half_pixel" and after != 1):
+            offset = (stride - 1) / 2
+        over = 1 - stride + offset
+    else:
+        raise _Unknown
+    low, high = _reach(r, stride, offset)
+    first, last = offset + low, offset + high
+    return _along(axis, stride, min(first, first - over - low), max(last, Fraction(0)))
+
+
+def _stride(before: Dim, after: Dim, scale: float | None) -> Fraction:
+    if scale:
+        return 1 / Fraction(scale)
+    if isinstance(before, int) and isinstance(after, int):
+        return Fraction(before, after)
+    raise _Unknown
+
+
+def _reach(r: _Reading, stride: Fraction, offset: Fraction) -> tuple[Fraction, Fraction]:
+    """How far a unit reads to either side of its position."""
     mode = str(r.attrs["mode"])
     low, high = _REACH[str(r.attrs["nearest_mode"]) if mode == "nearest" else mode]
     if r.attrs["antialias"]:
-        wide = max(step, Fraction(1))
+        wide = max(stride, Fraction(1))
         low, high = low * wide - 1, high * wide + 1
-    if not (_is_exact(step) and _is_exact(offset)):
-        low, high = low - _ROUNDING, high + _ROUNDING
-    first, last = offset + low, offset + high
-    return _along(axis, step, min(first, first - overrun - low), max(last, Fraction(0)))
-
-
-def _coordinate(
-    mode: str, before: Dim, after: Dim, scale: Fraction | None
-) -> tuple[Fraction, Fraction, Fraction] | None:
-    """The position x = step * q + offset that unit q reads at, and how far the last lies outside.
-
-    `before` and `after` are the sizes of the axis; `scale` is None where they decide.
-    """
-    static = isinstance(before, int) and isinstance(after, int)
-    if mode == "align_corners" and isinstance(before, int) and isinstance(after, int):
-        return Fraction(before - 1, max(after - 1, 1)), Fraction(0), Fraction(0)
-    if scale is None and isinstance(before, int) and isinstance(after, int):
-        scale = Fraction(after, before)
-    if not scale:
-        return None
-    step = 1 / scale
-    if mode == "asymmetric" or (mode == "pytorch_half_pixel" and after == 1):
-        return step, Fraction(0), 1 - step
-    if mode == "half_pixel" or (mode == "pytorch_half_pixel" and static):
-        return step, (step - 1) / 2, (1 - step) / 2
-    return None
-
-
-def _is_exact(x: Fraction) -> bool:
-    """Whether positions that are multiples of x are exact in floating point."""
-    return x.denominator <= 256 and x.denominator.bit_count() == 1
+    exact = all(x.denominator <= 256 and 256 % x.denominator == 0 for x in (stride, offset))
+    return (low, high) if exact else (low - _ROUNDING, high + _ROUNDING)
 
 
 # Moving and joining.
@@ -480,191 +496,143 @@ def _is_exact(x: Fraction) -> bool:
 
 @_rule("Transpose")
 def _transpose(r: _Reading) -> Spans:
-    perm = r.attrs.get("perm") or range(len(r.x))[::-1]
-    return tuple(_along(list(perm).index(axis)) for axis in range(len(r.x)))
+    perm = list(r.attrs.get("perm") or range(r.rank)[::-1])
+    return tuple(_along(perm.index(axis)) for axis in range(r.rank))
 
 
 @_rule("Concat")
 def _concat(r: _Reading) -> Spans:
-    shapes = [_shape(r.graph, name) for name in r.node.input[: r.place]]
-    return _shifted(r, shapes, -1)
+    offset = -_extent(r, r.node.input[: r.place])
+    return _changed(r.rank, [(r.axis, _along(r.axis, 1, offset, offset))])
 
 
 @_rule("Split")
-def _split(r: _Reading) -> Spans | None:
-    shapes = [_shape(r.graph, name) for name in r.node.output[: r.output]]
-    return None if r.place else _shifted(r, shapes, 1)
+def _split(r: _Reading) -> Spans:
+    offset = _extent(r, r.node.output[: r.output])
+    return _changed(r.rank, [(r.axis, _along(r.axis, 1, offset, offset))])
 
 
-def _shifted(r: _Reading, before: Sequence[Shape | None], sign: int) -> Spans:
-    """Every axis in its place, one behind the tensors `before` that share it."""
-    sizes = [None if shape is None else shape[r.axis] for shape in before]
-    known = [size for size in sizes if isinstance(size, int)]
-    if len(known) < len(sizes):
-        return _all_but(len(r.x), [r.axis])
-    offset = sign * sum(known)
-    return tuple(
-        _along(i, 1, offset, offset) if i == r.axis else _along(i) for i in range(len(r.x))
-    )
+def _extent(r: _Reading, names: Iterable[str]) -> int:
+    """The sizes of these tensors along the node's axis, summed."""
+    shapes = [_shape(r.graph, name) for name in names]
+    sizes = [None if shape is None else shape[r.axis] for shape in shapes]
+    if not all(isinstance(size, int) for size in sizes):
+        raise _Unknown
+    return sum(size for size in sizes if isinstance(size, int))
 
 
 @_rule("Slice")
-def _slice(r: _Reading) -> Spans | None:
-    starts, axes, steps = r.ints(1), r.ints(3), r.ints(4)
-    if r.place or starts is None or (r.has(3) and axes is None) or (r.has(4) and steps is None):
-        return None
-    spans = list(_all_but(len(r.x), ()))
-    for start, axis, step in zip(
-        starts, axes or range(len(starts)), steps or [1] * len(starts), strict=True
-    ):
-        axis, size = axis % len(r.x), r.x[axis]
+def _slice(r: _Reading) -> Spans:
+    starts = r.numbers(1) or []
+    axes, steps = r.axes(3) or range(len(starts)), r.numbers(4) or [1] * len(starts)
+    changes: list[tuple[int, Span | None]] = []
+    for start, axis, step in zip(starts, axes, steps, strict=True):
+        size = r.x[axis]
         if isinstance(size, int):
             start = slice(start, None, step).indices(size)[0]
         known = isinstance(size, int) or (start >= 0 and step > 0)
-        spans[axis] = _along(axis, step, start, start) if known else None
-    return tuple(spans)
+        changes.append((axis, _along(axis, step, start, start) if known else None))
+    return _changed(r.rank, changes)
 
 
 @_rule("Gather")
-def _gather(r: _Reading) -> Spans | None:
-    """Every unit sees from the least to the greatest of the constant indices."""
-    indices = r.value(1)
-    if r.place:
-        return None
-    size, more = r.x[r.axis], len(r.y) - len(r.x)
-    spans = [_along(i if i < r.axis else i + more) for i in range(len(r.x))]
-    steps: list[Span | None] = list(spans)
-    steps[r.axis] = None
-    if indices is not None and indices.size and (isinstance(size, int) or indices.min() >= 0):
-        places = [int(i) % size if isinstance(size, int) else int(i) for i in indices.reshape(-1)]
-        steps[r.axis] = _at(min(places), max(places))
-    return tuple(steps)
+def _gather(r: _Reading) -> Spans:
+    """Every unit sees from the least to the greatest of the indices."""
+    size, more = r.x[r.axis], len(r.y) - r.rank
+    places = r.numbers(1) or []
+    if not isinstance(size, int):
+        raise _Unknown
+    places = [int(i) % size for i in places] or [0]
+    return tuple(
+        _at(min(places), max(places)) if i == r.axis else _along(i if i < r.axis else i + more)
+        for i in range(r.rank)
+    )
 
 
 @_rule("Pad")
-def _pad(r: _Reading) -> Spans | None:
-    """x[q - begin]; what repeats or mirrors the border reaches back into it."""
-    pads, axes, mode = r.ints(1), r.ints(3), r.attrs["mode"]
-    reach = {"constant": 0, "edge": 1, "reflect": 2}.get(mode)
-    if r.place or pads is None or reach is None or (r.has(3) and axes is None):
-        return None
-    named = range(len(r.x)) if axes is None else [axis % len(r.x) for axis in axes]
-    spans = list(_all_but(len(r.x), ()))
-    for axis, begin, end in zip(named, pads[: len(named)], pads[len(named) :], strict=True):
-        first, last = -begin - reach * max(end, 0), -begin + reach * max(begin, 0)
-        spans[axis] = _along(axis, 1, first, last)
-    return tuple(spans)
+def _pad(r: _Reading) -> Spans:
+    """Unit q sees q - begin; what repeats or mirrors the border reaches back into it."""
+    pads, axes = r.numbers(1) or [], r.axes(3) or range(r.rank)
+    reach = {"constant": 0, "edge": 1, "reflect": 2}.get(r.attrs["mode"])
+    if reach is None:
+        raise _Unknown
+    return _changed(
+        r.rank,
+        [
+            (axis, _along(axis, 1, -begin - reach * max(end, 0), -begin + reach * max(begin, 0)))
+            for axis, begin, end in zip(axes, pads[: len(axes)], pads[len(axes) :], strict=True)
+        ],
+    )
 
 
 @_rule("Tile")
-def _tile(r: _Reading) -> Spans | None:
-    repeats = r.ints(1)
-    if r.place or repeats is None:
-        return None
-    sizes = enumerate(zip(repeats, r.x, strict=True))
+def _tile(r: _Reading) -> Spans:
+    repeats = enumerate(zip(r.x, r.numbers(1) or [], strict=True))
     return tuple(
-        _along(i) if n == 1 else _at(0, 0) if size == 1 else None for i, (n, size) in sizes
+        _along(i) if n == 1 else _at(0, 0) if size == 1 else None for i, (size, n) in repeats
     )
 
 
 @_rule("Squeeze")
-def _squeeze(r: _Reading) -> Spans | None:
-    axes = r.ints(1) if r.has(1) else [i for i, size in enumerate(r.x) if size == 1]
-    return None if r.place or axes is None else _without(r, axes, _at(0, 0))
+def _squeeze(r: _Reading) -> Spans:
+    axes = r.axes(1)
+    ones = [axis for axis, size in enumerate(r.x) if size == 1]
+    return _without(r.rank, ones if axes is None else axes, _at(0, 0))
 
 
 @_rule("Unsqueeze")
-def _unsqueeze(r: _Reading) -> Spans | None:
-    axes = r.ints(1)
-    if r.place or axes is None:
-        return None
-    new = {axis % len(r.y) for axis in axes}
+def _unsqueeze(r: _Reading) -> Spans:
+    new = {int(axis) % len(r.y) for axis in r.numbers(1) or []}
     return tuple(_along(axis) for axis in range(len(r.y)) if axis not in new)
 
 
-def _without(r: _Reading, axes: Iterable[int], gone: Span | None) -> Spans:
-    """The axes that stay, in order, and what is seen of those that go."""
-    dropped = {axis % len(r.x) for axis in axes}
-    kept = [axis for axis in range(len(r.x)) if axis not in dropped]
-    return tuple(gone if axis in dropped else _along(kept.index(axis)) for axis in range(len(r.x)))
+_PRIMES = tuple((1 << n) - 1 for n in (61, 89, 107, 127, 521, 607, 1279, 2203))
+"""Stand for sizes that are not known; no product of known sizes has one of them as a factor."""
 
 
 @_rule("Reshape", "Flatten")
-def _reshape(r: _Reading) -> Spans | None:
-    """Blocks of axes that hold the same numbers before and after, matched from either end.
+def _reshape(r: _Reading) -> Spans:
+    """Axes that stay, merge or split, told by the product of the sizes before them.
 
-    Of a block [a1, a2, ...] that becomes [b1, b2, ...], unit q of b1 holds T = b2 * b3 * ...
-    numbers from q * T on, and S = a2 * a3 * ... of them make one position of a1.
+    An axis of x and one of y with the same product before them cut the same numbers into a and
+    into b parts, so that one position of y's holds a / b positions of x's. An axis of x without
+    such a partner is lost: all of it is seen.
     """
-    if r.place:
-        return None
-    lead = _same(r.x, r.y, _copied(r))
-    tail = _same(r.x[lead:][::-1], r.y[lead:][::-1])
-    x, y = r.x[lead : len(r.x) - tail], r.y[lead : len(r.y) - tail]
-    steps: list[Span | None] = [_along(axis) for axis in range(lead)]
-    steps += _regrouped(x, y, lead)
-    return *steps, *(_along(axis) for axis in range(len(r.y) - tail, len(r.y)))
+    x, y = _sizes(r)
+    starts = {before: axis for axis, before in _starts(y)}
+    spans: list[Span | None] = [_at(0, 0) if size == 1 else None for size in x]
+    for axis, before in _starts(x):
+        if before in starts:
+            ratio = x[axis] / y[starts[before]]
+            known = max(ratio.numerator, ratio.denominator) < _PRIMES[0]
+            spans[axis] = _scaled(starts[before], ratio) if known else None
+    return tuple(spans)
 
 
-def _copied(r: _Reading) -> frozenset[int]:
-    """The axes whose size a Reshape copies: a 0 in its shape."""
-    wanted = r.ints(1) if r.node.op_type == "Reshape" and not r.attrs["allowzero"] else None
-    return frozenset(i for i, size in enumerate(wanted or ()) if size == 0)
+def _starts(sizes: Sequence[Fraction]) -> Iterator[tuple[int, Fraction]]:
+    """The axes longer than 1, each with the product of the sizes before it."""
+    before = accumulate(sizes, mul, initial=Fraction(1))
+    return ((i, n) for i, (n, size) in enumerate(zip(before, sizes, strict=False)) if size != 1)
 
 
-def _same(x: Shape, y: Shape, copied: Collection[int] = ()) -> int:
-    """How many axes in front have the same size in both."""
-    count = 0
-    for a, b in zip(x, y, strict=False):
-        if count not in copied and (a is None or a != b):
-            break
-        count += 1
-    return count
-
-
-def _regrouped(x: Shape, y: Shape, lead: int) -> list[Span | None]:
-    """What each axis of x becomes, where y, with `lead` axes before it, holds the same numbers."""
-    steps: list[Span | None] = [_at(0, 0) if size == 1 else None for size in x]
-    sizes = _sized(x, y)
-    if sizes is None:
-        return steps
-    a, b = ([(i, n) for i, n in enumerate(shape) if n != 1] for shape in sizes)
-    while a and b:
-        cut_a, cut_b = _block([n for _, n in a], [n for _, n in b])
-        inner = math.prod(n for _, n in a[1:cut_a])
-        held = math.prod(n for _, n in b[1:cut_b])
-        ends = Fraction(1 - inner, inner), Fraction(held - 1, inner)
-        steps[a[0][0]] = _along(lead + b[0][0], Fraction(held, inner), *ends)
-        a, b = a[cut_a:], b[cut_b:]
-    return steps
-
-
-def _block(a: Sequence[int], b: Sequence[int]) -> tuple[int, int]:
-    """The fewest axes of either that hold equally many numbers."""
-    i, j = 1, 1
-    while (left := math.prod(a[:i])) != (right := math.prod(b[:j])):
-        i, j = (i + 1, j) if left < right else (i, j + 1)
-    return i, j
-
-
-def _sized(x: Shape, y: Shape) -> tuple[list[int], list[int]] | None:
-    """Both shapes as numbers, one open size in each replaced by a large one; None if that fails.
-
-    Which axes match does not depend on that size, since it is larger than every product.
-    """
-    known_x, known_y = ([n for n in shape if isinstance(n, int)] for shape in (x, y))
-    open_x, open_y = len(x) - len(known_x), len(y) - len(known_y)
-    volume_x, volume_y = math.prod(known_x), math.prod(known_y)
-    if not volume_x or not volume_y or max(open_x, open_y) > 1 or open_x > open_y:
-        return None
-    size_x = (volume_x + volume_y) * volume_y
-    whole = volume_x * (size_x if open_x else 1)
-    if (open_y == 0 and whole != volume_y) or whole % volume_y:
-        return None
-    return (
-        [n if isinstance(n, int) else size_x for n in x],
-        [n if isinstance(n, int) else whole // volume_y for n in y],
-    )
+def _sizes(r: _Reading) -> tuple[list[Fraction], list[Fraction]]:
+    """The sizes of x and y, primes for those not known; a single new one in y follows from x."""
+    x, y = list(r.x), list(r.y)
+    wanted = (r.numbers(1) or []) if r.node.op_type == "Reshape" else []
+    for i in (i for i, size in enumerate(wanted) if size == 0 and not r.attrs["allowzero"]):
+        x[i] = y[i] = x[i] or f"axis {i}"
+    new = [i for i, size in enumerate(y) if not isinstance(size, int) and size not in x]
+    names = [n if n or isinstance(n, int) else f"x {i}" for i, n in enumerate(x)]
+    names += [f"y {i}" if i in new else n for i, n in enumerate(y)]
+    open_names = dict.fromkeys(name for name in names if isinstance(name, str))
+    if 0 in names or len(open_names) > len(_PRIMES):
+        raise _Unknown
+    primes: dict[Dim, int] = dict(zip(open_names, _PRIMES, strict=False))
+    numbers = [Fraction(n if isinstance(n, int) else primes[n]) for n in names]
+    before, after = numbers[: len(x)], numbers[len(x) :]
+    if len(new) == 1:
+        after[new[0]] *= reduce(mul, before) / reduce(mul, after)
+    return before, after
 
 
 # Sums over axes.
@@ -672,45 +640,47 @@ def _sized(x: Shape, y: Shape) -> tuple[list[int], list[int]] | None:
 
 @_rule("ReduceSum", "ReduceMean", "ReduceMax", "ReduceMin", "ReduceProd", "ReduceL1", "ReduceL2")
 @_rule("ReduceLogSum", "ReduceLogSumExp", "ReduceSumSquare")
-def _reduce(r: _Reading) -> Spans | None:
-    axes = r.ints(1) if r.has(1) else []
-    if r.place or axes is None:
-        return None
-    if not axes and not r.attrs["noop_with_empty_axes"]:
-        return (None,) * len(r.x)
-    if r.attrs["keepdims"]:
-        return _all_but(len(r.x), [axis % len(r.x) for axis in axes])
-    return _without(r, axes, None)
+def _reduce(r: _Reading) -> Spans:
+    axes = r.axes(1) or ([] if r.attrs["noop_with_empty_axes"] else range(r.rank))
+    return _all_but(r.rank, axes) if r.attrs["keepdims"] else _without(r.rank, axes, None)
 
 
 @_rule("GlobalAveragePool", "GlobalMaxPool", "GlobalLpPool", "InstanceNormalization")
-def _each_channel(r: _Reading) -> Spans | None:
-    return None if r.place else _all_but(len(r.x), range(2, len(r.x)))
+def _over_positions(r: _Reading) -> Spans:
+    return _all_but(r.rank, range(2, r.rank))
 
 
-@_rule("BatchNormalization", "LRN")
-def _each_position(r: _Reading) -> Spans | None:
-    return None if r.place or r.attrs.get("training_mode") else _all_but(len(r.x), [1])
+@_rule("LRN")
+def _over_channels(r: _Reading) -> Spans:
+    return _all_but(r.rank, [1])
+
+
+@_rule("BatchNormalization")
+def _normalized(r: _Reading) -> Spans:
+    if r.attrs["training_mode"]:
+        raise _Unknown
+    return _all_but(r.rank, [])
 
 
 @_rule("Softmax", "LogSoftmax", "LpNormalization")
 def _over_axis(r: _Reading) -> Spans:
-    return _all_but(len(r.x), [r.axis])
+    return _all_but(r.rank, [r.axis])
 
 
 @_rule("LayerNormalization")
-def _over_last_axes(r: _Reading) -> Spans | None:
-    return None if r.place or r.output else _all_but(len(r.x), range(r.axis, len(r.x)))
+def _over_last_axes(r: _Reading) -> Spans:
+    return _all_but(r.rank, range(r.axis, r.rank))
 
 
 @_rule("MatMul")
-def _matmul(r: _Reading) -> Spans | None:
+def _matmul(r: _Reading) -> Spans:
     """[*B, M, K] times [*B, K, N]; matrices only."""
     other = _shape(r.graph, r.node.input[1 - r.place])
-    if other is None or min(len(other), len(r.x)) < 2:
-        return None
-    summed = len(r.x) - 1 - r.place
-    return tuple(None if i == summed else step for i, step in enumerate(_elementwise(r)))
+    if other is None or min(len(other), r.rank) < 2:
+        raise _Unknown
+    spans = list(_elementwise(r))
+    spans[r.rank - 1 - r.place] = None
+    return tuple(spans)
 
 
 @_rule("Gemm")
@@ -718,6 +688,6 @@ def _gemm(r: _Reading) -> Spans:
     """A' [M, K] times B' [K, N] plus C."""
     if r.place == 2:
         return _elementwise(r)
+    turned = bool(r.attrs["transB" if r.place else "transA"])
     kept = _along(r.place)
-    turned = r.attrs["transB" if r.place else "transA"]
-    return (None, kept) if bool(turned) != bool(r.place) else (kept, None)
+    return (None, kept) if turned != bool(r.place) else (kept, None)

@@ -6,12 +6,11 @@ import argparse
 import json
 from pathlib import Path
 
-from rich.console import Console
-
 from retrograph.cli.options import (
     add_command,
     add_preprocessing,
     chosen_preprocessing,
+    console,
     stored_preprocessing,
 )
 from retrograph.contract import Contract
@@ -69,13 +68,13 @@ def _run(args: argparse.Namespace) -> int:
         properties = contract.to_properties()
         print(json.dumps({"file": args.output, "nodes": len(built.graph.node), **properties}))
         return 0
-    console = Console(highlight=False)
+    out = console()
     size = Path(args.output).stat().st_size / 1e6
-    console.print(
+    out.print(
         f"wrote {args.output} ({size:.1f} MB, {len(built.graph.node)} operators)\n"
         f"{contract.method} from {contract.alias} ('{contract.target}') to "
         f"{', '.join(contract.explained)}, unit by {contract.select}"
     )
     for note in contract.notes:
-        console.print(f"note: {note}")
+        out.print(f"note: {note}")
     return 0

@@ -10,7 +10,14 @@ from typing import Any
 
 import numpy as np
 from rich.console import Console
-from rich.progress import MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
 
 from retrograph.api import Explainer
 from retrograph.cli import results
@@ -18,6 +25,7 @@ from retrograph.cli.options import (
     add_command,
     add_preprocessing,
     chosen_preprocessing,
+    console,
     methods,
     stored_preprocessing,
 )
@@ -30,6 +38,7 @@ from retrograph.preprocess import (
     BadItem,
     Item,
     Preprocessing,
+    count_inputs,
     infer_layout,
     iter_inputs,
 )
@@ -105,17 +114,17 @@ class _Session:
 
 
 def _run(args: argparse.Namespace) -> int:
-    console = Console(stderr=args.json, highlight=False)
+    out = console(stderr=args.json)
     model = Model(args.model)
-    preprocessing = _preprocessing(args, model, console)
+    preprocessing = _preprocessing(args, model, out)
     labels = _labels(args, model)
     session = _session(args, model, preprocessing, labels)
     scene = _scene(args, session, preprocessing, labels)
-    results.announce(scene, console)
+    results.announce(scene, out)
     found: list[Explanation] = []
     bad = 0
     items = iter_inputs(args.inputs, scene.shape, preprocessing)
-    for item in _with_progress(items, console):
+    for item in _with_progress(items, args.inputs, out):
         try:
             if isinstance(item, BadItem):
                 raise item.error
@@ -126,25 +135,25 @@ def _run(args: argparse.Namespace) -> int:
             continue
         if args.sheet is None:
             explanation = results.write(explanation, scene, args)
-            results.report(explanation, scene, console)
+            results.report(explanation, scene, out)
         found = results.keep(found, explanation, args.sheet)
     if not found:
         return 2
     if args.sheet is not None:
-        results.write_sheet(found, scene, args, console)
+        results.write_sheet(found, scene, args, out)
     if args.json:
         print(results.as_json(found, scene))
     return 2 if bad else 0
 
 
-def _preprocessing(args: argparse.Namespace, model: Model, console: Console) -> Preprocessing:
+def _preprocessing(args: argparse.Namespace, model: Model, out: Console) -> Preprocessing:
     """What the options say, or the file, or 0-1."""
     shape = model.tensor(_first_input(model)).shape or ()
     chosen = chosen_preprocessing(args) or stored_preprocessing(model)
     if chosen is None:
         chosen = PRESETS["0-1"]
         if len(shape) == 4:
-            console.print("note: no --preprocess given and none stored: pictures are scaled to 0-1")
+            out.print("note: no --preprocess given and none stored: pictures are scaled to 0-1")
     try:
         infer_layout(shape)
     except InputError:
@@ -262,24 +271,29 @@ def _explain(session: _Session, item: Item) -> Explanation:
 
 def _class_scores(outputs: Mapping[str, Any]) -> Array | None:
     """The model's class scores [classes], if its first output looks like them."""
-    value = next(iter(outputs.values()), None)
+    value: Array | None = next(iter(outputs.values()), None)
     if not isinstance(value, np.ndarray) or not np.issubdtype(value.dtype, np.floating):
         return None
     if value.ndim < 2 or value[0].size != value.shape[1] or value.shape[1] < 2:
         return None
-    return value[0].reshape(-1).astype(np.float32)
+    scores: Array = value[0].reshape(-1).astype(np.float32)
+    return scores
 
 
-def _with_progress(items: Iterable[Item | BadItem], console: Console) -> Iterator[Item | BadItem]:
-    """The same, with a bar of how many are done once it takes more than a moment."""
+def _with_progress(
+    items: Iterable[Item | BadItem], paths: Sequence[str], out: Console
+) -> Iterator[Item | BadItem]:
+    """The same, with a bar on a terminal."""
     columns = (
         TextColumn("explaining"),
-        SpinnerColumn(),
+        BarColumn(),
         MofNCompleteColumn(),
         TimeElapsedColumn(),
+        TimeRemainingColumn(),
     )
-    with Progress(*columns, console=console, transient=True) as progress:
-        task = progress.add_task("", total=None)
+    hidden = not out.is_terminal
+    with Progress(*columns, console=out, transient=True, disable=hidden) as progress:
+        task = progress.add_task("", total=count_inputs(paths))
         for item in items:
             yield item
             progress.advance(task)

@@ -6,10 +6,9 @@ import argparse
 import json
 from typing import Any
 
-from rich.console import Console
 from rich.table import Table
 
-from retrograph.cli.options import add_command
+from retrograph.cli.options import add_command, console
 from retrograph.layers import Layer
 from retrograph.model import Model
 
@@ -37,17 +36,19 @@ def _run(args: argparse.Namespace) -> int:
     if args.json:
         print(json.dumps([_record(layer, target) for layer in found], indent=1))
         return 0
-    shown = [x for x in found if args.all or x.is_relu or _kind(x) in _MAIN]
+    shown = [
+        x for x in found if args.all or x.is_relu or _kind(x) in _MAIN or x.tensor.name == target
+    ]
     table = Table(box=None, pad_edge=False, header_style="bold")
     for heading in ("alias", "operator", "shape"):
         table.add_column(heading, no_wrap=True)
     table.add_column("sees", justify="right", no_wrap=True)
     table.add_column("step", justify="right", no_wrap=True)
     table.add_column("ReLU", no_wrap=True)
-    table.add_column("tensor", overflow="fold")
+    table.add_column("tensor", overflow="ellipsis", no_wrap=True)
     for layer in shown:
         sees, step = _field(layer)
-        name = f"[bold]{layer.tensor.name}[/]  <- default target"
+        name = f"[bold]{layer.tensor.name}[/] (default: scores)"
         table.add_row(
             layer.alias,
             layer.op,
@@ -57,9 +58,9 @@ def _run(args: argparse.Namespace) -> int:
             "yes" if layer.is_relu else "",
             name if layer.tensor.name == target else layer.tensor.name,
         )
-    console = Console(highlight=False)
-    console.print(table)
-    console.print(_summary(found, len(found) - len(shown)))
+    out = console()
+    out.print(table)
+    out.print(_summary(found, len(found) - len(shown)))
     return 0
 
 

@@ -4,10 +4,20 @@ from __future__ import annotations
 
 import argparse
 
+from rich.console import Console
+
 from retrograph.errors import InputError
 from retrograph.methods import METHODS
 from retrograph.model import Model
 from retrograph.preprocess import PRESETS, Preprocessing, parse_preprocessing
+
+
+def console(stderr: bool = False) -> Console:
+    """Where a command prints: as wide as the terminal, and never folded in a file or a pipe."""
+    plain = Console(stderr=stderr, highlight=False)
+    if not plain.is_terminal:
+        plain.width = 10_000
+    return plain
 
 
 def add_command(

@@ -137,8 +137,9 @@ def _save_arrays(found: Explanation, path: Path, *, force: bool) -> None:
     if path.exists() and not force:
         raise InputError(f"{path} is there already; give --force to replace it")
     buffer = io.BytesIO()
-    arrays = {f"attribution_{m}": a for m, a in found.attributions.items()}
-    np.savez_compressed(buffer, input=found.array, score=found.scores, unit=found.units, **arrays)
+    arrays: dict[str, Any] = {f"attribution_{m}": a for m, a in found.attributions.items()}
+    arrays |= {"input": found.array, "score": found.scores, "unit": found.units}
+    np.savez_compressed(buffer, **arrays)
     part = path.with_name(f".{path.name}.part")
     try:
         part.write_bytes(buffer.getvalue())
@@ -210,7 +211,7 @@ def write_sheet(
     found: Sequence[Explanation], scene: Scene, args: argparse.Namespace, console: Console
 ) -> None:
     """One sheet of the strongest, each input beside its attributions."""
-    rows, columns = args.sheet
+    columns = args.sheet[1]
     path = Path(args.output or "sheet.png")
     if not path.suffix:
         path = path.with_suffix(".png")
@@ -235,7 +236,7 @@ def write_sheet(
 def _cell_label(found: Explanation, scene: Scene) -> str:
     unit = [int(i) for i in found.units[0]]
     place = f"{unit[0]} ({', '.join(map(str, unit[1:]))})" if len(unit) > 1 else scene.unit(unit)
-    return f"{place}  {float(found.scores[0]):.3g}"
+    return f"{place} · {float(found.scores[0]):.3g}"
 
 
 def _save_sheet_arrays(

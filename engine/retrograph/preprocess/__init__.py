@@ -1,6 +1,6 @@
 """From files on disk to inputs of a model."""
 
-from retrograph.preprocess.inputs import BadItem, Item, iter_inputs
+from retrograph.preprocess.inputs import BadItem, Item, count_inputs, iter_inputs
 from retrograph.preprocess.picture import load_picture, prepare, restore
 from retrograph.preprocess.recipe import (
     PRESETS,
@@ -22,6 +22,7 @@ __all__ = [
     "Preprocessing",
     "Resize",
     "Shape",
+    "count_inputs",
     "infer_layout",
     "iter_inputs",
     "load_picture",

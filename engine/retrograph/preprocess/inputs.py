@@ -76,6 +76,28 @@ def iter_inputs(
     return (item for path in paths for item in reader.read(Path(path)))
 
 
+def count_inputs(paths: Iterable[str | os.PathLike[str]]) -> int | None:
+    """How many inputs `iter_inputs` will give; None where only reading a file tells."""
+    total = 0
+    for path in map(Path, paths):
+        if path.suffix.lower() in _HOLDS_MANY:
+            return None
+        total += len(_pictures_in(path)) if path.is_dir() else 1
+    return total
+
+
+_HOLDS_MANY = {".npy", ".npz", ".csv"}
+
+
+def _pictures_in(folder: Path) -> list[Path]:
+    suffixes = picture_suffixes()
+    return sorted(
+        path
+        for path in folder.rglob("*")
+        if path.suffix.lower() in suffixes and not path.name.startswith(".") and path.is_file()
+    )
+
+
 class _Reader:
     """Reads files of every kind as inputs of one model."""
 
@@ -103,12 +125,7 @@ class _Reader:
         yield _attempt(name, lambda: self._from_image(name, load_picture(path)))
 
     def _folder(self, folder: Path) -> Iterator[Item | BadItem]:
-        suffixes = picture_suffixes()
-        found = sorted(
-            path
-            for path in folder.rglob("*")
-            if path.suffix.lower() in suffixes and not path.name.startswith(".") and path.is_file()
-        )
+        found = _pictures_in(folder)
         if not found:
             raise InputError(f"{folder} has no pictures in it; name another folder, or files")
         for path in found:
