@@ -1,0 +1,21 @@
+"""Element by element."""
+
+from __future__ import annotations
+
+from retrograph.receptive_field.reading import BROADCAST, Reading, rule
+from retrograph.receptive_field.span import Spans, along, fixed
+
+_UNARY = {"Relu", "LeakyRelu", "ThresholdedRelu", "Elu", "Selu", "Celu", "Sigmoid", "Tanh"}
+_UNARY |= {"HardSigmoid", "HardSwish", "Softplus", "Softsign", "Mish", "Gelu", "Swish", "Erf"}
+_UNARY |= {"Neg", "Abs", "Exp", "Log", "Sqrt", "Reciprocal", "Sin", "Cos", "Tan", "Asin", "Acos"}
+_UNARY |= {"Atan", "Sinh", "Cosh", "Asinh", "Acosh", "Atanh", "Round", "Floor", "Ceil", "Sign"}
+_UNARY |= {"Identity", "Dropout", "Cast", "CastLike", "Shrink", "Expand"}
+
+
+@rule(*_UNARY, *BROADCAST)
+def elementwise(r: Reading) -> Spans:
+    """Axes aligned from the back. A size that is not known is taken not to be stretched."""
+    lead = len(r.y) - r.rank
+    return tuple(
+        fixed(0, 0) if size == 1 != r.y[i] else along(i) for i, size in enumerate(r.x, lead)
+    )
