@@ -17,6 +17,7 @@ The held-out pictures are not used to train nor to pick an epoch: the last weigh
 Needs numpy, onnx, onnxruntime, pillow and torch (a CPU build will do).
 """
 
+# mypy: allow-subclassing-any, allow-untyped-calls, no-warn-return-any
 from __future__ import annotations
 
 import argparse

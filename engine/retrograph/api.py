@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ import numpy as np
 from retrograph.contract import Contract
 from retrograph.errors import InputError
 from retrograph.layers import Layer
-from retrograph.model import Model
+from retrograph.model import Model, to_bytes
 from retrograph.preprocess import PRESETS, Preprocessing
 from retrograph.runtime import Array, Session, Spec
 
@@ -42,7 +43,7 @@ def build(
         many: explain K units of each item at once, sharing the forward pass.
         wrt: the inputs to explain; every floating-point input that the target depends on if None.
         preprocessing: how a picture becomes the input, stored in the metadata: a preset's name or
-            a `Preprocessing`.
+            a `Preprocessing`, whose layout and channels are made those of the input.
 
     Returns:
         A model with the source's inputs and outputs and, N items a batch, K units an item:
@@ -55,7 +56,11 @@ def build(
     """
     source = model if isinstance(model, Model) else Model(model)
     request = source.request(method=method, target=target, select=select, many=many, wrt=wrt)
-    return source.build(request, _as_json(preprocessing))
+    recipe = None if preprocessing is None else _recipe(preprocessing)
+    shape = source.tensor(request.sources[0]).shape if request.sources else None
+    if recipe is not None and shape is not None:
+        recipe = recipe.for_shape(shape)
+    return source.build(request, "" if recipe is None else recipe.to_json())
 
 
 def layers(model: str | os.PathLike[str] | ModelProto | Model) -> list[Layer]:
@@ -94,10 +99,14 @@ class Explainer:
 
     Args:
         model: a source model, from which the graph is built, or a graph that retrograph has
-            built; the latter brings its own method, target, select and preprocessing.
+            built; the latter brings its own method, target, select, many and wrt, and is refused
+            where others are given.
+        method, target, select, many, wrt, preprocessing: as in `build`.
         device: auto, cpu, cuda, or the name of an execution provider.
         threads: how many threads an operator may use.
-        method, target, select, many, wrt, preprocessing: as in `build`.
+
+    Attributes:
+        contract: what the graph explains, and how.
 
     Raises:
         InputError: what was given is wrong.
@@ -117,15 +126,16 @@ class Explainer:
         method: str | None = None,
         target: str | None = None,
         select: str | None = None,
-        many: bool = False,
+        many: bool | None = None,
         wrt: str | Sequence[str] | None = None,
         preprocessing: Preprocessing | str | None = None,
         device: str = "auto",
         threads: int | None = None,
     ) -> None:
         source = model if isinstance(model, Model) else Model(model)
-        chosen = {"method": method, "target": target, "select": select, "wrt": wrt}
         if source.contract is not None:
+            chosen: dict[str, object] = {"method": method, "target": target, "select": select}
+            chosen |= {"many": many, "wrt": (wrt,) if isinstance(wrt, str) else wrt and tuple(wrt)}
             _check_unchanged(source.contract, chosen)
             proto = source.proto
         else:
@@ -134,14 +144,19 @@ class Explainer:
                 method=method or "guided",
                 target=target,
                 select=select or "top",
-                many=many,
+                many=bool(many),
                 wrt=wrt,
                 preprocessing=preprocessing,
             )
-        self._session = Session(proto.SerializeToString(), device, threads)
+        self._session = Session(to_bytes(proto), device, threads)
         contract = Contract.from_properties(self._session.metadata)
         assert contract is not None
         self.contract = contract
+        lacking = {"score", "unit", *contract.attributions} - {*self._session.outputs}
+        if lacking:
+            raise InputError(
+                f"the built graph lacks the outputs {', '.join(sorted(lacking))}; build it again"
+            )
 
     @property
     def inputs(self) -> tuple[Spec, ...]:
@@ -159,7 +174,8 @@ class Explainer:
         """Explain a batch.
 
         Args:
-            x: the input [N, ...], or a mapping from names to arrays where there are several.
+            x: the explained input [N, ...], or an array for each input by its name where the
+                model has several.
             select: for `channel` and `unit` the index, one for all items ([r]) or one for each
                 ([N, r]; with many [K, r] or [N, K, r]); for `cotangent` the weighting [N, *target];
                 for `top` with many the number K.
@@ -167,19 +183,19 @@ class Explainer:
         Raises:
             InputError: an input has a wrong shape, or a unit is out of range.
         """
-        feeds = dict(x) if isinstance(x, Mapping) else {self.inputs[0].name: np.asarray(x)}
-        count = len(next(iter(feeds.values())))
-        chosen = self._selection(select, count)
+        name = self.contract.explained[0]
+        feeds = dict(x) if isinstance(x, Mapping) else {name: np.asarray(x)}
+        shape = np.shape(feeds.get(name, ()))
+        chosen = self._selection(select, shape[0] if shape else 1)
         outputs = self._session.run({**feeds, **chosen})
         score, unit = outputs.pop("score"), outputs.pop("unit")
         if self.contract.select in ("channel", "unit") and (unit < 0).any():
             raise InputError(
-                f"unit {_plain(select)} is out of range: an item of '{self.contract.alias}' has the "
-                f"shape {_shape_text(self.contract.shape)}"
+                f"unit {_plain(select)} is out of range: an item of '{self.contract.alias}' has "
+                f"the shape {_shape_text(self.contract.shape)}"
             )
-        keys = [k for k in outputs if k == "attribution" or k.startswith("attribution.")]
-        names = self.contract.explained
-        found = dict(zip(names, (outputs.pop(k) for k in keys), strict=True))
+        given = (outputs.pop(key) for key in self.contract.attributions)
+        found = dict(zip(self.contract.explained, given, strict=True))
         return Attribution(found, score, unit, outputs)
 
     def _selection(
@@ -198,47 +214,66 @@ class Explainer:
         if not np.issubdtype(index.dtype, np.integer):
             raise InputError(f"`select` takes whole numbers, not {index.dtype}")
         if kind == "top":
-            return {"select": index.reshape(1).astype(np.int64)}
+            return {"select": self._unit_count(index)}
+        return {"select": self._indices(index, count)}
+
+    def _unit_count(self, given: Array) -> Array:
+        """How many of the most active units, int64 [1]."""
+        shape = self.contract.shape
+        most = None if None in shape else math.prod(int(d or 0) for d in shape)
+        if given.size != 1 or given.item() < 1 or (most is not None and given.item() > most):
+            raise InputError(
+                f"{_plain(given)} most active units cannot be taken: `select` is one number from 1 "
+                f"to the {most or 'number of'} units of '{self.contract.alias}'"
+            )
+        return given.reshape(1).astype(np.int64)
+
+    def _indices(self, given: Array, count: int) -> Array:
+        """The units' indices for each of so many items."""
+        kind, many = self.contract.select, self.contract.many
         length = 1 if kind == "channel" else len(self.contract.shape)
         rank = 3 if many else 2
-        index = index.reshape(-1) if index.ndim == 0 else index
-        if index.shape[-1] != length:
+        index = given.reshape(-1) if given.ndim == 0 else given
+        if index.shape[-1] != length or index.ndim > rank:
             raise InputError(
                 f"a {kind} of '{self.contract.alias}' (shape {_shape_text(self.contract.shape)}) "
-                f"is chosen by {length} numbers, not {index.shape[-1]}"
+                f"is chosen by {length} numbers, not by an array {list(given.shape)}"
             )
-        while index.ndim < rank:
-            index = index[None]
-        rows = count if index.shape[0] == 1 else index.shape[0]
-        return {"select": np.broadcast_to(index, (rows, *index.shape[1:])).astype(np.int64)}
+        index = index.reshape((1,) * (rank - index.ndim) + index.shape)
+        if index.shape[0] == 1:
+            index = np.broadcast_to(index, (count, *index.shape[1:]))
+        return index.astype(np.int64)
 
 
 def _check_unchanged(contract: Contract, chosen: Mapping[str, object]) -> None:
     """Refuse to ask a built graph for something else than what it was built for."""
-    own = {
+    own: dict[str, tuple[object, ...]] = {
         "method": (contract.method,),
         "target": (contract.target, contract.alias),
         "select": (contract.select,),
+        "many": (contract.many,),
         "wrt": (contract.explained,),
     }
     for key, value in chosen.items():
         if value is not None and value not in own[key]:
             raise InputError(
-                f"the graph was built for {key} '{own[key][0]}', not '{value}'; "
+                f"the graph was built for {key} {_quoted(own[key][0])}, not {_quoted(value)}; "
                 "build another from the source model"
             )
 
 
-def _as_json(preprocessing: Preprocessing | str | None) -> str:
-    if preprocessing is None:
-        return ""
+def _quoted(value: object) -> str:
+    return " and ".join(f"'{v}'" for v in (value if isinstance(value, tuple) else (value,)))
+
+
+def _recipe(preprocessing: Preprocessing | str) -> Preprocessing:
     if isinstance(preprocessing, Preprocessing):
-        return preprocessing.to_json()
+        return preprocessing
     if preprocessing not in PRESETS:
         raise InputError(
             f"unknown preprocessing '{preprocessing}'; choose one of: {', '.join(PRESETS)}"
         )
-    return PRESETS[preprocessing].to_json()
+    return PRESETS[preprocessing]
 
 
 def _shape_text(shape: Sequence[int | None]) -> str:

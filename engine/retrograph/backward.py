@@ -20,6 +20,7 @@ from retrograph.ir.graph import (
     attributes,
     default_attributes,
     op_label,
+    rename,
 )
 from retrograph.ir.path import Path, path
 from retrograph.methods import Method
@@ -287,20 +288,36 @@ class _Backward:
             key = "attribution" if alone else f"attribution.{source}"
             attribution[key] = self._attribution(tensor)
         outputs = {**attribution, "score": self.seed.score, "unit": self.seed.unit}
-        nodes, constants = self.e.finish(outputs)
+        own = {self.e.fresh(f"bwd/{name}"): name for name in outputs}
+        nodes, constants = self.e.finish(dict(zip(own, outputs.values(), strict=True)))
         shapes = self._output_shapes()
-        return self.graph.to_model(
+        model = self.graph.to_model(
             Extra(
                 nodes=nodes,
                 constants=constants,
-                inputs=[_info(t.name, t, t.shape) for t in self.seed.inputs],
+                inputs=[_info(t.name, t, t.shape) for t in self.seed.inputs.values()],
                 outputs=[
                     _info(name, tensor, shape)
-                    for (name, tensor), shape in zip(outputs.items(), shapes, strict=True)
+                    for name, tensor, shape in zip(own, outputs.values(), shapes, strict=True)
                 ],
                 reads=[name for node in nodes for name in node.input],
             )
         )
+        rename(model, self._public_names(own))
+        return model
+
+    def _public_names(self, outputs: dict[str, str]) -> dict[str, str]:
+        """From names inside to those of the contract; inner tensors that have one give it up."""
+        names = outputs | {tensor.name: name for name, tensor in self.seed.inputs.items()}
+        ends = {*self.graph.input_names(), *self.graph.output_names()}
+        for name in list(names.values()):
+            if name in ends:
+                raise InputError(
+                    f"the model has an input or output named '{name}', the name of one that a "
+                    "built graph adds; rename it in the source model"
+                )
+            names[name] = self.e.fresh(f"{name}/source")
+        return names
 
     def _attribution(self, source: Tensor) -> Tensor:
         ct = self._cotangent(source)

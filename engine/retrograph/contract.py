@@ -49,6 +49,13 @@ class Contract:
     labels: tuple[str, ...]
     notes: tuple[str, ...]
 
+    @property
+    def attributions(self) -> tuple[str, ...]:
+        """The names of the outputs that hold the attributions, in the order of `explained`."""
+        if len(self.explained) == 1:
+            return ("attribution",)
+        return tuple(f"attribution.{name}" for name in self.explained)
+
     def to_properties(self) -> dict[str, str]:
         """As metadata properties."""
         return {_PREFIX + f.name: _text(getattr(self, f.name)) for f in fields(self)}
@@ -67,7 +74,10 @@ class Contract:
             parsed: dict[str, Any] = {
                 name: text if name in _PLAIN else json.loads(text) for name, text in texts.items()
             }
-        except (KeyError, json.JSONDecodeError) as error:
+            for name, kind in _KINDS.items():
+                if not isinstance(parsed[name], kind):
+                    raise TypeError(f"{name} is '{texts[name]}'")
+        except (KeyError, ValueError, TypeError) as error:
             raise InputError(
                 f"the built graph's metadata are damaged ({error}); build it again"
             ) from None
@@ -77,6 +87,8 @@ class Contract:
 
 
 _PLAIN = {"version", "method", "target", "alias", "select", "source_sha256", "preprocessing"}
+_KINDS = {"parameters": dict, "shape": list, "many": bool, "explained": list}
+_KINDS |= {"labels": list, "notes": list}
 
 
 def _text(value: Any) -> str:

@@ -1,4 +1,4 @@
-"""The explainable tensors of a model, by the short names that people use, and the default target."""
+"""The explainable tensors of a model by the short names of people, and the default target."""
 
 from __future__ import annotations
 
@@ -55,12 +55,14 @@ def layers(graph: Graph, sources: Sequence[str]) -> list[Layer]:
     """Every floating-point tensor that depends on the sources, in order, each with its alias.
 
     An alias counts its own kind: conv2 is the second convolution. A bias that stands as an Add of
-    its own belongs to the convolution or matrix product before it.
+    its own belongs to the convolution or matrix product before it. Where the file gives the name
+    conv2 to another tensor, the second convolution is conv2b, so that a name means one thing.
     """
     found: list[Layer] = []
     counts: Counter[str] = Counter()
     reached = flow(graph, sources)
     fields = receptive_fields(graph, sources)
+    named = _named(graph)
     for node in graph.nodes:
         for name in node.output:
             tensor = graph.tensor(name) if name else None
@@ -73,8 +75,18 @@ def layers(graph: Graph, sources: Sequence[str]) -> list[Layer]:
             counts[kind] += 1
             is_relu = node.name in graph.relu_like
             op = op_label(maker)
-            found.append(Layer(f"{kind}{counts[kind]}", tensor, op, fields.get(name), is_relu))
+            alias = f"{kind}{counts[kind]}"
+            if named.get(alias, name) != name:
+                alias += "b"
+            found.append(Layer(alias, tensor, op, fields.get(name), is_relu))
     return found
+
+
+def _named(graph: Graph) -> dict[str, str]:
+    """The tensors by every name that the file gives them: their own, or their node's."""
+    return {n.name: n.output[0] for n in graph.nodes} | {
+        o: o for n in graph.nodes for o in n.output
+    }
 
 
 def _kind(graph: Graph, node: NodeProto) -> str:
@@ -117,13 +129,13 @@ def find_layer(graph: Graph, sources: Sequence[str], name: str) -> str:
         return name
     if name in aliases:
         return aliases[name]
-    by_node = {n.name: n.output[0] for n in graph.nodes if n.output[0] in names}
-    if name in by_node:
-        return by_node[name]
+    made = _named(graph).get(name)
+    if made in names:
+        return str(made)
     if graph.tensor(name) is not None:
         raise InputError(
-            f"'{name}' is not explainable: it is no floating-point tensor that depends on "
-            f"{_listed(sources)}; see `retrograph layers`"
+            f"'{name}' is not explainable: it does not depend on {_listed(sources)} through "
+            "floating-point numbers alone; see `retrograph layers`"
         )
     near = difflib.get_close_matches(name, [*aliases, *names], n=3)
     hint = f"did you mean {_listed(near)}? " if near else ""
@@ -170,5 +182,5 @@ def _before_softmax(graph: Graph, scores: str) -> str:
             return str(node.input[0])
         if node.op_type not in _RESHAPING or node.input[0] in graph.constants:
             return scores
-        name = node.input[0]
+        name = str(node.input[0])
     return scores

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import Sequence
+from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
 
+from google.protobuf.message import EncodeError
 from onnx import ModelProto, helper
 
 from retrograph._version import __version__
@@ -16,12 +17,12 @@ from retrograph.contract import Contract
 from retrograph.errors import InputError
 from retrograph.ir.canonicalize import canonicalize
 from retrograph.ir.graph import Graph, Tensor
-from retrograph.ir.load import load
+from retrograph.ir.load import blaming_damage, load
 from retrograph.ir.path import ancestors
+from retrograph.ir.unknown import guess_types
 from retrograph.layers import Layer, default_target, find_layer, layers
 from retrograph.methods import method_named
 from retrograph.selector import KINDS, Select
-
 
 SCORES = "scores"
 """The alias of the class scores, whatever operator makes them."""
@@ -49,7 +50,10 @@ class Model:
             InputError: the graph is damaged.
             UnsupportedError: it has operators in forms that cannot be brought to a modern one.
         """
-        return canonicalize(self.proto)
+        with blaming_damage(self.proto):
+            graph = canonicalize(self.proto)
+            guess_types(graph)
+            return graph
 
     @property
     def contract(self) -> Contract | None:
@@ -69,7 +73,8 @@ class Model:
 
     def layers(self) -> list[Layer]:
         """Every explainable tensor, in order, with its alias."""
-        return layers(self.graph, self._input_names())
+        with blaming_damage(self.proto):
+            return layers(self.graph, self._input_names())
 
     def target(self, name: str | None) -> str:
         """The tensor to explain, by alias or name; the class scores for None or "scores".
@@ -78,7 +83,10 @@ class Model:
             InputError: there is no such layer, or no layer depends on an input.
         """
         if not self.inputs:
-            raise InputError("the model has no floating-point input, so there is no gradient")
+            raise InputError(
+                "the model has no floating-point input, so there is no gradient; "
+                "export it with the picture as floating point"
+            )
         if name is None or (name == SCORES and self.graph.tensor(name) is None):
             return default_target(self.graph, self._input_names())
         return find_layer(self.graph, self._input_names(), name)
@@ -103,6 +111,10 @@ class Model:
         Raises:
             InputError: an unknown method, layer, input or kind of choice.
         """
+        if self.contract is not None:
+            raise InputError(
+                "the model is a graph that retrograph has built; build from its source model"
+            )
         if select not in KINDS:
             raise InputError(f"unknown select '{select}'; choose one of: {', '.join(KINDS)}")
         tensor = self.target(target)
@@ -118,7 +130,8 @@ class Model:
 
     def check(self, request: Request) -> Report:
         """What stands in the way of a request, and what a user should know of it."""
-        return check_support(request)
+        with blaming_damage(self.proto):
+            return check_support(request)
 
     def build(self, request: Request, preprocessing: str = "") -> ModelProto:
         """The built graph, with its metadata.
@@ -127,7 +140,8 @@ class Model:
             UnsupportedError: nodes on the path cannot be treated.
             InputError: the target does not depend on the inputs.
         """
-        model, report = build_backward(request)
+        with blaming_damage(self.proto):
+            model, report = build_backward(request)
         contract = Contract(
             version=__version__,
             method=request.method.name,
@@ -163,7 +177,7 @@ class Model:
         if wrt is None:
             needed = ancestors(self.graph, target)
             return tuple(name for name in names if name in needed)
-        wanted = (wrt,) if isinstance(wrt, str) else tuple(wrt)
+        wanted = tuple(dict.fromkeys((wrt,) if isinstance(wrt, str) else wrt))
         for name in wanted:
             if name not in names:
                 raise InputError(
@@ -181,17 +195,29 @@ def save(model: ModelProto, path: str | os.PathLike[str], *, force: bool = False
     out = Path(path)
     if out.exists() and not force:
         raise InputError(f"{out} exists; give --force to replace it, or another name")
+    raw = to_bytes(model)
+    part = out.with_name(f".{out.name}.{os.getpid()}.part")
     try:
-        with tempfile.NamedTemporaryFile(dir=out.parent, suffix=".part", delete=False) as part:
-            try:
-                part.write(model.SerializeToString())
-                part.close()
-                os.chmod(part.name, 0o644)
-                os.replace(part.name, out)
-            except BaseException:
-                os.unlink(part.name)
-                raise
+        part.write_bytes(raw)
+        part.replace(out)
     except OSError as error:
         raise InputError(
             f"{out} cannot be written ({error.strerror}); check the folder and its rights"
+        ) from None
+    finally:
+        with suppress(OSError):
+            part.unlink()
+
+
+def to_bytes(model: ModelProto) -> bytes:
+    """A model as the bytes of a file.
+
+    Raises:
+        InputError: it has over 2 GB, the most that protobuf writes.
+    """
+    try:
+        return bytes(model.SerializeToString())
+    except (EncodeError, ValueError):
+        raise InputError(
+            "the graph has over 2 GB, more than an ONNX file can hold; explain an earlier layer"
         ) from None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import importlib.util
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -57,14 +57,17 @@ class Session:
     def __init__(self, model: bytes, device: str = "auto", threads: int | None = None) -> None:
         ort = _import_runtime()
         options = ort.SessionOptions()
-        options.log_severity_level = 3
+        options.log_severity_level = 4  # its errors are raised, too
         if threads is not None:
             options.intra_op_num_threads = threads
         providers = _providers(ort, device)
         try:
             self._session = ort.InferenceSession(model, options, providers=providers)
         except Exception as error:
-            raise InputError(f"ONNX Runtime cannot load the graph: {_first_line(error)}") from None
+            raise InputError(
+                f"ONNX Runtime {ort.__version__} cannot load the graph ({_first_line(error)}); "
+                "upgrade it, or export the model anew"
+            ) from None
         self.providers: list[str] = self._session.get_providers()
         if device != "auto" and providers[0] not in self.providers:
             raise DeviceError(
@@ -93,18 +96,22 @@ class Session:
         try:
             values = self._session.run(None, checked)
         except Exception as error:
-            raise InputError(f"ONNX Runtime cannot run the graph: {_first_line(error)}") from None
+            raise InputError(
+                f"ONNX Runtime cannot run the graph on {self.device} ({_first_line(error)}); "
+                "check the inputs' sizes, or try another device"
+            ) from None
         return dict(zip(self.outputs, values, strict=True))
 
 
 def _import_runtime() -> Any:
-    if importlib.util.find_spec("onnxruntime") is None:
+    try:
+        import onnxruntime
+    except ImportError as error:
+        reason = "is not installed" if error.name == "onnxruntime" else f"is broken ({error})"
         raise DeviceError(
-            "ONNX Runtime is not installed; for a CPU: pip install 'retrograph[cpu]', "
+            f"ONNX Runtime {reason}; for a CPU: pip install 'retrograph[cpu]', "
             "for CUDA: pip install 'retrograph[gpu]' (one of the two, not both)"
-        )
-    import onnxruntime
-
+        ) from None
     return onnxruntime
 
 
@@ -131,26 +138,24 @@ def _checked(specs: Sequence[Spec], feeds: Mapping[str, Array]) -> dict[str, Arr
     for name in feeds:
         if name not in names:
             raise InputError(f"no input '{name}'; the graph has: {', '.join(names)}")
-    checked = {}
-    for spec in specs:
-        if spec.name not in feeds:
-            raise InputError(f"input '{spec.name}' is missing: {spec}")
-        value = np.asarray(feeds[spec.name])
-        if not _fits(spec, value):
-            raise InputError(
-                f"input '{spec.name}' takes {spec}, not {value.dtype} {list(value.shape)}"
-            )
-        checked[spec.name] = value.astype(spec.dtype, copy=False)
-    return checked
+    missing = [f"'{spec.name}' ({spec})" for spec in specs if spec.name not in feeds]
+    if missing:
+        raise InputError(f"missing inputs: {', '.join(missing)}; give an array for each by name")
+    return {spec.name: _as(spec, np.asarray(feeds[spec.name])) for spec in specs}
 
 
-def _fits(spec: Spec, value: Array) -> bool:
-    if spec.dtype is not None and np.issubdtype(spec.dtype, np.integer):
-        if not np.issubdtype(value.dtype, np.integer):
-            return False
-    return len(spec.shape) == value.ndim and all(
+def _as(spec: Spec, value: Array) -> Array:
+    if spec.dtype is None:
+        return value
+    kinds = "iu" if spec.dtype.kind in "iu" else "biuf"
+    fits = len(spec.shape) == value.ndim and all(
         not isinstance(d, int) or d == n for d, n in zip(spec.shape, value.shape, strict=True)
     )
+    if not fits or value.dtype.kind not in kinds:
+        raise InputError(
+            f"input '{spec.name}' takes {spec}; what is given is {value.dtype} {list(value.shape)}"
+        )
+    return value.astype(spec.dtype, copy=False)
 
 
 def _dtype(text: str) -> np.dtype[Any] | None:
@@ -162,4 +167,5 @@ def _shape(dims: Sequence[Any]) -> tuple[int | str | None, ...]:
 
 
 def _first_line(error: Exception) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0]
+    text = (str(error).splitlines() or [type(error).__name__])[0]
+    return re.sub(r"^\[ONNXRuntimeError\] : \d+ : \w+ : ", "", text)

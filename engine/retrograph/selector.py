@@ -20,7 +20,7 @@ from dataclasses import dataclass, replace
 from typing import Literal, get_args
 
 from retrograph.ir.emit import INT64, Emitter
-from retrograph.ir.graph import Dim, Rows, Shape, Tensor
+from retrograph.ir.graph import Dim, DType, Rows, Shape, Tensor
 
 Select = Literal["top", "channel", "unit", "cotangent"]
 KINDS: tuple[str, ...] = get_args(Select)
@@ -41,10 +41,15 @@ class Target:
     channel_axis: int
 
     @property
-    def item(self) -> Shape:
-        """The shape of one item; (1,) where an item is a single number."""
+    def own(self) -> Shape:
+        """The shape of one item."""
         shape = self.tensor.shape or ()
-        return (shape[1:] if self.batched else shape) or (1,)
+        return shape[1:] if self.batched else shape
+
+    @property
+    def item(self) -> Shape:
+        """The shape of one item as its units are counted: (1,) where it is a single number."""
+        return self.own or (1,)
 
     @property
     def items(self) -> Dim:
@@ -60,13 +65,13 @@ class Seed:
         ct: the cotangent of the target; [N * K, *item] where many units are explained.
         score: [N] or [N, K].
         unit: int64 [N, r] or [N, K, r].
-        inputs: the graph input that the choice needs, if any.
+        inputs: the graph input that the choice needs, if any, by the name it is to have.
     """
 
     ct: Tensor
     score: Tensor
     unit: Tensor
-    inputs: tuple[Tensor, ...]
+    inputs: dict[str, Tensor]
 
 
 def seed(e: Emitter, target: Target, kind: Select, many: bool) -> Seed:
@@ -97,15 +102,15 @@ class _Choice:
             return self.e.ints([size])
         return self.e.dim(self.tensor, axis + (1 if self.target.batched else 0))
 
-    def top(self) -> tuple[Tensor, tuple[Tensor, ...]]:
+    def top(self) -> tuple[Tensor, dict[str, Tensor]]:
         if not self.many:
-            return self.e.emit("ArgMax", self.flat, dtype=INT64, axis=1, keepdims=1), ()
-        count = Tensor("select", INT64, (1,))
+            return self.e.emit("ArgMax", self.flat, dtype=INT64, axis=1, keepdims=1), {}
+        count = self._input("select", INT64, (1,))
         dtypes = [self.flat.dtype, INT64]
-        return self.e.emit_many("TopK", self.flat, count, dtypes=dtypes, axis=1)[1], (count,)
+        return self.e.emit_many("TopK", self.flat, count, dtypes=dtypes, axis=1)[1], {"select": count}
 
-    def channel(self) -> tuple[Tensor, tuple[Tensor, ...]]:
-        e, select, axis = self.e, self._input("select", (1,)), self.target.channel_axis
+    def channel(self) -> tuple[Tensor, dict[str, Tensor]]:
+        e, select, axis = self.e, self._select((1,)), self.target.channel_axis
         channels = e.reshape(select, [0, -1])
         valid = self._within(channels, self.sizes[axis])
         order = [axis, *[a for a in range(self.rank) if a != axis]]
@@ -118,31 +123,31 @@ class _Choice:
         sizes = [self.sizes[a] for a in order]
         places = [channels, *self._unravel(position, sizes[1:])]
         index = self._ravel([places[order.index(a)] for a in range(self.rank)])
-        return e.where(valid, index, -1), (select,)
+        return e.where(valid, index, -1), {"select": select}
 
-    def unit(self) -> tuple[Tensor, tuple[Tensor, ...]]:
-        e, select = self.e, self._input("select", (self.rank,))
+    def unit(self) -> tuple[Tensor, dict[str, Tensor]]:
+        e, select = self.e, self._select((self.rank,))
         stacked = select if self.many else e.unsqueeze(select, [1])
         places = [e.gather(stacked, e.const(a, INT64), axis=2) for a in range(self.rank)]
         valid = self._within(places[0], self.sizes[0])
         for place, size in zip(places[1:], self.sizes[1:], strict=True):
             valid = e.logical_and(valid, self._within(place, size))
-        return e.where(valid, self._ravel(places), -1), (select,)
+        return e.where(valid, self._ravel(places), -1), {"select": select}
 
     def cotangent(self) -> Seed:
         e = self.e
-        shape = self.tensor.shape
+        shape = self.tensor.shape or ()
         if self.many:
-            shape = (self.target.items, "K", *self.target.item)
-        given = Tensor("cotangent", self.flat.dtype, shape)
+            shape = (self.target.items, "K", *self.target.own)
+        given = self._input("cotangent", self.flat.dtype, shape)
         lead = [0, 0, -1] if self.many else [0 if self.target.batched else 1, 1, -1]
         weights = e.reshape(given, lead)
         score = e.reduce_sum(e.mul(weights, e.unsqueeze(self.flat, [1])), [2], keepdims=False)
         size = e.emit("Abs", weights)
         index = e.emit("ArgMax", size, dtype=INT64, axis=2, keepdims=0)
-        return self._seed(weights, index, score, (given,))
+        return self._seed(weights, index, score, {"cotangent": given})
 
-    def one_hot(self, index: Tensor, inputs: tuple[Tensor, ...]) -> Seed:
+    def one_hot(self, index: Tensor, inputs: dict[str, Tensor]) -> Seed:
         e = self.e
         number = e.range(e.dim(self.flat, 1))
         hit = e.equal(e.unsqueeze(index, [2]), number)  # [N, K, M]
@@ -151,7 +156,7 @@ class _Choice:
         return self._seed(e.cast(hit, self.flat.dtype), index, score, inputs)
 
     def _seed(
-        self, weights: Tensor, index: Tensor, score: Tensor, inputs: tuple[Tensor, ...]
+        self, weights: Tensor, index: Tensor, score: Tensor, inputs: dict[str, Tensor]
     ) -> Seed:
         """From weights [N, K, M], index and score [N, K]."""
         e = self.e
@@ -162,8 +167,9 @@ class _Choice:
             ct = e.reshape_like(weights, self.tensor)
             return Seed(ct, e.squeeze(score, [1]), e.squeeze(unit, [1]), inputs)
         e.item_of_unit = self._item_of_unit(index)
-        ct = e.reshape(weights, e.concat([e.ints([-1]), *self.sizes], axis=0))
-        shaped = replace(ct, shape=(None, *self.target.item), rows=Rows.UNITS)
+        sizes = self.sizes if self.target.own else []
+        ct = e.reshape(weights, e.concat([e.ints([-1]), *sizes], axis=0))
+        shaped = replace(ct, shape=(None, *self.target.own), rows=Rows.UNITS)
         return Seed(shaped, score, unit, inputs)
 
     def _item_of_unit(self, index: Tensor) -> Tensor:
@@ -171,9 +177,13 @@ class _Choice:
         number = e.unsqueeze(e.range(e.dim(index, 0)), [1])
         return e.reshape(e.expand(number, e.sizes(index, 0)), [-1])
 
-    def _input(self, name: str, item: Shape) -> Tensor:
+    def _select(self, item: Shape) -> Tensor:
         lead: Shape = (self.target.items, "K") if self.many else (self.target.items,)
-        return Tensor(name, INT64, (*lead, *item))
+        return self._input("select", INT64, (*lead, *item))
+
+    def _input(self, name: str, dtype: DType, shape: Shape) -> Tensor:
+        """A graph input, under a name of its own until the graph is whole."""
+        return Tensor(self.e.fresh(f"bwd/{name}"), dtype, shape)
 
     def _within(self, place: Tensor, size: Tensor) -> Tensor:
         return self.e.logical_and(self.e.greater(place, -1), self.e.less(place, size))

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 
 from retrograph._version import __version__
 from retrograph.cli import build, explain, layers
-from retrograph.errors import RetrographError
+from retrograph.cli.terminal import Parser, complain, join_negative_values, never_fail_to_encode
+from retrograph.errors import RetrographError, UnsupportedError
 
 _EPILOG = """\
 examples:
@@ -16,6 +18,9 @@ examples:
   retrograph explain net.onnx dog.jpg               why this class? a picture beside its guided map
   retrograph explain net.onnx dog.jpg --layer relu3 --unit 17
   retrograph build net.onnx -o net.guided.onnx      the backward graph as a file of its own
+
+exit codes:
+  0 done   2 a mistake in what was given, in one line   3 operators that cannot be treated, listed
 
 Each command explains itself: retrograph explain --help
 """
@@ -29,8 +34,40 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     Returns:
         The exit code: 0, 2 for a mistake in the input, 3 for an unsupported operator.
+
+    Raises:
+        SystemExit: by argparse, with code 2 for a wrong option and 0 after --help.
     """
-    parser = argparse.ArgumentParser(
+    never_fail_to_encode(sys.stdout)
+    never_fail_to_encode(sys.stderr)
+    arguments = _parser().parse_args(join_negative_values(sys.argv[1:] if argv is None else argv))
+    try:
+        code: int = arguments.run(arguments)
+        sys.stdout.flush()
+    except UnsupportedError as error:
+        print(f"retrograph: {error}", file=sys.stderr)
+        return error.exit_code
+    except RetrographError as error:
+        complain(str(error))
+        return error.exit_code
+    except MemoryError:
+        complain("out of memory; explain fewer methods at once, or a smaller picture")
+        return 2
+    except KeyboardInterrupt:
+        complain("interrupted")
+        return 130
+    except BrokenPipeError:
+        # The reader has gone; Python must not fail again when it flushes at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except OSError as error:
+        complain(f"{error.filename or 'a file'}: {error.strerror or error}; check the path")
+        return 2
+    return code
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = Parser(
         prog="retrograph",
         description="Guided backpropagation and its family for any CNN in an ONNX file.",
         epilog=_EPILOG,
@@ -40,16 +77,4 @@ def main(argv: Sequence[str] | None = None) -> int:
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     for command in (layers, explain, build):
         command.add(commands)
-    arguments = parser.parse_args(argv)
-    try:
-        code: int = arguments.run(arguments)
-    except RetrographError as error:
-        print(f"retrograph: {error}", file=sys.stderr)
-        return error.exit_code
-    except KeyboardInterrupt:
-        print("retrograph: interrupted", file=sys.stderr)
-        return 130
-    except BrokenPipeError:
-        sys.stderr.close()
-        return 0
-    return code
+    return parser

@@ -6,14 +6,17 @@ import argparse
 import json
 from pathlib import Path
 
+from retrograph.api import build
+from retrograph.cli.destination import check_folder, check_free
 from retrograph.cli.options import (
     add_command,
     add_preprocessing,
     chosen_preprocessing,
-    console,
     stored_preprocessing,
 )
+from retrograph.cli.terminal import console, visible
 from retrograph.contract import Contract
+from retrograph.errors import InputError
 from retrograph.methods import METHODS
 from retrograph.model import Model, save
 from retrograph.selector import KINDS
@@ -28,7 +31,9 @@ The file needs ONNX Runtime alone. Its inputs are the model's and, by --select:
   channel    select int64 [N, 1]: that channel's most active position
   unit       select int64 [N, r]: the unit's index in the layer, without the batch axis
   cotangent  cotangent, of the layer's shape: any weighting of its units
-Its outputs are the model's and attribution, score, unit.
+With --many, K units of each item: select [N, K, 1] or [N, K, r], for top select [1], which is K.
+Its outputs are the model's and attribution, score, unit. Its metadata tell all of this, and how
+a picture becomes the input. --json prints them: file, nodes, and each property "retrograph.*".
 """
 
 
@@ -48,20 +53,20 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
 
 
 def _run(args: argparse.Namespace) -> int:
+    out_file = Path(args.output)
+    _check_output(out_file, args)
     model = Model(args.model)
-    request = model.request(
-        method=args.method,
-        target=args.layer,
-        select=args.select,
-        many=args.many,
-        wrt=args.wrt,
-    )
-    preprocessing = chosen_preprocessing(args) or stored_preprocessing(model)
-    if preprocessing is not None:
-        shape = model.tensor(request.sources[0]).shape
-        preprocessing = preprocessing if shape is None else preprocessing.for_shape(shape)
-    built = model.build(request, preprocessing.to_json() if preprocessing else "")
-    save(built, args.output, force=args.force)
+    with console(stderr=True).status("building"):
+        built = build(
+            model,
+            method=args.method,
+            target=args.layer,
+            select=args.select,
+            many=args.many,
+            wrt=args.wrt,
+            preprocessing=chosen_preprocessing(args) or stored_preprocessing(model),
+        )
+    save(built, out_file, force=args.force)
     contract = Contract.from_properties({p.key: p.value for p in built.metadata_props})
     assert contract is not None
     if args.json:
@@ -69,12 +74,23 @@ def _run(args: argparse.Namespace) -> int:
         print(json.dumps({"file": args.output, "nodes": len(built.graph.node), **properties}))
         return 0
     out = console()
-    size = Path(args.output).stat().st_size / 1e6
-    out.print(
-        f"wrote {args.output} ({size:.1f} MB, {len(built.graph.node)} operators)\n"
+    size = out_file.stat().st_size / 1e6
+    lines = [
+        f"wrote {args.output} ({size:.1f} MB, {len(built.graph.node)} operators)",
         f"{contract.method} from {contract.alias} ('{contract.target}') to "
-        f"{', '.join(contract.explained)}, unit by {contract.select}"
-    )
-    for note in contract.notes:
-        out.print(f"note: {note}")
+        f"{', '.join(contract.explained)}, unit by {contract.select}",
+        *(f"note: {note}" for note in contract.notes),
+    ]
+    for line in lines:
+        out.print(visible(line), soft_wrap=True)
     return 0
+
+
+def _check_output(out: Path, args: argparse.Namespace) -> None:
+    """Raises InputError where the file cannot be written, before any work is done."""
+    if out.suffix != ".onnx":
+        raise InputError(f"-o {out}: a built graph is an ONNX file; give it the suffix .onnx")
+    check_free(out, force=args.force)
+    if out.exists() and Path(args.model).exists() and out.samefile(args.model):
+        raise InputError(f"-o {out} would replace the model itself; choose another name")
+    check_folder(out.parent)

@@ -4,21 +4,40 @@ from __future__ import annotations
 
 import argparse
 import json
+from collections.abc import Sequence
 from typing import Any
 
-from rich.table import Table
+from rich.text import Text
 
-from retrograph.cli.options import add_command, console
+from retrograph.backward import ACTIVATIONS
+from retrograph.cli.options import add_command
+from retrograph.cli.terminal import console, visible
+from retrograph.errors import InputError
 from retrograph.layers import Layer
-from retrograph.model import Model
+from retrograph.model import SCORES, Model
 
 _EXAMPLES = """\
   retrograph layers net.onnx
   retrograph layers net.onnx --all           every tensor, not only the main kinds
   retrograph layers net.onnx --json          for a program
+
+"sees" is the window of the input that one unit depends on, "step" the distance of neighbours.
+
+--json prints a list of objects, in order, for every tensor:
+  alias            its short name, for --layer             "relu3"
+  tensor           its name in the file                    "/features/5/Relu_output_0"
+  operator         what makes it                           "Relu"
+  dtype            its element type                        "float32"
+  shape            numbers, names and null where open      ["N", 64, 16, 16]; null if unknown
+  receptive_field  what a unit sees: all, or pixels        "18x18"
+  stride           pixels between neighbours, or null      "4"
+  relu             whether guided and deconvnet treat it   true
+  default_target   whether it is what is explained if no layer is given
 """
 
 _MAIN = ("conv", "deconv", "relu", "pool", "gap", "gmp", "fc", "add", "concat", "softmax", "bn")
+_NARROWEST = 16
+_LEAST_OPERATOR = 8
 
 
 def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -32,36 +51,77 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
 def _run(args: argparse.Namespace) -> int:
     model = Model(args.model)
     found = model.layers()
-    target = model.target(None)
+    target = _default_target(model)
     if args.json:
         print(json.dumps([_record(layer, target) for layer in found], indent=1))
         return 0
     shown = [
         x for x in found if args.all or x.is_relu or _kind(x) in _MAIN or x.tensor.name == target
     ]
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for heading in ("alias", "operator", "shape"):
-        table.add_column(heading, no_wrap=True)
-    table.add_column("sees", justify="right", no_wrap=True)
-    table.add_column("step", justify="right", no_wrap=True)
-    table.add_column("ReLU", no_wrap=True)
-    table.add_column("tensor", overflow="ellipsis", no_wrap=True)
-    for layer in shown:
-        sees, step = _field(layer)
-        name = f"[bold]{layer.tensor.name}[/] (default: scores)"
-        table.add_row(
-            layer.alias,
-            layer.op,
-            _shape(layer),
-            sees,
-            step,
-            "yes" if layer.is_relu else "",
-            name if layer.tensor.name == target else layer.tensor.name,
-        )
     out = console()
-    out.print(table)
-    out.print(_summary(found, len(found) - len(shown)))
+    headings, *rows = _fitted([_HEADINGS, *(_row(layer, target) for layer in shown)], out.width)
+    out.print(Text(headings, "bold"), soft_wrap=True)
+    for row in rows:
+        out.print(row, soft_wrap=True)
+    for line in _summary(model, found, len(found) - len(shown), target):
+        out.print(Text(line, "dim"))
     return 0
+
+
+def _default_target(model: Model) -> str | None:
+    """What is explained if no layer is given; None if the outputs are nothing to explain."""
+    try:
+        return model.target(None)
+    except InputError:
+        return None
+
+
+_HEADINGS = ("alias", "operator", "shape", "sees", "step", "ReLU", "tensor")
+
+
+def _row(layer: Layer, target: str | None) -> tuple[str, ...]:
+    mark = f" (default: {SCORES})" if layer.tensor.name == target else ""
+    relu = "yes" if layer.is_relu else ""
+    return (
+        layer.alias,
+        layer.op,
+        _shape(layer),
+        *_field(layer),
+        relu,
+        visible(layer.tensor.name) + mark,
+    )
+
+
+def _fitted(rows: Sequence[tuple[str, ...]], width: int) -> list[str]:
+    """The rows as lines of a table that fits the width.
+
+    The tensors' names are shortened in the middle, or left out where hardly anything would be
+    left of them; then the operators' names are shortened.
+    """
+    widths = [max(len(row[column]) for row in rows) for column in range(len(_HEADINGS))]
+    room = width - sum(widths[:-1]) - 2 * len(widths[:-1])
+    columns = len(_HEADINGS)
+    if room < _NARROWEST:
+        columns -= 1
+        widths[1] = max(_LEAST_OPERATOR, widths[1] + min(0, room + 2))
+    else:
+        widths[-1] = min(widths[-1], room)
+    return ["  ".join(_cells(row[:columns], widths)).rstrip() for row in rows]
+
+
+def _cells(row: Sequence[str], widths: Sequence[int]) -> list[str]:
+    cells = []
+    for heading, cell, width in zip(_HEADINGS, row, widths, strict=False):
+        text = _shortened(cell, width)
+        cells.append(text.rjust(width) if heading in ("sees", "step") else text.ljust(width))
+    return cells
+
+
+def _shortened(text: str, width: int) -> str:
+    if len(text) <= width:
+        return text
+    tail = (width - 1) * 2 // 3
+    return f"{text[: width - 1 - tail]}…{text[len(text) - tail :]}"
 
 
 def _kind(layer: Layer) -> str:
@@ -69,10 +129,16 @@ def _kind(layer: Layer) -> str:
 
 
 def _shape(layer: Layer) -> str:
+    """The shape as Nx64x16x16, N for a batch of any size."""
     shape = layer.tensor.shape
-    if shape is None:
-        return "?"
-    return " x ".join("?" if d is None else str(d) for d in shape)
+    if not shape:
+        return "?" if shape is None else "scalar"
+    lead = _dim(shape[0]) if isinstance(shape[0], int) else "N"
+    return "x".join([lead, *map(_dim, shape[1:])])
+
+
+def _dim(dim: int | str | None) -> str:
+    return "?" if dim is None or str(dim).startswith("unk__") else visible(str(dim))
 
 
 def _field(layer: Layer) -> tuple[str, str]:
@@ -83,22 +149,23 @@ def _field(layer: Layer) -> tuple[str, str]:
     return size, step
 
 
-def _summary(found: list[Layer], hidden: int) -> str:
+def _summary(model: Model, found: list[Layer], hidden: int, target: str | None) -> list[str]:
     relus = sum(layer.is_relu for layer in found)
-    smooth = sorted({x.op for x in found if x.op in _SMOOTH and not x.is_relu})
-    parts = [f"{relus} nodes are treated as ReLU by guided and deconvnet"]
+    smooth = sorted({x.op for x in found if x.op in ACTIVATIONS and not x.is_relu})
+    nodes = "node is" if relus == 1 else "nodes are"
+    parts = [f"{relus} {nodes} treated as ReLU by guided and deconvnet"]
     if smooth:
-        parts.append(f"{', '.join(smooth)} take their ordinary derivative")
+        parts.append(f"ordinary derivative: {', '.join(smooth)}")
     if hidden:
-        parts.append(f"{hidden} more tensors with --all")
-    return "[dim]" + "; ".join(parts) + "[/]"
+        parts.append(f"{hidden} more with --all")
+    alias = next((x.alias for x in found if x.tensor.name == target), None)
+    default = [f"explained if no layer is given: {alias} ({SCORES})"] if alias else []
+    contract = model.contract
+    built = [] if contract is None else ["a graph that retrograph has built: layers of both passes"]
+    return ["; ".join(parts), *default, *built]
 
 
-_SMOOTH = {"LeakyRelu", "PRelu", "Elu", "Selu", "Sigmoid", "Tanh", "HardSigmoid", "HardSwish"}
-_SMOOTH |= {"Softplus", "Mish", "Gelu", "Celu", "Softsign", "ThresholdedRelu"}
-
-
-def _record(layer: Layer, target: str) -> dict[str, Any]:
+def _record(layer: Layer, target: str | None) -> dict[str, Any]:
     sees, step = _field(layer)
     return {
         "alias": layer.alias,

@@ -3,21 +3,12 @@
 from __future__ import annotations
 
 import argparse
-
-from rich.console import Console
+import difflib
 
 from retrograph.errors import InputError
 from retrograph.methods import METHODS
 from retrograph.model import Model
 from retrograph.preprocess import PRESETS, Preprocessing, parse_preprocessing
-
-
-def console(stderr: bool = False) -> Console:
-    """Where a command prints: as wide as the terminal, and never folded in a file or a pipe."""
-    plain = Console(stderr=stderr, highlight=False)
-    if not plain.is_terminal:
-        plain.width = 10_000
-    return plain
 
 
 def add_command(
@@ -47,7 +38,7 @@ def add_preprocessing(parser: argparse.ArgumentParser) -> None:
         "--preprocess",
         metavar="PRESET",
         choices=[*PRESETS],
-        help=f"one of {', '.join(PRESETS)} (write --preprocess=-1-1)",
+        help=f"one of {', '.join(PRESETS)}",
     )
     group.add_argument("--scale", help="factor on the values 0-255, such as 1/255")
     group.add_argument("--mean", metavar="M[,M,M]", help="subtracted after scaling, per channel")
@@ -59,12 +50,20 @@ def add_preprocessing(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--crop", metavar="FRACTION", help="kept part of the shorter side, such as 0.875"
     )
+    group.add_argument(
+        "--interpolation",
+        choices=("nearest", "bilinear", "bicubic", "lanczos"),
+        help="how pixels are averaged (bilinear)",
+    )
+
+
+_PARTS = ("scale", "mean", "std", "order", "resize", "crop", "interpolation")
 
 
 def chosen_preprocessing(args: argparse.Namespace) -> Preprocessing | None:
     """The preprocessing that the options name; None if they name none."""
-    parts = {key: getattr(args, key) for key in ("scale", "mean", "std", "order", "resize", "crop")}
-    if args.preprocess is None and not any(parts.values()):
+    parts = {key: getattr(args, key) for key in _PARTS}
+    if args.preprocess is None and all(part is None for part in parts.values()):
         return None
     return parse_preprocessing(args.preprocess or "0-1", **parts)
 
@@ -83,8 +82,10 @@ def methods(text: str) -> list[str]:
     Raises:
         InputError: one is unknown.
     """
-    names = [name.strip() for name in text.split(",") if name.strip()]
-    for name in names or [text]:
+    names = list(dict.fromkeys(name.strip() for name in text.split(",")))
+    for name in names:
         if name not in METHODS:
-            raise InputError(f"unknown method '{name}'; choose from: {', '.join(METHODS)}")
+            near = difflib.get_close_matches(name, METHODS, n=1)
+            hint = f"did you mean '{near[0]}'? " if near else ""
+            raise InputError(f"unknown method '{name}'; {hint}choose from: {', '.join(METHODS)}")
     return names

@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-import argparse
-import io
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from PIL import Image
 from rich.console import Console
+from rich.text import Text
 
-from retrograph.cli.units import class_name, describe_unit
+from retrograph.cli.destination import Destination, Files, make_folder, save_arrays
+from retrograph.cli.planes import plane
+from retrograph.cli.terminal import visible
+from retrograph.cli.units import class_name, describe_unit, names_classes
 from retrograph.contract import Contract
-from retrograph.errors import InputError
 from retrograph.preprocess import Preprocessing
 from retrograph.render import heat, overlay, panel, save_picture, sheet, signed
 from retrograph.runtime import Array
@@ -29,8 +29,7 @@ class Scene:
 
     Attributes:
         contract: of the built graph.
-        shape: of the model's input.
-        preprocessing: how a picture becomes it.
+        preprocessing: how a picture becomes the input.
         labels: the class names, if known.
         methods: their names, a column each.
         device: where it runs.
@@ -38,7 +37,6 @@ class Scene:
     """
 
     contract: Contract
-    shape: tuple[int | str | None, ...]
     preprocessing: Preprocessing
     labels: tuple[str, ...]
     methods: tuple[str, ...]
@@ -48,8 +46,12 @@ class Scene:
     @property
     def is_class(self) -> bool:
         """Whether the units of the layer are the classes."""
-        shape = self.contract.shape
-        return bool(self.labels) and shape[0] == len(self.labels) and all(d == 1 for d in shape[1:])
+        return names_classes(self.labels, self.contract.shape)
+
+    @property
+    def tag(self) -> str:
+        """What the names of files tell of it: layer and methods."""
+        return re.sub(r"[^\w.-]+", "_", f"{self.contract.alias}.{'-'.join(self.methods)}")
 
     def unit(self, index: Sequence[int]) -> str:
         """A unit in words."""
@@ -64,98 +66,83 @@ class Explanation:
         name: where it came from.
         shown: the picture that the model sees; None where the input is no picture.
         array: the input.
-        label: its class, if the file tells.
         attributions: for each method [K, *input].
         scores: [K].
         units: int64 [K, r].
         classes: the model's class scores, if it has any.
-        file: where its picture was written.
+        file: what it was written to.
     """
 
     name: str
     shown: Image.Image | None
     array: Array
-    label: str | None
     attributions: dict[str, Array]
     scores: Array
     units: Array
     classes: Array | None
     file: str | None = None
 
+    def without_arrays(self) -> Explanation:
+        """What is printed of it; the arrays of many inputs would fill the memory."""
+        return replace(self, attributions={}, array=np.empty(0), shown=None)
 
-def announce(scene: Scene, console: Console) -> None:
-    """Say what is going to be explained."""
+    def by_unit(self) -> list[Explanation]:
+        """An explanation for each of its units."""
+        return [
+            replace(
+                self,
+                attributions={m: a[k : k + 1] for m, a in self.attributions.items()},
+                scores=self.scores[k : k + 1],
+                units=self.units[k : k + 1],
+            )
+            for k in range(len(self.units))
+        ]
+
+
+def announce(scene: Scene, notes: Iterable[str], console: Console) -> None:
+    """Say what is going to be explained, and what should be known of it."""
     contract = scene.contract
-    console.print(
-        f"[bold]{', '.join(scene.methods)}[/] from layer [bold]{contract.alias}[/] "
-        f"('{contract.target}') to '{contract.explained[0]}' on {scene.device}"
+    line = Text.assemble(
+        (", ".join(scene.methods), "bold"),
+        " from layer ",
+        (visible(contract.alias), "bold"),
+        visible(f" ('{contract.target}') to '{contract.explained[0]}' on {scene.device}"),
     )
-    for note in contract.notes:
-        console.print(f"note: {note}")
+    console.print(line, soft_wrap=True)
+    for note in (*notes, *contract.notes):
+        if note:
+            console.print(f"note: {visible(note)}", soft_wrap=True)
 
 
-def keep(
-    found: list[Explanation], new: Explanation, grid: tuple[int, int] | None
-) -> list[Explanation]:
-    """With a sheet only those that it will show; else all, without their arrays."""
-    if grid is None:
-        return [*found, replace(new, attributions={}, array=np.empty(0), shown=None)]
-    ranked = sorted([*found, new], key=lambda e: -float(e.scores[0]))
-    return ranked[: grid[0] * grid[1]]
+def strongest(found: list[Explanation], grid: tuple[int, int]) -> list[Explanation]:
+    """Those with the most active units, as many as the sheet shows."""
+    return sorted(found, key=lambda e: -float(e.scores[0]))[: grid[0] * grid[1]]
 
 
-def write(found: Explanation, scene: Scene, args: argparse.Namespace) -> Explanation:
-    """Write the picture, and the arrays if they are wanted."""
-    path = _path(found, scene, args)
-    picture = _panel(found, scene)
-    if args.npz:
-        _save_arrays(found, path.with_suffix(".npz"), force=args.force)
-    if picture is None:
-        return replace(found, file=str(path.with_suffix(".npz")) if args.npz else None)
-    save_picture(picture, path, force=args.force)
-    return replace(found, file=str(path))
+def is_drawable(array: Array) -> bool:
+    """Whether an input can be drawn: a picture, planes, a sequence or a vector, but no volume."""
+    return array.ndim <= 3
 
 
-def _path(found: Explanation, scene: Scene, args: argparse.Namespace) -> Path:
-    """The name given, or one made of the input's and the methods' in the folder given."""
-    out = Path(args.output) if args.output else Path()
-    if args.output and out.suffix and not out.is_dir():
-        if len(args.inputs) > 1 or Path(args.inputs[0]).is_dir() or found.name != args.inputs[0]:
-            raise InputError(f"-o {out}: there are several inputs; name a folder")
-        return out
-    if args.output:
-        try:
-            out.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise InputError(f"-o {out}: cannot be made a folder ({error.strerror})") from None
-    stem = re.sub(r"[^\w.-]+", "_", Path(found.name).name)
-    stem = re.sub(r"\.(npy|npz|csv|jpe?g|png|webp|bmp|tiff?|gif)\b", "", stem).strip("_")
-    return out / f"{stem}.{scene.contract.alias.replace('/', '_')}.{'-'.join(scene.methods)}.png"
-
-
-def _save_arrays(found: Explanation, path: Path, *, force: bool) -> None:
-    if path.exists() and not force:
-        raise InputError(f"{path} is there already; give --force to replace it")
-    buffer = io.BytesIO()
-    arrays: dict[str, Any] = {f"attribution_{m}": a for m, a in found.attributions.items()}
-    arrays |= {"input": found.array, "score": found.scores, "unit": found.units}
-    np.savez_compressed(buffer, **arrays)
-    part = path.with_name(f".{path.name}.part")
-    try:
-        part.write_bytes(buffer.getvalue())
-        part.replace(path)
-    except OSError as error:
-        part.unlink(missing_ok=True)
-        raise InputError(
-            f"{path} cannot be written ({error.strerror}); check the folder and its rights"
-        ) from None
+def write(found: Explanation, files: Files, scene: Scene) -> Explanation:
+    """Write the picture, and the arrays where they are wanted."""
+    for path in (files.arrays, files.picture):
+        if path is not None:
+            make_folder(path.parent)
+    if files.arrays is not None:
+        arrays = {f"attribution_{m}": a for m, a in found.attributions.items()}
+        arrays |= {"input": found.array, "score": found.scores, "unit": found.units}
+        save_arrays(arrays, files.arrays)
+    if files.picture is not None:
+        save_picture(_panel(found, scene), files.picture, force=True)
+    return replace(found, file=str(files.picture or files.arrays))
 
 
 def _drawn(attribution: Array, found: Explanation, scene: Scene) -> Any:
     """An attribution [*input] as a picture."""
     layout = scene.preprocessing.layout
     if found.shown is None:
-        attribution, layout = _flat(attribution), "nchw"
+        attribution, layout = plane(attribution), "nchw"
     if scene.style == "heat":
         return heat(attribution, layout=layout)
     if scene.style == "overlay" and found.shown is not None:
@@ -163,16 +150,9 @@ def _drawn(attribution: Array, found: Explanation, scene: Scene) -> Any:
     return signed(attribution, layout=layout, order=scene.preprocessing.order)
 
 
-def _flat(values: Array) -> Array:
-    """A sequence [C, L] or a vector [L] as one grey picture [1, C, L]."""
-    return values.reshape(1, -1, values.shape[-1])
-
-
-def _panel(found: Explanation, scene: Scene) -> Image.Image | None:
-    """The input beside its attributions; None for what is no picture, such as a volume."""
-    if found.shown is None and found.array.ndim > 2:
-        return None
-    shown = found.shown if found.shown is not None else signed(_flat(found.array))
+def _panel(found: Explanation, scene: Scene) -> Image.Image:
+    """The input beside its attributions."""
+    shown = found.shown if found.shown is not None else signed(plane(found.array))
     columns: list[tuple[str, Any]] = [("input", shown)]
     for k, unit in enumerate(found.units):
         for method in scene.methods:
@@ -182,55 +162,53 @@ def _panel(found: Explanation, scene: Scene) -> Image.Image | None:
 
 
 def _caption(found: Explanation, scene: Scene) -> list[str]:
-    parts = [
+    units = [
         f"{scene.contract.alias} · {scene.unit(unit)} · activation {score:.4g}"
         for unit, score in zip(found.units, found.scores, strict=True)
     ]
-    classes = _classes(found, scene)
-    return [*parts[:1], *parts[1:], *([f"model output: {classes}"] if classes else [])]
+    return [*units, *_classes(found, scene)]
 
 
-def _classes(found: Explanation, scene: Scene) -> str:
-    """The three highest class scores of the model's own output."""
-    if found.classes is None:
-        return ""
-    best = np.argsort(-found.classes, kind="stable")[:3]
-    return ", ".join(f"{class_name(int(i), scene.labels)} {found.classes[i]:.3g}" for i in best)
+def _classes(found: Explanation, scene: Scene) -> list[str]:
+    """A line of the three highest class scores of the model's own output."""
+    records = _class_records(found, scene)[:3]
+    best = ", ".join(f"{record['name']} {record['score']:.3g}" for record in records)
+    return [f"model output: {best}"] if best else []
 
 
 def report(found: Explanation, scene: Scene, console: Console) -> None:
     """Print what was explained."""
-    lines = _caption(found, scene)
-    console.print(f"[bold]{found.name}[/]")
-    for line in lines:
-        console.print(f"  {line}", soft_wrap=True)
-    console.print(f"  -> {found.file or 'no picture for this input; --npz keeps the arrays'}")
+    console.print(Text(visible(found.name), "bold"), soft_wrap=True)
+    for line in (*_caption(found, scene), f"-> {found.file}"):
+        console.print(f"  {visible(line)}", soft_wrap=True)
 
 
 def write_sheet(
-    found: Sequence[Explanation], scene: Scene, args: argparse.Namespace, console: Console
+    found: Sequence[Explanation], scene: Scene, destination: Destination, grid: tuple[int, int]
 ) -> None:
     """One sheet of the strongest, each input beside its attributions."""
-    columns = args.sheet[1]
-    path = Path(args.output or "sheet.png")
-    if not path.suffix:
-        path = path.with_suffix(".png")
-    cells = []
-    for explanation in found:
-        if explanation.shown is None:
-            raise InputError("--sheet needs pictures; --npz keeps the arrays of other inputs")
-        drawn = [_drawn(explanation.attributions[m][0], explanation, scene) for m in scene.methods]
-        cells.append((_cell_label(explanation, scene), [explanation.shown, *drawn]))
-    contract = scene.contract
+    files = destination.files("", "", scene.tag, drawable=True)
+    assert files.picture is not None
+    cells = [
+        (
+            _cell_label(each, scene),
+            [each.shown, *(_drawn(each.attributions[m][0], each, scene) for m in scene.methods)],
+        )
+        for each in found
+    ]
     title = (
-        f"{', '.join(scene.methods)} · {contract.alias}\n"
-        f"{len(cells)} strongest units · input beside its attribution · label: "
+        f"{', '.join(scene.methods)} · {scene.contract.alias}\n"
+        f"{_units(len(cells))} · input beside its attribution · label: "
         f"{'class' if scene.is_class else 'channel (row, column)'} and activation"
     )
-    save_picture(sheet(cells, columns, title), path, force=args.force)
-    if args.npz:
-        _save_sheet_arrays(found, scene, path.with_suffix(".npz"), force=args.force)
-    console.print(f"  -> {path}")
+    make_folder(files.picture.parent)
+    save_picture(sheet(cells, grid[1], title), files.picture, force=destination.force)
+    if files.arrays is not None:
+        save_arrays(_stacked(found, scene), files.arrays)
+
+
+def _units(count: int) -> str:
+    return "the strongest unit" if count == 1 else f"the {count} strongest units"
 
 
 def _cell_label(found: Explanation, scene: Scene) -> str:
@@ -239,20 +217,21 @@ def _cell_label(found: Explanation, scene: Scene) -> str:
     return f"{place} · {float(found.scores[0]):.3g}"
 
 
-def _save_sheet_arrays(
-    found: Sequence[Explanation], scene: Scene, path: Path, *, force: bool
-) -> None:
-    stacked = Explanation(
-        name="",
-        shown=None,
-        array=np.stack([e.array for e in found]),
-        label=None,
-        attributions={m: np.stack([e.attributions[m][0] for e in found]) for m in scene.methods},
-        scores=np.stack([e.scores[0] for e in found]),
-        units=np.stack([e.units[0] for e in found]),
-        classes=None,
-    )
-    _save_arrays(stacked, path, force=force)
+def _stacked(found: Sequence[Explanation], scene: Scene) -> dict[str, Array]:
+    """The arrays of a sheet's cells, in their order; inputs of one size only."""
+    arrays = {f"attribution_{m}": [e.attributions[m][0] for e in found] for m in scene.methods}
+    arrays |= {
+        "input": [e.array for e in found],
+        "score": [e.scores[0] for e in found],
+        "unit": [e.units[0] for e in found],
+    }
+    return {name: np.stack(values) for name, values in arrays.items()}
+
+
+def report_sheet(found: Sequence[Explanation], destination: Destination, console: Console) -> None:
+    """Print what the sheet shows."""
+    if found:
+        console.print(f"  {_units(len(found))}\n  -> {destination.file}", soft_wrap=True)
 
 
 def as_json(found: Sequence[Explanation], scene: Scene) -> str:
@@ -274,7 +253,8 @@ def as_json(found: Sequence[Explanation], scene: Scene) -> str:
         for e in found
     ]
     contract = scene.contract
-    head = {"methods": scene.methods, "layer": contract.alias, "tensor": contract.target}
+    head: dict[str, Any] = {"methods": scene.methods, "layer": contract.alias}
+    head |= {"tensor": contract.target, "device": scene.device}
     return json.dumps({**head, "notes": contract.notes, "explained": records}, indent=1)
 
 

@@ -41,23 +41,37 @@ def parse_unit(text: str, shape: Sequence[int | None], labels: Sequence[str], la
     """
     if text == "top":
         return Choice("top")
-    if re.fullmatch(r"\d+(\s*,\s*\d+)*", text):
+    if re.fullmatch(r"-?\d{1,18}(\s*,\s*-?\d{1,18})*", text):
         return _by_number(tuple(int(part) for part in text.split(",")), shape, layer)
-    return Choice("unit", _full(_class_named(text, labels), shape))
+    index = _class_named(text, labels)
+    if not names_classes(labels, shape):
+        raise InputError(
+            f"--unit '{text}' is a class, and '{layer}' ({_size(shape)}) is no layer of the "
+            f"{len(labels)} classes; give a channel's number"
+        )
+    return Choice("unit", _full(index, shape))
+
+
+def names_classes(labels: Sequence[str], shape: Sequence[int | None]) -> bool:
+    """Whether the units of a layer, given the shape of an item, are the classes of the labels."""
+    return bool(labels) and shape[0] == len(labels) and all(d == 1 for d in shape[1:])
+
+
+def _size(shape: Sequence[int | None]) -> str:
+    return " x ".join("?" if d is None else str(d) for d in shape)
 
 
 def _by_number(index: tuple[int, ...], shape: Sequence[int | None], layer: str) -> Choice:
-    size = " x ".join("?" if d is None else str(d) for d in shape)
+    size, text = _size(shape), ",".join(map(str, index))
     if len(index) not in (1, len(shape)):
         raise InputError(
-            f"--unit {','.join(map(str, index))} has {len(index)} numbers; a unit of '{layer}' "
+            f"--unit {text} has {len(index)} numbers; a unit of '{layer}' "
             f"({size}) has {len(shape)}, a channel 1"
         )
     for place, count in zip(index, shape, strict=False):
-        if count is not None and place >= count:
+        if place < 0 or (count is not None and place >= count):
             raise InputError(
-                f"--unit {','.join(map(str, index))} is out of range: '{layer}' is {size}, "
-                "counted from 0"
+                f"--unit {text} is out of range: '{layer}' has {size} units; count from 0"
             )
     if len(index) == len(shape):
         return Choice("unit", index)
@@ -72,8 +86,11 @@ def _full(index: int, shape: Sequence[int | None]) -> tuple[int, ...]:
 
 def _class_named(text: str, labels: Sequence[str]) -> int:
     if not labels:
-        raise InputError(f"--unit '{text}' is no number; give class names with --labels FILE")
-    wanted = text.casefold()
+        raise InputError(
+            f"--unit '{text}' is neither top nor numbers such as 17 or 17,4,5; "
+            "for the name of a class give --labels FILE"
+        )
+    wanted = text.strip().casefold()
     for matches in (
         lambda label: label.casefold() == wanted,
         lambda label: wanted in [part.strip().casefold() for part in label.split(",")],
@@ -85,8 +102,9 @@ def _class_named(text: str, labels: Sequence[str]) -> int:
         if found:
             names = ", ".join(f"{i} {labels[i]}" for i in found[:5])
             raise InputError(f"--unit '{text}' may mean: {names}; give the number")
-    near = difflib.get_close_matches(text, labels, n=3)
-    hint = f"did you mean {' or '.join(near)}?" if near else "see the file of labels"
+    synonyms = {part.strip().casefold(): label for label in labels for part in label.split(",")}
+    near = dict.fromkeys(synonyms[n] for n in difflib.get_close_matches(wanted, synonyms, n=3))
+    hint = f"did you mean {' or '.join(map(repr, near))}?" if near else "see the file of labels"
     raise InputError(f"no class '{text}'; {hint}")
 
 
@@ -94,10 +112,10 @@ def read_labels(path: str) -> tuple[str, ...]:
     """Class names, a line each; WordNet numbers before them are left out.
 
     Raises:
-        InputError: the file cannot be read as text.
+        InputError: the file cannot be read as text, or is empty.
     """
     try:
-        lines = Path(path).read_text(encoding="utf-8").splitlines()
+        lines = Path(path).read_text(encoding="utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or "not UTF-8 text"
         raise InputError(
@@ -105,7 +123,18 @@ def read_labels(path: str) -> tuple[str, ...]:
         ) from None
     while lines and not lines[-1].strip():
         lines.pop()
+    if not lines:
+        raise InputError(f"{path}: holds no labels; give a text file with a name a line")
     return tuple(_SYNSET.sub("", line.strip()) for line in lines)
+
+
+def check_labels(labels: Sequence[str], classes: int | None, path: str) -> None:
+    """Raises InputError where the labels are not as many as the classes: names would be wrong."""
+    if classes is not None and classes != len(labels):
+        raise InputError(
+            f"{path}: names {len(labels)} classes and the model has {classes}; "
+            "give a file with a line for each, in order"
+        )
 
 
 def describe_unit(index: Sequence[int], labels: Sequence[str], is_class: bool) -> str:
@@ -114,7 +143,7 @@ def describe_unit(index: Sequence[int], labels: Sequence[str], is_class: bool) -
         if len(index) == 1:
             return f"unit {index[0]}"
         place = ", ".join(map(str, index[1:]))
-        return f"channel {index[0]} at ({place})"
+        return f"channel {index[0]} at " + (f"({place})" if len(index) > 2 else place)
     return class_name(index[0], labels)
 
 

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from onnx import NodeProto
 
 from retrograph.ir.graph import STANDARD_DOMAINS, Array, Graph, Shape, attributes, reads
+from retrograph.ir.partial import ZERO, Sizes, product
 
 Check = Callable[[Graph, NodeProto, set[str]], bool]
 
@@ -20,19 +21,34 @@ Check = Callable[[Graph, NodeProto, set[str]], bool]
 def batch_leading(graph: Graph) -> tuple[set[str], set[str]]:
     """The tensors whose leading axis is the batch, and those that mix or move it.
 
-    A tensor in neither set does not depend on the data of any input.
+    Where the inputs' leading axis has a name of its own, what is behind a mixing is told by it. A tensor in neither set does not depend on the data of any input.
     """
     leading = {
         v.name for v in graph.inputs if (t := graph.tensor(v.name)) is not None and t.rank != 0
     }
+    batch = _batch_names(graph)
     moved: set[str] = set()
     for node in graph.nodes:
         sources = set(reads(node))
         if node.op_type in ("Shape", "Size", "ConstantOfShape") or not sources & (leading | moved):
             continue
         keeps = not sources & moved and _keeps(graph, node, leading)
-        (leading if keeps else moved).update(o for o in node.output if o)
+        for name in filter(None, node.output):
+            (leading if keeps or _is_batch(graph, name, batch) else moved).add(name)
     return leading, moved
+
+
+def _batch_names(graph: Graph) -> set[str]:
+    """The names that the inputs give to their leading axis and to no other."""
+    shapes = [t.shape or () for t in (graph.tensor(v.name) for v in graph.inputs) if t is not None]
+    others = {d for shape in shapes for d in shape[1:]}
+    return {shape[0] for shape in shapes if shape and isinstance(shape[0], str)} - others
+
+
+def _is_batch(graph: Graph, name: str, batch: set[str]) -> bool:
+    """Whether the leading axis is the batch (again), by its name."""
+    shape = _shape(graph, name)
+    return bool(shape) and shape[0] in batch and batch.isdisjoint(shape[1:])
 
 
 def _keeps(graph: Graph, node: NodeProto, leading: set[str]) -> bool:
@@ -69,7 +85,22 @@ def _reshape(graph: Graph, node: NodeProto, leading: set[str]) -> bool:
     if before[0] is not None and before[0] == after[0]:
         return True
     rest, kept = _volume(before[1:]), _volume(after[1:])
-    return rest is not None and rest == kept
+    if rest is not None and rest == kept:
+        return True
+    return node.op_type == "Reshape" and _same_rows(graph, node)
+
+
+def _same_rows(graph: Graph, node: NodeProto) -> bool:
+    """Whether a Reshape to a computed shape leaves as many rows, or as much in a row."""
+    known = Sizes(graph, exact=True)
+    sizes, found = known.shape(node.input[0]), known.of(node.input[1])
+    if not sizes or not found:
+        return False
+    if found[0] is not None and found[0] == sizes[0]:
+        return True
+    kept = [sizes[i] if one == ZERO and i < len(sizes) else one for i, one in enumerate(found)]
+    rest = product(kept[1:])
+    return rest is not None and rest == product(sizes[1:])
 
 
 def _flatten(graph: Graph, node: NodeProto, leading: set[str]) -> bool:
@@ -90,6 +121,12 @@ def _not_on_axis_0(graph: Graph, node: NodeProto, leading: set[str]) -> bool:
     return _first_input(graph, node, leading)
 
 
+def _gather_elements(graph: Graph, node: NodeProto, leading: set[str]) -> bool:
+    rank = _rank(graph, node.input[0])
+    along_batch = rank is None or attributes(node).get("axis", 0) % rank == 0
+    return not along_batch and leading.issuperset(node.input)
+
+
 def _axes_without_0(graph: Graph, node: NodeProto, leading: set[str]) -> bool:
     """Slice, Pad, Squeeze, Unsqueeze and reductions, whose axes are an input."""
     place = {"Slice": 3, "Pad": 3}.get(node.op_type, 1)
@@ -101,18 +138,22 @@ def _axes_without_0(graph: Graph, node: NodeProto, leading: set[str]) -> bool:
         return _unpadded_rows(graph, node, axes, rank)
     if len(node.input) > place and node.input[place]:
         return axes is not None and all(int(a) % rank for a in axes.reshape(-1))
+    if attributes(node).get("noop_with_empty_axes", 0):
+        return True
     if node.op_type == "Squeeze":
         return _shape(graph, node.input[0]) is not None
     return False
 
 
 def _unpadded_rows(graph: Graph, node: NodeProto, axes: Array | None, rank: int) -> bool:
-    pads = graph.value(node.input[1])
-    if pads is None or (axes is None and len(node.input) > 3):
+    if axes is None and len(node.input) > 3 and node.input[3]:
         return False
     where = list(range(rank)) if axes is None else [int(a) % rank for a in axes]
-    around = zip(where, pads[: len(where)], pads[len(where) :], strict=True)
-    return not any(a == 0 and (begin or end) for a, begin, end in around)
+    pads = graph.value(node.input[1])
+    if 0 not in where or pads is None:
+        return 0 not in where
+    place = where.index(0)
+    return not (pads[place] or pads[place + len(where)])
 
 
 def _matmul(graph: Graph, node: NodeProto, leading: set[str]) -> bool:
@@ -142,6 +183,7 @@ _CHECKS: dict[str, Check] = {
     "Flatten": _flatten,
     "MatMul": _matmul,
     "Gemm": _gemm,
+    "GatherElements": _gather_elements,
     **dict.fromkeys(("Gather", "Concat", "Split", "Softmax", "LogSoftmax"), _not_on_axis_0),
     **dict.fromkeys(("ArgMax", "ArgMin", "TopK", "CumSum", "Hardmax"), _not_on_axis_0),
     **dict.fromkeys(("Slice", "Pad", "Squeeze", "Unsqueeze", "ReduceMean"), _axes_without_0),

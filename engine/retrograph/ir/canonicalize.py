@@ -13,7 +13,7 @@ from collections import Counter
 
 import numpy as np
 import onnx.inliner
-from onnx import ModelProto, NodeProto, helper, numpy_helper
+from onnx import ModelProto, NodeProto, numpy_helper
 
 from retrograph.errors import InputError
 from retrograph.ir import infer, opsets, padding, quantize, relu
@@ -32,6 +32,7 @@ def canonicalize(model: ModelProto) -> Graph:
     if model.functions:
         model = onnx.inliner.inline_local_functions(model)
     graph = Graph(model)
+    infer.open_dimensions(graph)
     _name_nodes(graph)
     _sort(graph)
     _hoist_constants(graph)
@@ -121,14 +122,15 @@ def _constant(node: NodeProto) -> onnx.TensorProto | None:
             tensor.CopyFrom(attribute.t)
             tensor.name = name
             return tensor
-    dtypes = {"value_float": np.float32, "value_floats": np.float32}
-    dtypes |= {"value_int": np.int64, "value_ints": np.int64}
+    dtypes: dict[str, type[np.generic]] = {
+        "value_float": np.float32,
+        "value_floats": np.float32,
+        "value_int": np.int64,
+        "value_ints": np.int64,
+    }
     for key, value in attributes(node).items():
         if key in dtypes:
             return numpy_helper.from_array(np.asarray(value, dtypes[key]), name)
         if key in ("value_string", "value_strings"):
-            texts = np.asarray(value, object)
-            return helper.make_tensor(
-                name, onnx.TensorProto.STRING, texts.shape, [str(t).encode() for t in texts.flat]
-            )
+            return numpy_helper.from_array(np.asarray(value, object), name)
     return None

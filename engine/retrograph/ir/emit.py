@@ -17,7 +17,7 @@ import numpy as np
 import onnx_graphsurgeon as gs
 from onnx import NodeProto, TensorProto, helper
 
-from retrograph.ir.graph import Array, DType, Graph, Rows, Shape, Tensor, is_static
+from retrograph.ir.graph import Array, DType, Graph, Rows, Shape, Tensor
 
 INT64 = np.dtype(np.int64)
 FLOAT32 = np.dtype(np.float32)
@@ -66,7 +66,7 @@ class Emitter:
     ) -> list[Tensor]:
         """One node with an output for each of `dtypes`; None among the inputs is left out."""
         inputs, rows = self._matched(op, inputs)
-        outputs = [Tensor(self._fresh(f"{self._scope}/{op}"), d, None, rows) for d in dtypes]
+        outputs = [Tensor(self.fresh(f"{self._scope}/{op}"), d, None, rows) for d in dtypes]
         node = gs.Node(
             op=op,
             name=outputs[0].name,
@@ -103,7 +103,7 @@ class Emitter:
         array = np.asarray(value, dtype)
         key = (array.dtype.name, array.shape, array.tobytes())
         if key not in self._constants:
-            name = self._fresh("bwd/const")
+            name = self.fresh("bwd/const")
             self._variables[name] = gs.Constant(name, np.array(array, order="C"))
             self._constants[key] = Tensor(name, array.dtype, array.shape)
         return self._constants[key]
@@ -144,7 +144,8 @@ class Emitter:
             self._variables[tensor.name] = gs.Variable(tensor.name)
         return self._variables[tensor.name]
 
-    def _fresh(self, hint: str) -> str:
+    def fresh(self, hint: str) -> str:
+        """A tensor name that neither the forward nor the backward graph has."""
         name, count = hint, 0
         while name in self._taken:
             count += 1
@@ -223,9 +224,10 @@ class Emitter:
 
     def sizes(self, a: Tensor, start: int, end: int | None = None) -> Tensor:
         """The dimensions from `start` to `end` as int64 [end-start]: a constant where known."""
-        known = a.shape[start:end] if a.shape is not None else (None,)
-        if is_static(known):
-            return self.const(list(known), INT64)
+        dims = a.shape[start:end] if a.shape is not None else (None,)
+        known = [d for d in dims if isinstance(d, int)]
+        if len(known) == len(dims):
+            return self.const(known, INT64)
         attrs = {"start": start} if end is None else {"start": start, "end": end}
         return self.emit("Shape", a, dtype=INT64, **attrs)
 

@@ -11,11 +11,11 @@ import onnx
 from onnx import NodeProto, helper, numpy_helper, shape_inference
 from onnx.reference import ReferenceEvaluator
 
+from retrograph.ir import partial
 from retrograph.ir.graph import (
     STANDARD_DOMAINS,
     Array,
     Graph,
-    Shape,
     Tensor,
     is_static,
     reads,
@@ -27,6 +27,18 @@ SMALL = 4096
 
 _NEVER_FOLDED = {"RandomNormal", "RandomUniform", "RandomNormalLike", "RandomUniformLike"}
 _NEVER_FOLDED |= {"Bernoulli", "Multinomial", "Dropout", "QuantizeLinear", "DequantizeLinear"}
+
+
+def open_dimensions(graph: Graph) -> None:
+    """Make unknown what a file writes as a negative size; shape inference counts with the number.
+
+    A size of 0 in an input means the same: nothing could be computed from it.
+    """
+    for lowest, infos in ((1, graph.inputs), (0, graph.outputs), (0, graph.model.graph.value_info)):
+        for info in infos:
+            for dim in info.type.tensor_type.shape.dim:
+                if dim.HasField("dim_value") and dim.dim_value < lowest:
+                    dim.ClearField("dim_value")
 
 
 def infer_types(graph: Graph) -> None:
@@ -62,7 +74,7 @@ def _tensor(info: onnx.ValueInfoProto) -> Tensor | None:
 
 def _dim(dim: onnx.TensorShapeProto.Dimension) -> int | str | None:
     if dim.HasField("dim_value"):
-        return dim.dim_value if dim.dim_value >= 0 else None
+        return dim.dim_value
     return dim.dim_param or None
 
 
@@ -70,7 +82,7 @@ def fold(graph: Graph) -> None:
     """Replace what is constant by its value until nothing changes; types are fresh afterwards."""
     while True:
         infer_types(graph)
-        if not _fold_once(graph):
+        if not (_fold_once(graph) or partial.fold(graph)):
             return
 
 
@@ -109,9 +121,11 @@ def _evaluate(graph: Graph, node: NodeProto) -> list[Array] | None:
     return _run(graph, node, feeds)
 
 
-def _static_shape(graph: Graph, name: str) -> Shape | None:
+def _static_shape(graph: Graph, name: str) -> tuple[int, ...] | None:
     tensor = graph.tensor(name)
-    return tensor.shape if tensor is not None and is_static(tensor.shape) else None
+    if tensor is None or tensor.shape is None or not is_static(tensor.shape):
+        return None
+    return tuple(d for d in tensor.shape if isinstance(d, int))
 
 
 def _run(graph: Graph, node: NodeProto, feeds: dict[str, Array]) -> list[Array] | None:

@@ -12,13 +12,16 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from onnx import NodeProto, helper
+from onnx import NodeProto, TensorProto, helper
 
 from retrograph.errors import Problem, UnsupportedError
-from retrograph.ir.graph import STANDARD_DOMAINS, Graph, attributes, subgraphs
+from retrograph.ir.graph import STANDARD_DOMAINS, Array, Graph, attributes, subgraphs
 
 FLOOR = 18
 """The opset that rules are written for; a newer model keeps its own."""
+
+ANY = 10**6
+"""Later than any opset: a form that is rewritten in every version."""
 
 Attributes = dict[str, Any]
 Adapter = Callable[[Graph, NodeProto, Attributes], list[NodeProto]]
@@ -32,16 +35,17 @@ def modernize(graph: Graph) -> None:
     Raises:
         UnsupportedError: nodes in a form of opset 6 or before that has no rewriting.
     """
-    if graph.opset < FLOOR:
-        problems: list[Problem] = []
-        graph.nodes = _modernize_nodes(graph, graph.nodes, problems)
-        if problems:
-            raise UnsupportedError(
-                f"{len(problems)} of {len(graph.nodes)} nodes are in a form older than opset 7:",
-                problems,
-                "Export the model again at opset 7 or later.",
-            )
-        graph.opset = FLOOR
+    problems: list[Problem] = []
+    count = len(graph.nodes)
+    graph.nodes = _modernize_nodes(graph, graph.nodes, problems)
+    if problems:
+        raise UnsupportedError(
+            f"{len(problems)} of {count} nodes are in an old form (opset {graph.opset}) "
+            "that cannot be brought to a modern one:",
+            problems,
+            "Export the model again at opset 13 or later.",
+        )
+    graph.opset = max(graph.opset, FLOOR)
     graph.index()
 
 
@@ -57,18 +61,15 @@ def _modernize_nodes(
         if node.domain not in STANDARD_DOMAINS:
             modern.append(node)
             continue
-        if graph.opset < 7 and node.op_type in _ALIGNED_BY_AXIS and _has(node, "broadcast"):
-            reason = "broadcasts along an attribute `axis`"
-            problems.append(Problem(node.name, node.op_type, reason))
-        modern.extend(_adapt(graph, node))
+        try:
+            modern.extend(_adapt(graph, node))
+        except _NoRewriting as reason:
+            problems.append(Problem(node.name, node.op_type, str(reason)))
     return modern
 
 
-_ALIGNED_BY_AXIS = {"Add", "Sub", "Mul", "Div", "Pow", "And", "Or", "Equal", "Greater", "Less"}
-
-
-def _has(node: NodeProto, attribute: str) -> bool:
-    return any(a.name == attribute for a in node.attribute)
+class _NoRewriting(Exception):
+    """An old form cannot be brought to a modern one; the text says why."""
 
 
 def _adapt(graph: Graph, node: NodeProto) -> list[NodeProto]:
@@ -99,16 +100,75 @@ def _ints(graph: Graph, node: NodeProto, hint: str, values: Any) -> str:
     return graph.add_constant(np.asarray(values, np.int64), f"{node.output[0]}/{hint}")
 
 
-def _scalar(graph: Graph, node: NodeProto, hint: str, value: float) -> str:
+def _number(graph: Graph, node: NodeProto, hint: str, value: float | Array) -> str:
+    """A constant in the type of the first input."""
     source = graph.tensor(node.input[0])
     dtype = source.dtype if source is not None else np.dtype(np.float32)
     return graph.add_constant(np.asarray(value, dtype), f"{node.output[0]}/{hint}")
 
 
+@_before(7, "Add", "Sub", "Mul", "Div", "Pow", "And", "Or", "Xor", "Equal", "Greater", "Less")
+def _aligned(graph: Graph, node: NodeProto, attrs: Attributes) -> list[NodeProto]:
+    """Before opset 7 the second operand's axes stood at `axis` of the first's, or at its end."""
+    a, b = node.input
+    tensors = graph.tensor(a), graph.tensor(b)
+    if "axis" not in attrs or not attrs.get("broadcast", 0):
+        return [_node(node, node.op_type, [a, b])]
+    ranks = [None if t is None else t.rank for t in tensors]
+    if ranks[0] is None or ranks[1] is None:
+        raise _NoRewriting("broadcasts along an attribute `axis`, and the ranks are not known")
+    behind = ranks[0] - attrs["axis"] % ranks[0] - ranks[1]
+    return _with_axes_behind(graph, node, behind)
+
+
+@_before(7, "PRelu")
+def _prelu(graph: Graph, node: NodeProto, attrs: Attributes) -> list[NodeProto]:
+    """Before opset 7 a vector of slopes had one for each channel."""
+    x, slope = (graph.tensor(name) for name in node.input)
+    if x is None or x.rank is None or slope is None or slope.rank is None:
+        raise _NoRewriting("has slopes for each channel, and the ranks are not known")
+    return _with_axes_behind(graph, node, x.rank - 2 if slope.rank == 1 else 0)
+
+
+def _with_axes_behind(graph: Graph, node: NodeProto, count: int) -> list[NodeProto]:
+    """The node with so many axes of size 1 behind those of its second operand."""
+    a, b = node.input
+    if count == 0:
+        return [_node(node, node.op_type, [a, b])]
+    axes = _ints(graph, node, "axes", range(-count, 0))
+    widened = f"{node.output[0]}/aligned"
+    align = helper.make_node("Unsqueeze", [b, axes], [widened], name=f"{node.name}/align")
+    return [align, _node(node, node.op_type, [a, widened])]
+
+
+@_before(5, "Reshape")
+def _reshape(graph: Graph, node: NodeProto, attrs: Attributes) -> list[NodeProto]:
+    return [_node(node, "Reshape", [node.input[0], _ints(graph, node, "shape", attrs["shape"])])]
+
+
+@_before(6, "Cast")
+def _cast(graph: Graph, node: NodeProto, attrs: Attributes) -> list[NodeProto]:
+    return [_node(node, "Cast", [node.input[0]], to=TensorProto.DataType.Value(attrs["to"]))]
+
+
+@_before(4, "Concat")
+def _concat(graph: Graph, node: NodeProto, attrs: Attributes) -> list[NodeProto]:
+    return [_node(node, "Concat", list(node.input), axis=attrs.get("axis", 1))]
+
+
+@_before(ANY, "CastLike")
+def _cast_like(graph: Graph, node: NodeProto, attrs: Attributes) -> list[NodeProto]:
+    """Cast to a known type; nothing but its type is read of the second operand."""
+    like = graph.tensor(node.input[1])
+    if like is None:
+        return [node]
+    return [_node(node, "Cast", [node.input[0]], to=helper.np_dtype_to_tensor_dtype(like.dtype))]
+
+
 @_before(11, "Clip")
 def _clip(graph: Graph, node: NodeProto, attrs: Attributes) -> list[NodeProto]:
     bounds = [
-        _scalar(graph, node, key, attrs[key]) if key in attrs else "" for key in ("min", "max")
+        _number(graph, node, key, attrs[key]) if key in attrs else "" for key in ("min", "max")
     ]
     return [_node(node, "Clip", [node.input[0], *bounds])]
 
@@ -116,7 +176,7 @@ def _clip(graph: Graph, node: NodeProto, attrs: Attributes) -> list[NodeProto]:
 @_before(11, "Pad")
 def _pad(graph: Graph, node: NodeProto, attrs: Attributes) -> list[NodeProto]:
     pads = _ints(graph, node, "pads", attrs.get("pads", attrs.get("paddings")))
-    value = _scalar(graph, node, "value", attrs.get("value", 0.0))
+    value = _number(graph, node, "value", attrs.get("value", 0.0))
     return [_node(node, "Pad", [node.input[0], pads, value], mode=attrs.get("mode", "constant"))]
 
 
@@ -192,7 +252,7 @@ def _batch_norm(graph: Graph, node: NodeProto, attrs: Attributes) -> list[NodePr
         return [modern]
     x, scale, bias, mean, var = node.input
     hint = f"{node.output[0]}/bn"
-    eps = _scalar(graph, node, "epsilon", epsilon)
+    eps = _number(graph, node, "epsilon", epsilon)
     steps = [
         ("Add", [var, eps], f"{hint}/shifted"),
         ("Sqrt", [f"{hint}/shifted"], f"{hint}/deviation"),
@@ -211,21 +271,24 @@ def _batch_norm(graph: Graph, node: NodeProto, attrs: Attributes) -> list[NodePr
 def _softmax(graph: Graph, node: NodeProto, attrs: Attributes) -> list[NodeProto]:
     """Before opset 13 every axis from `axis` on was flattened into one."""
     axis = attrs.get("axis", 1)
-    source = graph.tensor(node.input[0])
+    x, y = node.input[0], node.output[0]
+    source = graph.tensor(x)
     shape = source.shape if source is not None else None
     if shape is not None:
         axis = axis % len(shape)
         if all(d == 1 for d in shape[axis + 1 :]):
-            return [_node(node, node.op_type, [node.input[0]], axis=axis)]
-    x, y = node.input[0], node.output[0]
-    names = [f"{y}/{step}" for step in ("flat", "normalised", "shape")]
+            return [_node(node, node.op_type, [x], axis=axis)]
+    elif axis < 0:
+        raise _NoRewriting("counts its axis from the back, and the rank is not known")
+    flat, normalised, sizes = (f"{y}/{step}" for step in ("flat", "normalised", "shape"))
+    flattened = _ints(graph, node, "flattened", [0] * axis + [-1])
     return [
-        helper.make_node("Flatten", [x], [names[0]], name=f"{node.name}/flatten", axis=axis),
+        helper.make_node("Reshape", [x, flattened], [flat], name=f"{node.name}/flatten"),
         helper.make_node(
-            node.op_type, [names[0]], [names[1]], name=f"{node.name}/{node.op_type}", axis=-1
+            node.op_type, [flat], [normalised], name=f"{node.name}/{node.op_type}", axis=-1
         ),
-        helper.make_node("Shape", [x], [names[2]], name=f"{node.name}/shape"),
-        helper.make_node("Reshape", [names[1], names[2]], [y], name=node.name),
+        helper.make_node("Shape", [x], [sizes], name=f"{node.name}/shape"),
+        helper.make_node("Reshape", [normalised, sizes], [y], name=node.name),
     ]
 
 
@@ -236,8 +299,8 @@ def _upsample(graph: Graph, node: NodeProto, attrs: Attributes) -> list[NodeProt
     else:
         factors = attrs.get("scales") or [1, 1, attrs["height_scale"], attrs["width_scale"]]
         scales = graph.add_constant(np.asarray(factors, np.float32), f"{node.output[0]}/scales")
-    mode = {"bilinear": "linear"}.get(attrs.get("mode", "nearest"), attrs.get("mode", "nearest"))
-    return [_asymmetric_resize(node, scales, mode)]
+    mode = attrs.get("mode", "nearest")
+    return [_asymmetric_resize(node, scales, "linear" if mode == "bilinear" else mode)]
 
 
 @_before(11, "Resize")
@@ -258,11 +321,16 @@ def _asymmetric_resize(node: NodeProto, scales: str, mode: str) -> NodeProto:
 
 @_before(13, "Resize")
 def _resize_11(graph: Graph, node: NodeProto, attrs: Attributes) -> list[NodeProto]:
-    """`tf_half_pixel_for_nn` is `half_pixel` with the rounding moved by one half."""
+    """`tf_half_pixel_for_nn` is one half above `half_pixel`: its floor is the other's rounding."""
     if attrs.get("coordinate_transformation_mode") == "tf_half_pixel_for_nn":
+        mode, rounding = attrs.get("mode", "nearest"), attrs.get("nearest_mode")
+        if (mode, rounding) != ("nearest", "floor"):
+            raise _NoRewriting(
+                f"coordinate_transformation_mode='tf_half_pixel_for_nn' with mode='{mode}' and "
+                f"nearest_mode='{rounding or 'round_prefer_floor'}'; supported: nearest and floor"
+            )
         attrs["coordinate_transformation_mode"] = "half_pixel"
-        if attrs.get("nearest_mode") == "floor":
-            attrs["nearest_mode"] = "round_prefer_ceil"
+        attrs["nearest_mode"] = "round_prefer_ceil"
     inputs = list(node.input)
     for i in (1, 2):
         given = graph.value(inputs[i]) if i < len(inputs) and inputs[i] else None
@@ -279,17 +347,16 @@ def _scatter(graph: Graph, node: NodeProto, attrs: Attributes) -> list[NodeProto
 @_before(FLOOR, "ImageScaler")
 def _image_scaler(graph: Graph, node: NodeProto, attrs: Attributes) -> list[NodeProto]:
     """y[:, c] = scale * x[:, c] + bias[c]   (an experimental operator of ONNX 1.0)"""
-    scale = _scalar(graph, node, "scale", attrs.get("scale", 1.0))
-    bias = np.asarray(attrs.get("bias", [0.0]), np.float32).reshape(-1, 1, 1)
-    shift = graph.add_constant(bias, f"{node.output[0]}/bias")
+    scale = _number(graph, node, "scale", attrs.get("scale", 1.0))
+    shift = _number(graph, node, "bias", np.reshape(attrs.get("bias", [0.0]), (-1, 1, 1)))
     return _scale_and_shift(node, scale, shift)
 
 
 @_before(FLOOR, "Affine")
 def _affine(graph: Graph, node: NodeProto, attrs: Attributes) -> list[NodeProto]:
     """y = alpha * x + beta   (an experimental operator of ONNX 1.0)"""
-    scale = _scalar(graph, node, "alpha", attrs.get("alpha", 1.0))
-    return _scale_and_shift(node, scale, _scalar(graph, node, "beta", attrs.get("beta", 0.0)))
+    scale = _number(graph, node, "alpha", attrs.get("alpha", 1.0))
+    return _scale_and_shift(node, scale, _number(graph, node, "beta", attrs.get("beta", 0.0)))
 
 
 def _scale_and_shift(node: NodeProto, scale: str, shift: str) -> list[NodeProto]:

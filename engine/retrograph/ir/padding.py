@@ -1,10 +1,11 @@
-"""Paddings as numbers: auto_pad resolved, and Pads that ONNX Runtime must not fold into a pool."""
+"""Paddings in the open: auto_pad resolved, and Pads that ONNX Runtime must not fold into a pool."""
 
 from __future__ import annotations
 
 import numpy as np
 from onnx import AttributeProto, NodeProto, helper
 
+from retrograph.ir.auto_pad import padded_before, without_auto_pad
 from retrograph.ir.graph import Graph, attributes, is_static
 
 _WINDOWED = {"Conv", "MaxPool", "AveragePool", "LpPool", "ConvInteger", "QLinearConv"}
@@ -12,39 +13,43 @@ _POOLS = {"MaxPool", "AveragePool", "LpPool"}
 
 
 def resolve(graph: Graph) -> None:
-    """Write every auto_pad whose sizes are known as pads, and guard Pads before pools, in place."""
-    graph.nodes = [_explicit(graph, node) for node in graph.nodes]
+    """Write every auto_pad as pads, and guard Pads before pools, in place.
+
+    Where run time alone tells the sizes, a Pad before the operator takes the place of its pads.
+    """
+    graph.nodes = [n for node in graph.nodes for n in _explicit(graph, node)]
     graph.nodes = [_guarded(graph, node) for node in graph.nodes]
     graph.index()
 
 
-def _explicit(graph: Graph, node: NodeProto) -> NodeProto:
-    """SAME_UPPER, SAME_LOWER and VALID as pads, where the spatial sizes are static."""
+def _explicit(graph: Graph, node: NodeProto) -> list[NodeProto]:
+    """SAME_UPPER, SAME_LOWER and VALID as pads, or as a Pad before the operator."""
     attrs = attributes(node)
     mode = attrs.get("auto_pad", "NOTSET")
     if mode == "NOTSET" or node.op_type not in _WINDOWED:
-        return node
+        return [node]
     kernel = _kernel(graph, node)
     if kernel is None:
-        return node
+        return [node]
     rank = len(kernel)
+    if mode == "VALID":
+        return [_with_pads(node, [0] * 2 * rank)]
+    upper = mode == "SAME_UPPER"
     strides = attrs.get("strides", [1] * rank)
     dilations = attrs.get("dilations", [1] * rank)
-    if mode == "VALID":
-        return _with_pads(node, [0] * 2 * rank)
+    extents = [d * (k - 1) + 1 for k, d in zip(kernel, dilations, strict=True)]
     source = graph.tensor(node.input[0])
     sizes = source.shape[2:] if source is not None and source.shape is not None else (None,) * rank
     totals = []
-    for size, k, s, d in zip(sizes, kernel, strides, dilations, strict=True):
-        extent = d * (k - 1) + 1
+    for size, extent, s in zip(sizes, extents, strides, strict=True):
         if s == 1:
             totals.append(extent - 1)
         elif isinstance(size, int):
             totals.append(max((-(-size // s) - 1) * s + extent - size, 0))
         else:
-            return node
+            return padded_before(graph, node, extents, strides, upper)
     small, large = [t // 2 for t in totals], [t - t // 2 for t in totals]
-    return _with_pads(node, small + large if mode == "SAME_UPPER" else large + small)
+    return [_with_pads(node, small + large if upper else large + small)]
 
 
 def _kernel(graph: Graph, node: NodeProto) -> list[int] | None:
@@ -58,10 +63,7 @@ def _kernel(graph: Graph, node: NodeProto) -> list[int] | None:
 
 
 def _with_pads(node: NodeProto, pads: list[int]) -> NodeProto:
-    explicit = NodeProto()
-    explicit.CopyFrom(node)
-    del explicit.attribute[:]
-    explicit.attribute.extend(a for a in node.attribute if a.name not in ("auto_pad", "pads"))
+    explicit = without_auto_pad(node)
     explicit.attribute.append(helper.make_attribute("pads", pads, attr_type=AttributeProto.INTS))
     return explicit
 
@@ -69,9 +71,8 @@ def _with_pads(node: NodeProto, pads: list[int]) -> NodeProto:
 def _guarded(graph: Graph, node: NodeProto) -> NodeProto:
     """Name the axes of a Pad that stands before a pool.
 
-    ONNX Runtime (1.31.1) folds a Pad of zeros into the pads of a following pool, which counts as
-    minus infinity in a MaxPool and is left out of the mean in an AveragePool. It leaves alone a
-    Pad with the optional input `axes`.
+    ONNX Runtime (1.31.1) folds a Pad of zeros into the pads of a following MaxPool, where it counts
+    as minus infinity. It leaves alone a Pad with the optional input `axes`.
     """
     if node.op_type != "Pad" or len(node.input) > 3 or not _feeds_pool(graph, node):
         return node

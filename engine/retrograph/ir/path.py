@@ -50,7 +50,15 @@ def flow(graph: Graph, sources: Collection[str], blocked: Collection[str] = ()) 
 
 def path(graph: Graph, sources: Collection[str], target: str, blocked: Collection[str]) -> Path:
     """The path from the sources to the target; without nodes if the target does not depend."""
-    tensors = flow(graph, sources, blocked) & ancestors(graph, target)
+    reached = flow(graph, sources, blocked)
+    tensors: set[str] = set()
+    waiting = [target] if target in reached else []
+    while waiting:
+        name = waiting.pop()
+        maker = graph.producer.get(name)
+        if name not in tensors and maker is not None and maker.name not in blocked:
+            waiting.extend(r for r in reads(maker) if r in reached)
+        tensors.add(name)
     nodes = tuple(
         n
         for n in graph.nodes

@@ -1,4 +1,4 @@
-"""Quantised activations in floating point, with the same values.
+"""Quantised activations and weights in floating point, with the same values.
 
 QuantizeLinear and DequantizeLinear of an activation become  scale * clip(round(x / scale), lo, hi).
 That gives what the pair gives with optimisations off, keeps a runtime from swapping the float
@@ -15,10 +15,10 @@ from retrograph.ir.graph import STANDARD_DOMAINS, Array, Graph, attributes
 
 
 def to_float(graph: Graph) -> None:
-    """Rewrite each pair whose parameters are constant, in place, and note the Round nodes."""
+    """Rewrite pairs and weights whose parameters are constant, in place; note the Round nodes."""
     nodes: list[NodeProto] = []
     for node in graph.nodes:
-        replacement = _dequantized(graph, node)
+        replacement = _dequantized(graph, node) or _decoded(graph, node)
         nodes.extend(replacement or [node])
         graph.straight_through.update(n.name for n in replacement or () if n.op_type == "Round")
     graph.nodes = nodes
@@ -49,6 +49,37 @@ def _dequantized(graph: Graph, node: NodeProto) -> list[NodeProto] | None:
     low, high = int(limits.min) - int(zero), int(limits.max) - int(zero)
     shift = int(zero) - int(back_zero)
     return _fake_quantize(graph, node, quantize.input[0], scale, (low, high), back_scale, shift)
+
+
+def _decoded(graph: Graph, node: NodeProto) -> list[NodeProto] | None:
+    """A constant weight as  scale * (w - zero), in plain arithmetic.
+
+    ONNX Runtime evaluates that once when it loads the file. What it makes of a DequantizeLinear
+    before a MatMul quantises the other operand as well (1.31.1, optimisations at their default).
+    """
+    if node.op_type != "DequantizeLinear" or node.domain not in STANDARD_DOMAINS:
+        return None
+    weight = graph.tensor(node.input[0]) if node.input[0] in graph.constants else None
+    values = [graph.value(name) for name in node.input[1:]]
+    attrs = attributes(node)
+    if weight is None or weight.shape is None or any(v is None for v in values):
+        return None
+    if attrs.get("block_size", 0) or attrs.get("output_dtype", 0):
+        return None
+    shape = [1] * len(weight.shape)
+    if shape and values[0] is not None and values[0].ndim == 1:
+        shape[attrs.get("axis", 1)] = -1
+    scale, *zero = (v.reshape(shape) for v in values if v is not None)
+    out, name = node.output[0], node.name
+    whole, element = f"{out}/whole", helper.np_dtype_to_tensor_dtype(scale.dtype)
+    nodes = [helper.make_node("Cast", [node.input[0]], [whole], f"{name}/Cast", to=element)]
+    if zero and zero[0].any():
+        shift = graph.add_constant(zero[0].astype(scale.dtype), f"{out}/zero")
+        shifted = f"{out}/shifted"
+        nodes.append(helper.make_node("Sub", [whole, shift], [shifted], f"{name}/Sub"))
+        whole = shifted
+    factor = graph.add_constant(scale, f"{out}/scale")
+    return [*nodes, helper.make_node("Mul", [whole, factor], [out], name)]
 
 
 def _parameters(graph: Graph, node: NodeProto) -> tuple[Array, Array] | None:

@@ -7,6 +7,8 @@ Clip or Relu that is the inside of a hard sigmoid is none.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 from onnx import NodeProto, helper
 
@@ -27,15 +29,36 @@ def unify(graph: Graph) -> None:
 def _as_relu(graph: Graph, node: NodeProto) -> NodeProto | None:
     if node.domain not in STANDARD_DOMAINS:
         return None
-    x = _RELU_SPELLINGS.get(node.op_type, lambda graph, node: None)(graph, node)
-    return None if x is None else helper.make_node("Relu", [x], node.output, name=node.name)
+    spelling = _RELU_SPELLINGS.get(node.op_type)
+    x = None if spelling is None else spelling(graph, node)
+    if x is None or not _alike(graph, x, node.output[0]):
+        return None
+    return helper.make_node("Relu", [x], node.output, name=node.name)
+
+
+def _alike(graph: Graph, x: str, y: str) -> bool:
+    """Whether y, computed from x, is floating point and no wider than x."""
+    source, result = graph.tensor(x), graph.tensor(y)
+    if source is None or result is None or not result.is_float:
+        return False
+    if source.shape is None or result.shape is None:
+        return True
+    return len(source.shape) == len(result.shape) and all(
+        a == b or not (isinstance(a, int) or isinstance(b, int))
+        for a, b in zip(source.shape, result.shape, strict=True)
+    )
+
+
+def _both_ways(node: NodeProto) -> list[tuple[str, str]]:
+    a, b = node.input
+    return [(a, b), (b, a)]
 
 
 def _from_max(graph: Graph, node: NodeProto) -> str | None:
     """Max(x, 0)"""
     if len(node.input) != 2:
         return None
-    for x, bound in (tuple(node.input), tuple(node.input)[::-1]):
+    for x, bound in _both_ways(node):
         if _is_scalar(graph, bound, 0.0) and x not in graph.constants:
             return x
     return None
@@ -43,13 +66,14 @@ def _from_max(graph: Graph, node: NodeProto) -> str | None:
 
 def _from_where(graph: Graph, node: NodeProto) -> str | None:
     """Where(x > 0, x, 0)"""
-    condition, x, other = node.input
+    condition, other = node.input[0], node.input[2]
+    x: str = node.input[1]
     return x if _is_scalar(graph, other, 0.0) and _positive(graph, condition) == x else None
 
 
 def _from_mul(graph: Graph, node: NodeProto) -> str | None:
     """x * Cast(x > 0)"""
-    for x, mask in (tuple(node.input), tuple(node.input)[::-1]):
+    for x, mask in _both_ways(node):
         cast = graph.producer.get(mask)
         if cast is not None and cast.op_type == "Cast" and _positive(graph, cast.input[0]) == x:
             return x
@@ -57,19 +81,24 @@ def _from_mul(graph: Graph, node: NodeProto) -> str | None:
 
 
 def _from_threshold(graph: Graph, node: NodeProto) -> str | None:
-    return node.input[0] if attributes(node).get("alpha", 1.0) == 0.0 else None
+    return _first_if(node, attributes(node).get("alpha", 1.0) == 0.0)
 
 
 def _from_leaky(graph: Graph, node: NodeProto) -> str | None:
-    return node.input[0] if attributes(node).get("alpha", 0.01) == 0.0 else None
+    return _first_if(node, attributes(node).get("alpha", 0.01) == 0.0)
 
 
 def _from_prelu(graph: Graph, node: NodeProto) -> str | None:
     slope = graph.value(node.input[1])
-    return node.input[0] if slope is not None and not slope.any() else None
+    return _first_if(node, slope is not None and not slope.any())
 
 
-_RELU_SPELLINGS = {
+def _first_if(node: NodeProto, is_relu: bool) -> str | None:
+    x: str = node.input[0]
+    return x if is_relu else None
+
+
+_RELU_SPELLINGS: dict[str, Callable[[Graph, NodeProto], str | None]] = {
     "Max": _from_max,
     "Where": _from_where,
     "Mul": _from_mul,
@@ -93,11 +122,12 @@ def _positive(graph: Graph, condition: str) -> str | None:
 def _compared(
     graph: Graph, test: NodeProto | None, above: tuple[str, ...], below: tuple[str, ...]
 ) -> str | None:
-    if test is not None and test.op_type in above and _is_scalar(graph, test.input[1], 0.0):
-        return test.input[0]
-    if test is not None and test.op_type in below and _is_scalar(graph, test.input[0], 0.0):
-        return test.input[1]
-    return None
+    if test is None or test.op_type not in above + below:
+        return None
+    left: str = test.input[0]
+    right: str = test.input[1]
+    x, bound = (left, right) if test.op_type in above else (right, left)
+    return x if _is_scalar(graph, bound, 0.0) else None
 
 
 def _as_clip(graph: Graph, node: NodeProto) -> NodeProto | None:
@@ -116,7 +146,9 @@ def _as_clip(graph: Graph, node: NodeProto) -> NodeProto | None:
     return None
 
 
-def _clip(graph: Graph, node: NodeProto, x: str, upper: str) -> NodeProto:
+def _clip(graph: Graph, node: NodeProto, x: str, upper: str) -> NodeProto | None:
+    if not _alike(graph, x, node.output[0]):
+        return None
     bound = graph.value(upper)
     assert bound is not None
     low, high = (
@@ -129,7 +161,7 @@ def _clip(graph: Graph, node: NodeProto, x: str, upper: str) -> NodeProto:
 def _upper_bound(graph: Graph, node: NodeProto) -> tuple[str, str] | None:
     """(x, bound) of Min(x, bound) or Clip(x, max=bound) with a positive constant bound."""
     if node.op_type == "Min" and len(node.input) == 2:
-        pairs = [(node.input[0], node.input[1]), (node.input[1], node.input[0])]
+        pairs = _both_ways(node)
     elif node.op_type == "Clip" and len(node.input) == 3 and not node.input[1]:
         pairs = [(node.input[0], node.input[2])]
     else:

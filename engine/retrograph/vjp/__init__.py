@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from retrograph.vjp import (  # noqa: F401  importing a family registers its rules
+    accumulate,
     activation,
     conv,
+    einsum,
     elementwise,
     gemm,
     index,
     norm,
+    pick,
     pool,
     reduce,
     resize,
     shape,
+    trigonometry,
 )
 from retrograph.vjp.registry import (
     Cotangents,

@@ -11,7 +11,7 @@ import math
 from retrograph.ir.emit import Emitter
 from retrograph.ir.graph import Tensor
 from retrograph.vjp.broadcast import elementwise
-from retrograph.vjp.registry import Cotangents, Node, Unsupported, defvjp
+from retrograph.vjp.registry import Cotangents, Node, defvjp
 
 
 @defvjp("Relu")
@@ -126,10 +126,18 @@ def mish(e: Emitter, node: Node, ct: Tensor) -> Cotangents:
 
 @defvjp("Gelu")
 def gelu(e: Emitter, node: Node, ct: Tensor) -> Cotangents:
-    """dx = ct * (P(x) + x * p(x)), with the normal distribution P and its density p"""
-    if node.attrs.get("approximate", "none") != "none":
-        raise Unsupported("approximate='tanh'; supported: none")
+    """dx = ct * (P(x) + x * p(x)), with the normal distribution P and its density p
+
+    With approximate='tanh'  P(x) = (1 + tanh(u)) / 2,  u = sqrt(2/pi) * (x + 0.044715 x^3).
+    """
     x = node.x
+    if node.attrs.get("approximate", "none") == "tanh":
+        square, c = e.mul(x, x), math.sqrt(2 / math.pi)
+        t = e.emit("Tanh", e.mul(x, e.add(e.mul(square, 0.044715 * c), c)))
+        cdf = e.mul(e.add(t, 1.0), 0.5)
+        slope = e.add(e.mul(square, 3 * 0.044715 * c), c)
+        density = e.mul(e.mul(e.sub(1.0, e.mul(t, t)), slope), 0.5)
+        return (e.mul(ct, e.add(cdf, e.mul(x, density))),)
     cdf = e.mul(e.add(e.emit("Erf", e.mul(x, math.sqrt(0.5))), 1.0), 0.5)
     density = e.mul(e.exp(e.mul(e.mul(x, x), -0.5)), 1 / math.sqrt(2 * math.pi))
     return (e.mul(ct, e.add(cdf, e.mul(x, density))),)

@@ -7,7 +7,7 @@ import math
 from retrograph.ir.emit import Emitter
 from retrograph.ir.graph import Tensor
 from retrograph.vjp.broadcast import elementwise
-from retrograph.vjp.registry import Cotangents, Node, defvjp, nondifferentiable
+from retrograph.vjp.registry import Cotangents, Node, Unsupported, defvjp, nondifferentiable
 
 
 @elementwise("Add", "Sum")
@@ -39,11 +39,14 @@ def div(e: Emitter, node: Node, ct: Tensor) -> Cotangents:
 
 @elementwise("Pow")
 def power(e: Emitter, node: Node, ct: Tensor) -> Cotangents:
-    """da = ct * b * a^(b-1), db = ct * y * log(a), which is 0 where a = 0"""
+    """da = ct * b * a^(b-1), 0 where b = 0;  db = ct * y * log(a), 0 where a is not positive"""
     a, b = node.input(0), e.cast(node.input(1), ct.dtype)
+    lower, exponents = e.sub(b, 1.0), node.value(1)
+    if exponents is None or not exponents.all():
+        lower = e.where(e.equal(b, 0.0), 1.0, lower)
     positive = e.greater(a, 0.0)
     log_a = e.where(positive, e.log(e.where(positive, a, 1.0)), 0.0)
-    return e.mul(ct, e.mul(b, e.pow(a, e.sub(b, 1.0)))), e.mul(ct, e.mul(node.y, log_a))
+    return e.mul(ct, e.mul(b, e.pow(a, lower))), e.mul(ct, e.mul(node.y, log_a))
 
 
 @elementwise("Mean")
@@ -135,9 +138,18 @@ def erf(e: Emitter, node: Node, ct: Tensor) -> Cotangents:
     return (e.mul(ct, e.mul(bell, 2 / math.sqrt(math.pi))),)
 
 
-@defvjp("Identity", "Dropout")
+@defvjp("Identity")
 def identity(e: Emitter, node: Node, ct: Tensor) -> Cotangents:
-    """dx = ct; a Dropout that is left in training mode is refused by the driver."""
+    """dx = ct"""
+    return (ct,)
+
+
+@defvjp("Dropout")
+def dropout(e: Emitter, node: Node, ct: Tensor) -> Cotangents:
+    """dx = ct   (nothing is dropped in inference)"""
+    training = node.value(2)
+    if node.has(2) and (training is None or training.any()):
+        raise Unsupported("training_mode drops at random; export in inference mode")
     return [ct, *[None] * (len(node.inputs) - 1)]
 
 
@@ -145,12 +157,6 @@ def identity(e: Emitter, node: Node, ct: Tensor) -> Cotangents:
 def cast(e: Emitter, node: Node, ct: Tensor) -> Cotangents:
     """dx = ct in the type of x"""
     return (e.cast(ct, node.x.dtype),)
-
-
-@defvjp("CastLike")
-def cast_like(e: Emitter, node: Node, ct: Tensor) -> Cotangents:
-    """dx = ct in the type of x"""
-    return e.cast(ct, node.x.dtype), None
 
 
 nondifferentiable(

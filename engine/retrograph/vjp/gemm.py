@@ -35,7 +35,7 @@ def gemm(e: Emitter, node: Node, ct: Tensor) -> Cotangents:
 
 @defvjp("MatMul")
 def matmul(e: Emitter, node: Node, ct: Tensor) -> Cotangents:
-    """dA = ct B^T, dB = A^T ct   (batch axes broadcast; a vector A is a row, a vector B a column)"""
+    """dA = ct B^T, dB = A^T ct   (batches broadcast; a vector A is a row, a vector B a column)"""
     a, b = node.input(0), node.input(1)
     if len(shape_of(b)) == 1:
         ct = e.unsqueeze(ct, [-1])

@@ -6,7 +6,7 @@ import numpy as np
 
 from retrograph.ir.emit import Emitter
 from retrograph.ir.graph import Rows, Tensor
-from retrograph.vjp.linear import add_at, put
+from retrograph.vjp.linear import add_at, put, scatter_add
 from retrograph.vjp.registry import Cotangents, Node, Unsupported, defvjp, shape_of
 
 
@@ -88,6 +88,4 @@ def gather_elements(e: Emitter, node: Node, ct: Tensor) -> Cotangents:
     sizes = e.sizes(node.x, 0)
     if node.x.rows is not Rows.SHARED:
         sizes = e.concat([e.dim(ct, 0), e.sizes(node.x, 1)], axis=0)
-    zeros = e.constant_of_shape(sizes, 0.0, ct.dtype)
-    attrs = {"axis": node.axis(), "reduction": "add"}
-    return e.emit("ScatterElements", zeros, node.input(1), ct, **attrs), None
+    return scatter_add(e, sizes, node.input(1), ct, node.axis()), None

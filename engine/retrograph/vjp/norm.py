@@ -1,10 +1,19 @@
-"""Normalisations.   x, y, ct: [N, C, *S]."""
+"""Normalisations.   x, y, ct: [N, C, *S], or any shape where an operator names its axes.
+
+Those that normalise by the statistics of x compute in float32 at least.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from retrograph.ir.emit import Emitter
 from retrograph.ir.graph import Tensor
-from retrograph.vjp.registry import Cotangents, Node, Unsupported, defvjp
+from retrograph.vjp.linear import wide
+from retrograph.vjp.registry import Cotangents, Node, Unsupported, defvjp, shape_of
+
+_SCALE_PER_CHANNEL = 21
+"""From this opset on GroupNormalization has a scale for each channel, before one for each group."""
 
 
 @defvjp("BatchNormalization")
@@ -21,18 +30,75 @@ def batch_normalization(e: Emitter, node: Node, ct: Tensor) -> Cotangents:
 
 @defvjp("InstanceNormalization")
 def instance_normalization(e: Emitter, node: Node, ct: Tensor) -> Cotangents:
-    """dx = scale / s * (ct - mean(ct) - n * mean(ct * n)),   n = (x - mean(x)) / s
+    """ct * scale through n = (x - mean(x)) / s;   means over the positions of each channel"""
+    axes = list(range(2, node.rank()))
+    dx = _normalised(e, node.x, e.mul(ct, _per_channel(e, node)), axes, node.attrs["epsilon"])
+    return dx, None, None
 
-    Means over the positions of each channel; s^2 = mean((x - mean(x))^2) + epsilon.
+
+@defvjp("GroupNormalization")
+def group_normalization(e: Emitter, node: Node, ct: Tensor) -> Cotangents:
+    """ct * scale through n = (x - mean(x)) / s;   means over the channels of a group"""
+    grouped = [0, int(node.attrs["num_groups"]), -1]
+    if e.opset >= _SCALE_PER_CHANNEL:
+        scaled = e.reshape(e.mul(ct, _per_channel(e, node)), grouped)
+    else:
+        scaled = e.mul(e.reshape(ct, grouped), e.reshape(node.input(1), [1, -1, 1]))
+    dx = _normalised(e, e.reshape(node.x, grouped), scaled, [2], node.attrs["epsilon"])
+    return e.reshape_like(dx, node.x), None, None
+
+
+@defvjp("LayerNormalization")
+def layer_normalization(e: Emitter, node: Node, ct: Tensor) -> Cotangents:
+    """ct * scale through n = (x - mean(x)) / s;   means over all axes from `axis` on"""
+    axes = list(range(node.axis(-1), node.rank()))
+    scaled = e.mul(ct, node.input(1))
+    dx = _normalised(e, node.x, scaled, axes, node.attrs["epsilon"])
+    return [dx, *[None] * (len(node.inputs) - 1)]
+
+
+@defvjp("RMSNormalization")
+def rms_normalization(e: Emitter, node: Node, ct: Tensor) -> Cotangents:
+    """ct * scale through n = x / s;   s^2 = mean(x^2) + epsilon over all axes from `axis` on"""
+    axes = list(range(node.axis(-1), node.rank()))
+    scaled = e.mul(ct, node.input(1))
+    return _normalised(e, node.x, scaled, axes, node.attrs["epsilon"], centred=False), None
+
+
+@defvjp("LpNormalization")
+def lp_normalization(e: Emitter, node: Node, ct: Tensor) -> Cotangents:
+    """dx = (ct - g * sum(ct * y)) / |x|, which is 0 where |x| = 0;   g = y, or sign(x) for p = 1"""
+    axes, first = [node.axis(-1)], int(node.attrs["p"]) == 1
+    norm = e.emit("ReduceL1" if first else "ReduceL2", node.x, e.ints(axes), keepdims=1)
+    g = e.emit("Sign", node.x) if first else node.y
+    inner = e.sub(ct, e.mul(g, e.reduce_sum(e.mul(ct, node.y), axes)))
+    positive = e.greater(norm, 0.0)
+    return (e.where(positive, e.div(inner, e.where(positive, norm, 1.0)), 0.0),)
+
+
+def _normalised(
+    e: Emitter, x: Tensor, ct: Tensor, axes: Sequence[int], epsilon: float, centred: bool = True
+) -> Tensor:
+    """dx = (ct - mean(ct) - n * mean(ct * n)) / s   for n = (x - mean(x)) / s
+
+    s^2 = mean((x - mean(x))^2) + epsilon. Without `centred` mean(x) and mean(ct) are left out.
     """
-    axes = e.ints(list(range(2, node.rank())))
+    over, dtype = e.ints(axes), ct.dtype
+    x, ct = e.cast(x, wide(dtype)), e.cast(ct, wide(dtype))
 
     def mean(a: Tensor) -> Tensor:
-        return e.emit("ReduceMean", a, axes, keepdims=1)
+        return e.emit("ReduceMean", a, over, keepdims=1)
 
-    centred = e.sub(node.x, mean(node.x))
-    s = e.sqrt(e.add(mean(e.mul(centred, centred)), node.attrs["epsilon"]))
-    n = e.div(centred, s)
-    inner = e.sub(e.sub(ct, mean(ct)), e.mul(n, mean(e.mul(ct, n))))
-    scale = e.reshape(node.input(1), [1, -1] + [1] * (node.rank() - 2))
-    return e.mul(inner, e.div(scale, s)), None, None
+    if centred:
+        x = e.sub(x, mean(x))
+    s = e.sqrt(e.add(mean(e.mul(x, x)), epsilon))
+    n = e.div(x, s)
+    inner = e.sub(ct, e.mul(n, mean(e.mul(ct, n))))
+    if centred:
+        inner = e.sub(inner, mean(ct))
+    return e.cast(e.div(inner, s), dtype)
+
+
+def _per_channel(e: Emitter, node: Node) -> Tensor:
+    """The scale as [1, C, 1, ...]."""
+    return e.reshape(node.input(1), [1, -1] + [1] * (len(shape_of(node.y)) - 2))

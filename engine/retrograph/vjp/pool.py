@@ -8,6 +8,7 @@ import numpy as np
 
 from retrograph.ir.emit import INT64, Emitter
 from retrograph.ir.graph import Tensor
+from retrograph.vjp.linear import divided, scatter_add
 from retrograph.vjp.registry import Cotangents, Node, Unsupported, defvjp, shape_of
 from retrograph.vjp.window import transposed_windows, window_counts, window_of
 
@@ -20,9 +21,8 @@ def max_pool(e: Emitter, node: Node, ct: Tensor) -> Cotangents:
     # Indices count over the whole tensor; the rest by an item's size is the place in the item.
     size = _item_size(e, node.x)
     place = e.reshape(e.mod(switches, size), [0, -1])
-    zeros = e.constant_of_shape(e.concat([e.dim(ct, 0), size], axis=0), 0.0, ct.dtype)
-    flat = e.reshape(ct, [0, -1])
-    dx = e.emit("ScatterElements", zeros, place, flat, axis=1, reduction="add")
+    sizes = e.concat([e.dim(ct, 0), size], axis=0)
+    dx = scatter_add(e, sizes, place, e.reshape(ct, [0, -1]), axis=1)
     return (e.reshape_like(dx, node.x),)
 
 
@@ -52,8 +52,8 @@ def average_pool(e: Emitter, node: Node, ct: Tensor) -> Cotangents:
 def global_average_pool(e: Emitter, node: Node, ct: Tensor) -> Cotangents:
     """dx = ct / (number of positions), at every position"""
     sizes = e.sizes(node.x, 2)
-    count = e.cast(e.emit("ReduceProd", sizes, keepdims=0), ct.dtype)
-    return (e.expand(e.div(ct, count), e.concat([e.ints([1, 1]), sizes], axis=0)),)
+    share = divided(e, ct, e.emit("ReduceProd", sizes, keepdims=0))
+    return (e.expand(share, e.concat([e.ints([1, 1]), sizes], axis=0)),)
 
 
 @defvjp("GlobalMaxPool")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from retrograph.ir.emit import Emitter
 from retrograph.ir.graph import Tensor
+from retrograph.vjp.linear import divided, wide
 from retrograph.vjp.registry import Cotangents, Node, Unsupported, defvjp
 
 
@@ -18,25 +19,25 @@ def reduce_mean(e: Emitter, node: Node, ct: Tensor) -> Cotangents:
     """dx = ct / (number of positions), at every position"""
     axes = reduced_axes(node)
     sizes = e.gather(e.sizes(node.x, 0), e.ints(axes), axis=0)
-    if 0 in axes:
-        raise Unsupported("reduces the batch axis")
-    count = e.cast(e.emit("ReduceProd", sizes, keepdims=0), ct.dtype)
-    return _padded(node, _spread(e, node, e.div(_kept(e, node, ct), count)))
+    share = divided(e, _kept(e, node, ct), e.emit("ReduceProd", sizes, keepdims=0))
+    return _padded(node, _spread(e, node, share))
 
 
 @defvjp("ReduceMax", "ReduceMin")
 def reduce_extremum(e: Emitter, node: Node, ct: Tensor) -> Cotangents:
     """dx = ct * 1[x = y] / (how many equal y)   (ties share evenly, as in the frameworks)"""
     axes = reduced_axes(node)
-    hits = e.cast(e.equal(node.x, _kept(e, node, node.y)), ct.dtype)
-    share = e.div(_kept(e, node, ct), e.reduce_sum(hits, axes))
-    return _padded(node, e.mul(share, hits))
+    hit = e.equal(node.x, _kept(e, node, node.y))
+    count = e.reduce_sum(e.cast(hit, wide(ct.dtype)), axes)
+    share = divided(e, _kept(e, node, ct), count)
+    return _padded(node, e.where(hit, share, 0.0))
 
 
 @defvjp("ReduceL2")
 def reduce_l2(e: Emitter, node: Node, ct: Tensor) -> Cotangents:
-    """dx = ct * x / y"""
-    return _padded(node, e.mul(node.x, _kept(e, node, e.div(ct, node.y))))
+    """dx = ct * x / y, which is 0 where y = 0"""
+    length = e.where(e.greater(node.y, 0.0), node.y, 1.0)
+    return _padded(node, e.mul(node.x, _kept(e, node, e.div(ct, length))))
 
 
 @defvjp("ReduceSumSquare")

@@ -40,16 +40,46 @@ def _named_axes(node: Node) -> list[int]:
 
 
 def _resized_axes(node: Node) -> list[int]:
+    axes = _named_axes(node)
+    return [axis for i, axis in enumerate(axes) if not _keeps(node, i, axis)]
+
+
+def _keeps(node: Node, i: int, axis: int) -> bool:
+    """Whether the axis, the i-th named one, is not resized.
+
+    An open batch or channel axis has its size among `sizes` only because all axes are named.
+
+    Raises:
+        Unsupported: positions between the elements are read, and just as many as there are
+            elements. ONNX Runtime copies where no axis changes its size, which the standard does
+            not say.
+    """
     x, y = shape_of(node.x), shape_of(node.y)
+    same_size = x[axis] is not None and x[axis] == y[axis]
+    if _reads_in_place(node, i):
+        by_scale = _scale(node, i) is not None
+        return by_scale or same_size or (axis < 2 < len(x) and not isinstance(x[axis], int))
+    if same_size:
+        raise Unsupported(
+            f"resamples axis {axis} without a change of its size, where runtimes differ; "
+            "supported: a scale of 1, or another size"
+        )
+    return False
+
+
+def _reads_in_place(node: Node, i: int) -> bool:
+    """Whether the i-th named axis has no scale but 1 and nothing cut off, as far as is known."""
+    if node.attrs.get("coordinate_transformation_mode") == "tf_crop_and_resize":
+        roi = node.value(1)
+        if roi is None or (roi[i], roi[i + len(roi) // 2]) != (0, 1):
+            return False
+    return _scale(node, i) in (None, 1.0)
+
+
+def _scale(node: Node, i: int) -> float | None:
+    """The constant scale of the i-th named axis, if there is one."""
     scales = node.value(2)
-    found = []
-    for i, axis in enumerate(_named_axes(node)):
-        same = x[axis] is not None and x[axis] == y[axis]
-        if scales is not None and scales.size:
-            same = float(scales[i]) == 1.0
-        if not same and not (axis < 2 and not isinstance(x[axis], int)):
-            found.append(axis)
-    return found
+    return None if scales is None or not scales.size else float(scales[i])
 
 
 def _matrix(e: Emitter, node: Node, axis: int, ct: Tensor) -> Tensor:
@@ -64,7 +94,8 @@ def _matrix(e: Emitter, node: Node, axis: int, ct: Tensor) -> Tensor:
         one = e.slice(node.input(2), [place], [place + 1], [0])
         scales = e.concat([e.const(np.ones(3, np.float32)), one], axis=0)
     elif node.attrs.get("keep_aspect_ratio_policy", "stretch") != "stretch":
-        raise Unsupported("keep_aspect_ratio_policy; supported: stretch")
+        policy = node.attrs["keep_aspect_ratio_policy"]
+        raise Unsupported(f"keep_aspect_ratio_policy='{policy}'; supported: stretch")
     else:
         square = e.dim(node.x, axis)
         sizes = e.concat([e.ints([1, 1]), square, e.dim(node.y, axis)], axis=0)

@@ -38,7 +38,8 @@ def tile(e: Emitter, node: Node, ct: Tensor) -> Cotangents:
     repeats = node.value(1)
     if repeats is None:
         raise Unsupported("its repeats are computed at run time; export with static shapes")
-    parts, copies = [], []
+    parts: list[Tensor] = []
+    copies: list[int] = []
     for axis, times in enumerate(repeats.tolist()):
         if times > 1:
             copies.append(len(parts))

@@ -38,9 +38,7 @@ class Window:
     @property
     def extents(self) -> tuple[int, ...]:
         """How far the window reaches, dilation counted in."""
-        return tuple(
-            d * (k - 1) + 1 for k, d in zip(self.kernel, self.dilations, strict=True)
-        )
+        return tuple(d * (k - 1) + 1 for k, d in zip(self.kernel, self.dilations, strict=True))
 
     def covered(self, outputs: tuple[int, ...]) -> tuple[int, ...]:
         """How many input positions, padding counted in, so many output positions read."""
@@ -98,8 +96,8 @@ def transposed_windows(
         spread = _conv_transpose(
             e, ct, weight, window, (0,) * window.rank, tuple(s - 1 for s in window.strides), group
         )
-        begins = e.ints(window.begins)
-        return e.slice(spread, begins, e.add(begins, e.sizes(x, 2)), window.spatial)
+        first = e.ints(window.begins)
+        return e.slice(spread, first, e.add(first, e.sizes(x, 2)), window.spatial)
     covered = window.covered(reads)
     beyond = [i + b - c for i, b, c in zip(sizes, window.begins, covered, strict=True)]
     tails = [c - b - i for i, b, c in zip(sizes, window.begins, covered, strict=True)]
@@ -109,9 +107,7 @@ def transposed_windows(
     spread = _conv_transpose(e, ct, weight, window, cuts, fits, group)
     begins = [b - c for b, c in zip(window.begins, cuts, strict=True)]
     lengths = [c - 2 * k + f for c, k, f in zip(covered, cuts, fits, strict=True)]
-    missing = [
-        max(0, b + i - n) for b, i, n in zip(begins, sizes, lengths, strict=True)
-    ]
+    missing = [max(0, b + i - n) for b, i, n in zip(begins, sizes, lengths, strict=True)]
     if any(missing):
         spread = e.pad(spread, [0] * window.rank + missing, window.spatial)
         lengths = [n + m for n, m in zip(lengths, missing, strict=True)]
@@ -130,15 +126,17 @@ def _conv_transpose(
     output_padding: tuple[int, ...],
     group: int,
 ) -> Tensor:
-    attrs = {
-        "kernel_shape": list(window.kernel),
-        "strides": list(window.strides),
-        "dilations": list(window.dilations),
-        "pads": [*cuts, *cuts],
-        "output_padding": list(output_padding),
-        "group": group,
-    }
-    return e.emit("ConvTranspose", ct, weight, **attrs)
+    return e.emit(
+        "ConvTranspose",
+        ct,
+        weight,
+        kernel_shape=list(window.kernel),
+        strides=list(window.strides),
+        dilations=list(window.dilations),
+        pads=[*cuts, *cuts],
+        output_padding=list(output_padding),
+        group=group,
+    )
 
 
 def window_counts(e: Emitter, window: Window, x: Tensor, y: Tensor, padding: bool) -> Tensor:
@@ -157,8 +155,14 @@ def window_counts(e: Emitter, window: Window, x: Tensor, y: Tensor, padding: boo
     board = e.constant_of_shape(e.concat([lead, shape], axis=0), 1.0, x.dtype)
     begins = [0] * window.rank if padding else list(window.begins)
     ends = [s + f for s, f in zip(window.strides, window.ends, strict=True)]
-    attrs = {"strides": list(window.strides), "dilations": list(window.dilations)}
-    counts = e.emit("Conv", board, ones, pads=[*begins, *ends], **attrs)
+    counts = e.emit(
+        "Conv",
+        board,
+        ones,
+        strides=list(window.strides),
+        dilations=list(window.dilations),
+        pads=[*begins, *ends],
+    )
     return e.slice(counts, [0] * window.rank, e.sizes(y, 2), window.spatial)
 
 

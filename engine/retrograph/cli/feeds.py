@@ -1,0 +1,164 @@
+"""What a model is run with: inputs from files, in the batches that the model takes."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from retrograph.errors import InputError
+from retrograph.preprocess import BadItem, Item, Preprocessing, iter_inputs
+from retrograph.preprocess.picture import one_line, restore
+from retrograph.preprocess.recipe import Shape
+from retrograph.runtime import Array, Spec
+
+
+@dataclass(frozen=True)
+class Source:
+    """One input and what its files are named after."""
+
+    item: Item
+    stem: str
+
+
+@dataclass(frozen=True)
+class Job:
+    """What is run at once.
+
+    Attributes:
+        feeds: an array for each of the model's inputs.
+        sources: what the leading rows of the explained input hold.
+    """
+
+    feeds: dict[str, Array]
+    sources: tuple[Source, ...]
+
+
+@dataclass(frozen=True)
+class Signature:
+    """What the model takes.
+
+    Attributes:
+        specs: all its inputs.
+        explained: the one that is explained.
+    """
+
+    specs: tuple[Spec, ...]
+    explained: Spec
+
+    @property
+    def batch(self) -> int:
+        """How many inputs a run takes: what the file fixes, else 1."""
+        lead = self.explained.shape[:1]
+        return lead[0] if lead and isinstance(lead[0], int) and lead[0] > 0 else 1
+
+
+def sources(
+    paths: Iterable[str], shape: Shape, preprocessing: Preprocessing
+) -> Iterator[Source | BadItem]:
+    """The inputs in files and folders, in order; what cannot be read as a BadItem."""
+    for path in paths:
+        for found in iter_inputs([path], shape, preprocessing):
+            yield found if isinstance(found, BadItem) else Source(found, _stem(found, Path(path)))
+
+
+def _stem(item: Item, path: Path) -> str:
+    """ "a_dog" of "a/dog.png" in a folder, "digits_x_test_3" of "digits.npz:x_test[3]"."""
+    if path.is_dir():
+        return "_".join(Path(item.name).relative_to(path).with_suffix("").parts)
+    return path.stem + re.sub(r"\W+", "_", item.name.removeprefix(str(path)))
+
+
+def batches(found: Iterable[Source | BadItem], signature: Signature) -> Iterator[Job | BadItem]:
+    """Inputs in the batches that the model takes; one that is not full repeats its last input."""
+    waiting: list[Source] = []
+    for source in found:
+        if isinstance(source, BadItem):
+            yield source
+            continue
+        if waiting and source.item.array.shape != waiting[0].item.array.shape:
+            yield _job(waiting, signature)
+            waiting = []
+        waiting.append(source)
+        if len(waiting) == signature.batch:
+            yield _job(waiting, signature)
+            waiting = []
+    if waiting:
+        yield _job(waiting, signature)
+
+
+def _job(filled: Sequence[Source], signature: Signature) -> Job:
+    rows = [source.item.array for source in filled]
+    rows += rows[-1:] * (signature.batch - len(rows))
+    return Job({signature.explained.name: np.stack(rows)}, tuple(filled))
+
+
+def named_jobs(
+    paths: Iterable[str], signature: Signature, preprocessing: Preprocessing
+) -> Iterator[Job | BadItem]:
+    """For a model of several inputs: .npz files with an array by the name of each, run whole."""
+    for path in paths:
+        try:
+            yield _named_job(Path(path), signature, preprocessing)
+        except InputError as error:
+            yield BadItem(path, error)
+
+
+def _named_job(path: Path, signature: Signature, preprocessing: Preprocessing) -> Job:
+    others = [s for s in signature.specs if s.name != signature.explained.name]
+    names = ", ".join(s.name for s in signature.specs)
+    mend = f"give an .npz with an array by the name of each input: {names}"
+    if path.suffix.lower() != ".npz" or path.is_dir():
+        needed = ", ".join(f"'{s.name}' ({s})" for s in others)
+        raise InputError(f"{path}: the model takes {needed} besides a picture or array; {mend}")
+    arrays = _load(path)
+    missing = [s.name for s in signature.specs if s.name not in arrays]
+    if missing:
+        raise InputError(f"{path} has no array {', '.join(map(repr, missing))}; {mend}")
+    feeds = {s.name: _with_batch(arrays[s.name], s) for s in signature.specs}
+    explained = feeds[signature.explained.name]
+    if explained.dtype.kind != "f" or not np.isfinite(explained).all():
+        raise InputError(
+            f"{path}: '{signature.explained.name}' is {explained.dtype} or has NaN or infinite "
+            "values; save the model's input as it is, as finite float32"
+        )
+    many = len(explained) > 1
+    return Job(
+        feeds,
+        tuple(
+            Source(
+                Item(f"{path}[{i}]" if many else str(path), row, _shown(row, preprocessing)),
+                f"{path.stem}_{i}" if many else path.stem,
+            )
+            for i, row in enumerate(explained.astype(np.float32))
+        ),
+    )
+
+
+def _load(path: Path) -> dict[str, Array]:
+    try:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as data:
+            return {name: data[name] for name in data.files}
+    except FileNotFoundError:
+        raise InputError(f"{path} does not exist; check the path") from None
+    except Exception as error:  # on damaged data numpy and zipfile raise nearly anything
+        raise InputError(
+            f"{path} holds no arrays that can be read ({one_line(error)}); "
+            "save it anew with numpy.savez, without objects"
+        ) from None
+
+
+def _with_batch(array: Array, spec: Spec) -> Array:
+    """The array, with the batch axis that may be left out."""
+    return array[np.newaxis] if array.ndim == len(spec.shape) - 1 else array
+
+
+def _shown(row: Array, preprocessing: Preprocessing) -> Image.Image | None:
+    axis = 0 if preprocessing.layout == "nchw" else -1
+    if row.ndim != 3 or row.shape[axis] != preprocessing.channels:
+        return None
+    return Image.fromarray(restore(row, preprocessing))

@@ -1,0 +1,39 @@
+"""Inputs that are no pictures as planes that can be drawn: sequences, vectors, stacks of maps."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from retrograph.runtime import Array
+
+_LONGEST = 1024
+_FLATTEST = 8
+
+
+def plane(values: Array) -> Array:
+    """A vector [L], a sequence [C, L] or maps [C, H, W] as one grey picture [1, rows, columns].
+
+    Maps are averaged over their channels, the fewer of the first and the last axis. Of a sequence
+    the longer axis lies across. What is too long keeps of each stretch its value farthest from 0;
+    what is too flat is drawn higher.
+    """
+    if values.ndim == 3:
+        flat = values.mean(axis=0 if values.shape[0] <= values.shape[2] else 2)
+    else:
+        flat = values.reshape(-1, values.shape[-1])
+        flat = flat.T if flat.shape[0] > flat.shape[1] else flat
+    for axis in (0, 1):
+        flat = _shortened(flat, axis)
+    height = -(-flat.shape[1] // (_FLATTEST * flat.shape[0]))
+    drawn: Array = flat.repeat(max(1, height), axis=0)[np.newaxis]
+    return drawn
+
+
+def _shortened(values: Array, axis: int) -> Array:
+    length = values.shape[axis]
+    if length <= _LONGEST:
+        return values
+    cuts = np.linspace(0, length, _LONGEST, endpoint=False).astype(int)
+    high = np.maximum.reduceat(values, cuts, axis=axis)
+    low = np.minimum.reduceat(values, cuts, axis=axis)
+    return np.where(high >= -low, high, low)

@@ -1,0 +1,218 @@
+"""What `retrograph explain` explains with: a graph for each method, the unit, the preprocessing."""
+
+from __future__ import annotations
+
+import argparse
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from retrograph.api import Attribution, Explainer
+from retrograph.cli.feeds import Job, Signature
+from retrograph.cli.options import methods, stored_preprocessing
+from retrograph.cli.results import Explanation
+from retrograph.cli.units import Choice, check_labels, parse_unit, read_labels
+from retrograph.errors import InputError
+from retrograph.model import SCORES, Model
+from retrograph.preprocess import PRESETS, Preprocessing, infer_layout
+from retrograph.runtime import Array
+
+
+@dataclass(frozen=True)
+class Session:
+    """What the inputs are explained with.
+
+    Attributes:
+        explainers: a built graph for each method.
+        choice: the unit.
+        top: how many of the most active units.
+    """
+
+    explainers: dict[str, Explainer]
+    choice: Choice
+    top: int
+
+    @property
+    def lead(self) -> Explainer:
+        """The first method's, for what all have in common."""
+        return next(iter(self.explainers.values()))
+
+    @property
+    def signature(self) -> Signature:
+        """What the graphs take."""
+        specs, name = self.lead.inputs, self.lead.contract.explained[0]
+        return Signature(specs, next(spec for spec in specs if spec.name == name))
+
+    def explain(self, job: Job) -> list[Explanation]:
+        """The explanations of a job's inputs; a single one where the layer has no batch axis.
+
+        Raises:
+            InputError: the graph cannot be run on them.
+        """
+        contract = self.lead.contract
+        by_count = contract.many and contract.select == "top"
+        select = self.top if by_count else self.choice.index
+        found = {name: each.attribute(job.feeds, select) for name, each in self.explainers.items()}
+        rows = len(job.feeds[contract.explained[0]])
+        if len(next(iter(found.values())).score) != rows:
+            return [_whole(job, found, contract.explained[0])]
+        return [_row(job, found, row, many=contract.many) for row in range(len(job.sources))]
+
+
+def _row(job: Job, found: Mapping[str, Attribution], row: int, *, many: bool) -> Explanation:
+    item, lead = job.sources[row].item, next(iter(found.values()))
+    part = row if many else slice(row, row + 1)
+    return Explanation(
+        name=item.name,
+        shown=item.shown,
+        array=item.array,
+        attributions={name: each.attribution[part] for name, each in found.items()},
+        scores=lead.score[row].reshape(-1),
+        units=lead.unit[row].reshape(-1, lead.unit.shape[-1]),
+        classes=_class_scores(lead.outputs, row),
+    )
+
+
+def _whole(job: Job, found: Mapping[str, Attribution], explained: str) -> Explanation:
+    """Of a layer whose units see all rows of the input."""
+    lead = next(iter(found.values()))
+    return Explanation(
+        name=job.sources[0].item.name,
+        shown=None,
+        array=job.feeds[explained],
+        attributions={name: each.attribution[np.newaxis] for name, each in found.items()},
+        scores=lead.score.reshape(-1),
+        units=lead.unit.reshape(-1, lead.unit.shape[-1]),
+        classes=None,
+    )
+
+
+def _class_scores(outputs: Mapping[str, Any], row: int) -> Array | None:
+    """The class scores [classes] of an item, if the first floating-point output has them."""
+    for value in outputs.values():
+        if isinstance(value, np.ndarray) and np.issubdtype(value.dtype, np.floating):
+            if value.ndim < 2 or len(value) <= row or value.shape[1] < 2:
+                return None
+            scores: Array = value[row].reshape(-1).astype(np.float32)
+            return scores if scores.size == value.shape[1] else None
+    return None
+
+
+def open_session(args: argparse.Namespace, model: Model, labels: Sequence[str]) -> Session:
+    """Build what the options ask for, or take the graph that is built already.
+
+    Raises:
+        InputError: there is no such method, layer, unit or input.
+        UnsupportedError: the graph cannot be built.
+    """
+    opened = _build if model.contract is None else _take
+    return opened(args, model, labels)
+
+
+def _build(args: argparse.Namespace, model: Model, labels: Sequence[str]) -> Session:
+    names = methods(args.method or "guided")
+    target = model.target(args.layer)
+    request = model.request(method=names[0], target=target, wrt=args.wrt)
+    item = model.check(request).item
+    choice = parse_unit(args.unit, item, labels, model.alias(target))
+    _check_top(args.top, choice, item)
+    explainers = {
+        name: Explainer(
+            model,
+            method=name,
+            target=target,
+            select=choice.select,
+            many=args.top > 1,
+            wrt=request.sources[:1],
+            device=args.device,
+            threads=args.threads,
+        )
+        for name in names
+    }
+    return Session(explainers, choice, args.top)
+
+
+def _take(args: argparse.Namespace, model: Model, labels: Sequence[str]) -> Session:
+    """With a graph that is built already: it answers for what it was built for, and no more."""
+    contract = model.contract
+    assert contract is not None
+    if contract.select == "cotangent":
+        raise InputError(
+            "the graph was built for select 'cotangent', which only a program can give; "
+            "build another with --select top, channel or unit"
+        )
+    choice = parse_unit(args.unit, contract.shape, labels, contract.alias)
+    _check_top(args.top, choice, contract.shape)
+    if choice.select != contract.select:
+        raise InputError(
+            f"the graph was built for select '{contract.select}' and --unit {args.unit} is a "
+            f"'{choice.select}'; give --unit accordingly, or build another"
+        )
+    if args.top > 1 and not contract.many:
+        raise InputError("--top N needs a graph that was built with --many; build another")
+    explainer = Explainer(
+        model,
+        method=args.method,
+        target=args.layer,
+        wrt=args.wrt,
+        device=args.device,
+        threads=args.threads,
+    )
+    return Session({contract.method: explainer}, choice, args.top)
+
+
+def _check_top(top: int, choice: Choice, item: Sequence[int | None]) -> None:
+    if top > 1 and choice.select != "top":
+        raise InputError("--top N explains the N most active units; leave --unit out")
+    sizes = [size for size in item if size is not None]
+    if len(sizes) == len(item) and top > math.prod(sizes):
+        raise InputError(
+            f"--top {top} is more than the layer's {math.prod(sizes)} units; give a smaller number"
+        )
+
+
+def chosen_labels(args: argparse.Namespace, model: Model) -> tuple[str, ...]:
+    """The class names that --labels or the model's file gives.
+
+    Raises:
+        InputError: the file of labels cannot be read, or is for another number of classes.
+    """
+    if not args.labels:
+        return model.contract.labels if model.contract is not None else model.labels
+    labels = read_labels(args.labels)
+    check_labels(labels, _class_count(model), args.labels)
+    return labels
+
+
+def _class_count(model: Model) -> int | None:
+    """How many classes the model tells apart; None if it is no classifier, or does not say."""
+    if model.contract is not None:
+        alone = model.contract.alias == SCORES and all(d == 1 for d in model.contract.shape[1:])
+        return model.contract.shape[0] if alone else None
+    try:
+        shape = model.tensor(model.target(None)).shape or ()
+    except InputError:
+        return None
+    count = shape[1] if len(shape) > 1 and all(d == 1 for d in shape[2:]) else None
+    return count if isinstance(count, int) else None
+
+
+def chosen_recipe(
+    chosen: Preprocessing | None, model: Model, signature: Signature
+) -> tuple[Preprocessing, str]:
+    """How pictures are preprocessed, by the options, else by the file, else 0-1; and a note.
+
+    Raises:
+        InputError: it does not go with the model's input.
+    """
+    recipe = chosen or stored_preprocessing(model)
+    shape = signature.explained.shape
+    try:
+        infer_layout(shape)
+    except InputError:
+        return recipe or PRESETS["0-1"], ""
+    note = "" if recipe else "no --preprocess given and none stored: pictures are scaled to 0-1"
+    return (recipe or PRESETS["0-1"]).for_shape(shape), note

@@ -1,0 +1,77 @@
+"""What the command line reads and prints: arguments, one-line errors, the console."""
+
+from __future__ import annotations
+
+import argparse
+import io
+import re
+import sys
+from collections.abc import Sequence
+from typing import NoReturn, TextIO
+
+from rich.console import Console
+
+
+class Parser(argparse.ArgumentParser):
+    """A parser whose errors are one line, like those of the rest of the program."""
+
+    def error(self, message: str) -> NoReturn:
+        """Print the mistake and where help is, and leave with exit code 2."""
+        complain(f"{message}; see {self.prog} --help")
+        sys.exit(2)
+
+
+def count(text: str) -> int:
+    """A whole number from 1, as an option's value."""
+    if not re.fullmatch(r"0*[1-9]\d{0,8}", text):
+        raise argparse.ArgumentTypeError(f"'{text}' is no whole number from 1")
+    return int(text)
+
+
+def grid(text: str) -> tuple[int, int]:
+    """Rows and columns of a sheet, written as 5x5."""
+    rows, _, columns = text.lower().partition("x")
+    try:
+        return count(rows), count(columns)
+    except argparse.ArgumentTypeError:
+        raise argparse.ArgumentTypeError(
+            f"'{text}' is no grid; write rows x columns, such as 5x5"
+        ) from None
+
+
+def join_negative_values(argv: Sequence[str]) -> list[str]:
+    """The arguments, with `--mean -1,0,1` as `--mean=-1,0,1`, which argparse can tell apart."""
+    joined: list[str] = []
+    for argument in argv:
+        if joined and re.fullmatch(r"--[a-z]+", joined[-1]) and re.match(r"-\.?\d", argument):
+            joined[-1] += f"={argument}"
+        else:
+            joined.append(argument)
+    return joined
+
+
+def console(stderr: bool = False) -> Console:
+    """Where a command prints: as wide as the terminal, and never folded in a file or a pipe.
+
+    Names are printed as they are: `markup` has to be asked for, text by text.
+    """
+    plain = Console(stderr=stderr, highlight=False, markup=False, emoji=False)
+    if not plain.is_terminal:
+        plain.width = 10_000
+    return plain
+
+
+def complain(message: str) -> None:
+    """Print an error on stderr, in one line."""
+    print(f"retrograph: {visible(message)}", file=sys.stderr)
+
+
+def visible(text: str) -> str:
+    """The text with what would move a cursor, or cannot be encoded, written as an escape."""
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
+
+
+def never_fail_to_encode(stream: TextIO) -> None:
+    """Have a stream print ? for what its encoding lacks."""
+    if isinstance(stream, io.TextIOWrapper):
+        stream.reconfigure(errors="replace")

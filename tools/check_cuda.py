@@ -1,0 +1,179 @@
+"""Is a built graph right and wholly on the GPU? Placement, correctness against the CPU, times.
+
+    python tools/check_cuda.py [MODEL.onnx ...] [--json OUT] [--device cpu]
+
+For each model and method one row: how many nodes ran on the device and which ones fell back to the
+CPU, the largest difference of the attribution to the CPU's (relative to its maximum), and the median
+time of a run with its inputs and outputs bound to the device, forward alone and explained. Without
+models: the golden networks and the sample model of this repository. Needs onnxruntime-gpu; with
+`--device cpu` the script itself can be tried where there is no GPU.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+import sys
+import tempfile
+import time
+from collections import Counter
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import onnxruntime as ort
+from rich.console import Console
+from rich.table import Table
+
+from retrograph.errors import RetrographError
+from retrograph.model import Model
+
+ROOT = Path(__file__).resolve().parent.parent
+METHODS = ("gradient", "guided", "deconvnet")
+PROVIDERS = {"cuda": "CUDAExecutionProvider", "cpu": "CPUExecutionProvider"}
+
+
+@dataclass(frozen=True)
+class Row:
+    """What was seen of one model under one method; times in milliseconds."""
+
+    model: str
+    method: str
+    on_device: int
+    on_cpu: dict[str, int]
+    error: float
+    forward_ms: float
+    explain_ms: float
+
+
+def main() -> int:
+    """Check every model, print the table, and fail where one is wrong or falls back."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("models", nargs="*", type=Path)
+    parser.add_argument("--device", default="cuda", choices=[*PROVIDERS])
+    parser.add_argument("--json", type=Path, help="write the rows here too")
+    parser.add_argument("--runs", type=int, default=20)
+    args = parser.parse_args()
+    if hasattr(ort, "preload_dlls"):
+        ort.preload_dlls()
+    if PROVIDERS[args.device] not in ort.get_available_providers():
+        print(f"{PROVIDERS[args.device]} is not there: {ort.get_available_providers()}")
+        return 2
+    rows = []
+    for path in args.models or _own_models():
+        for method in METHODS:
+            try:
+                rows.append(_check(path, method, args.device, args.runs))
+            except RetrographError as error:
+                print(f"{path.name} {method}: {str(error).splitlines()[0]}")
+    _print(rows)
+    if args.json:
+        args.json.write_text(json.dumps([asdict(row) for row in rows], indent=1))
+    return 1 if any(row.error > 1e-3 or row.on_cpu for row in rows) else 0
+
+
+def _own_models() -> list[Path]:
+    goldens = sorted((ROOT / "tests" / "goldens").glob("*.onnx"))
+    return [*goldens, ROOT / "sample_models" / "cifar10_cnn.onnx"]
+
+
+def _check(path: Path, method: str, device: str, runs: int) -> Row:
+    source = Model(path)
+    built = source.build(source.request(method=method))
+    feeds = _feeds(source)
+    expected = _session(built, "cpu").run(["attribution"], feeds)[0]
+    found, events = _profiled(built, device, feeds)
+    places = Counter(e["args"]["provider"] for e in events)
+    fallen = Counter(
+        e["args"]["op_name"] for e in events if e["args"]["provider"] != PROVIDERS[device]
+    )
+    scale = float(np.abs(expected).max()) or 1.0
+    return Row(
+        model=path.stem,
+        method=method,
+        on_device=places[PROVIDERS[device]],
+        on_cpu=dict(fallen),
+        error=float(np.abs(found - expected).max()) / scale,
+        forward_ms=_time(source.proto, device, feeds, runs),
+        explain_ms=_time(built, device, feeds, runs),
+    )
+
+
+def _feeds(source: Model) -> dict[str, Any]:
+    """Random inputs; open dimensions are 1 in front and 64 behind."""
+    random = np.random.default_rng(0)
+    feeds = {}
+    for tensor in source.inputs:
+        shape = [
+            d if isinstance(d, int) else (1 if axis == 0 else 64)
+            for axis, d in enumerate(tensor.shape or ())
+        ]
+        feeds[tensor.name] = random.random(shape).astype(tensor.dtype)
+    return feeds
+
+
+def _session(model: onnx.ModelProto, device: str, profile: str | None = None) -> Any:
+    options = ort.SessionOptions()
+    options.log_severity_level = 3
+    if profile is not None:
+        options.enable_profiling = True
+        options.profile_file_prefix = profile
+    providers = list(dict.fromkeys([PROVIDERS[device], PROVIDERS["cpu"]]))
+    return ort.InferenceSession(model.SerializeToString(), options, providers=providers)
+
+
+def _profiled(
+    model: onnx.ModelProto, device: str, feeds: dict[str, Any]
+) -> tuple[Any, list[dict[str, Any]]]:
+    """The attribution, and the profile's event of each node that ran."""
+    with tempfile.TemporaryDirectory() as folder:
+        session = _session(model, device, f"{folder}/run")
+        found = session.run(["attribution"], feeds)[0]
+        events = json.loads(Path(session.end_profiling()).read_text())
+    nodes = [e for e in events if e.get("cat") == "Node" and "provider" in e.get("args", {})]
+    return found, list({e["name"]: e for e in nodes}.values())
+
+
+def _time(model: onnx.ModelProto, device: str, feeds: dict[str, Any], runs: int) -> float:
+    """The median of a run in milliseconds, inputs and outputs bound to the device."""
+    session = _session(model, device)
+    binding = session.io_binding()
+    for name, value in feeds.items():
+        binding.bind_ortvalue_input(name, ort.OrtValue.ortvalue_from_numpy(value, device, 0))
+    for output in session.get_outputs():
+        binding.bind_output(output.name, device)
+    times = []
+    for _ in range(runs + 3):
+        start = time.perf_counter()
+        session.run_with_iobinding(binding)
+        binding.synchronize_outputs()
+        times.append(time.perf_counter() - start)
+    return statistics.median(times[3:]) * 1e3
+
+
+def _print(rows: list[Row]) -> None:
+    table = Table(box=None, header_style="bold")
+    for heading in ("model", "method"):
+        table.add_column(heading)
+    for heading in ("on device", "error", "forward ms", "explain ms", "ratio"):
+        table.add_column(heading, justify="right")
+    table.add_column("on the CPU")
+    for row in rows:
+        table.add_row(
+            row.model,
+            row.method,
+            str(row.on_device),
+            f"{row.error:.1e}",
+            f"{row.forward_ms:.2f}",
+            f"{row.explain_ms:.2f}",
+            f"{row.explain_ms / row.forward_ms:.1f}",
+            ", ".join(f"{op} x{count}" for op, count in row.on_cpu.items()),
+        )
+    Console(width=160).print(table)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
