@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
-from finite import Array, reference, runtime
 from onnx import ModelProto, TensorProto, helper, numpy_helper, parser
+
+import retrograph
+from finite import Array, reference, runtime
 from retrograph.backward import Request, build_backward
 from retrograph.errors import InputError, UnsupportedError
 from retrograph.ir.canonicalize import canonicalize
@@ -46,8 +49,8 @@ def relu_names(model: ModelProto) -> set[str]:
 
 
 def softmax(x: Array) -> Array:
-    powers = np.exp(x - x.max(-1, keepdims=True))
-    return powers / powers.sum(-1, keepdims=True)
+    powers: Array = np.exp(x - x.max(-1, keepdims=True))
+    return np.asarray(powers / powers.sum(-1, keepdims=True))
 
 
 CHANNELS = np.array([1, -2, 0.5], np.float32)
@@ -89,7 +92,7 @@ OLDEST: list[tuple[str, int, str, dict[str, Array], Callable[[Array], Array]]] =
     ("opset", "body", "constants", "wanted"), [c[1:] for c in OLDEST], ids=[c[0] for c in OLDEST]
 )
 def test_old_forms_mean_what_they_meant(
-    opset: int, body: str, constants: dict[str, Array], wanted: Callable[[Array], Array]
+    opset: int, body: str, constants: dict[str, Any], wanted: Callable[[Array], Array]
 ) -> None:
     found = canonical_output(model_of(body, opset, "2,3,4", **constants), X)
     np.testing.assert_allclose(found, wanted(X), rtol=1e-5, atol=1e-6)
@@ -133,8 +136,8 @@ def test_initialisers_listed_as_inputs_are_constants() -> None:
     ("attribute", "value"),
     [
         ("value_float = 2.5", np.float32(2.5)),
-        ("value_floats = [1.0, 2.0, 3.0, 4.0]", np.float32([1, 2, 3, 4])),
-        ("value = float[4] {1.0, 2.0, 3.0, 4.0}", np.float32([1, 2, 3, 4])),
+        ("value_floats = [1.0, 2.0, 3.0, 4.0]", np.arange(1, 5, dtype=np.float32)),
+        ("value = float[4] {1.0, 2.0, 3.0, 4.0}", np.arange(1, 5, dtype=np.float32)),
     ],
 )
 def test_constant_nodes_become_initialisers(attribute: str, value: Array) -> None:
@@ -265,7 +268,7 @@ NO_RELUS = {
 
 @pytest.mark.parametrize("body", NO_RELUS.values(), ids=NO_RELUS)
 def test_what_only_looks_like_a_relu(body: str) -> None:
-    constants = {"zero": ZERO, "six": SIX, "three": THREE, "half": HALF, "one": ONE}
+    constants: dict[str, Any] = {"zero": ZERO, "six": SIX, "three": THREE, "half": HALF, "one": ONE}
     model = model_of(body, sixth=SIXTH, **constants)
     x = 3 * X
     np.testing.assert_allclose(
@@ -285,9 +288,8 @@ def test_what_only_looks_like_a_relu(body: str) -> None:
     ],
 )
 def test_a_bound_that_widens_x_stays(body: str) -> None:
-    constants = {"wide": np.zeros((3, 4)), "deep": np.zeros((1, 1, 1, 1)), "sixes": [[[[6]]]]}
-    arrays = {name: np.asarray(value, np.float32) for name, value in constants.items()}
-    model = model_of(body, x="N,1,4", zero=ZERO, **arrays)
+    wide, deep = np.zeros((3, 4), np.float32), np.zeros((1, 1, 1, 1), np.float32)
+    model = model_of(body, x="N,1,4", zero=ZERO, wide=wide, deep=deep, sixes=deep + SIX)
     x = 5 * X[:, :1]
     wanted = reference(model)({"x": x})["y"]
     assert wanted.shape != x.shape
@@ -311,9 +313,8 @@ def test_a_pad_before_a_pool_stays_a_pad(pool: str) -> None:
     body = f"p = Pad(x, pads) y = {pool}<kernel_shape=[3,3], strides=[2,2]>(p)"
     model = model_of(body, x="1,2,6,6", pads=PADS)
     wanted = reference(model)({"x": NEGATIVE})["y"]
-    if pool == "MaxPool":
-        assert not np.allclose(runtime(model)({"x": NEGATIVE})["y"], wanted)
-    np.testing.assert_allclose(canonical_output(model, NEGATIVE), wanted, rtol=1e-6)
+    built = retrograph.build(model, method="gradient")
+    np.testing.assert_allclose(runtime(built)({"x": NEGATIVE})["y"], wanted, rtol=1e-6)
 
 
 @pytest.mark.parametrize("mode", ["SAME_UPPER", "SAME_LOWER"])
@@ -358,14 +359,15 @@ def test_quantised_activations_keep_their_values(scale: Array, zero: Array) -> N
 def test_quantised_weights_keep_their_values(kind: type[np.generic], axis: int | None) -> None:
     """ONNX Runtime 1.31.1 quantises x as well where it finds a DequantizeLinear of a weight."""
     weight = RANDOM.integers(0, 100, (3, 2)).astype(kind)
-    scale, zero = np.array(0.25, np.float32), np.array(7, kind)
+    scale: Array = np.array(0.25, np.float32)
+    zero: Array = np.array(7, kind)
     if axis is not None:
         scale = np.arange(1, weight.shape[axis] + 1, dtype=np.float32) / 4
         zero = np.arange(7, weight.shape[axis] + 7, dtype=kind)
     body = f"w = DequantizeLinear<axis={axis or 0}>(v, s, z) y = MatMul(x, w)"
     model = model_of(body, 19, x="N,3", v=weight, s=scale, z=zero)
     behind = (-1, 1) if axis == 0 else (-1,)
-    decoded = (weight.astype(np.float32) - zero.reshape(behind)) * scale.reshape(behind)
+    decoded: Array = (weight.astype(np.float32) - zero.reshape(behind)) * scale.reshape(behind)
     wanted = X[:, :, 0] @ decoded
     np.testing.assert_allclose(canonical_output(model, X[:, :, 0]), wanted, rtol=1e-5, atol=1e-5)
     if axis != 0:

@@ -10,17 +10,19 @@ import itertools
 
 import numpy as np
 import pytest
-from finite import Array, reference, runtime
 from onnx import ModelProto, parser
 
+from finite import Array, reference, runtime
 from retrograph.backward import Request, build_backward
+from retrograph.errors import UnsupportedError
 from retrograph.ir.canonicalize import canonicalize
 from retrograph.methods import GRADIENT
 
 
 def built(body: str, inputs: str, opset: int = 18) -> ModelProto:
     header = f'<ir_version: 8, opset_import: ["": {opset}]>'
-    model = parser.parse_model(f"{header} kinks ({inputs}) => (float[] y) {{ {body} }}")
+    kind = inputs.partition("[")[0]
+    model = parser.parse_model(f"{header} kinks ({inputs}) => ({kind}[] y) {{ {body} }}")
     sources = tuple(v.name for v in model.graph.input)
     request = Request(canonicalize(model), sources, "y", GRADIENT, "cotangent")
     return build_backward(request)[0]
@@ -122,7 +124,8 @@ ONES = np.ones((1, 4), np.float32)
         ("a = Neg(x) y = Max(x, a)", [0, 2, -2, 1], [0, 1, -1, 1]),
         ("a = Identity(x) y = Min(x, a)", [0, 2, -2, 1], [1, 1, 1, 1]),
         ("a = Constant<value_ints=[1]>() y = ReduceMax(x, a)", [3, 1, 3, 0], [0.5, 0, 0.5, 0]),
-        ("a = Constant<value_ints=[1]>() y = ReduceMin(x, a)", [3, 0, 0, 0], [0, 1 / 3, 1 / 3, 1 / 3]),
+        ("a = Constant<value_ints=[1]>() y = ReduceMin(x, a)", [0, 0, 0, 0], [0.25] * 4),
+        ("a = Constant<value_ints=[1]>() y = ReduceL2(x, a)", [0, 0, 0, 0], [0, 0, 0, 0]),
     ],
 )  # fmt: skip
 def test_at_the_kink(body: str, x: list[float], wanted: list[float]) -> None:
@@ -142,3 +145,47 @@ def test_two_tied_variables_share() -> None:
     found = runtime(model)(feeds)
     np.testing.assert_array_equal(found["attribution.a"], [[2, 4]])
     np.testing.assert_array_equal(found["attribution.b"], [[2, 0]])
+
+
+@pytest.mark.parametrize(
+    "body", ["y = GlobalAveragePool(x)", "y = ReduceMean(x, a)", "y = ReduceMax(x, a)"]
+)
+def test_a_large_picture_in_float16(body: str) -> None:
+    """65,536 positions are more than float16 can hold."""
+    axes = "a = Constant<value_ints=[2,3]>() " if "a)" in body else ""
+    model = built(axes + body, "float16[N,1,H,W] x")
+    feeds = {"x": np.zeros((1, 1, 256, 256), np.float16)}
+    found = runtime(model)({**feeds, "cotangent": np.full((1, 1, 1, 1), 256, np.float16)})
+    np.testing.assert_allclose(found["attribution"], np.full((1, 1, 256, 256), 2.0**-8))
+
+
+SPATIAL = "float[N,2,H,W] x"
+REFUSED = [
+    ("Dropout", "t = Constant<value=bool {1}>() r = Constant<value_float=0.5>() "
+     "y = Dropout(x, r, t)", SPATIAL, "training_mode.*export in inference mode"),
+    ("Resize", "s = Constant<value_ints=[6,7]>() y = Resize<axes=[2,3], mode=\"linear\", "
+     "keep_aspect_ratio_policy=\"not_larger\">(x, , , s)", SPATIAL,
+     "keep_aspect_ratio_policy='not_larger'; supported: stretch"),
+    ("Resize", "s = Constant<value_floats=[1.0,1.0,1.1,2.0]>() y = Resize(x, , s)",
+     "float[N,2,6,6] x", "axis 2 without a change of its size"),
+    ("Resize", "r = Constant<value_floats=[0.0,0.0,0.2,0.0,1.0,1.0,0.9,1.0]>() "
+     "s = Constant<value_ints=[1,2,6,9]>() y = Resize<mode=\"linear\", "
+     "coordinate_transformation_mode=\"tf_crop_and_resize\">(x, r, , s)",
+     "float[1,2,6,6] x", "axis 2 without a change of its size"),
+    ("Tile", "s = Shape(x) y = Tile(x, s)", SPATIAL, "repeats are computed at run time"),
+    ("Pad", "s = Shape(x) p = Concat<axis=0>(s, s) y = Pad<mode=\"edge\">(x, p)", SPATIAL,
+     "pads are computed at run time"),
+    ("ConvTranspose", "w = Constant<value=float[2,1,1,1] {1.0, 1.0}>() "
+     "y = ConvTranspose<output_shape=[9,9]>(x, w)", SPATIAL, "output_shape.*static shapes"),
+    ("Slice", "s = Shape<start=3>(x) y = Slice(x, s, s, s)", SPATIAL,
+     "axes are computed at run time"),
+    ("Conv", "y = Conv(x, x)", "float[2,2,3,3] x", "depends on the explained input"),
+    ("Det", "y = Det(x)", "float[N,3,3] x", "no VJP rule"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("op", "body", "inputs", "reason"), REFUSED, ids=[r[0] for r in REFUSED])
+def test_what_cannot_be_treated_is_said(op: str, body: str, inputs: str, reason: str) -> None:
+    with pytest.raises(UnsupportedError, match=reason) as refusal:
+        built(body, inputs)
+    assert [problem.op for problem in refusal.value.problems] == [op]

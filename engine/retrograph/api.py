@@ -240,9 +240,14 @@ class Explainer:
                 f"is chosen by {length} numbers, not by an array {list(given.shape)}"
             )
         index = index.reshape((1,) * (rank - index.ndim) + index.shape)
-        if index.shape[0] == 1:
-            index = np.broadcast_to(index, (count, *index.shape[1:]))
-        return index.astype(np.int64)
+        lead = next(i.shape[0] for i in self._session.inputs if i.name == "select")
+        rows = lead if isinstance(lead, int) else count
+        if index.shape[0] not in (1, rows):
+            raise InputError(
+                f"`select` has {index.shape[0]} rows for {rows} items; give one for each, or one "
+                "for all"
+            )
+        return np.broadcast_to(index, (rows, *index.shape[1:])).astype(np.int64)
 
 
 def _check_unchanged(contract: Contract, chosen: Mapping[str, object]) -> None:

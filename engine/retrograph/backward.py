@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from onnx import ModelProto, NodeProto, ValueInfoProto, helper
 
 from retrograph.errors import InputError, Problem, UnsupportedError
+from retrograph.ir import pad_axes
 from retrograph.ir.batch import batch_leading
 from retrograph.ir.emit import Emitter
 from retrograph.ir.graph import (
@@ -20,18 +21,17 @@ from retrograph.ir.graph import (
     attributes,
     default_attributes,
     op_label,
+    reads,
     rename,
 )
-from retrograph.ir.path import Path, path
+from retrograph.ir.path import Path, ancestors, flow, path
 from retrograph.methods import Method
 from retrograph.selector import Seed, Select, Target, seed
 from retrograph.vjp import Cotangents, Node, Unsupported
 from retrograph.vjp.registry import why_nondifferentiable
 
-ACTIVATIONS = frozenset(
-    ("LeakyRelu", "PRelu", "ThresholdedRelu", "Elu", "Selu", "Celu", "Sigmoid", "Tanh")
-    + ("HardSigmoid", "HardSwish", "Softplus", "Softsign", "Mish", "Gelu", "Swish", "Erf")
-)
+ACTIVATIONS = {"LeakyRelu", "PRelu", "ThresholdedRelu", "Elu", "Selu", "Celu", "Sigmoid", "Tanh"}
+ACTIVATIONS |= {"HardSigmoid", "HardSwish", "Softplus", "Softsign", "Mish", "Gelu", "Swish", "Erf"}
 """Activations that are no ReLU: under a ReLU rule they take their ordinary derivative."""
 
 
@@ -132,18 +132,23 @@ class _Backward:
         self._walk()
 
     def _check_path(self, stops: dict[str, str]) -> None:
-        target, sources = self.request.target, self.request.sources
-        reached = [s for s in sources if s in self.path.tensors]
-        if (self.path.nodes and reached) or target in sources:
+        target, missing = self.request.target, set(self.request.sources) - self.path.tensors
+        if not missing:
             return
-        where = " or ".join(repr(s) for s in sources)
-        through = path(self.graph, sources, target, ())
-        culprits = [n for n in through.nodes if n.name in stops]
+        where = " or ".join(repr(s) for s in self.request.sources if s in missing)
+        reached, behind = flow(self.graph, missing, stops), ancestors(self.graph, target)
+        culprits = [
+            n
+            for n in self.graph.nodes
+            if not (reached.isdisjoint(reads(n)) or behind.isdisjoint(n.output))
+            and reached.isdisjoint(n.output)
+        ]
         if culprits:
             n = culprits[-1]
+            why = stops.get(n.name, "its result is not floating point")
             raise InputError(
                 f"target '{target}' depends on {where} only through '{n.name}' ({op_label(n)}: "
-                f"{stops[n.name]}); choose a layer before it (see `retrograph layers`)"
+                f"{why}); choose a layer before it (see `retrograph layers`)"
             )
         raise InputError(
             f"target '{target}' does not depend on {where}; choose another layer or input "
@@ -303,6 +308,7 @@ class _Backward:
                 reads=[name for node in nodes for name in node.input],
             )
         )
+        pad_axes.name_all(model.graph, self.graph)
         rename(model, self._public_names(own))
         return model
 

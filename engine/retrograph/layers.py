@@ -179,8 +179,17 @@ def _before_softmax(graph: Graph, scores: str) -> str:
     name = scores
     while (node := graph.producer.get(name)) is not None:
         if node.op_type in _AFTER_SCORES and node.domain in STANDARD_DOMAINS:
-            return str(node.input[0])
+            return _in_the_file(graph, node.input[0])
         if node.op_type not in _RESHAPING or node.input[0] in graph.constants:
             return scores
         name = str(node.input[0])
     return scores
+
+
+def _in_the_file(graph: Graph, name: str) -> str:
+    """The tensor itself, or the one before it where canonicalisation has put a Reshape between."""
+    source = graph.model.graph
+    own = {o for n in source.node for o in n.output} | {v.name for v in source.input}
+    while name not in own and name in graph.producer:
+        name = str(graph.producer[name].input[0])
+    return name

@@ -12,13 +12,13 @@ from google.protobuf.message import EncodeError
 from onnx import ModelProto, helper
 
 from retrograph._version import __version__
-from retrograph.backward import Report, Request, build_backward, check_support
+from retrograph.backward import Report, Request, blocked, build_backward, check_support
 from retrograph.contract import Contract
 from retrograph.errors import InputError
 from retrograph.ir.canonicalize import canonicalize
 from retrograph.ir.graph import Graph, Tensor
 from retrograph.ir.load import blaming_damage, load
-from retrograph.ir.path import ancestors
+from retrograph.ir.path import path
 from retrograph.ir.unknown import guess_types
 from retrograph.layers import Layer, default_target, find_layer, layers
 from retrograph.methods import method_named
@@ -175,8 +175,8 @@ class Model:
     def _sources(self, target: str, wrt: str | Sequence[str] | None) -> tuple[str, ...]:
         names = self._input_names()
         if wrt is None:
-            needed = ancestors(self.graph, target)
-            return tuple(name for name in names if name in needed)
+            reached = path(self.graph, names, target, blocked(self.graph)).tensors
+            return tuple(name for name in names if name in reached) or tuple(names)
         wanted = tuple(dict.fromkeys((wrt,) if isinstance(wrt, str) else wrt))
         for name in wanted:
             if name not in names:

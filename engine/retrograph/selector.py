@@ -107,7 +107,8 @@ class _Choice:
             return self.e.emit("ArgMax", self.flat, dtype=INT64, axis=1, keepdims=1), {}
         count = self._input("select", INT64, (1,))
         dtypes = [self.flat.dtype, INT64]
-        return self.e.emit_many("TopK", self.flat, count, dtypes=dtypes, axis=1)[1], {"select": count}
+        _, best = self.e.emit_many("TopK", self.flat, count, dtypes=dtypes, axis=1)
+        return best, {"select": count}
 
     def channel(self) -> tuple[Tensor, dict[str, Tensor]]:
         e, select, axis = self.e, self._select((1,)), self.target.channel_axis

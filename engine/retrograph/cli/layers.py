@@ -59,7 +59,7 @@ def _run(args: argparse.Namespace) -> int:
         x for x in found if args.all or x.is_relu or _kind(x) in _MAIN or x.tensor.name == target
     ]
     out = console()
-    headings, *rows = _fitted([_HEADINGS, *(_row(layer, target) for layer in shown)], out.width)
+    headings, *rows = _fitted([_HEADINGS, *map(_row, shown)], out.width)
     out.print(Text(headings, "bold"), soft_wrap=True)
     for row in rows:
         out.print(row, soft_wrap=True)
@@ -79,17 +79,10 @@ def _default_target(model: Model) -> str | None:
 _HEADINGS = ("alias", "operator", "shape", "sees", "step", "ReLU", "tensor")
 
 
-def _row(layer: Layer, target: str | None) -> tuple[str, ...]:
-    mark = f" (default: {SCORES})" if layer.tensor.name == target else ""
+def _row(layer: Layer) -> tuple[str, ...]:
     relu = "yes" if layer.is_relu else ""
-    return (
-        layer.alias,
-        layer.op,
-        _shape(layer),
-        *_field(layer),
-        relu,
-        visible(layer.tensor.name) + mark,
-    )
+    name = visible(layer.tensor.name)
+    return (layer.alias, layer.op, _shape(layer), *_field(layer), relu, name)
 
 
 def _fitted(rows: Sequence[tuple[str, ...]], width: int) -> list[str]:

@@ -8,12 +8,12 @@ only if its leading axis is the batch.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from onnx import NodeProto
 
-from retrograph.ir.graph import STANDARD_DOMAINS, Array, Graph, Shape, attributes, reads
-from retrograph.ir.partial import ZERO, Sizes, product
+from retrograph.ir.graph import STANDARD_DOMAINS, Array, Dim, Graph, Shape, attributes, reads
+from retrograph.ir.partial import ZERO, Sizes, product, size
 
 Check = Callable[[Graph, NodeProto, set[str]], bool]
 
@@ -21,34 +21,45 @@ Check = Callable[[Graph, NodeProto, set[str]], bool]
 def batch_leading(graph: Graph) -> tuple[set[str], set[str]]:
     """The tensors whose leading axis is the batch, and those that mix or move it.
 
-    Where the inputs' leading axis has a name of its own, what is behind a mixing is told by it. A tensor in neither set does not depend on the data of any input.
+    Where the inputs' leading axis has a name of its own, that tells where the batch leads again
+    behind a mixing. A tensor in neither set does not depend on the data of any input.
     """
     leading = {
         v.name for v in graph.inputs if (t := graph.tensor(v.name)) is not None and t.rank != 0
     }
-    batch = _batch_names(graph)
+    names, others = _batch_names(graph)
     moved: set[str] = set()
     for node in graph.nodes:
         sources = set(reads(node))
         if node.op_type in ("Shape", "Size", "ConstantOfShape") or not sources & (leading | moved):
             continue
-        keeps = not sources & moved and _keeps(graph, node, leading)
+        mixed = bool(sources & moved)
+        named = mixed or node.op_type == "Reshape"  # as many rows behind a Reshape are the same
         for name in filter(None, node.output):
-            (leading if keeps or _is_batch(graph, name, batch) else moved).add(name)
+            again = named and _is_batch(graph, name, names)
+            if again or (not mixed and _keeps(graph, node, leading)):
+                leading.add(name)
+                shape = _shape(graph, name)
+                names |= {d for d in (shape or ())[:1] if isinstance(d, str)} - others
+            else:
+                moved.add(name)
     return leading, moved
 
 
-def _batch_names(graph: Graph) -> set[str]:
-    """The names that the inputs give to their leading axis and to no other."""
+def _batch_names(graph: Graph) -> tuple[set[str], set[str]]:
+    """The names that the inputs give to their leading axis and to no other, and those of others.
+
+    Shape inference gives the batch more names on the way, behind a Reshape for one.
+    """
     shapes = [t.shape or () for t in (graph.tensor(v.name) for v in graph.inputs) if t is not None]
-    others = {d for shape in shapes for d in shape[1:]}
-    return {shape[0] for shape in shapes if shape and isinstance(shape[0], str)} - others
+    others = {d for shape in shapes for d in shape[1:] if isinstance(d, str)}
+    return {d for shape in shapes for d in shape[:1] if isinstance(d, str)} - others, others
 
 
-def _is_batch(graph: Graph, name: str, batch: set[str]) -> bool:
+def _is_batch(graph: Graph, name: str, names: set[str]) -> bool:
     """Whether the leading axis is the batch (again), by its name."""
     shape = _shape(graph, name)
-    return bool(shape) and shape[0] in batch and batch.isdisjoint(shape[1:])
+    return bool(shape and shape[0] in names and names.isdisjoint(shape[1:]))
 
 
 def _keeps(graph: Graph, node: NodeProto, leading: set[str]) -> bool:
@@ -87,6 +98,12 @@ def _reshape(graph: Graph, node: NodeProto, leading: set[str]) -> bool:
     rest, kept = _volume(before[1:]), _volume(after[1:])
     if rest is not None and rest == kept:
         return True
+    if rest is None and kept is not None and -1 in (() if wanted is None else wanted[:1]):
+        # More in a row than is known of one: the open sizes are in it, as where pictures are
+        # flattened. As much as is known would be a row for each place.
+        known = math.prod(d for d in before[1:] if isinstance(d, int))
+        if kept > known and kept % known == 0:
+            return True
     return node.op_type == "Reshape" and _same_rows(graph, node)
 
 
@@ -117,7 +134,7 @@ def _not_on_axis_0(graph: Graph, node: NodeProto, leading: set[str]) -> bool:
     if rank is None or axis % rank == 0:
         return False
     if node.op_type == "Concat":
-        return all(name in leading for name in node.input)
+        return True  # what does not lead is a constant in every row, such as a class token
     return _first_input(graph, node, leading)
 
 
@@ -136,6 +153,8 @@ def _axes_without_0(graph: Graph, node: NodeProto, leading: set[str]) -> bool:
     axes = graph.value(node.input[place]) if len(node.input) > place else None
     if node.op_type == "Pad":
         return _unpadded_rows(graph, node, axes, rank)
+    if node.op_type == "Slice" and (axes is not None or len(node.input) < 4 or not node.input[3]):
+        return _uncut_rows(graph, node, range(rank) if axes is None else axes.reshape(-1))
     if len(node.input) > place and node.input[place]:
         return axes is not None and all(int(a) % rank for a in axes.reshape(-1))
     if attributes(node).get("noop_with_empty_axes", 0):
@@ -156,6 +175,30 @@ def _unpadded_rows(graph: Graph, node: NodeProto, axes: Array | None, rank: int)
     return not (pads[place] or pads[place + len(where)])
 
 
+def _uncut_rows(graph: Graph, node: NodeProto, axes: Iterable[int]) -> bool:
+    """Whether a Slice takes all rows in their order."""
+    tensor = graph.tensor(node.input[0])
+    assert tensor is not None
+    assert tensor.shape is not None
+    known, rank = Sizes(graph), len(tensor.shape)
+    bounds = [known.of(node.input[i]) if len(node.input) > i else None for i in (1, 2, 4)]
+    for i, axis in enumerate(axes):
+        if int(axis) % rank:
+            continue
+        start, end, step = (None if b is None or i >= len(b) else b[i] for b in bounds)
+        if start != ZERO or end is None or (len(node.input) > 4 and step != size(1)):
+            return False
+        number, rows = end.number, tensor.shape[0]
+        if end != size(rows) and not (number is not None and number >= _beyond(rows)):
+            return False
+    return True
+
+
+def _beyond(rows: Dim) -> int:
+    """An end that reaches all rows."""
+    return rows if isinstance(rows, int) else 10**9
+
+
 def _matmul(graph: Graph, node: NodeProto, leading: set[str]) -> bool:
     ranks = [_rank(graph, name) for name in node.input]
     left, right = (name in leading for name in node.input)
@@ -171,6 +214,20 @@ def _matmul(graph: Graph, node: NodeProto, leading: set[str]) -> bool:
 
 def _gemm(graph: Graph, node: NodeProto, leading: set[str]) -> bool:
     return not attributes(node).get("transA", 0) and _first_input(graph, node, leading)
+
+
+def _einsum(graph: Graph, node: NodeProto, leading: set[str]) -> bool:
+    """Every operand with a batch, and the result, begin with a letter that no other has."""
+    left, arrow, result = "".join(attributes(node)["equation"].split()).partition("->")
+    terms = list(zip(left.split(","), node.input, strict=True))
+    batched = {term[:1] for term, name in terms if name in leading}
+    if not arrow or not result or batched != {result[0]} or "." in left:
+        return False
+    return not any(result[0] in term for term, name in terms if name not in leading)
+
+
+def _compress(graph: Graph, node: NodeProto, leading: set[str]) -> bool:
+    return "axis" in attributes(node) and _not_on_axis_0(graph, node, leading)
 
 
 def _never(graph: Graph, node: NodeProto, leading: set[str]) -> bool:
@@ -193,7 +250,10 @@ _CHECKS: dict[str, Check] = {
     **dict.fromkeys(("Add", "Sub", "Mul", "Div", "Pow", "Sum", "Max", "Min", "Mean"), _aligned),
     **dict.fromkeys(("Where", "Equal", "Greater", "GreaterOrEqual", "Less", "PRelu"), _aligned),
     **dict.fromkeys(("LessOrEqual", "And", "Or", "Xor", "Mod", "Expand", "Clip"), _aligned),
-    **dict.fromkeys(("LSTM", "GRU", "RNN", "Einsum", "If", "Loop", "Scan"), _never),
+    **dict.fromkeys(("LSTM", "GRU", "RNN", "If", "Loop", "Scan"), _never),
+    **dict.fromkeys(("GatherND", "ScatterND", "ScatterElements"), _never),
+    "Einsum": _einsum,
+    "Compress": _compress,
 }
 
 

@@ -268,10 +268,22 @@ class Emitter:
             parts.append(self.ints(steps))
         return self.emit("Slice", a, *parts)
 
-    def pad(self, a: Tensor, pads: Ints, axes: Ints) -> Tensor:
-        """Zeros around the given axes."""
-        zero = self.const(0, a.dtype)
-        return self.emit("Pad", a, self.ints(pads), zero, self.ints(axes), mode="constant")
+    def pad(self, a: Tensor, pads: Ints, axes: Sequence[int], rank: int) -> Tensor:
+        """Zeros around the given axes of a tensor of that rank; negative numbers take away.
+
+        The node names all axes, in order: ONNX Runtime (1.31.1) moves a Transpose through a Pad as
+        if it did, and folds one without the input `axes` into a pool.
+        """
+        places = [*axes, *(axis + rank for axis in axes)]
+        whole = self.const([0] * 2 * rank, INT64)
+        if isinstance(pads, Tensor):
+            if list(axes) != list(range(rank)):
+                pads = self.emit("ScatterElements", whole, self.ints(places), pads, axis=0)
+        else:
+            given = dict(zip(places, pads, strict=True))
+            pads = [given.get(place, 0) for place in range(2 * rank)]
+        zero, every = self.const(0, a.dtype), self.ints(range(rank))
+        return self.emit("Pad", a, self.ints(pads), zero, every, mode="constant")
 
     def range(self, end: Tensor) -> Tensor:
         """0 .. end-1 as int64, for `end` int64 [1]."""

@@ -1,4 +1,4 @@
-"""An ONNX graph to work on: who makes a tensor, who reads it, its type and its value if constant."""
+"""An ONNX graph to work on: who makes and reads a tensor, its type, its value if constant."""
 
 from __future__ import annotations
 

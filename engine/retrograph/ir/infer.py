@@ -11,7 +11,7 @@ import onnx
 from onnx import NodeProto, helper, numpy_helper, shape_inference
 from onnx.reference import ReferenceEvaluator
 
-from retrograph.ir import partial
+from retrograph.ir import branch, partial
 from retrograph.ir.graph import (
     STANDARD_DOMAINS,
     Array,
@@ -82,7 +82,7 @@ def fold(graph: Graph) -> None:
     """Replace what is constant by its value until nothing changes; types are fresh afterwards."""
     while True:
         infer_types(graph)
-        if not (_fold_once(graph) or partial.fold(graph)):
+        if not (_fold_once(graph) or partial.fold(graph) or branch.inline(graph)):
             return
 
 

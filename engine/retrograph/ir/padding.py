@@ -1,24 +1,21 @@
-"""Paddings in the open: auto_pad resolved, and Pads that ONNX Runtime must not fold into a pool."""
+"""Paddings in the open: auto_pad as numbers."""
 
 from __future__ import annotations
 
-import numpy as np
 from onnx import AttributeProto, NodeProto, helper
 
 from retrograph.ir.auto_pad import padded_before, without_auto_pad
 from retrograph.ir.graph import Graph, attributes, is_static
 
 _WINDOWED = {"Conv", "MaxPool", "AveragePool", "LpPool", "ConvInteger", "QLinearConv"}
-_POOLS = {"MaxPool", "AveragePool", "LpPool"}
 
 
 def resolve(graph: Graph) -> None:
-    """Write every auto_pad as pads, and guard Pads before pools, in place.
+    """Write every auto_pad as pads, in place.
 
     Where run time alone tells the sizes, a Pad before the operator takes the place of its pads.
     """
     graph.nodes = [n for node in graph.nodes for n in _explicit(graph, node)]
-    graph.nodes = [_guarded(graph, node) for node in graph.nodes]
     graph.index()
 
 
@@ -66,28 +63,3 @@ def _with_pads(node: NodeProto, pads: list[int]) -> NodeProto:
     explicit = without_auto_pad(node)
     explicit.attribute.append(helper.make_attribute("pads", pads, attr_type=AttributeProto.INTS))
     return explicit
-
-
-def _guarded(graph: Graph, node: NodeProto) -> NodeProto:
-    """Name the axes of a Pad that stands before a pool.
-
-    ONNX Runtime (1.31.1) folds a Pad of zeros into the pads of a following MaxPool, where it counts
-    as minus infinity. It leaves alone a Pad with the optional input `axes`.
-    """
-    if node.op_type != "Pad" or len(node.input) > 3 or not _feeds_pool(graph, node):
-        return node
-    source = graph.tensor(node.input[0])
-    if source is None or source.rank is None:
-        return node
-    axes = graph.add_constant(np.arange(source.rank), f"{node.output[0]}/axes")
-    guarded = NodeProto()
-    guarded.CopyFrom(node)
-    guarded.input.extend([""] * (3 - len(node.input)) + [axes])
-    return guarded
-
-
-def _feeds_pool(graph: Graph, node: NodeProto) -> bool:
-    readers = graph.consumers.get(node.output[0], [])
-    casts = [n for n in readers if n.op_type == "Cast"]
-    readers = readers + [n for c in casts for n in graph.consumers.get(c.output[0], [])]
-    return any(n.op_type in _POOLS for n in readers)

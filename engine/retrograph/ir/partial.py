@@ -1,7 +1,8 @@
 """Shape arithmetic over open dimensions: what is known of a small integer tensor, number by number.
 
-Exporters compute sizes from Shape even where all but the batch is known: Shape, Gather, Mul, Concat,
-Reshape. Each number is followed as a product of a fraction and of the names of open dimensions.
+Exporters compute sizes from Shape even where all but the batch is known: Shape, Gather, Mul,
+Concat, Reshape. Each number is followed as a product of a fraction and of the names of open
+dimensions.
 """
 
 from __future__ import annotations
@@ -102,7 +103,7 @@ class Sizes:
         return known if found is not None and len(known) == len(numbers) else None
 
     def shape(self, name: str) -> list[Known] | None:
-        """The dimensions of a tensor, those that a Reshape or Transpose gave it as computed there."""
+        """The dimensions of a tensor; those that a Reshape gave it, as they were computed."""
         node, tensor = self.graph.producer.get(name), self.graph.tensor(name)
         if tensor is None or tensor.shape is None:
             return None
@@ -200,7 +201,7 @@ def _pairwise(rule: Callable[[Known, Known], Known]) -> _Step:
         if len(node.input) != 2:
             return None
         a, b = (sizes.of(source) for source in node.input)
-        if a is None or b is None or len(a) != len(b) and 1 not in (len(a), len(b)):
+        if a is None or b is None or (len(a) != len(b) and 1 not in (len(a), len(b))):
             return None
         count = max(len(a), len(b)) if min(len(a), len(b)) else 0
         a, b = (part * count if len(part) == 1 else part for part in (a, b))

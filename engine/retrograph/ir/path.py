@@ -56,7 +56,7 @@ def path(graph: Graph, sources: Collection[str], target: str, blocked: Collectio
     while waiting:
         name = waiting.pop()
         maker = graph.producer.get(name)
-        if name not in tensors and maker is not None and maker.name not in blocked:
+        if name not in tensors and maker is not None:
             waiting.extend(r for r in reads(maker) if r in reached)
         tensors.add(name)
     nodes = tuple(

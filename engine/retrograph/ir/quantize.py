@@ -52,12 +52,15 @@ def _dequantized(graph: Graph, node: NodeProto) -> list[NodeProto] | None:
 
 
 def _decoded(graph: Graph, node: NodeProto) -> list[NodeProto] | None:
-    """A constant weight as  scale * (w - zero), in plain arithmetic.
+    """The constant weight of a MatMul as  scale * (w - zero), in plain arithmetic.
 
-    ONNX Runtime evaluates that once when it loads the file. What it makes of a DequantizeLinear
-    before a MatMul quantises the other operand as well (1.31.1, optimisations at their default).
+    What ONNX Runtime makes of a DequantizeLinear before a MatMul quantises the other operand as
+    well (1.31.1, optimisations at their default). Before other operators it is left alone: there
+    the arithmetic stays the same at every level, and a step of rounding turns on the last bit.
     """
     if node.op_type != "DequantizeLinear" or node.domain not in STANDARD_DOMAINS:
+        return None
+    if all(reader.op_type != "MatMul" for reader in graph.consumers.get(node.output[0], [])):
         return None
     weight = graph.tensor(node.input[0]) if node.input[0] in graph.constants else None
     values = [graph.value(name) for name in node.input[1:]]

@@ -13,6 +13,7 @@ import numpy as np
 from onnx import NodeProto, helper
 
 from retrograph.ir.graph import STANDARD_DOMAINS, Graph, attributes
+from retrograph.ir.guards import is_guard, is_piece
 
 _SIGN_KEEPING = {"MaxPool", "AveragePool", "GlobalAveragePool", "GlobalMaxPool", "Flatten"}
 _SIGN_KEEPING |= {"Reshape", "Transpose", "Squeeze", "Unsqueeze", "Identity", "Dropout", "Slice"}
@@ -183,6 +184,8 @@ def relu_like(graph: Graph) -> set[str]:
 
 
 def _is_relu(graph: Graph, node: NodeProto) -> bool:
+    if node.op_type in ("Relu", "Clip") and _is_no_activation(graph, node):
+        return False
     if node.domain not in STANDARD_DOMAINS or node.op_type != "Clip":
         return node.domain in STANDARD_DOMAINS and node.op_type == "Relu"
     low = _scalar(graph, node.input[1]) if len(node.input) > 1 else None
@@ -192,6 +195,10 @@ def _is_relu(graph: Graph, node: NodeProto) -> bool:
     source = graph.producer.get(node.input[0])
     quantises = source is not None and source.name in graph.straight_through
     return not quantises or not _nonnegative(graph, node.input[0])
+
+
+def _is_no_activation(graph: Graph, node: NodeProto) -> bool:
+    return is_guard(graph, node.output[0]) or is_piece(graph, node)
 
 
 def _is_hard_sigmoid(graph: Graph, node: NodeProto, high: float) -> bool:

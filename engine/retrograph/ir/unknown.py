@@ -1,4 +1,4 @@
-"""What operators without a schema make: taken for floating point, so that nothing passes them by."""
+"""What operators without a schema make, taken for floating point: no path may pass them by."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from retrograph.ir.graph import STANDARD_DOMAINS, Graph, Tensor, reads
 
 
 def guess_types(graph: Graph) -> None:
-    """Type the outputs of unknown operators like their first floating-point input, of no known rank.
+    """Type what unknown operators make like their first floating-point input, of no known rank.
 
     A path then leads through them, and they are named among what cannot be treated; without a
     type they would end it, and a layer before them would be taken for the scores.

@@ -232,11 +232,11 @@ def _finite(name: str, values: AnyArray) -> Array:
 
 def _load(path: Path) -> Iterator[tuple[str, AnyArray]]:
     try:
-        data = np.load(path, mmap_mode="r", allow_pickle=False)
-        if isinstance(data, np.ndarray):
-            yield str(path), data
+        if path.suffix.lower() == ".npy":
+            yield str(path), np.lib.format.open_memmap(path, mode="r")
             return
-        with data:
+        # Opened here: where numpy fails on a damaged archive, it leaves its own file open.
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as data:
             for key in data.files:
                 yield f"{path}:{key}", data[key]
     except FileNotFoundError:

@@ -34,9 +34,7 @@ def _terms(node: Node) -> tuple[list[str], str]:
     return terms, result
 
 
-def _operand(
-    e: Emitter, node: Node, ct: Tensor, terms: list[str], result: str, i: int
-) -> Tensor:
+def _operand(e: Emitter, node: Node, ct: Tensor, terms: list[str], result: str, i: int) -> Tensor:
     own = terms[i]
     others = [j for j in range(len(terms)) if j != i]
     reached = "".join([result, *(terms[j] for j in others)])

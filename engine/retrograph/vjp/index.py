@@ -19,15 +19,17 @@ def slice_(e: Emitter, node: Node, ct: Tensor) -> Cotangents:
         raise Unsupported("its axes are computed at run time; export with constant axes")
     where = list(range(count)) if axes is None else [int(a) % node.rank() for a in axes]
     for i, axis in enumerate(where):
+        if axis == 0 and node.x.rows is not Rows.SHARED:
+            continue  # it takes all rows, or it would not have come here
         pads = _margins(node, i, axis)
         if pads is not None:
-            ct = e.pad(ct, pads, [axis]) if any(pads) else ct
+            ct = e.pad(ct, pads, [axis], node.rank()) if any(pads) else ct
             continue
         size = e.dim(node.x, axis)
-        bounds = [e.slice(node.input(j), [i], [i + 1], [0]) for j in (1, 2)]
-        steps = [e.slice(node.input(4), [i], [i + 1], [0])] if node.has(4) else []
-        taken = e.emit("Slice", e.range(size), *bounds, e.ints([0]), *steps)
-        ct = put(e, ct, taken, axis, size)
+        places = [j for j in (1, 2, 4) if node.has(j)]
+        one = [e.cast(e.slice(node.input(j), [i], [i + 1], [0]), size.dtype) for j in places]
+        taken = e.emit("Slice", e.range(size), *one[:2], e.ints([0]), *one[2:])
+        ct = put(e, ct, taken, axis, node.rank(), size)
     return [ct, *[None] * (len(node.inputs) - 1)]
 
 
@@ -45,7 +47,11 @@ def _margins(node: Node, i: int, axis: int) -> list[int] | None:
     size = shape_of(node.x)[axis]
     if starts is None or ends is None or (node.has(4) and steps is None):
         return None
-    if not isinstance(size, int) or (steps is not None and steps[i] != 1):
+    if steps is not None and steps[i] != 1:
+        return None
+    if starts[i] == 0 and ends[i] >= 10**9:
+        return [0, 0]
+    if not isinstance(size, int):
         return None
     start, end, _ = slice(int(starts[i]), int(ends[i])).indices(size)
     return [start, size - max(start, end)]
@@ -67,7 +73,7 @@ def gather(e: Emitter, node: Node, ct: Tensor) -> Cotangents:
     parts = [t for t, n in ((before, axis), (middle, 1), (after, rank - axis - 1)) if n]
     line = e.reshape(ct, e.concat(parts, axis=0))
     if _takes_each_once(node):
-        return put(e, line, index, axis, size), None
+        return put(e, line, index, axis, rank, size), None
     return add_at(e, line, index, axis, rank, size), None
 
 

@@ -28,11 +28,11 @@ def along(e: Emitter, ct: Tensor, axis: int, rank: int, matrix: Tensor) -> Tenso
     return e.transpose(e.matmul(e.transpose(ct, perm), matrix), back)
 
 
-def put(e: Emitter, ct: Tensor, index: Tensor, axis: int, size: Tensor) -> Tensor:
+def put(e: Emitter, ct: Tensor, index: Tensor, axis: int, rank: int, size: Tensor) -> Tensor:
     """Move position j of ct to position index[j] of an axis that long; zeros elsewhere.
 
     Args:
-        ct: [.., L, ..]
+        ct: [.., L, ..], of that rank.
         index: int64 [L], no number twice.
         size: int64 [1]
     """
@@ -41,7 +41,7 @@ def put(e: Emitter, ct: Tensor, index: Tensor, axis: int, size: Tensor) -> Tenso
     source = e.emit(
         "ScatterElements", nowhere, index, e.range(e.reshape(length, [1])), axis=0, dtype=INT64
     )
-    with_zero = e.pad(ct, [0, 1], [axis])
+    with_zero = e.pad(ct, [0, 1], [axis], rank)
     return e.gather(with_zero, source, axis)
 
 

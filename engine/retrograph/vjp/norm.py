@@ -1,6 +1,7 @@
 """Normalisations.   x, y, ct: [N, C, *S], or any shape where an operator names its axes.
 
-Those that normalise by the statistics of x compute in float32 at least.
+Those that normalise by the statistics of x compute in float32 at least. GroupNormalization is
+rewritten (ir/opsets.py).
 """
 
 from __future__ import annotations
@@ -10,10 +11,7 @@ from collections.abc import Sequence
 from retrograph.ir.emit import Emitter
 from retrograph.ir.graph import Tensor
 from retrograph.vjp.linear import wide
-from retrograph.vjp.registry import Cotangents, Node, Unsupported, defvjp, shape_of
-
-_SCALE_PER_CHANNEL = 21
-"""From this opset on GroupNormalization has a scale for each channel, before one for each group."""
+from retrograph.vjp.registry import Cotangents, Node, Unsupported, defvjp
 
 
 @defvjp("BatchNormalization")
@@ -32,20 +30,8 @@ def batch_normalization(e: Emitter, node: Node, ct: Tensor) -> Cotangents:
 def instance_normalization(e: Emitter, node: Node, ct: Tensor) -> Cotangents:
     """ct * scale through n = (x - mean(x)) / s;   means over the positions of each channel"""
     axes = list(range(2, node.rank()))
-    dx = _normalised(e, node.x, e.mul(ct, _per_channel(e, node)), axes, node.attrs["epsilon"])
-    return dx, None, None
-
-
-@defvjp("GroupNormalization")
-def group_normalization(e: Emitter, node: Node, ct: Tensor) -> Cotangents:
-    """ct * scale through n = (x - mean(x)) / s;   means over the channels of a group"""
-    grouped = [0, int(node.attrs["num_groups"]), -1]
-    if e.opset >= _SCALE_PER_CHANNEL:
-        scaled = e.reshape(e.mul(ct, _per_channel(e, node)), grouped)
-    else:
-        scaled = e.mul(e.reshape(ct, grouped), e.reshape(node.input(1), [1, -1, 1]))
-    dx = _normalised(e, e.reshape(node.x, grouped), scaled, [2], node.attrs["epsilon"])
-    return e.reshape_like(dx, node.x), None, None
+    scaled = e.mul(ct, e.reshape(node.input(1), [1, -1] + [1] * (node.rank() - 2)))
+    return _normalised(e, node.x, scaled, axes, node.attrs["epsilon"]), None, None
 
 
 @defvjp("LayerNormalization")
@@ -97,8 +83,3 @@ def _normalised(
     if centred:
         inner = e.sub(inner, mean(ct))
     return e.cast(e.div(inner, s), dtype)
-
-
-def _per_channel(e: Emitter, node: Node) -> Tensor:
-    """The scale as [1, C, 1, ...]."""
-    return e.reshape(node.input(1), [1, -1] + [1] * (len(shape_of(node.y)) - 2))

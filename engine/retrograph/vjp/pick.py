@@ -67,6 +67,6 @@ def compress(e: Emitter, node: Node, ct: Tensor) -> Cotangents:
     kept = e.reshape(e.emit("NonZero", node.input(1), dtype=INT64), [-1])
     if node.attrs.get("axis") is not None:
         axis = node.axis()
-        return put(e, ct, kept, axis, e.dim(node.x, axis)), None
+        return put(e, ct, kept, axis, node.rank(), e.dim(node.x, axis)), None
     size = e.reshape(e.emit("Size", node.x, dtype=INT64), [1])
-    return e.reshape_like(put(e, ct, kept, 0, size), node.x), None
+    return e.reshape_like(put(e, ct, kept, 0, 1, size), node.x), None

@@ -84,10 +84,13 @@ def pad(e: Emitter, node: Node, ct: Tensor) -> Cotangents:
     """dx = ct with the padding taken off; what a border copied is added back"""
     rest = [None] * (len(node.inputs) - 1)
     if node.attrs.get("mode", "constant") == "constant":
-        axes = node.input(3) if node.has(3) else e.ints(list(range(node.rank())))
+        rank, named = node.rank(), node.value(3)
+        if node.has(3) and named is None:
+            raise Unsupported("its axes are computed at run time; export with constant axes")
+        axes = list(range(rank)) if named is None else [int(a) % rank for a in named]
         pads = node.value(1)
-        taken = e.neg(node.input(1)) if pads is None else e.ints([-int(p) for p in pads])
-        return [e.pad(ct, taken, axes), *rest]
+        taken = e.neg(node.input(1)) if pads is None else [-int(p) for p in pads]
+        return [e.pad(ct, taken, axes, rank), *rest]
     return [_copied_back(e, node, ct), *rest]
 
 

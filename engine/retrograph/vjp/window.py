@@ -109,7 +109,7 @@ def transposed_windows(
     lengths = [c - 2 * k + f for c, k, f in zip(covered, cuts, fits, strict=True)]
     missing = [max(0, b + i - n) for b, i, n in zip(begins, sizes, lengths, strict=True)]
     if any(missing):
-        spread = e.pad(spread, [0] * window.rank + missing, window.spatial)
+        spread = e.pad(spread, [0] * window.rank + missing, window.spatial, window.rank + 2)
         lengths = [n + m for n, m in zip(lengths, missing, strict=True)]
     if not any(begins) and tuple(lengths) == sizes:
         return spread

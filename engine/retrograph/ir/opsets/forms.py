@@ -1,0 +1,115 @@
+"""Attributes that became inputs, and renamed operators."""
+
+from __future__ import annotations
+
+from onnx import NodeProto, TensorProto, helper
+
+from retrograph.ir.graph import Graph
+from retrograph.ir.opsets.registry import ANY, Attributes, before, in_place, ints, number
+
+
+@before(5, "Reshape")
+def _reshape(graph: Graph, node: NodeProto, attrs: Attributes) -> list[NodeProto]:
+    return [in_place(node, "Reshape", [node.input[0], ints(graph, node, "shape", attrs["shape"])])]
+
+
+@before(6, "Cast")
+def _cast(graph: Graph, node: NodeProto, attrs: Attributes) -> list[NodeProto]:
+    return [in_place(node, "Cast", [node.input[0]], to=TensorProto.DataType.Value(attrs["to"]))]
+
+
+@before(4, "Concat")
+def _concat(graph: Graph, node: NodeProto, attrs: Attributes) -> list[NodeProto]:
+    return [in_place(node, "Concat", list(node.input), axis=attrs.get("axis", 1))]
+
+
+@before(ANY, "CastLike")
+def _cast_like(graph: Graph, node: NodeProto, attrs: Attributes) -> list[NodeProto]:
+    """Cast to a known type; nothing but its type is read of the second operand."""
+    like = graph.tensor(node.input[1])
+    if like is None:
+        return [node]
+    return [in_place(node, "Cast", [node.input[0]], to=helper.np_dtype_to_tensor_dtype(like.dtype))]
+
+
+@before(11, "Clip")
+def _clip(graph: Graph, node: NodeProto, attrs: Attributes) -> list[NodeProto]:
+    bounds = [
+        number(graph, node, key, attrs[key]) if key in attrs else "" for key in ("min", "max")
+    ]
+    return [in_place(node, "Clip", [node.input[0], *bounds])]
+
+
+@before(11, "Pad")
+def _pad(graph: Graph, node: NodeProto, attrs: Attributes) -> list[NodeProto]:
+    pads = ints(graph, node, "pads", attrs.get("pads", attrs.get("paddings")))
+    value = number(graph, node, "value", attrs.get("value", 0.0))
+    return [in_place(node, "Pad", [node.input[0], pads, value], mode=attrs.get("mode", "constant"))]
+
+
+@before(10, "Slice")
+def _slice(graph: Graph, node: NodeProto, attrs: Attributes) -> list[NodeProto]:
+    axes = attrs.get("axes", list(range(len(attrs["starts"]))))
+    parts = [
+        ints(graph, node, hint, values)
+        for hint, values in (("starts", attrs["starts"]), ("ends", attrs["ends"]), ("axes", axes))
+    ]
+    return [in_place(node, "Slice", [node.input[0], *parts])]
+
+
+@before(13, "Squeeze", "Unsqueeze", "ReduceSum")
+@before(
+    18,
+    "ReduceMean",
+    "ReduceMax",
+    "ReduceMin",
+    "ReduceProd",
+    "ReduceL1",
+    "ReduceL2",
+    "ReduceLogSum",
+    "ReduceLogSumExp",
+    "ReduceSumSquare",
+)
+def _axes(graph: Graph, node: NodeProto, attrs: Attributes) -> list[NodeProto]:
+    if len(node.input) > 1:
+        return [node]
+    axes = attrs.pop("axes", None)
+    inputs = [node.input[0]]
+    if axes is not None:
+        inputs.append(ints(graph, node, "axes", axes))
+    return [in_place(node, node.op_type, inputs, **attrs)]
+
+
+@before(13, "Split")
+def _split(graph: Graph, node: NodeProto, attrs: Attributes) -> list[NodeProto]:
+    axis = attrs.get("axis", 0)
+    if "split" in attrs:
+        sizes = ints(graph, node, "split", attrs["split"])
+        return [in_place(node, "Split", [node.input[0], sizes], axis=axis)]
+    if len(node.input) > 1:
+        return [in_place(node, "Split", list(node.input), axis=axis)]
+    return [in_place(node, "Split", [node.input[0]], axis=axis, num_outputs=len(node.output))]
+
+
+@before(18, "Split")
+def _split_evenly(graph: Graph, node: NodeProto, attrs: Attributes) -> list[NodeProto]:
+    if len(node.input) > 1 and node.input[1]:
+        return [node]
+    axis = attrs.get("axis", 0)
+    return [in_place(node, "Split", [node.input[0]], axis=axis, num_outputs=len(node.output))]
+
+
+@before(10, "TopK")
+def _top_k(graph: Graph, node: NodeProto, attrs: Attributes) -> list[NodeProto]:
+    count = node.input[1] if len(node.input) > 1 else ints(graph, node, "k", [attrs["k"]])
+    return [in_place(node, "TopK", [node.input[0], count], axis=attrs.get("axis", -1))]
+
+
+@before(12, "Dropout")
+def _dropout(graph: Graph, node: NodeProto, attrs: Attributes) -> list[NodeProto]:
+    return [in_place(node, "Dropout", [node.input[0]])]
+
+
+@before(11, "Scatter")
+def _scatter(graph: Graph, node: NodeProto, attrs: Attributes) -> list[NodeProto]:
+    return [in_place(node, "ScatterElements", list(node.input), **attrs)]

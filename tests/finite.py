@@ -1,0 +1,61 @@
+"""Evaluators that retrograph did not write, and derivatives by central differences."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+import onnxruntime as ort
+from onnx import ModelProto
+from onnx.reference import ReferenceEvaluator
+
+from definitions import DEFINITIONS
+
+Array = np.ndarray[Any, Any]
+Feeds = Mapping[str, Array]
+Evaluator = Callable[[Feeds], dict[str, Array]]
+
+STEP = 1e-5
+
+
+def directional(
+    forward: Callable[[Feeds], Array], feeds: Feeds, direction: Feeds, cotangent: Array
+) -> float:
+    """<cotangent, J direction> by a central difference."""
+
+    def moved(sign: float) -> Array:
+        return forward(
+            {k: v + sign * STEP * direction[k] if k in direction else v for k, v in feeds.items()}
+        )
+
+    return float(np.sum(cotangent * (moved(1.0) - moved(-1.0)))) / (2 * STEP)
+
+
+def reference(model: ModelProto) -> Evaluator:
+    """The model in onnx.reference, with the operators that it gets wrong put right."""
+    evaluator = ReferenceEvaluator(model, new_ops=DEFINITIONS)
+    names = [v.name for v in model.graph.output]
+
+    def run(feeds: Feeds) -> dict[str, Array]:
+        return dict(zip(names, evaluator.run(None, dict(feeds)), strict=True))
+
+    return run
+
+
+def runtime(model: ModelProto, optimised: bool = True) -> Evaluator:
+    """The model in ONNX Runtime on the CPU, graph optimisations at their default or off."""
+    options = ort.SessionOptions()
+    options.log_severity_level = 4
+    options.intra_op_num_threads = 1
+    if not optimised:
+        options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL
+    session = ort.InferenceSession(
+        model.SerializeToString(), options, providers=["CPUExecutionProvider"]
+    )
+    names = [v.name for v in session.get_outputs()]
+
+    def run(feeds: Feeds) -> dict[str, Array]:
+        return dict(zip(names, session.run(None, dict(feeds)), strict=True))
+
+    return run
