@@ -10,8 +10,9 @@ from pathlib import Path
 import numpy as np
 import onnx
 import pytest
-import retrograph
 from PIL import Image
+
+import retrograph
 from retrograph.cli import main
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from onnx import ModelProto, TensorProto, helper
+
 from retrograph.errors import UnsupportedError
 from retrograph.ir.batch import batch_leading
 from retrograph.ir.canonicalize import canonicalize

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+
 from windows import (
     Net,
     assert_seen,

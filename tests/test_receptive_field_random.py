@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from random_nets import RandomNet
 from retrograph.receptive_field import Field
 from windows import (

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import onnxruntime as ort
 from onnx import ModelProto, NodeProto, TensorProto, helper, numpy_helper
+
 from retrograph.api import build
 from retrograph.ir.canonicalize import canonicalize
 from retrograph.receptive_field import Field, receptive_fields
