@@ -3,10 +3,10 @@
     python tools/check_cuda.py [MODEL.onnx ...] [--json OUT] [--device cpu]
 
 For each model and method one row: how many nodes ran on the device and which ones fell back to the
-CPU, the largest difference of the attribution to the CPU's (relative to its maximum), and the median
-time of a run with its inputs and outputs bound to the device, forward alone and explained. Without
-models: the golden networks and the sample model of this repository. Needs onnxruntime-gpu; with
-`--device cpu` the script itself can be tried where there is no GPU.
+CPU, the largest difference of the attribution to the CPU's (relative to its maximum), and the
+median time of a run with its inputs and outputs bound to the device, forward alone and explained.
+Without models: the golden networks and the sample model of this repository. Needs onnxruntime-gpu;
+with `--device cpu` the script itself can be tried where there is no GPU.
 """
 
 from __future__ import annotations
