@@ -317,7 +317,11 @@ def test_a_layer_without_a_batch_axis_is_one_item() -> None:
         [nets.info("out", [5, 2])],
     )
     x = np.arange(10, dtype=np.float32).reshape(2, 5)
-    found = Explainer(model, select="unit").attribute(x, (3, 1))
+    explainer = Explainer(model, select="unit")
+    found = explainer.attribute(x, (3, 1))
+    assert explainer.contract.notes == (
+        "the batch is not the first axis of 'out': all of it is one item",
+    )
     assert found.score.tolist() == [8]
     assert np.argwhere(found.attribution).tolist() == [[1, 3]]
 

@@ -267,7 +267,14 @@ class _Backward:
                 f"{passed} quantised activations pass the cotangent straight through: the "
                 "derivative of rounding is 0"
             )
-        item = tuple(d if isinstance(d, int) else None for d in self._target().item)
+        target = self._target()
+        sources = (self.graph.tensor(name) for name in self.request.sources)
+        leads = {t.shape[0] for t in sources if t is not None and t.shape}
+        if not target.batched and leads - {1}:
+            notes.append(
+                f"the batch is not the first axis of '{self.request.target}': all of it is one item"
+            )
+        item = tuple(d if isinstance(d, int) else None for d in target.item)
         return Report(item, tuple(self.problems), tuple(relu), tuple(notes))
 
     def _relu_notes(self, relu: Sequence[str], smooth: Counter[str]) -> list[str]:
