@@ -20,8 +20,11 @@ from vjp_case import BATCH, BFLOAT16, FLOAT16, FLOAT32, FLOAT64, Case, DType
 from vjp_cases import CASES
 
 UNITS = 4
-FLOAT32_ONLY = {"Celu", "ScatterND", "ScatterElements"}
-NO_BFLOAT16 = {"Einsum", "TopK", "Compress", "GroupNormalization"}
+NO_FLOAT16 = {"Celu"}
+NO_BFLOAT16 = {"Celu", "Einsum", "TopK", "Compress"}
+"""Operators that the ONNX standard does not define in that type."""
+NO_FLOAT16_IN_RUNTIME = {"ScatterND add", "ScatterElements add"}
+"""Cases that ONNX Runtime (1.31.1) refuses in float16 on a CPU."""
 BFLOAT16_OPSET = 22
 """From here on convolutions and pools take bfloat16."""
 
@@ -155,7 +158,7 @@ def test_names_are_unique() -> None:
     assert [name for name, n in Counter(case.name for case in CASES).items() if n > 1] == []
 
 
-@each(case for case in RUNNABLE if not case.ops & FLOAT32_ONLY)
+@each(c for c in RUNNABLE if not c.ops & NO_FLOAT16 and c.name not in NO_FLOAT16_IN_RUNTIME)
 def test_float16_is_near_float32(case: Case) -> None:
     feeds = one_item(case, FLOAT32)
     _, ct, _ = exact(case.name)
@@ -169,7 +172,7 @@ def test_float16_is_near_float32(case: Case) -> None:
         assert_near(attribution, attributions(case, wanted)[name], 1e-2)
 
 
-@each(case for case in CASES if case.opset >= FLOOR and not case.ops & (FLOAT32_ONLY | NO_BFLOAT16))
+@each(case for case in CASES if case.opset >= FLOOR and not case.ops & NO_BFLOAT16)
 def test_bfloat16_graph_is_valid(case: Case) -> None:
     model = build(case.model(BFLOAT16, opset=max(case.opset, BFLOAT16_OPSET)), case)
     shape_inference.infer_shapes(model, check_type=True, strict_mode=True)
