@@ -229,6 +229,19 @@ def test_maps_of_probabilities_lead_back_to_the_scores() -> None:
     assert default(with_tail(tail, [LABEL, maps], domains=["ai.onnx.ml"])) == "scores_out"
 
 
+def test_a_loss_leads_back_to_the_scores_and_not_to_what_they_are_compared_with() -> None:
+    nodes, stored = nets.cnn_parts()
+    tail = [
+        labels_of("scores_out"),
+        node("Relu", "wanted", "kept"),
+        node("Cast", "kept", "wanted_label", to=TensorProto.INT64),
+        node("Equal", "label wanted_label", "hits"),
+    ]
+    inputs = [info("x", ["N", 3, 8, 8]), info("wanted", ["N"])]
+    hits = info("hits", ["N"], TensorProto.BOOL)
+    assert default(nets.model([*nodes, *tail], inputs, [hits], stored)) == "scores_out"
+
+
 def test_the_first_output_that_depends_on_the_input() -> None:
     nodes, stored = nets.cnn_parts()
     outputs = [info("side", [6]), info("f", ["N", 5, 1, 1]), info("scores_out", ["N", 4])]

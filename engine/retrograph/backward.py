@@ -281,7 +281,7 @@ class _Backward:
         name = self.request.method.name
         kinds = ", ".join(f"{count} {op}" for op, count in sorted(smooth.items()))
         if relu:
-            taken = f"{name}: {kinds} on the path take their ordinary derivative"
+            taken = f"{name}: the ordinary derivative at {kinds} on the path"
             return [taken] if smooth else []
         if smooth or not self.graph.relu_like:
             found = f"only {kinds}" if smooth else "nor anywhere in the model"

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from onnx import NodeProto
 
 from retrograph.errors import InputError
-from retrograph.ir.graph import STANDARD_DOMAINS, Graph, Tensor, op_label
+from retrograph.ir.graph import STANDARD_DOMAINS, Graph, Tensor, op_label, reads
 from retrograph.ir.path import ancestors, flow
 from retrograph.receptive_field import Field, receptive_fields
 
@@ -30,6 +30,7 @@ _SHORT = {
 
 _AFTER_SCORES = {"Softmax", "LogSoftmax"}
 _RESHAPING = {"Identity", "Reshape", "Flatten", "Squeeze", "Unsqueeze", "Cast", "Transpose"}
+_RESHAPING |= {"Gather"}  # of one batch item, as a Squeeze
 
 
 @dataclass(frozen=True)
@@ -167,12 +168,15 @@ def default_target(graph: Graph, sources: Sequence[str]) -> str:
 
 
 def _float_source(graph: Graph, output: str, reached: set[str]) -> str | None:
-    """The output itself, or the last tensor before it that the input reaches."""
+    """The output itself, or what lies deepest before it of the tensors that the input reaches."""
     if output in reached:
         return output
     behind = ancestors(graph, output) & reached
-    last = [o for n in graph.nodes for o in n.output if o in behind]
-    return last[-1] if last else None
+    depth: dict[str, int] = {}
+    for node in graph.nodes:
+        below = 1 + max((depth.get(name, 0) for name in reads(node)), default=0)
+        depth |= dict.fromkeys(behind.intersection(node.output), below)
+    return max(reversed(depth), key=depth.__getitem__, default=None)
 
 
 def _before_softmax(graph: Graph, scores: str) -> str:

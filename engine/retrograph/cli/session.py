@@ -200,6 +200,12 @@ def _class_count(model: Model) -> int | None:
     return count if isinstance(count, int) else None
 
 
+_UNSCALED = (
+    "no --preprocess given and none stored: pictures are scaled to 0-1, arrays of floats taken as "
+    "they are"
+)
+
+
 def chosen_recipe(
     chosen: Preprocessing | None, model: Model, signature: Signature
 ) -> tuple[Preprocessing, str]:
@@ -214,5 +220,5 @@ def chosen_recipe(
         infer_layout(shape)
     except InputError:
         return recipe or PRESETS["0-1"], ""
-    note = "" if recipe else "no --preprocess given and none stored: pictures are scaled to 0-1"
+    note = "" if recipe else _UNSCALED
     return (recipe or PRESETS["0-1"]).for_shape(shape), note
