@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from onnx import ModelProto
 
-from corpus_inputs import VARIABLE, Entry, entries
+from corpus_inputs import VARIABLE, entries
 from graphs import LEVELS, Array, runner
 
 needs_corpus = pytest.mark.skipif(
@@ -31,19 +31,8 @@ def each(*tasks: str) -> pytest.MarkDecorator:
 
 @cache
 def feeds_of(name: str) -> dict[str, Array]:
-    """An input of a model, those that are no floating-point numbers included."""
-    return {**ENTRIES[name].feeds(), **_integers(ENTRIES[name])}
-
-
-def _integers(entry: Entry) -> dict[str, Array]:
-    """Ones for inputs of whole numbers, such as a sampling rate."""
-    found = {}
-    for value in entry.model.graph.inputs:
-        tensor = entry.model.graph.tensor(value.name)
-        if tensor is not None and not tensor.is_float:
-            sizes = [d if isinstance(d, int) else 1 for d in tensor.shape or ()]
-            found[value.name] = np.ones(sizes, tensor.dtype)
-    return found
+    """An input of a model."""
+    return ENTRIES[name].feeds()
 
 
 @cache

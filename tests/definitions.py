@@ -49,6 +49,8 @@ class ConvTranspose(Operator):
             s * (i - 1) + p + d * (k - 1) + 1
             for s, i, p, d, k in zip(strides, x.shape[2:], spill, dilations, kernel, strict=True)
         ]
+        if attrs["output_shape"] is not None:
+            full = [max(f, o) for f, o in zip(full, attrs["output_shape"][-rank:], strict=True)]
         pads = _transposed_pads(attrs, full, x.shape[2:], strides)
         per_group, taken = w.shape[1], x.shape[1] // group
         whole = np.zeros((x.shape[0], group * per_group, *full), x.dtype)
@@ -203,6 +205,21 @@ class LRN(Operator):
         return (x / (bias + alpha / size * squares) ** beta,)
 
 
+class LpNormalization(Operator):
+    """x / sum(|x|^p)^(1/p); 0 where that is 0. onnx.reference adds up x itself where p is 1."""
+
+    def _run(self, x: Array, **attrs: Any) -> tuple[Array]:
+        length = np.linalg.norm(x, ord=attrs["p"], axis=attrs["axis"], keepdims=True)
+        return (np.divide(x, length, out=np.zeros_like(x), where=length != 0),)
+
+
+class Optional(Operator):
+    """What it is given. onnx.reference puts it into a list."""
+
+    def _run(self, x: Any = None, **attrs: Any) -> tuple[Any]:
+        return (x,)
+
+
 class Pad(Operator):
     """np.pad, then what is negative is cut off."""
 
@@ -230,5 +247,6 @@ class Pad(Operator):
 
 
 DEFINITIONS: list[type[OpRun]] = [
-    *(AveragePool, ConvTranspose, Erf, GatherElements, Gelu, GlobalMaxPool, LRN, MaxPool, Pad),
+    *(AveragePool, ConvTranspose, Erf, GatherElements, Gelu, GlobalMaxPool, LRN, LpNormalization),
+    *(MaxPool, Optional, Pad),
 ]

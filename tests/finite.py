@@ -11,6 +11,11 @@ from onnx import ModelProto
 from onnx.reference import ReferenceEvaluator
 
 from definitions import DEFINITIONS
+from definitions_control import CONTROL
+from definitions_functions import FUNCTIONS
+from definitions_recurrent import RECURRENT
+from definitions_sampling import SAMPLING
+from definitions_simple import SIMPLE
 
 Array = np.ndarray[Any, Any]
 Feeds = Mapping[str, Array]
@@ -34,7 +39,9 @@ def directional(
 
 def reference(model: ModelProto) -> Evaluator:
     """The model in onnx.reference, with the operators that it gets wrong put right."""
-    evaluator = ReferenceEvaluator(model, new_ops=DEFINITIONS)
+    evaluator = ReferenceEvaluator(
+        model, new_ops=[*DEFINITIONS, *CONTROL, *FUNCTIONS, *RECURRENT, *SAMPLING, *SIMPLE]
+    )
     names = [v.name for v in model.graph.output]
 
     def run(feeds: Feeds) -> dict[str, Array]:

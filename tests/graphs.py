@@ -15,6 +15,7 @@ import onnxruntime as ort
 from onnx import ModelProto, numpy_helper
 
 import retrograph
+from retrograph.ir.graph import STANDARD_DOMAINS
 
 Array = np.ndarray[Any, Any]
 Run = Callable[..., dict[str, Any]]
@@ -114,6 +115,15 @@ def parse(text: str, seed: int = 0) -> ModelProto:
         graph.value_info.remove(info)
     onnx.checker.check_model(model, full_check=True)
     return model
+
+
+def fused(model: ModelProto) -> set[str]:
+    """The operators that are not of the standard."""
+    return {
+        n.op_type
+        for n in model.graph.node
+        if n.domain not in STANDARD_DOMAINS or not onnx.defs.has(n.op_type)
+    }
 
 
 def noise(*shape: int, seed: int = 1) -> Array:

@@ -161,26 +161,32 @@ def test_a_large_picture_in_float16(body: str) -> None:
 
 SPATIAL = "float[N,2,H,W] x"
 REFUSED = [
-    ("Dropout", "t = Constant<value=bool {1}>() r = Constant<value_float=0.5>() "
-     "y = Dropout(x, r, t)", SPATIAL, "training_mode.*export in inference mode"),
     ("Resize", "s = Constant<value_ints=[6,7]>() y = Resize<axes=[2,3], mode=\"linear\", "
      "keep_aspect_ratio_policy=\"not_larger\">(x, , , s)", SPATIAL,
-     "keep_aspect_ratio_policy='not_larger'; supported: stretch"),
-    ("Resize", "s = Constant<value_floats=[1.0,1.0,1.1,2.0]>() y = Resize(x, , s)",
+     "keep_aspect_ratio_policy='not_larger' with sizes of run time"),
+    ("Resize", "s = Constant<value_ints=[20,11]>() y = Resize<axes=[2,3], mode=\"linear\", "
+     "antialias=1, keep_aspect_ratio_policy=\"not_larger\">(x, , , s)", "float[N,2,5,7] x",
+     "rounds the size of axis 2 up"),
+    ("Resize", "s = Constant<value_floats=[1.0,1.0,1.1,1.15]>() y = Resize(x, , s)",
+     "float[N,2,6,6] x", "axis 2 without a change of its size"),
+    ("Resize", "s = Constant<value_floats=[1.0,1.0,1.1,2.0]>() "
+     "y = Resize<mode=\"linear\", antialias=1>(x, , s)",
      "float[N,2,6,6] x", "axis 2 without a change of its size"),
     ("Resize", "r = Constant<value_floats=[0.0,0.0,0.2,0.0,1.0,1.0,0.9,1.0]>() "
      "s = Constant<value_ints=[1,2,6,9]>() y = Resize<mode=\"linear\", "
      "coordinate_transformation_mode=\"tf_crop_and_resize\">(x, r, , s)",
      "float[1,2,6,6] x", "axis 2 without a change of its size"),
-    ("Tile", "s = Shape(x) y = Tile(x, s)", SPATIAL, "repeats are computed at run time"),
     ("Pad", "s = Shape(x) p = Concat<axis=0>(s, s) y = Pad<mode=\"edge\">(x, p)", SPATIAL,
      "pads are computed at run time"),
     ("ConvTranspose", "w = Constant<value=float[2,1,1,1] {1.0, 1.0}>() "
      "y = ConvTranspose<output_shape=[9,9]>(x, w)", SPATIAL, "output_shape.*static shapes"),
     ("Slice", "s = Shape<start=3>(x) y = Slice(x, s, s, s)", SPATIAL,
      "axes are computed at run time"),
-    ("Conv", "y = Conv(x, x)", "float[2,2,3,3] x", "depends on the explained input"),
-    ("Det", "y = Det(x)", "float[N,3,3] x", "no VJP rule"),
+    ("Resize", "y = Resize<axes=[2,3]>(x, , s)", "float[N,3,4,4] x, float[2] s",
+     "its scales 's' depend on the explained input"),
+    ("Resize", "y = Resize<mode=\"cubic\", axes=[2,3], exclude_outside=1, "
+     "coordinate_transformation_mode=\"tf_crop_and_resize\">(x, r, , s)",
+     "float[N,3,4,4] x, float[4] r, int64[2] s", "by the roi of a Resize with antialias"),
 ]  # fmt: skip
 
 

@@ -31,7 +31,8 @@ class Case:
 
     Attributes:
         name: unique in the table.
-        body: nodes in ONNX's textual form; TYPE stands for the element type, as a number.
+        body: nodes in ONNX's textual form; TYPE stands for the element type as a number, REAL for
+            it as a word.
         opset: of the model.
         inputs: (type, dimensions) of each graph input; the type "" is the floating type.
         constants: initialisers; a tuple is the shape of random numbers; a float or a list of floats
@@ -42,6 +43,7 @@ class Case:
             model itself, where onnx.reference lacks an operator or gets it wrong. ONNX Runtime then
             tells that the two are the same.
         no_runtime: why ONNX Runtime cannot run the model, if it cannot.
+        no_float16: the same for the model in float16.
         sizes: what open dimensions are, where not as in OPEN.
     """
 
@@ -55,6 +57,7 @@ class Case:
     values: Mapping[str, Array]
     canonical: str
     no_runtime: str
+    no_float16: str
     sizes: Mapping[str, int]
 
     @property
@@ -84,7 +87,8 @@ class Case:
             f"{kind or text}{_dims(dims)} {name}" for name, (kind, dims) in self.inputs.items()
         )
         header = f'<ir_version: {8 if opset < 19 else 10}, opset_import: ["": {opset}]>'
-        body = self.body.replace("TYPE", str(helper.np_dtype_to_tensor_dtype(dtype)))
+        number = str(helper.np_dtype_to_tensor_dtype(dtype))
+        body = self.body.replace("TYPE", number).replace("REAL", text)
         model = parser.parse_model(f"{header} case ({inputs}) => ({text}[] y) {{ {body} }}")
         for name, given in self.constants.items():
             value = _constant(f"{self.name}/{name}", given, dtype)
@@ -136,6 +140,7 @@ def case(
     values: Mapping[str, Any] | None = None,
     canonical: str = "",
     no_runtime: str = "",
+    no_float16: str = "",
     sizes: Mapping[str, int] | None = None,
     **tensors: str | Value,
 ) -> Case:
@@ -152,6 +157,7 @@ def case(
         values={k: np.asarray(v) for k, v in (values or {}).items()},
         canonical=canonical,
         no_runtime=no_runtime,
+        no_float16=no_float16,
         sizes=sizes or {},
     )
 

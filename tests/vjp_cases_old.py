@@ -9,6 +9,7 @@ import numpy as np
 from vjp_case import Case, case
 
 FLOAT = np.float32
+TOO_OLD = "ONNX Runtime (1.31.1) begins at opset 7"
 NO_REFERENCE = "onnx.reference has no such operator"
 NOT_FLATTENED = "onnx.reference does not flatten the axes behind `axis`"
 PLAIN_MODE = "onnx.reference takes the modern defaults for the coordinates"
@@ -212,6 +213,37 @@ OLD: list[Case] = [
         x="N,3,4,4",
         opset=7,
         canonical=NO_REFERENCE,
+    ),
+    case("Scale", "y = Scale<scale=-1.5>(x)", x="N,3,4", opset=7, canonical=NO_REFERENCE),
+    *[
+        case(name, body, x="N,3,4", opset=opset, canonical=NO_REFERENCE, no_runtime=TOO_OLD)
+        for name, body, opset in (
+            ("Relu-1", "y = Relu<consumed_inputs=[0]>(x)", 5),
+            ("Selu-1", "y = Selu(x)", 5),
+            ("Sum-1", "h = Exp<consumed_inputs=[0]>(x) y = Sum<consumed_inputs=[0,0]>(x, h)", 5),
+            ("LpPool-1", "y = LpPool<p=3.0, kernel_shape=[2]>(x)", 1),
+            ("GlobalLpPool-1", "y = GlobalLpPool<p=3.0>(x)", 1),
+        )
+    ],
+    case(
+        "Tile-1",
+        "y = Tile(x, tiles, axis)",
+        x="N,3,4",
+        tiles=np.array([2]),
+        axis=np.array([1]),
+        opset=5,
+        canonical=NO_REFERENCE,
+        no_runtime=TOO_OLD,
+    ),
+    case(
+        "Gemm-6",
+        "y = Gemm<broadcast=1>(x, w, b)",
+        x="N,3",
+        w="3,4",
+        b="4",
+        opset=6,
+        canonical=NO_REFERENCE,
+        no_runtime=TOO_OLD,
     ),
     case("Crop", "y = Crop<border=[1,2,0,1]>(x)", x="N,2,6,5", opset=7, canonical=NO_REFERENCE),
     case(

@@ -62,7 +62,7 @@ def check(entry: Entry, directions: int = DIRECTIONS, exact: bool = True) -> Row
     row, model, feeds = Row(), entry.model, entry.feeds()
     for method in METHODS:
         try:
-            request = model.request(method=method)
+            request = model.request(method=method, wrt=model.inputs[0].name)
             report, built = model.check(request), model.build(request)
         except RetrographError as error:
             row.refused[method] = str(error).splitlines()[0]
@@ -76,7 +76,7 @@ def check(entry: Entry, directions: int = DIRECTIONS, exact: bool = True) -> Row
         x = feeds[request.sources[0]]
         if method == "gradient" and x.size <= LARGEST:
             exact = exact and not quantised
-            _compare(row, request, built, x, found, directions, exact)
+            _compare(row, request, built, feeds, found, directions, exact)
     return row
 
 
@@ -84,19 +84,19 @@ def _compare(
     row: Row,
     request: Request,
     built: ModelProto,
-    x: Array,
+    feeds: dict[str, Array],
     found: dict[str, Array],
     directions: int,
     exact: bool,
 ) -> None:
     source = request.sources[0]
     if exact:
-        in_float64 = run_in_float64(built, source, x)
+        in_float64 = run_in_float64(built, feeds)
         wanted = in_float64["attribution"]
         difference = np.linalg.norm(found["attribution"] - wanted)
         row.rounding = float(difference / np.linalg.norm(wanted))
         found = {**in_float64, "score": found["score"]}
-    row.gradient = compare(request.graph, source, request.target, x, found, directions)
+    row.gradient = compare(request.graph, source, request.target, feeds, found, directions)
 
 
 def run(model: ModelProto, feeds: dict[str, Array], optimised: bool) -> dict[str, Array]:

@@ -11,7 +11,7 @@ the rounded number lay inside its limits. At the base point both models agree in
 
 from __future__ import annotations
 
-import runpy
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,23 +28,24 @@ from onnx import (
     helper,
     numpy_helper,
 )
-from onnx.reference import ReferenceEvaluator
 
-from retrograph.ir.graph import Graph
+from retrograph.ir.graph import Graph, is_float
+
+sys.path.append(str(Path(__file__).resolve().parent.parent / "tests"))
+
+from finite import reference
 
 Array = np.ndarray[Any, Any]
 Evaluate = Callable[[Array], Array]
 Outputs = Mapping[str, Array]
 
-DEFINITIONS = runpy.run_path(
-    str(Path(__file__).resolve().parent.parent / "tests" / "definitions.py")
-)["DEFINITIONS"]
-"""The operators that onnx.reference gets wrong, put right."""
 STABLE = 1e-4
 """By how much a quotient may change with the step, relative to the length of the gradient."""
 MOST_KINKS = 5
 
 SINGLE = (TensorProto.FLOAT, TensorProto.FLOAT16, TensorProto.BFLOAT16)
+_TYPED = {"Cast": "to", "EyeLike": "dtype", "SequenceEmpty": "dtype"}
+"""The attribute by which an operator names the type of its result."""
 
 
 @dataclass(frozen=True)
@@ -69,18 +70,18 @@ class Comparison:
 
 
 def compare(
-    graph: Graph, source: str, target: str, x: Array, found: Outputs, directions: int
+    graph: Graph, source: str, target: str, feeds: Outputs, found: Outputs, directions: int
 ) -> Comparison:
     """What a built graph gave for its first item, against differences of the same unit.
 
     Args:
         graph: the canonical model.
-        source, target: the explained input and the target.
-        x: the input [N, ...].
+        source, target: the explained input [N, ...] and the target.
+        feeds: all inputs.
         found: the built graph's outputs `attribution`, `score` and `unit`.
         directions: how many.
     """
-    evaluate = float64_evaluator(graph, source, target, x)
+    evaluate, x = float64_evaluator(graph, source, target, feeds), feeds[source]
     base, start = x.astype(np.float64), evaluate(x.astype(np.float64))
     unit, items = found["unit"][0], len(found["unit"])
     place = np.ravel_multi_index(tuple(unit), start.shape[-len(unit) :])
@@ -92,7 +93,8 @@ def compare(
     gradient = found["attribution"].astype(np.float64)
     gradient[others] = 0
     length, height = float(np.linalg.norm(gradient)), float(np.abs(start).max())
-    # So small that few ReLUs are crossed, and that of 16 digits of the activation 8 are left.
+    # So small that few ReLUs are crossed, and that of 16 digits of the activation 8 are left; where
+    # one is crossed the next step is smaller.
     step = min(1e-6 * max(1.0, float(np.abs(base).max())), 1e-8 * height / length)
     rng = np.random.default_rng(0)
     errors: list[float] = []
@@ -107,6 +109,7 @@ def compare(
         )
         if abs(wide - narrow) > STABLE * length and kinks < MOST_KINKS:
             kinks += 1
+            step /= 4
         else:
             errors.append(abs(narrow - float(np.sum(gradient * along))) / length)
     return Comparison(tuple(errors), kinks, abs(activation(start) - _first(found)) / height)
@@ -116,28 +119,25 @@ def _first(found: Outputs) -> float:
     return float(found["score"].reshape(-1)[0])
 
 
-def run_in_float64(built: ModelProto, source: str, x: Array) -> dict[str, Array]:
-    """Attribution, score and unit of a built graph with one input, in float64."""
+def run_in_float64(built: ModelProto, feeds: Outputs) -> dict[str, Array]:
+    """Attribution, score and unit of a built graph that explains one input, in float64."""
     names = ["attribution", "score", "unit"]
     nodes, constants = Graph(built).needed(names)
     outputs = [v for v in built.graph.output if v.name in names]
     alone = helper.make_graph(nodes, "alone", built.graph.input, outputs, constants)
     model = helper.make_model(alone, opset_imports=built.opset_import, ir_version=built.ir_version)
-    evaluator = ReferenceEvaluator(to_float64(model), new_ops=DEFINITIONS)
-    return dict(zip(names, evaluator.run(names, {source: x.astype(np.float64)}), strict=True))
+    return reference(to_float64(model))(_in_float64(feeds))
 
 
-def float64_evaluator(graph: Graph, source: str, target: str, x: Array) -> Evaluate:
-    """A function from the input to the target, in float64."""
-    model = straight(graph, source, target, x) if graph.straight_through else cut(graph, target)
-    evaluator = ReferenceEvaluator(to_float64(model), new_ops=DEFINITIONS)
+def float64_evaluator(graph: Graph, source: str, target: str, feeds: Outputs) -> Evaluate:
+    """A function from one input to the target in float64, the other inputs held."""
+    model = straight(graph, target, feeds) if graph.straight_through else cut(graph, target)
+    evaluate, held = reference(to_float64(model)), _in_float64(feeds)
+    return lambda value: evaluate({**held, source: value})[target]
 
-    def evaluate(value: Array) -> Array:
-        outputs: Any = evaluator.run(None, {source: value})
-        found: Array = outputs[0]
-        return found
 
-    return evaluate
+def _in_float64(feeds: Outputs) -> dict[str, Array]:
+    return {n: v.astype(np.float64) if is_float(v.dtype) else v for n, v in feeds.items()}
 
 
 def cut(graph: Graph, *targets: str) -> ModelProto:
@@ -155,14 +155,14 @@ def _element(graph: Graph, name: str) -> int:
     return int(helper.np_dtype_to_tensor_dtype(tensor.dtype))
 
 
-def straight(graph: Graph, source: str, target: str, x: Array) -> ModelProto:
-    """The model with the steps of its quantised activations straightened at `x`."""
+def straight(graph: Graph, target: str, feeds: Outputs) -> ModelProto:
+    """The model with the steps of its quantised activations straightened at an input."""
     model = cut(graph, target)
     rounds = [n for n in model.graph.node if n.name in graph.straight_through]
     clips = {n.input[0]: n for n in model.graph.node if n.op_type == "Clip"}
     names = [name for n in rounds for name in (n.input[0], n.output[0])]
     names += [clips[n.output[0]].output[0] for n in rounds]
-    at = _activations(cut(graph, *dict.fromkeys(names)), source, x)
+    at = _activations(cut(graph, *dict.fromkeys(names)), feeds)
     nodes: list[NodeProto] = []
     for node in model.graph.node:
         before = node.input[0] if node.input else ""
@@ -183,7 +183,7 @@ def straight(graph: Graph, source: str, target: str, x: Array) -> ModelProto:
     return model
 
 
-def _activations(model: ModelProto, source: str, x: Array) -> dict[str, Array]:
+def _activations(model: ModelProto, feeds: Outputs) -> dict[str, Array]:
     """The model's outputs in ONNX Runtime, optimisations off."""
     options = ort.SessionOptions()
     options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL
@@ -191,7 +191,7 @@ def _activations(model: ModelProto, source: str, x: Array) -> dict[str, Array]:
         model.SerializeToString(), options, providers=["CPUExecutionProvider"]
     )
     names = [output.name for output in session.get_outputs()]
-    return dict(zip(names, session.run(names, {source: x}), strict=True))
+    return dict(zip(names, session.run(names, dict(feeds)), strict=True))
 
 
 def _affine(
@@ -210,10 +210,15 @@ def _affine(
 
 def to_float64(model: ModelProto) -> ModelProto:
     """A copy of a model in which every floating-point number is float64."""
+    return widened(model, TensorProto.DOUBLE)
+
+
+def widened(model: ModelProto, element: int) -> ModelProto:
+    """A copy of a model in which every floating-point number is of a wider element type."""
     copy = ModelProto()
     copy.CopyFrom(model)
     _decode_weights(copy.graph)
-    _widen_graph(copy.graph)
+    _Widening(element).graph(copy.graph)
     return copy
 
 
@@ -221,6 +226,8 @@ def _decode_weights(graph: GraphProto) -> None:
     """The constant of each DequantizeLinear; onnx.reference knows none before opset 19."""
     arrays = {t.name: numpy_helper.to_array(t) for t in graph.initializer}
     for node in [n for n in graph.node if n.op_type == "DequantizeLinear"]:
+        if not arrays.keys() >= set(node.input):
+            continue
         weight, scale, zero = (arrays[name].astype(np.float64) for name in node.input)
         shape = [1] * weight.ndim
         if scale.ndim:
@@ -230,35 +237,41 @@ def _decode_weights(graph: GraphProto) -> None:
         graph.node.remove(node)
 
 
-def _widen_graph(graph: GraphProto) -> None:
-    for tensor in graph.initializer:
-        _widen_tensor(tensor)
-    for value in (*graph.input, *graph.output):
-        if value.type.tensor_type.elem_type in SINGLE:
-            value.type.tensor_type.elem_type = TensorProto.DOUBLE
-    del graph.value_info[:]
-    for node in graph.node:
-        _widen_node(node)
+class _Widening:
+    """Rewrites a graph in place."""
 
+    def __init__(self, element: int) -> None:
+        self.element = element
+        self.dtype = helper.tensor_dtype_to_np_dtype(element)
 
-def _widen_node(node: NodeProto) -> None:
-    for attribute in node.attribute:
-        if attribute.type == AttributeProto.TENSOR:
-            _widen_tensor(attribute.t)
-        elif attribute.type == AttributeProto.GRAPH:
-            _widen_graph(attribute.g)
-        elif node.op_type == "Cast" and attribute.name == "to" and attribute.i in SINGLE:
-            attribute.i = TensorProto.DOUBLE
-    if node.op_type == "ConstantOfShape" and not node.attribute:
-        zero = numpy_helper.from_array(np.zeros(1, np.float64))
-        node.attribute.append(helper.make_attribute("value", zero))
-    if node.op_type == "Constant" and node.attribute[0].name in ("value_float", "value_floats"):
-        value = np.asarray(helper.get_attribute_value(node.attribute[0]), np.float64)
-        del node.attribute[:]
-        node.attribute.append(helper.make_attribute("value", numpy_helper.from_array(value)))
+    def graph(self, graph: GraphProto) -> None:
+        for tensor in graph.initializer:
+            self.tensor(tensor)
+        for value in (*graph.input, *graph.output):
+            if value.type.tensor_type.elem_type in SINGLE:
+                value.type.tensor_type.elem_type = self.element
+        del graph.value_info[:]
+        for node in graph.node:
+            self.node(node)
 
+    def node(self, node: NodeProto) -> None:
+        for attribute in node.attribute:
+            typed = attribute.name == _TYPED.get(node.op_type)
+            if attribute.type == AttributeProto.TENSOR:
+                self.tensor(attribute.t)
+            elif attribute.type == AttributeProto.GRAPH:
+                self.graph(attribute.g)
+            elif typed and attribute.i in SINGLE:
+                attribute.i = self.element
+        if node.op_type == "ConstantOfShape" and not node.attribute:
+            zero = numpy_helper.from_array(np.zeros(1, self.dtype))
+            node.attribute.append(helper.make_attribute("value", zero))
+        if node.op_type == "Constant" and node.attribute[0].name in ("value_float", "value_floats"):
+            value = np.asarray(helper.get_attribute_value(node.attribute[0]), self.dtype)
+            del node.attribute[:]
+            node.attribute.append(helper.make_attribute("value", numpy_helper.from_array(value)))
 
-def _widen_tensor(tensor: TensorProto) -> None:
-    if tensor.data_type in SINGLE:
-        wide = numpy_helper.to_array(tensor).astype(np.float64)
-        tensor.CopyFrom(numpy_helper.from_array(wide, tensor.name))
+    def tensor(self, tensor: TensorProto) -> None:
+        if tensor.data_type in SINGLE:
+            wide = numpy_helper.to_array(tensor).astype(self.dtype)
+            tensor.CopyFrom(numpy_helper.from_array(wide, tensor.name))

@@ -88,11 +88,13 @@ class Entry:
     def feeds(self) -> dict[str, Array]:
         """An input: a picture or digit where the manifest says how, else noise.
 
+        Whole numbers, such as a sampling rate, are 1.
         A little noise lies on the picture: where it is flat, windows of a MaxPool have equal
         maxima, and the model has no derivative.
         """
         rng = np.random.default_rng(1)
-        found = {i.name: self._noise(rng, i) for i in self.model.inputs}
+        given = [self.model.graph.tensor(v.name) for v in self.model.graph.inputs]
+        found = {i.name: self._noise(rng, i) for i in given if i is not None}
         if self.recipe is not None:
             x = self.picture(example(self.task))
             spread = 0.01 * float(x.astype(np.float64).std())
@@ -101,11 +103,20 @@ class Entry:
         return found
 
     def _noise(self, rng: np.random.Generator, tensor: Tensor) -> Array:
-        sizes = [
-            d if isinstance(d, int) and d > 0 else (1 if axis == 0 else 64)
-            for axis, d in enumerate(tensor.shape or ())
-        ]
+        sizes = [self._size(tensor, axis) for axis in range(tensor.rank or 0)]
+        if not tensor.is_float:
+            return np.ones(sizes, tensor.dtype)
         return rng.standard_normal(sizes).astype(tensor.dtype)
+
+    def _size(self, tensor: Tensor, axis: int) -> int:
+        """A dimension, an open one as 1 of the batch, 64 of a picture or 576 of a signal."""
+        shape, (batch, *_) = tensor.shape, self._picture_shape
+        assert shape is not None
+        if isinstance(size := shape[axis], int) and size > 0:
+            return size
+        if axis == 0 or (batch is not None and size == batch):
+            return 1
+        return 576 if len(shape) == 2 else 64
 
 
 def root() -> Path | None:

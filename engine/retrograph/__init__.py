@@ -8,8 +8,10 @@
 
 from retrograph._version import __version__
 from retrograph.api import Attribution, Explainer, build, layers
+from retrograph.check import Block, Check, Verdict, check
 from retrograph.contract import Contract
 from retrograph.errors import (
+    BlockedError,
     DeviceError,
     InputError,
     Problem,
@@ -23,6 +25,9 @@ from retrograph.preprocess import PRESETS, Preprocessing
 __all__ = [
     "PRESETS",
     "Attribution",
+    "Block",
+    "BlockedError",
+    "Check",
     "Contract",
     "DeviceError",
     "Explainer",
@@ -33,8 +38,10 @@ __all__ = [
     "Problem",
     "RetrographError",
     "UnsupportedError",
+    "Verdict",
     "__version__",
     "build",
+    "check",
     "layers",
     "save",
 ]

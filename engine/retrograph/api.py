@@ -9,11 +9,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from retrograph.contract import Contract
 from retrograph.errors import InputError
 from retrograph.layers import Layer
-from retrograph.model import Model, to_bytes
+from retrograph.model import Model, runnable
 from retrograph.preprocess import PRESETS, Preprocessing
 from retrograph.runtime import Array, Session, Spec
 
@@ -148,7 +149,8 @@ class Explainer:
                 wrt=wrt,
                 preprocessing=preprocessing,
             )
-        self._session = Session(to_bytes(proto), device, threads)
+        with runnable(proto) as (graph, folder):
+            self._session = Session(graph, device, threads, folder)
         contract = Contract.from_properties(self._session.metadata)
         assert contract is not None
         self.contract = contract
@@ -169,7 +171,7 @@ class Explainer:
         return self._session.device
 
     def attribute(
-        self, x: Array | Mapping[str, Array], select: int | Sequence[int] | Array | None = None
+        self, x: Array | Mapping[str, Array], select: ArrayLike | None = None
     ) -> Attribution:
         """Explain a batch.
 
@@ -198,9 +200,7 @@ class Explainer:
         found = dict(zip(self.contract.explained, given, strict=True))
         return Attribution(found, score, unit, outputs)
 
-    def _selection(
-        self, select: int | Sequence[int] | Array | None, count: int
-    ) -> dict[str, Array]:
+    def _selection(self, select: ArrayLike | None, count: int) -> dict[str, Array]:
         kind, many = self.contract.select, self.contract.many
         if kind == "top" and not many:
             if select is not None:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from onnx import ModelProto, NodeProto, ValueInfoProto, helper
 
-from retrograph.errors import InputError, Problem, UnsupportedError
+from retrograph.errors import BlockedError, InputError, Problem, UnsupportedError
 from retrograph.ir import pad_axes
 from retrograph.ir.batch import batch_leading
+from retrograph.ir.body import within
 from retrograph.ir.emit import Emitter
 from retrograph.ir.graph import (
     Extra,
@@ -19,16 +20,16 @@ from retrograph.ir.graph import (
     Shape,
     Tensor,
     attributes,
-    default_attributes,
     op_label,
-    reads,
     rename,
 )
-from retrograph.ir.path import Path, ancestors, flow, path
+from retrograph.ir.path import Path, path
 from retrograph.methods import Method
 from retrograph.selector import Seed, Select, Target, seed
-from retrograph.vjp import Cotangents, Node, Unsupported
-from retrograph.vjp.registry import why_nondifferentiable
+from retrograph.vjp import Node, Unsupported
+from retrograph.vjp.obstacles import cuts, losing_rank, without_rule
+from retrograph.vjp.registry import MultiRule
+from retrograph.vjp.walk import Walk, blocked, defined
 
 ACTIVATIONS = {"LeakyRelu", "PRelu", "ThresholdedRelu", "Elu", "Selu", "Celu", "Sigmoid", "Tanh"}
 ACTIVATIONS |= {"HardSigmoid", "HardSwish", "Softplus", "Softsign", "Mish", "Gelu", "Swish", "Erf"}
@@ -57,30 +58,39 @@ class Request:
 
 
 @dataclass(frozen=True)
+class Place:
+    """A node on the path, as the file has it.
+
+    Attributes:
+        node: its name; that of the node of the file that it has come of.
+        op: its operator in the file, with the domain where it is not the standard one.
+        tensor: what it makes.
+    """
+
+    node: str
+    op: str
+    tensor: str
+
+
+@dataclass(frozen=True)
 class Report:
     """What is found on the way from the target to the inputs.
 
     Attributes:
         item: the shape of one item of the target; None where a dimension is open.
         problems: the nodes that cannot be treated; empty where the graph can be built.
-        relu: the nodes that the method treats as ReLU.
+        relu: the nodes that a ReLU rule treats.
+        straight_through: those that the cotangent passes unchanged, as rounding has no derivative.
+        smooth: the activations that are no ReLU, and take their ordinary derivative.
         notes: what a user should know of the result, a line each.
     """
 
     item: tuple[int | None, ...]
     problems: tuple[Problem, ...]
-    relu: tuple[str, ...]
+    relu: tuple[Place, ...]
+    straight_through: tuple[Place, ...]
+    smooth: tuple[Place, ...]
     notes: tuple[str, ...]
-
-
-def blocked(graph: Graph) -> dict[str, str]:
-    """The nodes through which nothing flows, each with the reason."""
-    reasons = {n.name: why_nondifferentiable(n.domain, n.op_type) for n in graph.nodes}
-    return {
-        name: why
-        for name, why in reasons.items()
-        if why is not None and name not in graph.straight_through
-    }
 
 
 def check_support(request: Request) -> Report:
@@ -89,6 +99,7 @@ def check_support(request: Request) -> Report:
     Raises:
         InputError: the target does not depend on the inputs, or the method is not defined on
             the path.
+        UnsupportedError: nodes without a rule leave the target's rank unknown; it lists them.
     """
     return _Backward(request).report()
 
@@ -104,146 +115,125 @@ def build_backward(request: Request) -> tuple[ModelProto, Report]:
     backward = _Backward(request)
     report = backward.report()
     if report.problems:
-        graph, count = request.graph, len(report.problems)
-        raise UnsupportedError(
-            f"cannot build '{request.method.name}' from '{request.target}' to "
-            f"{', '.join(repr(s) for s in request.sources)} (opset {graph.opset}): "
-            f"{count} of the {len(backward.path.nodes)} nodes between them cannot be treated",
-            report.problems,
-            "Nodes that the target does not need were ignored. Choose an earlier layer as the "
-            "target (see `retrograph layers`), or add a rule with @defvjp (CONTRIBUTING.md).",
-        )
+        raise _unsupported(request, report.problems, backward.path)
     return backward.model(), report
+
+
+def _unsupported(request: Request, problems: Sequence[Problem], way: Path) -> UnsupportedError:
+    return UnsupportedError(
+        f"cannot build '{request.method.name}' from '{request.target}' to "
+        f"{', '.join(repr(s) for s in request.sources)} (opset {request.graph.opset}): "
+        f"{len(problems)} of the {len(way.nodes)} nodes between them cannot be treated",
+        problems,
+        "Nodes that the target does not need were ignored. Choose an earlier layer as the "
+        "target (see `retrograph layers`), or add a rule with @defvjp (CONTRIBUTING.md).",
+    )
 
 
 class _Backward:
     """One walk from the target to the inputs."""
 
     def __init__(self, request: Request) -> None:
-        self.request, self.graph = request, request.graph
+        self.request = request
+        self.graph = defined(request.graph, request.sources, [request.target])
         self.leading, self.moved = batch_leading(self.graph)
-        stops = blocked(self.graph)
-        self.path: Path = path(self.graph, request.sources, request.target, stops.keys())
-        self._check_path(stops)
+        self.path: Path = path(
+            self.graph, request.sources, [request.target], blocked(self.graph).keys()
+        )
+        self._check_path()
         self.e = Emitter(self.graph)
-        self.problems: list[Problem] = []
         self.seed: Seed = seed(self.e, self._target(), request.select, request.many)
-        self.cts: dict[str, list[Tensor]] = {}
-        self._walk()
+        self._check_names()
+        self.walk = Walk(self.e, self.graph, self.path, self._rule, self._tensor)
+        self.walk.run([(request.target, self.seed.ct)])
 
-    def _check_path(self, stops: dict[str, str]) -> None:
+    def _check_path(self) -> None:
         target, missing = self.request.target, set(self.request.sources) - self.path.tensors
         if not missing:
             return
         where = " or ".join(repr(s) for s in self.request.sources if s in missing)
-        reached, behind = flow(self.graph, missing, stops), ancestors(self.graph, target)
-        culprits = [
-            n
-            for n in self.graph.nodes
-            if not (reached.isdisjoint(reads(n)) or behind.isdisjoint(n.output))
-            and reached.isdisjoint(n.output)
-        ]
+        culprits = cuts(self.graph, missing, target)
         if culprits:
-            n = culprits[-1]
-            why = stops.get(n.name, "its result is not floating point")
-            raise InputError(
-                f"target '{target}' depends on {where} only through '{n.name}' ({op_label(n)}: "
-                f"{why}); choose a layer before it (see `retrograph layers`)"
+            last = culprits[-1]
+            raise BlockedError(
+                f"target '{target}' depends on {where} only through '{last.node}' ({last.op}: "
+                f"{last.reason}); choose a layer before it (see `retrograph layers`)",
+                culprits,
             )
         raise InputError(
             f"target '{target}' does not depend on {where}; choose another layer or input "
             "(see `retrograph layers`)"
         )
 
+    def _check_names(self) -> None:
+        ends = {*self.graph.input_names(), *self.graph.output_names()}
+        for name in (*self._attribution_names().values(), "score", "unit", *self.seed.inputs):
+            if name in ends:
+                raise InputError(
+                    f"the model has an input or output named '{name}', the name of one that a "
+                    "built graph adds; rename it in the source model"
+                )
+
     def _target(self) -> Target:
         tensor = self.graph.tensor(self.request.target)
         assert tensor is not None
         if tensor.shape is None:
-            raise InputError(
-                f"the rank of target '{tensor.name}' is not known; export with static shapes"
-            )
+            raise self._rank_unknown()
         batched = tensor.name in self.leading
         rank = len(tensor.shape) - (1 if batched else 0)
         return Target(tensor, batched, channel_axis(self.graph, tensor.name, rank))
 
-    # The walk.
-
-    def _walk(self) -> None:
-        self._add(self.request.target, self.seed.ct)
-        for proto in reversed(self.path.nodes):
-            node = self._view(proto)
-            cts = [self._cotangent(o) for o in node.outputs]
-            if all(ct is None for ct in cts):
-                continue
-            with self.e.scope(node.name):
-                for tensor, ct in zip(node.inputs, self._pass_down(node, cts), strict=True):
-                    if tensor is not None and ct is not None and tensor.name in self.path.tensors:
-                        self._add(tensor.name, ct)
-
-    def _pass_down(self, node: Node, cts: Sequence[Tensor | None]) -> Cotangents:
-        """The cotangents of the node's inputs; a stand-in where it cannot be treated."""
-        try:
-            self._check_many(node)
-            if node.name in self.graph.straight_through:
-                return cts
-            found = self.request.method.rule(node)(self.e, node, cts)
-            assert len(found) == len(node.inputs), f"{node.op}: one entry for each input"
-            lacking = [i for i in sorted(node.wanted) if found[i] is None]
-            if lacking:
-                names = ", ".join(f"'{node.input(i).name}'" for i in lacking)
-                raise Unsupported(f"its parameter {names} depends on the explained input")
-            return found
-        except Unsupported as problem:
-            label = node.op if not node.domain else f"{node.domain}.{node.op}"
-            self.problems.append(Problem(node.name, label, str(problem)))
-            stand_in = next(ct for ct in cts if ct is not None)
-            return [stand_in if i in node.wanted else None for i in range(len(node.inputs))]
-
-    def _check_many(self, node: Node) -> None:
-        tensors = [t for t in (*node.inputs, *node.outputs) if t is not None]
-        mixed = [t.name for t in tensors if t.name in self.moved]
-        if self.request.many and mixed:
-            raise Unsupported(
-                f"the batch axis of '{mixed[0]}' is not in front, so many=True is not possible; "
-                "explain one unit at a time"
-            )
-
-    def _add(self, name: str, ct: Tensor) -> None:
-        self.cts.setdefault(name, []).append(ct)
-
-    def _cotangent(self, tensor: Tensor | None) -> Tensor | None:
-        """The sum of what came down to a tensor."""
-        if tensor is None or tensor.name not in self.cts:
-            return None
-        parts = self.cts[tensor.name]
-        total = parts[0]
-        with self.e.scope(tensor.name):
-            for part in parts[1:]:
-                total = self.e.add(total, part)
-        total = self.e.rename(total, tensor.name)
-        self.cts[tensor.name] = [total]
-        return replace(total, shape=tensor.shape, dtype=tensor.dtype)
-
-    def _view(self, proto: NodeProto) -> Node:
-        inputs = tuple(self._tensor(name) for name in proto.input)
-        values = {i: self.graph.value(name) for i, name in enumerate(proto.input) if name}
-        return Node(
-            name=proto.name,
-            op=proto.op_type,
-            domain=proto.domain,
-            inputs=inputs,
-            outputs=tuple(self._tensor(name) for name in proto.output),
-            attrs={
-                **default_attributes(proto.op_type, proto.domain, self.graph.opset),
-                **attributes(proto),
-            },
-            values={i: v for i, v in values.items() if v is not None},
-            wanted=frozenset(i for i, name in enumerate(proto.input) if name in self.path.tensors),
-            is_relu=proto.name in self.graph.relu_like,
+    def _rank_unknown(self) -> UnsupportedError | InputError:
+        """Why the target's rank is not known: nodes without a rule, or shapes that are open."""
+        ruleless = without_rule(self.graph, self.path.nodes)
+        if ruleless:
+            return _unsupported(self.request, ruleless, self.path)
+        return BlockedError(
+            f"the rank of target '{self.request.target}' is not known; export with static shapes",
+            losing_rank(self.graph, self.path.nodes),
         )
 
+    def _rule(self, node: Node) -> MultiRule:
+        if self.request.many:
+            self._check_many(node)
+        return self.request.method.rule(node)
+
+    def _check_many(self, node: Node) -> None:
+        """Whether the units of an item can be told apart at a node.
+
+        Raises:
+            Unsupported: they cannot.
+        """
+        tensors = [t for t in (*node.inputs, *node.outputs) if t is not None]
+        wanted = [node.input(i) for i in sorted(node.wanted)]
+        reasons = [
+            *(
+                f"the batch axis of '{t.name}' is not in front"
+                for t in tensors
+                if t.name in self.moved
+            ),
+            *(
+                f"'{t.name}' is one for the whole batch, its attribution a sum over it"
+                for t in wanted
+                if t.rows is Rows.SHARED
+            ),
+            *(f"'{name}' has one row for the whole batch" for name in self._single_rows(tensors)),
+        ]
+        if reasons:
+            raise Unsupported(
+                f"{reasons[0]}, so many=True is not possible; explain one unit at a time"
+            )
+
+    def _single_rows(self, tensors: Sequence[Tensor]) -> list[str]:
+        """The tensors with one row where others have one for each item of an open batch."""
+        inputs = (self.graph.tensor(name) for name in self.graph.input_names())
+        batch = {t.shape[0] for t in inputs if t and t.shape and isinstance(t.shape[0], str)}
+        wholes = (self.graph.tensor(t.name) for t in tensors if t.rows is Rows.ITEMS)
+        rows = {t.name: t.shape[0] for t in wholes if t and t.shape}
+        return [name for name, d in rows.items() if d == 1 and batch & set(rows.values())]
+
     def _tensor(self, name: str) -> Tensor | None:
-        tensor = self.graph.tensor(name) if name else None
+        tensor = self.graph.tensor(name)
         if tensor is None or not self.request.many or name not in self.leading:
             return tensor
         # The rows of its cotangent are units: nothing may be read off its leading dimension.
@@ -253,18 +243,20 @@ class _Backward:
     # What comes of it.
 
     def report(self) -> Report:
-        nodes = self.path.nodes
-        relu = [n.name for n in nodes if n.name in self.graph.relu_like]
-        smooth = Counter(
-            n.op_type for n in nodes if n.op_type in ACTIVATIONS and n.name not in relu
-        )
+        nodes = list(within(self.graph, self.path.nodes))
+        relu = [(graph, n) for graph, n in nodes if n.name in graph.relu_like]
+        passed = [(graph, n) for graph, n in nodes if n.name in graph.straight_through]
+        smooth = [
+            (graph, n)
+            for graph, n in nodes
+            if n.op_type in ACTIVATIONS and n.name not in graph.relu_like
+        ]
         notes = []
         if self.request.method.needs_relu:
-            notes += self._relu_notes(relu, smooth)
-        passed = sum(n.name in self.graph.straight_through for n in nodes)
+            notes += self._relu_notes(bool(relu), Counter(n.op_type for _, n in smooth))
         if passed:
             notes.append(
-                f"{passed} quantised activations pass the cotangent straight through: the "
+                f"{len(passed)} quantised activations pass the cotangent straight through: the "
                 "derivative of rounding is 0"
             )
         target = self._target()
@@ -275,9 +267,22 @@ class _Backward:
                 f"the batch is not the first axis of '{self.request.target}': all of it is one item"
             )
         item = tuple(d if isinstance(d, int) else None for d in target.item)
-        return Report(item, tuple(self.problems), tuple(relu), tuple(notes))
+        return Report(
+            item=item,
+            problems=tuple(self.walk.problems),
+            relu=self._places(relu),
+            straight_through=self._places(passed),
+            smooth=self._places(smooth),
+            notes=tuple(notes),
+        )
 
-    def _relu_notes(self, relu: Sequence[str], smooth: Counter[str]) -> list[str]:
+    def _places(self, nodes: Iterable[tuple[Graph, NodeProto]]) -> tuple[Place, ...]:
+        """Where nodes come of; those of bodies are as they are."""
+        file = {n.name: n for n in self.graph.model.graph.node}
+        found = (_origin(file, n) if graph is self.graph else n for graph, n in nodes)
+        return tuple(Place(n.name, op_label(n), n.output[0]) for n in found)
+
+    def _relu_notes(self, relu: bool, smooth: Counter[str]) -> list[str]:
         name = self.request.method.name
         kinds = ", ".join(f"{count} {op}" for op, count in sorted(smooth.items()))
         if relu:
@@ -293,11 +298,9 @@ class _Backward:
 
     def model(self) -> ModelProto:
         attribution = {}
-        for source in self.request.sources:
+        for source, key in self._attribution_names().items():
             tensor = self._tensor(source)
             assert tensor is not None
-            alone = len(self.request.sources) == 1
-            key = "attribution" if alone else f"attribution.{source}"
             attribution[key] = self._attribution(tensor)
         outputs = {**attribution, "score": self.seed.score, "unit": self.seed.unit}
         own = {self.e.fresh(f"bwd/{name}"): name for name in outputs}
@@ -322,18 +325,17 @@ class _Backward:
     def _public_names(self, outputs: dict[str, str]) -> dict[str, str]:
         """From names inside to those of the contract; inner tensors that have one give it up."""
         names = outputs | {tensor.name: name for name, tensor in self.seed.inputs.items()}
-        ends = {*self.graph.input_names(), *self.graph.output_names()}
-        for name in list(names.values()):
-            if name in ends:
-                raise InputError(
-                    f"the model has an input or output named '{name}', the name of one that a "
-                    "built graph adds; rename it in the source model"
-                )
-            names[name] = self.e.fresh(f"{name}/source")
-        return names
+        return names | {name: self.e.fresh(f"{name}/source") for name in names.values()}
+
+    def _attribution_names(self) -> dict[str, str]:
+        """What the attribution of each source is called."""
+        sources = self.request.sources
+        if len(sources) == 1:
+            return {sources[0]: "attribution"}
+        return {source: f"attribution.{source}" for source in sources}
 
     def _attribution(self, source: Tensor) -> Tensor:
-        ct = self._cotangent(source)
+        ct = self.walk.cotangent(source)
         assert ct is not None
         if not self.request.many:
             return ct
@@ -352,6 +354,14 @@ class _Backward:
             shape = tensor.shape or ()
             shapes.append((*lead, *shape[1:]) if self.request.many else shape)
         return [*shapes, lead, (*lead, len(target.item))]
+
+
+def _origin(file: Mapping[str, NodeProto], node: NodeProto) -> NodeProto:
+    """The node of the file that a node is, or has come of: q of q/Round."""
+    name = node.name
+    while name not in file and "/" in name:
+        name = name.rpartition("/")[0]
+    return file.get(name, node)
 
 
 def channel_axis(graph: Graph, name: str, rank: int) -> int:
@@ -376,4 +386,4 @@ def _info(name: str, tensor: Tensor, shape: Shape | None) -> ValueInfoProto:
     return helper.make_tensor_value_info(name, element, None if shape is None else list(shape))
 
 
-__all__ = ["Report", "Request", "build_backward", "check_support"]
+__all__ = ["Place", "Report", "Request", "blocked", "build_backward", "check_support"]

@@ -2,7 +2,8 @@
 
 RetrographError
 ├── InputError            the user's input: file, layer, unit, picture, option (exit code 2)
-│   └── DeviceError       a device or a runtime that is asked for and not there
+│   ├── DeviceError       a device or a runtime that is asked for and not there
+│   └── BlockedError      nodes on the way make a target one that cannot be explained
 └── UnsupportedError      nodes of the model that cannot be treated (exit code 3)
 """
 
@@ -39,6 +40,18 @@ class Problem:
     node: str
     op: str
     reason: str
+
+
+class BlockedError(InputError):
+    """A target cannot be explained for what nodes on its way make.
+
+    Attributes:
+        problems: these nodes.
+    """
+
+    def __init__(self, message: str, problems: Sequence[Problem]) -> None:
+        self.problems = tuple(problems)
+        super().__init__(message)
 
 
 class UnsupportedError(RetrographError, NotImplementedError):

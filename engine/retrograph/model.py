@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
 
-from google.protobuf.message import EncodeError
 from onnx import ModelProto, helper
 
 from retrograph._version import __version__
@@ -16,9 +14,11 @@ from retrograph.backward import Report, Request, blocked, build_backward, check_
 from retrograph.contract import Contract
 from retrograph.errors import InputError
 from retrograph.ir.canonicalize import canonicalize
+from retrograph.ir.damage import blaming_damage
 from retrograph.ir.graph import Graph, Tensor
-from retrograph.ir.load import blaming_damage, load
+from retrograph.ir.load import load
 from retrograph.ir.path import path
+from retrograph.ir.store import runnable, save
 from retrograph.ir.unknown import guess_types
 from retrograph.layers import Layer, default_target, find_layer, layers
 from retrograph.methods import method_named
@@ -39,8 +39,13 @@ class Model:
     """
 
     def __init__(self, model: str | os.PathLike[str] | ModelProto) -> None:
-        self.proto, self.sha256 = load(model if isinstance(model, ModelProto) else Path(model))
+        self.proto, self._digest = load(model if isinstance(model, ModelProto) else Path(model))
         self.properties = {p.key: p.value for p in self.proto.metadata_props}
+
+    @cached_property
+    def sha256(self) -> str:
+        """The SHA-256 of the file, and of the files that hold its weights."""
+        return self._digest()
 
     @cached_property
     def graph(self) -> Graph:
@@ -175,7 +180,7 @@ class Model:
     def _sources(self, target: str, wrt: str | Sequence[str] | None) -> tuple[str, ...]:
         names = self._input_names()
         if wrt is None:
-            reached = path(self.graph, names, target, blocked(self.graph)).tensors
+            reached = path(self.graph, names, [target], blocked(self.graph)).tensors
             return tuple(name for name in names if name in reached) or tuple(names)
         wanted = tuple(dict.fromkeys((wrt,) if isinstance(wrt, str) else wrt))
         for name in wanted:
@@ -186,38 +191,4 @@ class Model:
         return wanted
 
 
-def save(model: ModelProto, path: str | os.PathLike[str], *, force: bool = False) -> None:
-    """Write a model, whole or not at all.
-
-    Raises:
-        InputError: the file exists and `force` is not set, or it cannot be written.
-    """
-    out = Path(path)
-    if out.exists() and not force:
-        raise InputError(f"{out} exists; give --force to replace it, or another name")
-    raw = to_bytes(model)
-    part = out.with_name(f".{out.name}.{os.getpid()}.part")
-    try:
-        part.write_bytes(raw)
-        part.replace(out)
-    except OSError as error:
-        raise InputError(
-            f"{out} cannot be written ({error.strerror}); check the folder and its rights"
-        ) from None
-    finally:
-        with suppress(OSError):
-            part.unlink()
-
-
-def to_bytes(model: ModelProto) -> bytes:
-    """A model as the bytes of a file.
-
-    Raises:
-        InputError: it has over 2 GB, the most that protobuf writes.
-    """
-    try:
-        return bytes(model.SerializeToString())
-    except (EncodeError, ValueError):
-        raise InputError(
-            "the graph has over 2 GB, more than an ONNX file can hold; explain an earlier layer"
-        ) from None
+__all__ = ["SCORES", "Model", "runnable", "save"]

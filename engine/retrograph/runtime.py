@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,8 @@ from retrograph.errors import DeviceError, InputError
 Array = np.ndarray[Any, Any]
 
 _PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
+
+_FOLDER = "session.model_external_initializers_file_folder_path"
 
 _DTYPES = {
     "tensor(float)": np.float32,
@@ -44,22 +47,31 @@ class Session:
     """A graph that is ready to run.
 
     Args:
-        model: the serialised graph.
+        model: the serialised graph, or the file it is in.
         device: auto (CUDA if there, else the CPU), cpu, cuda, or the name of an execution
             provider that the installed ONNX Runtime has.
         threads: how many threads an operator may use; ONNX Runtime's choice if None.
+        folder: where the files with the weights of a serialised graph are, if it has any.
 
     Raises:
         DeviceError: ONNX Runtime is not installed, or the device is not there.
         InputError: ONNX Runtime cannot load the graph.
     """
 
-    def __init__(self, model: bytes, device: str = "auto", threads: int | None = None) -> None:
+    def __init__(
+        self,
+        model: bytes | Path,
+        device: str = "auto",
+        threads: int | None = None,
+        folder: str | None = None,
+    ) -> None:
         ort = _import_runtime()
         options = ort.SessionOptions()
         options.log_severity_level = 4  # its errors are raised, too
         if threads is not None:
             options.intra_op_num_threads = threads
+        if folder is not None:
+            options.add_session_config_entry(_FOLDER, folder)
         providers = _providers(ort, device)
         try:
             self._session = ort.InferenceSession(model, options, providers=providers)

@@ -66,7 +66,7 @@ def _run(args: argparse.Namespace) -> int:
             wrt=args.wrt,
             preprocessing=chosen_preprocessing(args) or stored_preprocessing(model),
         )
-    save(built, out_file, force=args.force)
+    files = save(built, out_file, force=args.force)
     contract = Contract.from_properties({p.key: p.value for p in built.metadata_props})
     assert contract is not None
     if args.json:
@@ -74,9 +74,10 @@ def _run(args: argparse.Namespace) -> int:
         print(json.dumps({"file": args.output, "nodes": len(built.graph.node), **properties}))
         return 0
     out = console()
-    size = out_file.stat().st_size / 1e6
+    size = sum(file.stat().st_size for file in files) / 1e6
+    apart = f", its weights in {files[1].name} beside it" if files[1:] else ""
     lines = [
-        f"wrote {args.output} ({size:.1f} MB, {len(built.graph.node)} operators)",
+        f"wrote {args.output} ({size:.1f} MB, {len(built.graph.node)} operators){apart}",
         f"{contract.method} from {contract.alias} ('{contract.target}') to "
         f"{', '.join(contract.explained)}, unit by {contract.select}",
         *(f"note: {note}" for note in contract.notes),

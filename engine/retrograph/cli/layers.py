@@ -11,7 +11,7 @@ from rich.text import Text
 
 from retrograph.backward import ACTIVATIONS
 from retrograph.cli.options import add_command
-from retrograph.cli.terminal import console, visible
+from retrograph.cli.terminal import console, shape_text, visible
 from retrograph.errors import InputError
 from retrograph.layers import Layer
 from retrograph.model import SCORES, Model
@@ -35,7 +35,8 @@ _EXAMPLES = """\
   default_target   whether it is what is explained if no layer is given
 """
 
-_MAIN = ("conv", "deconv", "relu", "pool", "gap", "gmp", "fc", "add", "concat", "softmax", "bn")
+_MAIN = {"conv", "deconv", "relu", "pool", "gap", "gmp", "fc", "add", "concat", "softmax", "bn"}
+_MAIN |= {"lstm", "gru", "rnn"}
 _NARROWEST = 16
 _LEAST_OPERATOR = 8
 
@@ -82,7 +83,7 @@ _HEADINGS = ("alias", "operator", "shape", "sees", "step", "ReLU", "tensor")
 def _row(layer: Layer) -> tuple[str, ...]:
     relu = "yes" if layer.is_relu else ""
     name = visible(layer.tensor.name)
-    return (layer.alias, layer.op, _shape(layer), *_field(layer), relu, name)
+    return (layer.alias, layer.op, shape_text(layer.tensor.shape), *_field(layer), relu, name)
 
 
 def _fitted(rows: Sequence[tuple[str, ...]], width: int) -> list[str]:
@@ -119,19 +120,6 @@ def _shortened(text: str, width: int) -> str:
 
 def _kind(layer: Layer) -> str:
     return layer.alias.rstrip("0123456789")
-
-
-def _shape(layer: Layer) -> str:
-    """The shape as Nx64x16x16, N for a batch of any size."""
-    shape = layer.tensor.shape
-    if not shape:
-        return "?" if shape is None else "scalar"
-    lead = _dim(shape[0]) if isinstance(shape[0], int) else "N"
-    return "x".join([lead, *map(_dim, shape[1:])])
-
-
-def _dim(dim: int | str | None) -> str:
-    return "?" if dim is None or str(dim).startswith("unk__") else visible(str(dim))
 
 
 def _field(layer: Layer) -> tuple[str, str]:

@@ -14,6 +14,7 @@ from onnx import NodeProto
 
 from retrograph.ir.graph import STANDARD_DOMAINS, Array, Dim, Graph, Shape, attributes, reads
 from retrograph.ir.partial import ZERO, Sizes, product, size
+from retrograph.ir.ranks import dft_axis
 
 Check = Callable[[Graph, NodeProto, set[str]], bool]
 
@@ -31,7 +32,8 @@ def batch_leading(graph: Graph) -> tuple[set[str], set[str]]:
     moved: set[str] = set()
     for node in graph.nodes:
         sources = set(reads(node))
-        if node.op_type in ("Shape", "Size", "ConstantOfShape") or not sources & (leading | moved):
+        fixed = sources.isdisjoint(leading) and sources.isdisjoint(moved)
+        if fixed or node.op_type in ("Shape", "Size", "ConstantOfShape"):
             continue
         mixed = bool(sources & moved)
         named = mixed or node.op_type == "Reshape"  # as many rows behind a Reshape are the same
@@ -217,17 +219,90 @@ def _gemm(graph: Graph, node: NodeProto, leading: set[str]) -> bool:
 
 
 def _einsum(graph: Graph, node: NodeProto, leading: set[str]) -> bool:
-    """Every operand with a batch, and the result, begin with a letter that no other has."""
+    """Every operand with a batch, and the result, begin with a letter that no other has.
+
+    An ellipsis in front stands for it where it has all its axes in each of them.
+    """
     left, arrow, result = "".join(attributes(node)["equation"].split()).partition("->")
     terms = list(zip(left.split(","), node.input, strict=True))
-    batched = {term[:1] for term, name in terms if name in leading}
-    if not arrow or not result or batched != {result[0]} or "." in left:
+    batched = [(t, n) for t, n in terms if n in leading] + [(result, node.output[0])]
+    if result.startswith("...") and all(term.startswith("...") for term, _ in batched):
+        ranks = [(term, _rank(graph, name)) for term, name in batched]
+        widths = {None if rank is None else rank + 3 - len(term) for term, rank in ranks}
+        return len(widths) == 1 and not widths & {None, 0}
+    first = result[:1]
+    if not arrow or not all(t[:1] == first and t.count(first) == 1 for t, _ in batched):
         return False
-    return not any(result[0] in term for term, name in terms if name not in leading)
+    return first != "" and not any(first in t for t, name in terms if name not in leading)
+
+
+def _along_input(graph: Graph, node: NodeProto, leading: set[str]) -> bool:
+    """CumSum, CumProd: their axis is an input."""
+    axis, rank = graph.value(node.input[1]), _rank(graph, node.input[0])
+    return axis is not None and rank is not None and int(axis.reshape(-1)[0]) % rank != 0
+
+
+def _tile(graph: Graph, node: NodeProto, leading: set[str]) -> bool:
+    repeats = graph.value(node.input[1])
+    return repeats is not None and bool(repeats[:1] == 1)
+
+
+def _matrices(graph: Graph, node: NodeProto, leading: set[str]) -> bool:
+    """Trilu, Det: the last two axes are those of a matrix."""
+    rank = _rank(graph, node.input[0])
+    return rank is not None and rank > 2 and _first_input(graph, node, leading)
+
+
+def _one_hot(graph: Graph, node: NodeProto, leading: set[str]) -> bool:
+    rank = _rank(graph, node.output[0])
+    axis = attributes(node).get("axis", -1)
+    return rank is not None and axis % rank != 0 and _first_input(graph, node, leading)
+
+
+def _all_led(graph: Graph, node: NodeProto, leading: set[str]) -> bool:
+    """Each operand has a row for each item; the shape that MaxUnpool may take has none."""
+    operands = node.input[:2] if node.op_type == "MaxUnpool" else node.input
+    return leading.issuperset(filter(None, operands))
+
+
+def _reverse_sequence(graph: Graph, node: NodeProto, leading: set[str]) -> bool:
+    return attributes(node).get("batch_axis", 1) == 0 and _all_led(graph, node, leading)
 
 
 def _compress(graph: Graph, node: NodeProto, leading: set[str]) -> bool:
     return "axis" in attributes(node) and _not_on_axis_0(graph, node, leading)
+
+
+def _batch_norm(graph: Graph, node: NodeProto, leading: set[str]) -> bool:
+    return not attributes(node).get("training_mode", 0) and _first_input(graph, node, leading)
+
+
+def _layer_norm(graph: Graph, node: NodeProto, leading: set[str]) -> bool:
+    """Scale and bias are broadcast to the first input, which may be by the item."""
+    rank = _rank(graph, node.input[0])
+    if rank is None or attributes(node).get("axis", -1) % rank == 0:
+        return False
+    return node.input[0] in leading and _aligned(graph, node, leading)
+
+
+def _mean_variance(graph: Graph, node: NodeProto, leading: set[str]) -> bool:
+    rank = _rank(graph, node.input[0])
+    return rank is not None and all(a % rank for a in attributes(node).get("axes", [0, 2, 3]))
+
+
+def _dft(graph: Graph, node: NodeProto, leading: set[str]) -> bool:
+    rank, axis = _rank(graph, node.input[0]), dft_axis(graph, node)
+    return rank is not None and axis is not None and axis % rank != 0
+
+
+def _deform_conv(graph: Graph, node: NodeProto, leading: set[str]) -> bool:
+    """A constant offset or mask has a row for each item too; weight and bias have none."""
+    return not leading & {*node.input[1:2], *node.input[3:4]}
+
+
+def _always(graph: Graph, node: NodeProto, leading: set[str]) -> bool:
+    """Every operand has a row for each item."""
+    return True
 
 
 def _never(graph: Graph, node: NodeProto, leading: set[str]) -> bool:
@@ -242,7 +317,7 @@ _CHECKS: dict[str, Check] = {
     "Gemm": _gemm,
     "GatherElements": _gather_elements,
     **dict.fromkeys(("Gather", "Concat", "Split", "Softmax", "LogSoftmax"), _not_on_axis_0),
-    **dict.fromkeys(("ArgMax", "ArgMin", "TopK", "CumSum", "Hardmax"), _not_on_axis_0),
+    **dict.fromkeys(("ArgMax", "ArgMin", "TopK", "Hardmax"), _not_on_axis_0),
     **dict.fromkeys(("Slice", "Pad", "Squeeze", "Unsqueeze", "ReduceMean"), _axes_without_0),
     **dict.fromkeys(("ReduceSum", "ReduceMax", "ReduceMin", "ReduceProd"), _axes_without_0),
     **dict.fromkeys(("ReduceL1", "ReduceL2", "ReduceLogSum", "ReduceLogSumExp"), _axes_without_0),
@@ -253,7 +328,22 @@ _CHECKS: dict[str, Check] = {
     **dict.fromkeys(("LSTM", "GRU", "RNN", "If", "Loop", "Scan"), _never),
     **dict.fromkeys(("GatherND", "ScatterND", "ScatterElements"), _never),
     "Einsum": _einsum,
+    "BatchNormalization": _batch_norm,
+    **dict.fromkeys(("LayerNormalization", "RMSNormalization"), _layer_norm),
+    "MeanVarianceNormalization": _mean_variance,
+    "SwiGLU": _aligned,
     "Compress": _compress,
+    **dict.fromkeys(("CumSum", "CumProd"), _along_input),
+    **dict.fromkeys(("Trilu", "Det"), _matrices),
+    "Tile": _tile,
+    "OneHot": _one_hot,
+    **dict.fromkeys(("MaxUnpool", "TensorScatter"), _all_led),
+    "ReverseSequence": _reverse_sequence,
+    "Unique": _never,
+    "DFT": _dft,
+    "DeformConv": _deform_conv,
+    "GridSample": _always,
+    **dict.fromkeys(("RoiAlign", "MaxRoiPool"), _never),
 }
 
 

@@ -1,9 +1,10 @@
 """One modern form of any ONNX file, with the same outputs.
 
 In order: local functions are inlined, nodes sorted and named, Constant nodes become initialisers,
-old operators modern ones (opsets.py), types and shapes are inferred and what is constant is folded
-(infer.py), the spellings of ReLU become Relu or Clip (relu.py), quantised activations floating
-point (quantize.py), paddings numbers (padding.py).
+old operators modern ones (opsets/), fused operators of a runtime standard ones (expand/), types
+and shapes are inferred and what is constant is folded (infer.py), the spellings of ReLU become
+Relu or Clip (relu.py), quantised activations floating point (quantize.py), paddings numbers
+(padding.py).
 """
 
 from __future__ import annotations
@@ -11,13 +12,14 @@ from __future__ import annotations
 import heapq
 from collections import Counter
 
-import numpy as np
 import onnx.inliner
-from onnx import ModelProto, NodeProto, numpy_helper
+from onnx import ModelProto, NodeProto
 
 from retrograph.errors import InputError
-from retrograph.ir import infer, opsets, padding, quantize, relu
-from retrograph.ir.graph import STANDARD_DOMAINS, Graph, attributes, reads
+from retrograph.ir import body, bounds, constants, infer, opsets, relu
+from retrograph.ir.expand import unfuse
+from retrograph.ir.graph import Graph, reads
+from retrograph.ir.settle import settle
 
 
 def canonicalize(model: ModelProto) -> Graph:
@@ -26,25 +28,56 @@ def canonicalize(model: ModelProto) -> Graph:
     The outputs are those of the model, to float rounding. Tensor names stay.
 
     Raises:
-        InputError: the graph has a cycle, or reads a tensor that nothing makes.
+        InputError: the graph has a cycle, reads a tensor that nothing makes, or is nested too deep.
         UnsupportedError: operators in a form older than opset 7 without a rewriting.
     """
     if model.functions:
         model = onnx.inliner.inline_local_functions(model)
+    bounds.check_nesting(model.graph)
     graph = Graph(model)
+    _bring_to_form(graph)
+    opsets.lower(graph)
+    return graph
+
+
+def _bring_to_form(graph: Graph) -> None:
     infer.open_dimensions(graph)
     _name_nodes(graph)
     _sort(graph)
-    _hoist_constants(graph)
+    constants.hoist(graph)
     infer.infer_types(graph)
     opsets.modernize(graph)
-    infer.fold(graph)
-    relu.unify(graph)
-    quantize.to_float(graph)
-    padding.resolve(graph)
-    infer.infer_types(graph)
+    unfuse(graph)
+    settle(graph)
+    _settle_bodies(graph)
     graph.relu_like = relu.relu_like(graph)
-    return graph
+
+
+def _settle_bodies(graph: Graph) -> None:
+    """The same for the bodies of If, Loop and Scan.
+
+    What is known of a body tells the types behind its node, so those nodes come first that read
+    only what is known.
+    """
+    done: set[str] = set()
+    while waiting := [n for n in graph.nodes if body.has_bodies(n) and n.name not in done]:
+        ready = [n for n in waiting if body.reads_known(graph, n)] or waiting[:1]
+        settled = {node.name: _settled(graph, node) for node in ready}
+        done |= settled.keys()
+        graph.nodes = [settled.get(node.name, node) for node in graph.nodes]
+        graph.index()
+        settle(graph)
+
+
+def _settled(graph: Graph, node: NodeProto) -> NodeProto:
+    """A node with its bodies in canonical form."""
+    inner = body.bodies(graph, node)
+    for one in inner.values():
+        one.straight_through.clear()
+        _bring_to_form(one)
+    for name in node.output:
+        graph.behind_bodies.pop(name, None)
+    return body.written(graph, node, inner)
 
 
 def _name_nodes(graph: Graph) -> None:
@@ -96,41 +129,3 @@ def _release(
                 if missing[j] == 0:
                     heapq.heappush(ready, j)
     return order
-
-
-def _hoist_constants(graph: Graph) -> None:
-    """Make an initialiser of every Constant node, whichever attribute holds its value."""
-    kept = []
-    for node in graph.nodes:
-        if node.op_type != "Constant" or node.domain not in STANDARD_DOMAINS:
-            kept.append(node)
-            continue
-        value = _constant(node)
-        if value is None:
-            kept.append(node)
-        else:
-            graph.constants[node.output[0]] = value
-    graph.nodes = kept
-    graph.index()
-
-
-def _constant(node: NodeProto) -> onnx.TensorProto | None:
-    name = node.output[0]
-    for attribute in node.attribute:
-        if attribute.name == "value":
-            tensor = onnx.TensorProto()
-            tensor.CopyFrom(attribute.t)
-            tensor.name = name
-            return tensor
-    dtypes: dict[str, type[np.generic]] = {
-        "value_float": np.float32,
-        "value_floats": np.float32,
-        "value_int": np.int64,
-        "value_ints": np.int64,
-    }
-    for key, value in attributes(node).items():
-        if key in dtypes:
-            return numpy_helper.from_array(np.asarray(value, dtypes[key]), name)
-        if key in ("value_string", "value_strings"):
-            return numpy_helper.from_array(np.asarray(value, object), name)
-    return None

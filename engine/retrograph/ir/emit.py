@@ -1,157 +1,39 @@
-"""The builder of the backward graph: the one place that makes nodes.
+"""The emitter of the backward graph: an operator of ONNX is a method.
 
-A rule calls typed methods (`e.mul(a, b)`), the emitter names what they make, types it, and shares
-equal constants. The nodes live in an ONNX GraphSurgeon graph of their own until they are appended
-to the forward pass, which is never touched.
+A rule calls typed methods (`e.mul(a, b)`); how nodes are made and named is in builder.py.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import replace
-from typing import Any
+from collections.abc import Iterable, Sequence
 
-import ml_dtypes
 import numpy as np
-import onnx_graphsurgeon as gs
-from onnx import NodeProto, TensorProto, helper
+from onnx import helper
 
-from retrograph.ir.graph import Array, DType, Graph, Rows, Shape, Tensor
+from retrograph.ir.builder import Builder
+from retrograph.ir.graph import DType, Rows, Shape, Tensor
 
 INT64 = np.dtype(np.int64)
 FLOAT32 = np.dtype(np.float32)
+FLOAT64 = np.dtype(np.float64)
 BOOL = np.dtype(np.bool_)
+
+_EQUAL_OF_TEXTS = 19
+"""From this opset on Equal takes texts too, and CUDA has no kernel for it."""
 
 Operand = Tensor | float | int
 Ints = Sequence[int] | Tensor
 
 
-class Emitter:
+class Emitter(Builder):
     """Emits standard ONNX nodes behind a forward graph.
 
     Methods are named after the operators and take their attributes; a number among the operands
     becomes a constant of the other operand's type.
-
-    Where many units are explained at once, an operator that joins a tensor with a row for each
-    unit and one with a row for each item first repeats the items' rows; rules need not know.
     """
-
-    def __init__(self, forward: Graph) -> None:
-        self.opset = forward.opset
-        self._taken = {*forward.producer, *forward.constants, *forward.types}
-        self._graph = gs.Graph(opset=forward.opset)
-        self._variables: dict[str, gs.Variable] = {}
-        self._constants: dict[tuple[str, tuple[int, ...], bytes], Tensor] = {}
-        self._scope = "bwd"
-        self._repeated: dict[str, Tensor] = {}
-        self.item_of_unit: Tensor | None = None
-        """For each of the N * K units the item it belongs to, int64 [N * K]."""
-
-    @contextmanager
-    def scope(self, name: str) -> Iterator[None]:
-        """Name what is emitted inside `bwd/<name>/...`."""
-        outer, self._scope = self._scope, f"bwd/{name}"
-        yield
-        self._scope = outer
-
-    def emit(
-        self, op: str, *inputs: Tensor | None, dtype: DType | None = None, **attrs: Any
-    ) -> Tensor:
-        """One node with one output, of the first input's type unless `dtype` is given."""
-        return self.emit_many(op, *inputs, dtypes=[dtype or _dtype_of(inputs)], **attrs)[0]
-
-    def emit_many(
-        self, op: str, *inputs: Tensor | None, dtypes: Sequence[DType], **attrs: Any
-    ) -> list[Tensor]:
-        """One node with an output for each of `dtypes`; None among the inputs is left out."""
-        inputs, rows = self._matched(op, inputs)
-        outputs = [Tensor(self.fresh(f"{self._scope}/{op}"), d, None, rows) for d in dtypes]
-        node = gs.Node(
-            op=op,
-            name=outputs[0].name,
-            attrs=attrs,
-            inputs=[gs.Variable.empty() if t is None else self._variable(t) for t in inputs],
-            outputs=[self._variable(t) for t in outputs],
-        )
-        self._graph.nodes.append(node)
-        return outputs
-
-    def _matched(
-        self, op: str, inputs: tuple[Tensor | None, ...]
-    ) -> tuple[tuple[Tensor | None, ...], Rows]:
-        """Inputs with rows for the same thing, and what the rows of the output count."""
-        rows = max((t.rows for t in inputs if t is not None), default=Rows.SHARED)
-        if op == "Shape":
-            return inputs, Rows.SHARED
-        if rows is Rows.UNITS:
-            inputs = tuple(
-                self._repeat(t) if t is not None and t.rows is Rows.ITEMS else t for t in inputs
-            )
-        return inputs, rows
-
-    def _repeat(self, items: Tensor) -> Tensor:
-        if items.name not in self._repeated:
-            assert self.item_of_unit is not None
-            rows = Tensor(items.name, items.dtype, None)
-            repeated = self.emit("Gather", rows, self.item_of_unit, axis=0)
-            self._repeated[items.name] = replace(repeated, rows=Rows.UNITS)
-        return self._repeated[items.name]
-
-    def const(self, value: Array | Sequence[int] | float, dtype: DType | None = None) -> Tensor:
-        """A constant; equal constants are stored once."""
-        array = np.asarray(value, dtype)
-        key = (array.dtype.name, array.shape, array.tobytes())
-        if key not in self._constants:
-            name = self.fresh("bwd/const")
-            self._variables[name] = gs.Constant(name, np.array(array, order="C"))
-            self._constants[key] = Tensor(name, array.dtype, array.shape)
-        return self._constants[key]
 
     def ints(self, values: Ints) -> Tensor:
         return values if isinstance(values, Tensor) else self.const(list(values), INT64)
-
-    def rename(self, tensor: Tensor, name: str) -> Tensor:
-        """Call an emitted tensor `bwd/<name>` if that is free."""
-        wanted = f"bwd/{name}"
-        if tensor.name not in self._variables or wanted in self._taken:
-            return tensor
-        variable = self._variables[tensor.name]
-        if isinstance(variable, gs.Constant) or not variable.inputs:
-            return tensor
-        self._taken.add(wanted)
-        variable.name = wanted
-        self._variables[wanted] = variable
-        return replace(tensor, name=wanted)
-
-    def finish(self, outputs: dict[str, Tensor]) -> tuple[list[NodeProto], list[TensorProto]]:
-        """The nodes and constants that these outputs need, each given out under its key's name."""
-        named = []
-        for name, tensor in outputs.items():
-            copy = self.emit("Identity", tensor)
-            variable = self._variables[copy.name]
-            variable.name = name
-            named.append(variable)
-        self._graph.outputs = named
-        self._graph.cleanup(remove_unused_node_outputs=False).toposort()
-        for variable in named:
-            variable.dtype = FLOAT32
-        proto = gs.export_onnx(self._graph, do_type_check=False).graph
-        return list(proto.node), list(proto.initializer)
-
-    def _variable(self, tensor: Tensor) -> gs.Variable:
-        if tensor.name not in self._variables:
-            self._variables[tensor.name] = gs.Variable(tensor.name)
-        return self._variables[tensor.name]
-
-    def fresh(self, hint: str) -> str:
-        """A tensor name that neither the forward nor the backward graph has."""
-        name, count = hint, 0
-        while name in self._taken:
-            count += 1
-            name = f"{hint}_{count}"
-        self._taken.add(name)
-        return name
 
     def _pair(self, a: Operand, b: Operand) -> tuple[Tensor, Tensor]:
         if isinstance(a, Tensor):
@@ -206,7 +88,11 @@ class Emitter:
         return self.emit("Less", *self._pair(a, b), dtype=BOOL)
 
     def equal(self, a: Operand, b: Operand) -> Tensor:
-        return self.emit("Equal", *self._pair(a, b), dtype=BOOL)
+        pair = self._pair(a, b)
+        if self.opset < _EQUAL_OF_TEXTS:
+            return self.emit("Equal", *pair, dtype=BOOL)
+        bounds = [self.emit(op, *pair, dtype=BOOL) for op in ("GreaterOrEqual", "LessOrEqual")]
+        return self.logical_and(*bounds)
 
     def logical_and(self, a: Tensor, b: Tensor) -> Tensor:
         return self.emit("And", a, b, dtype=BOOL)
@@ -234,6 +120,20 @@ class Emitter:
     def dim(self, a: Tensor, axis: int) -> Tensor:
         """One dimension as int64 [1], for an axis counted from the front."""
         return self.sizes(a, axis, axis + 1)
+
+    def count(self, a: Tensor, axes: Iterable[int]) -> Tensor:
+        """The product of some dimensions as int64 [1]: a constant where they are known."""
+        known = 1
+        total: Tensor | None = None
+        for axis in axes:
+            size = None if a.shape is None else a.shape[axis]
+            if isinstance(size, int):
+                known *= size
+            else:
+                total = self.dim(a, axis) if total is None else self.mul(total, self.dim(a, axis))
+        if total is None:
+            return self.ints([known])
+        return total if known == 1 else self.mul(total, known)
 
     def reshape(self, a: Tensor, shape: Ints) -> Tensor:
         return self.emit("Reshape", a, self.ints(shape))
@@ -294,10 +194,8 @@ class Emitter:
         return self.emit("Gather", a, indices, axis=axis)
 
     def constant_of_shape(self, shape: Tensor, value: float, dtype: DType) -> Tensor:
-        """A tensor filled with `value`; bfloat16 is cast, since ConstantOfShape lacks it."""
-        plain = FLOAT32 if dtype == ml_dtypes.bfloat16 else dtype
-        fill = gs.Constant("value", np.asarray([value], plain))
-        return self.cast(self.emit("ConstantOfShape", shape, dtype=plain, value=fill), dtype)
+        """A tensor filled with `value`: by Expand, for which CUDA has a kernel in every opset."""
+        return self.expand(self.const(value, dtype), shape)
 
     # Reductions and products.
 
@@ -318,7 +216,3 @@ def open_shape(shape: Shape | None) -> list[int] | None:
     if dims.count(-1) > 1 or (-1 in dims and 0 in dims):
         return None
     return dims
-
-
-def _dtype_of(inputs: Sequence[Tensor | None]) -> DType:
-    return next(t.dtype for t in inputs if t is not None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
@@ -11,7 +12,10 @@ from typing import Any
 import ml_dtypes
 import numpy as np
 import onnx
-from onnx import ModelProto, NodeProto, TensorProto, ValueInfoProto, helper, numpy_helper
+from onnx import ModelProto, TensorProto, ValueInfoProto, helper, numpy_helper
+from onnx import NodeProto as NodeProto
+
+from retrograph.ir.weights import SMALL, elements, is_external, to_array, to_dense
 
 Array = np.ndarray[Any, Any]
 DType = np.dtype[Any]
@@ -67,15 +71,17 @@ class Graph:
     """A mutable view of a model's main graph.
 
     Nodes have unique names. Constants are the initialisers; an initialiser that the file also
-    lists as an input (IR version 3) is a constant here. Once canonical, `relu_like` names the
-    nodes that a ReLU rule treats and `straight_through` those that the cotangent passes unchanged.
+    lists as an input (IR version 3) is a constant here. `types` has the tensors and `containers`
+    the element types of sequences and optionals. Once canonical, `relu_like` names the nodes that a
+    ReLU rule treats and `straight_through` those that the cotangent passes unchanged;
+    `undefined` says of nodes whose operator is defined by others why these forms are not.
     """
 
     def __init__(self, model: ModelProto) -> None:
         self.model = model
         self.nodes: list[NodeProto] = list(model.graph.node)
         self.constants: dict[str, TensorProto] = {t.name: t for t in model.graph.initializer}
-        self.sparse: set[str] = {t.values.name for t in model.graph.sparse_initializer}
+        self.sparse = {t.values.name: t for t in model.graph.sparse_initializer}
         self.inputs: list[ValueInfoProto] = [
             v
             for v in model.graph.input
@@ -84,8 +90,12 @@ class Graph:
         self.outputs: list[ValueInfoProto] = list(model.graph.output)
         self.opset: int = opset_of(model)
         self.types: dict[str, Tensor] = {}
+        self.containers: dict[str, DType] = {}
+        self.captured: frozenset[str] = frozenset()
+        self.behind_bodies: dict[str, Tensor] = {}
         self.relu_like: set[str] = set()
         self.straight_through: set[str] = set()
+        self.undefined: dict[str, str] = {}
         self.producer: dict[str, NodeProto] = {}
         self.consumers: dict[str, list[NodeProto]] = {}
         self._values: dict[str, Array] = {}
@@ -100,19 +110,38 @@ class Graph:
             for name in dict.fromkeys(reads(node)):
                 self.consumers.setdefault(name, []).append(node)
 
+    def copy(self) -> Graph:
+        """A graph to change on its own; the protobufs in it stay shared and must not change."""
+        twin = copy.copy(self)
+        for name, held in vars(self).items():
+            if isinstance(held, (list, dict, set)):
+                setattr(twin, name, held.copy())
+        twin.index()
+        return twin
+
     def value(self, name: str) -> Array | None:
         """The value of a constant tensor, or None if it is not constant."""
-        if name not in self.constants:
+        if name in self._values:
+            return self._values[name]
+        if name in self.constants:
+            value = to_array(self.constants[name])
+        elif name in self.sparse:
+            value = to_dense(self.sparse[name])
+        else:
             return None
-        if name not in self._values:
-            self._values[name] = numpy_helper.to_array(self.constants[name])
-        return self._values[name]
+        if value.size <= SMALL:
+            self._values[name] = value
+        return value
 
     def tensor(self, name: str) -> Tensor | None:
         """The tensor of that name, or None if its element type is not known."""
         if name in self.constants:
             proto = self.constants[name]
             return Tensor(name, helper.tensor_dtype_to_np_dtype(proto.data_type), tuple(proto.dims))
+        if name in self.sparse:
+            thin = self.sparse[name]
+            dtype = helper.tensor_dtype_to_np_dtype(thin.values.data_type)
+            return Tensor(name, dtype, tuple(thin.dims))
         return self.types.get(name)
 
     def add_constant(self, value: Array, hint: str) -> str:
@@ -154,20 +183,63 @@ class Graph:
         """A model that gives the graph's outputs, and those of `extra`."""
         extra = extra or Extra()
         nodes, constants = self.needed([*self.output_names(), *extra.reads])
+        model = self._frame([*nodes, *extra.nodes], extra)
+        model.graph.initializer.extend([*constants, *extra.constants])
+        return model
+
+    def skeleton(self) -> ModelProto:
+        """The model for shape inference, with inputs in the place of large and sparse weights."""
+        nodes, constants = self.needed(self.output_names())
+        model = self._frame(nodes, Extra())
+        del model.graph.sparse_initializer[:]
+        for thin in self.sparse.values():
+            name, kind, dims = thin.values.name, thin.values.data_type, list(thin.dims)
+            model.graph.input.append(helper.make_tensor_value_info(name, kind, dims))
+        for tensor in constants:
+            if elements(tensor) <= SMALL and not is_external(tensor):
+                model.graph.initializer.append(tensor)
+            else:
+                model.graph.input.append(
+                    helper.make_tensor_value_info(tensor.name, tensor.data_type, list(tensor.dims))
+                )
+        return model
+
+    def _frame(self, nodes: Sequence[NodeProto], extra: Extra) -> ModelProto:
+        """A model of the nodes, without the constants that are no sparse ones."""
         source, model = self.model, ModelProto()
         model.ir_version = max(source.ir_version, 8)
-        model.opset_import.extend(source.opset_import)
-        for entry in model.opset_import:
-            if entry.domain in STANDARD_DOMAINS:
-                entry.version = self.opset
+        others = [o for o in source.opset_import if o.domain not in STANDARD_DOMAINS]
+        model.opset_import.extend([helper.make_opsetid("", self.opset), *others])
         graph = model.graph
         graph.name = source.graph.name or "graph"
-        graph.node.extend([*nodes, *extra.nodes])
+        graph.node.extend(nodes)
         graph.input.extend([*self.inputs, *extra.inputs])
         graph.output.extend([*self.outputs, *extra.outputs])
-        graph.initializer.extend([*constants, *extra.constants])
         graph.sparse_initializer.extend(source.graph.sparse_initializer)
         return model
+
+
+class Values(Mapping[int, Array]):
+    """The values of those inputs of a node that are constant, by position; read when asked for."""
+
+    def __init__(self, graph: Graph, names: Sequence[str]) -> None:
+        self._graph = graph
+        self._names = {
+            i: name
+            for i, name in enumerate(names)
+            if name in graph.constants or name in graph.sparse
+        }
+
+    def __getitem__(self, place: int) -> Array:
+        value = self._graph.value(self._names[place])
+        assert value is not None
+        return value
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(self._names)
+
+    def __len__(self) -> int:
+        return len(self._names)
 
 
 @dataclass(frozen=True)
@@ -198,7 +270,8 @@ def rename(model: ModelProto, names: Mapping[str, str]) -> None:
 
 
 def _rename(graph: onnx.GraphProto, names: Mapping[str, str]) -> None:
-    for value in (*graph.input, *graph.output, *graph.value_info, *graph.initializer):
+    thin = (t.values for t in graph.sparse_initializer)
+    for value in (*graph.input, *graph.output, *graph.value_info, *graph.initializer, *thin):
         value.name = names.get(value.name, value.name)
     for node in graph.node:
         for ends in (node.input, node.output):
@@ -220,12 +293,28 @@ def subgraphs(node: NodeProto) -> Iterator[onnx.GraphProto]:
 def reads(node: NodeProto) -> Iterator[str]:
     """The tensors that a node reads, those that its subgraphs take from outside included."""
     yield from (name for name in node.input if name)
+    yield from captured(node)
+
+
+def captured(node: NodeProto) -> Iterator[str]:
+    """The tensors that a node's subgraphs take from outside."""
     for body in subgraphs(node):
         inner = {t.name for t in body.initializer} | {v.name for v in body.input}
+        inner |= {t.values.name for t in body.sparse_initializer}
         inner |= {o for n in body.node for o in n.output}
         for n in body.node:
             yield from (name for name in reads(n) if name not in inner)
         yield from (v.name for v in body.output if v.name not in inner)
+
+
+def inner_names(node: NodeProto) -> Iterator[str]:
+    """The names of what a node's subgraphs make or are given."""
+    for body in subgraphs(node):
+        thin = (t.values for t in body.sparse_initializer)
+        yield from (v.name for v in (*body.input, *body.initializer, *thin))
+        for inner in body.node:
+            yield from inner.output
+            yield from inner_names(inner)
 
 
 def attributes(node: NodeProto) -> dict[str, Any]:
@@ -240,7 +329,7 @@ def _attribute(attribute: onnx.AttributeProto) -> Any:
     if attribute.type == onnx.AttributeProto.STRINGS:
         return [v.decode("utf-8", "replace") for v in value]
     if attribute.type == onnx.AttributeProto.TENSOR:
-        return numpy_helper.to_array(value)
+        return to_array(value)
     if attribute.type in (onnx.AttributeProto.INTS, onnx.AttributeProto.FLOATS):
         return list(value)
     return value

@@ -6,27 +6,15 @@ graph. What does not depend on the input is evaluated here once, so that the rul
 
 from __future__ import annotations
 
-import numpy as np
 import onnx
 from onnx import NodeProto, helper, numpy_helper, shape_inference
-from onnx.reference import ReferenceEvaluator
 
-from retrograph.ir import branch, partial
-from retrograph.ir.graph import (
-    STANDARD_DOMAINS,
-    Array,
-    Graph,
-    Tensor,
-    is_static,
-    reads,
-    subgraphs,
-)
+from retrograph.ir import bounds, branch, constants, partial
+from retrograph.ir.evaluate import evaluate
+from retrograph.ir.graph import DType, Graph, Tensor
 
-SMALL = 4096
-"""Constants of up to so many elements are shown to shape inference, and folded."""
-
-_NEVER_FOLDED = {"RandomNormal", "RandomUniform", "RandomNormalLike", "RandomUniformLike"}
-_NEVER_FOLDED |= {"Bernoulli", "Multinomial", "Dropout", "QuantizeLinear", "DequantizeLinear"}
+_MOST_ROUNDS = 100
+_MOST_FOLDED = 2**25
 
 
 def open_dimensions(graph: Graph) -> None:
@@ -43,26 +31,30 @@ def open_dimensions(graph: Graph) -> None:
 
 def infer_types(graph: Graph) -> None:
     """Fill `graph.types` by ONNX's shape inference; large weights are not copied for it."""
-    skeleton = graph.to_model()
-    del skeleton.graph.initializer[:]
-    for name, proto in graph.constants.items():
-        if int(np.prod(proto.dims)) <= SMALL:
-            skeleton.graph.initializer.append(proto)
-        else:
-            skeleton.graph.input.append(
-                helper.make_tensor_value_info(name, proto.data_type, list(proto.dims))
-            )
-    inferred = shape_inference.infer_shapes(skeleton, data_prop=True).graph
+    skeleton = graph.skeleton()
+    fixed = {v.name for v in (*skeleton.graph.input, *skeleton.graph.output)}
+    skeleton.graph.value_info.extend(
+        to_info(t) for name, t in graph.behind_bodies.items() if name not in fixed
+    )
+    bounds.check_axes(skeleton.graph)
+    follow = bounds.follow_numbers(skeleton.graph)
+    inferred = shape_inference.infer_shapes(skeleton, data_prop=follow).graph
     declared = {v.name: v for v in [*graph.model.graph.value_info, *inferred.input]}
     declared |= {v.name: v for v in [*inferred.output, *inferred.value_info]}
-    graph.types = {}
+    graph.types, graph.containers = {}, {}
     for name, info in declared.items():
-        tensor = _tensor(info)
+        held = _held_type(info.type)
+        if held is not None:
+            graph.containers[name] = held
+        tensor = to_tensor(info)
+        if tensor is not None and tensor.shape is None:
+            tensor = graph.behind_bodies.get(name, tensor)
         if tensor is not None:
             graph.types[name] = tensor
 
 
-def _tensor(info: onnx.ValueInfoProto) -> Tensor | None:
+def to_tensor(info: onnx.ValueInfoProto) -> Tensor | None:
+    """What a file says of a tensor; None if that is no element type."""
     if not info.type.HasField("tensor_type") or not info.type.tensor_type.elem_type:
         return None
     tensor_type = info.type.tensor_type
@@ -70,6 +62,22 @@ def _tensor(info: onnx.ValueInfoProto) -> Tensor | None:
     if not tensor_type.HasField("shape"):
         return Tensor(info.name, dtype, None)
     return Tensor(info.name, dtype, tuple(_dim(d) for d in tensor_type.shape.dim))
+
+
+def to_info(tensor: Tensor) -> onnx.ValueInfoProto:
+    """A tensor's name and type as a file has it."""
+    dtype = helper.np_dtype_to_tensor_dtype(tensor.dtype)
+    return helper.make_tensor_value_info(tensor.name, dtype, tensor.shape)
+
+
+def _held_type(kind: onnx.TypeProto) -> DType | None:
+    """The element type of the tensors in a sequence or an optional; None for anything else."""
+    while kind.HasField("sequence_type") or kind.HasField("optional_type"):
+        inner = kind.sequence_type if kind.HasField("sequence_type") else kind.optional_type
+        kind = inner.elem_type
+        if kind.tensor_type.elem_type:
+            return helper.tensor_dtype_to_np_dtype(kind.tensor_type.elem_type)
+    return None
 
 
 def _dim(dim: onnx.TensorShapeProto.Dimension) -> int | str | None:
@@ -80,73 +88,28 @@ def _dim(dim: onnx.TensorShapeProto.Dimension) -> int | str | None:
 
 def fold(graph: Graph) -> None:
     """Replace what is constant by its value until nothing changes; types are fresh afterwards."""
-    while True:
+    for _ in range(_MOST_ROUNDS):
+        constants.hoist(graph)
         infer_types(graph)
         if not (_fold_once(graph) or partial.fold(graph) or branch.inline(graph)):
             return
+    infer_types(graph)
 
 
 def _fold_once(graph: Graph) -> bool:
     kept: list[NodeProto] = []
+    outputs = set(graph.output_names())
+    room = _MOST_FOLDED
     for node in graph.nodes:
-        values = _evaluate(graph, node)
+        values = evaluate(graph, node) if outputs.isdisjoint(node.output) and room > 0 else None
         if values is None:
             kept.append(node)
             continue
         for name, value in zip(node.output, values, strict=True):
-            graph.constants[name] = numpy_helper.from_array(value, name)
+            room -= value.size
+            if name:
+                graph.constants[name] = numpy_helper.from_array(value, name)
     changed = len(kept) < len(graph.nodes)
     graph.nodes = kept
     graph.index()
     return changed
-
-
-def _evaluate(graph: Graph, node: NodeProto) -> list[Array] | None:
-    if node.op_type in _NEVER_FOLDED or node.domain not in STANDARD_DOMAINS:
-        return None
-    if any(True for _ in subgraphs(node)) or set(node.output) & set(graph.output_names()):
-        return None
-    if node.op_type in ("Shape", "Size"):
-        shape = _static_shape(graph, node.input[0])
-        if shape is None:
-            return None
-        stand_in = np.broadcast_to(np.float32(0), shape)
-        return _run(graph, node, {node.input[0]: stand_in})
-    feeds: dict[str, Array] = {}
-    for name in reads(node):
-        value = graph.value(name)
-        if value is None or value.size > SMALL:
-            return None
-        feeds[name] = value
-    return _run(graph, node, feeds)
-
-
-def _static_shape(graph: Graph, name: str) -> tuple[int, ...] | None:
-    tensor = graph.tensor(name)
-    if tensor is None or tensor.shape is None or not is_static(tensor.shape):
-        return None
-    return tuple(d for d in tensor.shape if isinstance(d, int))
-
-
-def _run(graph: Graph, node: NodeProto, feeds: dict[str, Array]) -> list[Array] | None:
-    """The node's outputs by ONNX's reference evaluator; None where it has no such operator."""
-    body = helper.make_graph(
-        [node],
-        "fold",
-        [_value_info(name, value) for name, value in feeds.items()],
-        [onnx.ValueInfoProto(name=name) for name in node.output],
-    )
-    opsets = [helper.make_opsetid("", graph.opset)]
-    try:
-        evaluator = ReferenceEvaluator(helper.make_model(body, opset_imports=opsets))
-        values = evaluator.run(None, feeds)
-    except Exception:  # the evaluator raises whatever its NumPy code meets; unfolded is correct
-        return None
-    arrays = [np.asarray(v) for v in values]
-    return arrays if all(a.size <= SMALL for a in arrays) else None
-
-
-def _value_info(name: str, value: Array) -> onnx.ValueInfoProto:
-    return helper.make_tensor_value_info(
-        name, helper.np_dtype_to_tensor_dtype(value.dtype), value.shape
-    )

@@ -21,6 +21,9 @@ from retrograph.ir.graph import STANDARD_DOMAINS, Dim, Graph, attributes
 LONGEST = 64
 """No longer tensor is followed."""
 
+_MOST_NAMES = 16
+_LARGEST = 2**62
+
 
 @dataclass(frozen=True)
 class Size:
@@ -90,10 +93,24 @@ class Sizes:
 
     def of(self, name: str) -> list[Known] | None:
         """The numbers of a tensor of rank 0 or 1; None where even their count is unknown."""
-        if name not in self._found:
-            self._found[name] = None
-            self._found[name] = self._compute(name)
+        waiting = [name]
+        while waiting:
+            last = waiting[-1]
+            needed = () if last in self._found else self._needed(last)
+            ahead = [other for other in needed if other and other not in self._found]
+            waiting.extend(ahead)
+            if not ahead:
+                if last not in self._found:
+                    self._found[last] = self._compute(last)
+                waiting.pop()
         return self._found[name]
+
+    def _needed(self, name: str) -> Sequence[str]:
+        """The tensors that the numbers of a tensor are computed from."""
+        node, tensor = self.graph.producer.get(name), self.graph.tensor(name)
+        if node is None or tensor is None or not np.issubdtype(tensor.dtype, np.integer):
+            return ()
+        return node.input if node.op_type in _STEPS and node.op_type != "Shape" else ()
 
     def whole(self, name: str) -> list[int] | None:
         """The numbers of a tensor where all are known."""
@@ -104,14 +121,22 @@ class Sizes:
 
     def shape(self, name: str) -> list[Known] | None:
         """The dimensions of a tensor; those that a Reshape gave it, as they were computed."""
+        turns: list[NodeProto] = []
+        while (node := self.graph.producer.get(name)) is not None and node.op_type == "Transpose":
+            turns.append(node)
+            name = node.input[0]
+        found = self._reshaped(name)
+        for node in reversed(turns):
+            if found is not None:
+                perm = attributes(node).get("perm", range(len(found))[::-1])
+                found = [found[axis] for axis in perm]
+        return found
+
+    def _reshaped(self, name: str) -> list[Known] | None:
         node, tensor = self.graph.producer.get(name), self.graph.tensor(name)
         if tensor is None or tensor.shape is None:
             return None
         dims = [size(d) for d in tensor.shape]
-        if node is not None and node.op_type == "Transpose":
-            before = self.shape(node.input[0])
-            perm = attributes(node).get("perm", range(len(dims))[::-1])
-            return dims if before is None else [before[axis] for axis in perm]
         wanted = self.of(node.input[1]) if node is not None and node.op_type == "Reshape" else None
         if wanted is None or len(wanted) != len(dims):
             return dims
@@ -218,7 +243,13 @@ def _whole(one: Known) -> Known:
 def _mul(a: Known, b: Known) -> Known:
     if a is None or b is None:
         return None
-    return Size(a.factor * b.factor, tuple(sorted(a.names + b.names)))
+    return _kept(Size(a.factor * b.factor, tuple(sorted(a.names + b.names))))
+
+
+def _kept(one: Size) -> Known:
+    """The size, unless it is none that a tensor could have."""
+    far = max(abs(one.factor.numerator), one.factor.denominator) > _LARGEST
+    return None if far or len(one.names) > _MOST_NAMES else one
 
 
 def _div(a: Known, b: Known) -> Known:
@@ -237,7 +268,7 @@ def _add(a: Known, b: Known) -> Known:
         return None
     if a.names == b.names:
         total = a.factor + b.factor
-        return Size(total, a.names if total else ())
+        return _kept(Size(total, a.names if total else ()))
     if not a.factor:
         return b
     return a if not b.factor else None

@@ -1,4 +1,4 @@
-"""The nodes between the explained inputs and the target."""
+"""The nodes between the explained inputs and the targets."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from dataclasses import dataclass
 
 from onnx import NodeProto
 
-from retrograph.ir.graph import Graph, reads
+from retrograph.ir.graph import Graph, is_float, reads
 
 
 @dataclass(frozen=True)
 class Path:
-    """What the cotangent passes on its way from the target to the inputs.
+    """What the cotangents pass on their way from the targets to the inputs.
 
     Attributes:
         nodes: in forward order.
@@ -37,7 +37,7 @@ def ancestors(graph: Graph, target: str) -> set[str]:
 
 
 def flow(graph: Graph, sources: Collection[str], blocked: Collection[str] = ()) -> set[str]:
-    """The floating-point tensors that change with the sources.
+    """The floating-point tensors, and sequences of such, that change with the sources.
 
     Nothing flows through the nodes named in `blocked` (not differentiable ones).
     """
@@ -48,11 +48,13 @@ def flow(graph: Graph, sources: Collection[str], blocked: Collection[str] = ()) 
     return reached
 
 
-def path(graph: Graph, sources: Collection[str], target: str, blocked: Collection[str]) -> Path:
-    """The path from the sources to the target; without nodes if the target does not depend."""
+def path(
+    graph: Graph, sources: Collection[str], targets: Collection[str], blocked: Collection[str]
+) -> Path:
+    """The path from the sources to the targets; without nodes if no target depends on them."""
     reached = flow(graph, sources, blocked)
     tensors: set[str] = set()
-    waiting = [target] if target in reached else []
+    waiting = [target for target in targets if target in reached]
     while waiting:
         name = waiting.pop()
         maker = graph.producer.get(name)
@@ -70,5 +72,8 @@ def path(graph: Graph, sources: Collection[str], target: str, blocked: Collectio
 
 
 def _is_float(graph: Graph, name: str) -> bool:
+    """Whether it is a tensor of floating-point numbers, or a sequence or an optional of some."""
+    if name in graph.containers:
+        return is_float(graph.containers[name])
     tensor = graph.tensor(name) if name else None
     return tensor is not None and tensor.is_float

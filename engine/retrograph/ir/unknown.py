@@ -34,7 +34,7 @@ def _guessed(graph: Graph, node: NodeProto) -> list[Tensor]:
 
 def _infer_again(graph: Graph) -> None:
     """Types of what comes after the guesses."""
-    skeleton = graph.to_model()
+    skeleton = graph.skeleton()
     declared = {v.name for v in (*skeleton.graph.input, *skeleton.graph.output)}
     infos = (_info(t) for name, t in graph.types.items() if name not in declared)
     skeleton.graph.value_info.extend(infos)

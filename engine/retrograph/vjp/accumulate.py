@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from retrograph.ir.emit import Emitter
 from retrograph.ir.graph import Tensor
+from retrograph.vjp.linear import wide
 from retrograph.vjp.reduce import reduced_axes
-from retrograph.vjp.registry import Cotangents, Node, Unsupported, defvjp
+from retrograph.vjp.registry import Cotangents, Node, defvjp
 
 
 @defvjp("ReduceL1")
@@ -49,6 +50,28 @@ def cum_sum(e: Emitter, node: Node, ct: Tensor) -> Cotangents:
     return dx, None
 
 
+@defvjp("CumProd")
+def cum_prod(e: Emitter, node: Node, ct: Tensor) -> Cotangents:
+    """dx = (the sum of ct * y over what x is a factor of) / x
+
+    At the first 0 the other factors count alone: there the products are taken with a 1 in its
+    place. Behind it nothing flows, for that 0 is a factor of all that is there.
+    """
+    x, axis = node.x, node.input(1)
+    exclusive, reverse = (int(node.attrs.get(key, 0)) for key in ("exclusive", "reverse"))
+
+    def sum_behind(products: Tensor) -> Tensor:
+        both = e.mul(ct, products)
+        return e.emit("CumSum", both, axis, exclusive=exclusive, reverse=1 - reverse)
+
+    zero = e.equal(x, 0.0)
+    zeros = e.emit("CumSum", e.cast(zero, wide(ct.dtype)), axis, reverse=reverse)
+    first = e.logical_and(zero, e.less(zeros, 1.5))
+    others = e.emit("CumProd", e.where(first, 1.0, x), axis, exclusive=exclusive, reverse=reverse)
+    before = e.div(sum_behind(node.y), e.where(zero, 1.0, x))
+    return e.where(e.less(zeros, 0.5), before, e.where(first, sum_behind(others), 0.0)), None
+
+
 def _wide(e: Emitter, node: Node, reduced: Tensor) -> Tensor:
     """With size 1 on the reduced axes, whatever `keepdims` says."""
     axes = reduced_axes(node)
@@ -60,9 +83,7 @@ def _wide(e: Emitter, node: Node, reduced: Tensor) -> Tensor:
 def _sizes(e: Emitter, node: Node) -> Tensor:
     axes = reduced_axes(node)
     parts = [e.dim(node.x, a) if a in axes else e.ints([1]) for a in range(node.rank())]
-    if not parts:
-        raise Unsupported("reduces a single number")
-    return e.concat(parts, axis=0)
+    return e.concat(parts, axis=0) if parts else e.ints([])
 
 
 def _given(node: Node, dx: Tensor) -> Cotangents:

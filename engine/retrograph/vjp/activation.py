@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 
-from retrograph.ir.emit import Emitter
+from retrograph.ir.emit import BOOL, Emitter
 from retrograph.ir.graph import Tensor
 from retrograph.vjp.broadcast import elementwise
 from retrograph.vjp.registry import Cotangents, Node, defvjp
@@ -22,7 +22,7 @@ def relu(e: Emitter, node: Node, ct: Tensor) -> Cotangents:
 
 @defvjp("Clip")
 def clip(e: Emitter, node: Node, ct: Tensor) -> Cotangents:
-    """dx = ct * 1[min < y < max]"""
+    """dx = ct * 1[min < y < max], dmin and dmax = the sum of ct where y is that bound"""
     masks = []
     if node.has(1):
         masks.append(e.greater(node.y, node.input(1)))
@@ -31,7 +31,27 @@ def clip(e: Emitter, node: Node, ct: Tensor) -> Cotangents:
     if not masks:
         return [ct, *[None] * (len(node.inputs) - 1)]
     mask = masks[0] if len(masks) == 1 else e.logical_and(*masks)
-    return [e.where(mask, ct, 0.0), *[None] * (len(node.inputs) - 1)]
+    return [e.where(mask, ct, 0.0), *_bounds(e, node, ct)]
+
+
+def _bounds(e: Emitter, node: Node, ct: Tensor) -> Cotangents:
+    """The cotangents of min and max: a sum over what is below, and over what is above."""
+    if node.wanted.isdisjoint((1, 2)):
+        return [None] * (len(node.inputs) - 1)
+    below, above = ct, None
+    if node.has(1):
+        below = e.where(e.less(node.x, node.input(1)), ct, 0.0)
+    if node.has(2):
+        raised = e.emit("Max", node.x, node.input(1)) if node.has(1) else node.x
+        over = e.greater(raised, node.input(2))  # max wins where it is less than min
+        below, above = e.where(over, 0.0, below), e.where(over, ct, 0.0)
+    every = list(range(node.rank()))
+    return [
+        e.reshape_like(e.reduce_sum(part, every, keepdims=False), node.input(i))
+        if part is not None and i in node.wanted
+        else None
+        for i, part in enumerate((below, above)[: len(node.inputs) - 1], start=1)
+    ]
 
 
 @defvjp("ThresholdedRelu")
@@ -145,9 +165,13 @@ def gelu(e: Emitter, node: Node, ct: Tensor) -> Cotangents:
 
 @defvjp("Softmax")
 def softmax(e: Emitter, node: Node, ct: Tensor) -> Cotangents:
-    """dx = y * (ct - sum(ct * y))   over `axis`"""
-    weighted = e.reduce_sum(e.mul(ct, node.y), [node.axis(-1)])
-    return (e.mul(node.y, e.sub(ct, weighted)),)
+    """dx = y * (ct - sum(ct * y))   over `axis`
+
+    Nothing flows through y where it is not a number, as where an attention masks a whole row.
+    """
+    y = e.where(e.emit("IsNaN", node.y, dtype=BOOL), 0.0, node.y)
+    weighted = e.reduce_sum(e.mul(ct, y), [node.axis(-1)])
+    return (e.mul(y, e.sub(ct, weighted)),)
 
 
 @defvjp("LogSoftmax")

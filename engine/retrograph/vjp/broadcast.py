@@ -31,14 +31,23 @@ def elementwise(*ops: str) -> Callable[[Rule], Rule]:
 
 
 def sum_to_input(e: Emitter, ct: Tensor, node: Node, i: int) -> Tensor:
-    """Sum `ct`, of the node's output shape, to the shape of input `i`."""
-    x, y = node.input(i), node.y
+    """Sum `ct`, of the node's output shape, to the shape of input `i`, one of those broadcast."""
     others = [shape_of(t) for j, t in enumerate(node.inputs) if t is not None and j != i]
-    axes = repeated_axes(shape_of(x), shape_of(y), others)
+    return sum_to_shape(e, ct, node.input(i), shape_of(node.y), others)
+
+
+def sum_to_shape(
+    e: Emitter, ct: Tensor, x: Tensor, whole: Shape, others: Sequence[Shape]
+) -> Tensor:
+    """Sum `ct`, of the shape `whole` that x was broadcast to beside the others, to that of x."""
+    own, lead = shape_of(x), len(whole) - len(shape_of(x))
+    if x.rows is not Rows.SHARED and not lead:
+        own, whole = (1, *own[1:]), (1, *whole[1:])  # each row is a unit's own
+    axes = repeated_axes(own, whole, others)
     if axes is None:
-        return sum_at_run_time(e, ct, x, lead=len(shape_of(y)) - len(shape_of(x)))
+        return sum_at_run_time(e, ct, x, lead)
     summed = e.reduce_sum(ct, axes)
-    return summed if len(shape_of(x)) == len(shape_of(y)) else e.reshape_like(summed, x)
+    return e.reshape_like(summed, x) if lead else summed
 
 
 def repeated_axes(x: Shape, y: Shape, others: Sequence[Shape]) -> list[int] | None:

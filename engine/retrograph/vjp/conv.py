@@ -6,30 +6,35 @@ from dataclasses import replace
 
 from retrograph.ir.emit import Emitter
 from retrograph.ir.graph import Tensor
+from retrograph.vjp.conv_weight import bias_cotangent, weight_cotangent
 from retrograph.vjp.registry import Cotangents, Node, Unsupported, defvjp, shape_of, static_shape
 from retrograph.vjp.window import Window, spatial_sizes, transposed_windows, window_of
 
 
 @defvjp("Conv")
 def conv(e: Emitter, node: Node, ct: Tensor) -> Cotangents:
-    """dx = the transposed convolution of ct with w
+    """dx = the transposed convolution of ct with w, dw = the correlation of x with ct, db = sum(ct)
 
-    At stride 1 that is a convolution of ct with w, flipped in space, its channels transposed.
+    At stride 1 dx is a convolution of ct with w, flipped in space, its channels transposed.
     """
     weight, group = node.input(1), int(node.attrs.get("group", 1))
-    window = window_of(node, _kernel(weight))
+    window = window_of(node, _kernel(node))
     if all(s == 1 for s in window.strides) and _reaches_padding(window):
         dx = _flipped_conv(e, ct, weight, window, group)
     else:
         dx = transposed_windows(e, ct, weight, window, node.x, node.y, group)
-    return [dx, *[None] * (len(node.inputs) - 1)]
+    dw = weight_cotangent(e, node.x, ct, window, group) if 1 in node.wanted else None
+    return [dx, dw, bias_cotangent(e, ct, window)][: len(node.inputs)]
 
 
 @defvjp("ConvTranspose")
 def conv_transpose(e: Emitter, node: Node, ct: Tensor) -> Cotangents:
-    """dx = the convolution of ct with w   (w: [C, M/g, *K])"""
+    """dx = the convolution of ct with w, dw = the correlation of ct with x, db = sum(ct)
+
+    w: [C, M/g, *K]
+    """
     weight, group = node.input(1), int(node.attrs.get("group", 1))
-    window = _transposed_window(node, _kernel(weight))
+    window = _transposed_window(node, _kernel(node))
     dx = e.emit(
         "Conv",
         ct,
@@ -45,11 +50,13 @@ def conv_transpose(e: Emitter, node: Node, ct: Tensor) -> Cotangents:
         dx = e.slice(dx, [0] * window.rank, e.sizes(node.x, 2), window.spatial)
     elif any(p >= s for p, s in zip(_output_padding(node, window), window.strides, strict=True)):
         dx = e.slice(dx, [0] * window.rank, list(sizes), window.spatial)
-    return [dx, *[None] * (len(node.inputs) - 1)]
+    dw = weight_cotangent(e, ct, node.x, window, group) if 1 in node.wanted else None
+    return [dx, dw, bias_cotangent(e, ct, window)][: len(node.inputs)]
 
 
-def _kernel(weight: Tensor) -> tuple[int, ...]:
-    sizes = shape_of(weight)[2:]
+def _kernel(node: Node) -> tuple[int, ...]:
+    weight = node.input(1)
+    sizes = tuple(node.attrs.get("kernel_shape") or shape_of(weight)[2:])
     if not all(isinstance(d, int) for d in sizes):
         raise Unsupported(f"the kernel '{weight.name}' has open sizes {sizes}")
     return tuple(d for d in sizes if isinstance(d, int))

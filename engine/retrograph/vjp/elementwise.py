@@ -7,7 +7,8 @@ import math
 from retrograph.ir.emit import Emitter
 from retrograph.ir.graph import Tensor
 from retrograph.vjp.broadcast import elementwise
-from retrograph.vjp.registry import Cotangents, Node, Unsupported, defvjp, nondifferentiable
+from retrograph.vjp.linear import wide
+from retrograph.vjp.registry import Cotangents, Node, defvjp, nondifferentiable
 
 
 @elementwise("Add", "Sum")
@@ -49,6 +50,13 @@ def power(e: Emitter, node: Node, ct: Tensor) -> Cotangents:
     return e.mul(ct, e.mul(b, e.pow(a, lower))), e.mul(ct, e.mul(node.y, log_a))
 
 
+@elementwise("Mod")
+def mod(e: Emitter, node: Node, ct: Tensor) -> Cotangents:
+    """da = ct, db = -ct * (a - y) / b: the quotient that was cut off, by floor or towards 0"""
+    a, b = node.input(0), node.input(1)
+    return ct, e.neg(e.mul(ct, e.div(e.sub(a, node.y), b)))
+
+
 @elementwise("Mean")
 def mean(e: Emitter, node: Node, ct: Tensor) -> Cotangents:
     """dx_i = ct / n"""
@@ -60,7 +68,8 @@ def extremum(e: Emitter, node: Node, ct: Tensor) -> Cotangents:
     """dx_i = ct * 1[x_i = y] / (how many equal y); against a constant bound a tie passes nothing.
 
     An even split between tied variables is what PyTorch, JAX and TensorFlow do; nothing at a bound
-    is the derivative that ReLU6 has at 0 and at 6.
+    is the derivative that ReLU6 has at 0 and at 6. ONNX Runtime's CPU rounds float16 between some
+    operators only, so short numbers are compared with their own maximum in float32.
     """
     inputs = [node.input(i) for i in range(len(node.inputs))]
     if len(inputs) == 2 and node.values:
@@ -68,7 +77,9 @@ def extremum(e: Emitter, node: Node, ct: Tensor) -> Cotangents:
         within = e.less if node.op == "Min" else e.greater
         passed = e.where(within(node.y, bound), ct, 0.0)
         return [passed, passed]
-    hits = [e.cast(e.equal(x, node.y), ct.dtype) for x in inputs]
+    inputs = [e.cast(x, wide(ct.dtype)) for x in inputs]
+    y = node.y if wide(ct.dtype) == ct.dtype else e.emit(node.op, *inputs)
+    hits = [e.cast(e.equal(x, y), ct.dtype) for x in inputs]
     count = hits[0]
     for hit in hits[1:]:
         count = e.add(count, hit)
@@ -146,11 +157,18 @@ def identity(e: Emitter, node: Node, ct: Tensor) -> Cotangents:
 
 @defvjp("Dropout")
 def dropout(e: Emitter, node: Node, ct: Tensor) -> Cotangents:
-    """dx = ct   (nothing is dropped in inference)"""
-    training = node.value(2)
-    if node.has(2) and (training is None or training.any()):
-        raise Unsupported("training_mode drops at random; export in inference mode")
-    return [ct, *[None] * (len(node.inputs) - 1)]
+    """dx = ct; in training ct / (1 - ratio) where the forward pass drew to keep, 0 elsewhere"""
+    rest = [None] * (len(node.inputs) - 1)
+    ratio, training = node.value(1), node.value(2)
+    if not node.has(2) or (training is not None and not training.any()):
+        return [ct, *rest]
+    if ratio is not None and not ratio.any():
+        return [ct, *rest]
+    mask = node.outputs[1]
+    assert mask is not None
+    share = e.cast(node.input(1), ct.dtype) if node.has(1) else e.const(0.5, ct.dtype)
+    kept = e.where(mask, e.div(ct, e.sub(1.0, share)), 0.0)
+    return [e.where(node.input(2), kept, ct), *rest]
 
 
 @defvjp("Cast")
@@ -160,7 +178,8 @@ def cast(e: Emitter, node: Node, ct: Tensor) -> Cotangents:
 
 
 nondifferentiable(
-    "Floor", "Ceil", "Round", "Sign", why="constant between jumps: its derivative is 0"
+    *("Floor", "Ceil", "Round", "Sign", "Hardmax"),
+    why="constant between jumps: its derivative is 0",
 )
 nondifferentiable(
     *("Equal", "Greater", "GreaterOrEqual", "Less", "LessOrEqual", "Not", "And", "Or", "Xor"),
@@ -168,7 +187,27 @@ nondifferentiable(
     why="gives truth values",
 )
 nondifferentiable(
-    *("Shape", "Size", "ArgMax", "ArgMin", "NonZero", "OneHot", "EyeLike", "ConstantOfShape"),
-    *("Range", "QuantizeLinear", "DynamicQuantizeLinear"),
+    *("Shape", "Size", "ArgMax", "ArgMin", "NonZero", "EyeLike", "ConstantOfShape"),
+    *("QuantizeLinear", "DynamicQuantizeLinear", "NonMaxSuppression"),
+    *("BlackmanWindow", "HammingWindow", "HannWindow"),
     why="gives whole numbers or takes only a shape",
+)
+nondifferentiable(
+    *("BitwiseAnd", "BitwiseNot", "BitwiseOr", "BitwiseXor", "BitShift", "BitCast"),
+    why="takes numbers bit by bit",
+)
+nondifferentiable(
+    *("RandomNormal", "RandomNormalLike", "RandomUniform", "RandomUniformLike"),
+    *("Bernoulli", "Multinomial"),
+    why="draws at random",
+)
+nondifferentiable(
+    *("StringConcat", "StringNormalizer", "StringSplit", "RegexFullMatch", "TfIdfVectorizer"),
+    "ImageDecoder",
+    why="takes texts, words or files",
+)
+nondifferentiable(
+    *("Binarizer", "TreeEnsemble", "TreeEnsembleClassifier", "TreeEnsembleRegressor"),
+    domain="ai.onnx.ml",
+    why="constant between jumps: its derivative is 0",
 )

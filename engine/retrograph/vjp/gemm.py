@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from retrograph.ir.emit import Emitter
-from retrograph.ir.graph import Tensor
-from retrograph.vjp.broadcast import sum_at_run_time, sum_to_input
+from retrograph.ir.graph import Rows, Tensor
+from retrograph.vjp.broadcast import sum_at_run_time, sum_to_shape
 from retrograph.vjp.registry import Cotangents, Node, defvjp, shape_of
 
 
@@ -29,7 +29,8 @@ def gemm(e: Emitter, node: Node, ct: Tensor) -> Cotangents:
         )
     dc = None
     if 2 in node.wanted:
-        dc = sum_to_input(e, e.mul(ct, node.attrs["beta"]), node, 2)
+        whole = shape_of(node.y)
+        dc = sum_to_shape(e, e.mul(ct, node.attrs["beta"]), node.input(2), whole, [whole])
     return [da, db, dc][: len(node.inputs)]
 
 
@@ -64,6 +65,7 @@ def _sum_batch(e: Emitter, ct: Tensor, x: Tensor, other: Tensor) -> Tensor:
     own, against = shape_of(x)[:-2], shape_of(other)[:-2]
     if len(shape_of(x)) == 1:
         return e.reshape_like(e.reduce_sum(ct, list(range(len(against)))), x)
-    if own == against or not against:
+    by_rows = 0 if x.rows is Rows.SHARED else 1
+    if not against or (own == against and None not in own[by_rows:]):
         return ct
     return sum_at_run_time(e, ct, x, lead=max(0, len(against) - len(own)))

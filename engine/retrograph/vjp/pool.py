@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 
 from retrograph.ir.emit import INT64, Emitter
@@ -19,20 +17,16 @@ def max_pool(e: Emitter, node: Node, ct: Tensor) -> Cotangents:
     attrs = {k: v for k, v in node.attrs.items() if k != "storage_order"}
     _, switches = e.emit_many("MaxPool", node.x, dtypes=[node.x.dtype, INT64], **attrs)
     # Indices count over the whole tensor; the rest by an item's size is the place in the item.
-    size = _item_size(e, node.x)
+    size = item_size(e, node.x)
     place = e.reshape(e.mod(switches, size), [0, -1])
     sizes = e.concat([e.dim(ct, 0), size], axis=0)
     dx = scatter_add(e, sizes, place, e.reshape(ct, [0, -1]), axis=1)
     return (e.reshape_like(dx, node.x),)
 
 
-def _item_size(e: Emitter, x: Tensor) -> Tensor:
+def item_size(e: Emitter, x: Tensor) -> Tensor:
     """How many elements one item of the batch has, int64 [1]."""
-    sizes = shape_of(x)[1:]
-    known = [d for d in sizes if isinstance(d, int)]
-    if len(known) == len(sizes):
-        return e.const([math.prod(known)], INT64)
-    return e.emit("ReduceProd", e.sizes(x, 1), keepdims=1)
+    return e.count(x, range(1, len(shape_of(x))))
 
 
 @defvjp("AveragePool")
@@ -52,8 +46,15 @@ def average_pool(e: Emitter, node: Node, ct: Tensor) -> Cotangents:
 def global_average_pool(e: Emitter, node: Node, ct: Tensor) -> Cotangents:
     """dx = ct / (number of positions), at every position"""
     sizes = e.sizes(node.x, 2)
-    share = divided(e, ct, e.emit("ReduceProd", sizes, keepdims=0))
+    share = divided(e, ct, _positions(e, node.x))
     return (e.expand(share, e.concat([e.ints([1, 1]), sizes], axis=0)),)
+
+
+def _positions(e: Emitter, x: Tensor) -> Tensor:
+    """How many positions a channel has, int64 [1]."""
+    if x.shape is None:
+        return e.dim(e.reshape(x, [0, 0, -1]), 2)
+    return e.count(x, range(2, len(x.shape)))
 
 
 @defvjp("GlobalMaxPool")
@@ -61,7 +62,7 @@ def global_max_pool(e: Emitter, node: Node, ct: Tensor) -> Cotangents:
     """dx = ct at the first maximum of each channel, 0 elsewhere"""
     positions = e.reshape(node.x, [0, 0, -1])
     switch = e.emit("ArgMax", positions, dtype=INT64, axis=2, keepdims=1)
-    number = e.range(e.emit("ReduceProd", e.sizes(node.x, 2), keepdims=1))
+    number = e.range(_positions(e, node.x))
     hit = e.cast(e.equal(number, switch), ct.dtype)
     return (e.reshape_like(e.mul(e.reshape(ct, [0, 0, 1]), hit), node.x),)
 

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+import numpy as np
+
 from retrograph.ir.emit import Emitter
 from retrograph.ir.graph import Tensor
 from retrograph.vjp.linear import divided, wide
@@ -18,17 +22,23 @@ def reduce_sum(e: Emitter, node: Node, ct: Tensor) -> Cotangents:
 def reduce_mean(e: Emitter, node: Node, ct: Tensor) -> Cotangents:
     """dx = ct / (number of positions), at every position"""
     axes = reduced_axes(node)
-    sizes = e.gather(e.sizes(node.x, 0), e.ints(axes), axis=0)
-    share = divided(e, _kept(e, node, ct), e.emit("ReduceProd", sizes, keepdims=0))
+    share = divided(e, _kept(e, node, ct), e.count(node.x, axes))
     return _padded(node, _spread(e, node, share))
 
 
 @defvjp("ReduceMax", "ReduceMin")
 def reduce_extremum(e: Emitter, node: Node, ct: Tensor) -> Cotangents:
-    """dx = ct * 1[x = y] / (how many equal y)   (ties share evenly, as in the frameworks)"""
-    axes = reduced_axes(node)
-    hit = e.equal(node.x, _kept(e, node, node.y))
-    count = e.reduce_sum(e.cast(hit, wide(ct.dtype)), axes)
+    """dx = ct * 1[x = y] / (how many equal y)   (ties share evenly, as in the frameworks)
+
+    Short numbers are compared with their own maximum in float32, as in Max.
+    """
+    axes, x = reduced_axes(node), e.cast(node.x, wide(ct.dtype))
+    if not axes:
+        return _padded(node, ct)
+    short = x.dtype != ct.dtype
+    y = e.emit(node.op, x, e.ints(axes), keepdims=1) if short else _kept(e, node, node.y)
+    hit = e.equal(x, y)
+    count = e.reduce_sum(e.cast(hit, x.dtype), axes)
     share = divided(e, _kept(e, node, ct), count)
     return _padded(node, e.where(hit, share, 0.0))
 
@@ -52,15 +62,13 @@ def reduced_axes(node: Node) -> list[int]:
     Raises:
         Unsupported: only run time tells them.
     """
-    rank = node.rank()
-    if not node.has(1):
-        return [] if node.attrs.get("noop_with_empty_axes", 0) else list(range(rank))
-    axes = node.value(1)
+    axes = node.value(1) if node.has(1) else ()
     if axes is None:
         raise Unsupported("its axes are computed at run time; export with constant axes")
-    if axes.size == 0:
-        return [] if node.attrs.get("noop_with_empty_axes", 0) else list(range(rank))
-    return sorted(int(a) % rank for a in axes.reshape(-1))
+    given = [int(a) for a in np.ravel(axes)]
+    if not given:
+        return [] if node.attrs.get("noop_with_empty_axes", 0) else list(range(node.rank()))
+    return sorted(a if a >= 0 else a % node.rank() for a in given)
 
 
 def _kept(e: Emitter, node: Node, reduced: Tensor) -> Tensor:
@@ -74,8 +82,15 @@ def _kept(e: Emitter, node: Node, reduced: Tensor) -> Tensor:
 def _spread(e: Emitter, node: Node, kept: Tensor) -> Tensor:
     """Repeated along the reduced axes to the sizes of x."""
     axes = reduced_axes(node)
-    parts = [e.dim(node.x, a) if a in axes else e.ints([1]) for a in range(node.rank())]
-    return e.expand(kept, e.concat(parts, axis=0)) if axes else kept
+    return e.expand(kept, _repeats(e, node.x, axes)) if axes else kept
+
+
+def _repeats(e: Emitter, x: Tensor, axes: Sequence[int]) -> Tensor:
+    """How often to repeat along each axis, int64 [rank]."""
+    if x.shape is None:
+        return e.concat([e.dim(x, 0) if 0 in axes else e.ints([1]), e.sizes(x, 1)], axis=0)
+    parts = [e.dim(x, a) if a in axes else e.ints([1]) for a in range(len(x.shape))]
+    return e.concat(parts, axis=0)
 
 
 def _padded(node: Node, dx: Tensor) -> Cotangents:

@@ -8,16 +8,20 @@ and prunes what the path does not need.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from retrograph.ir.emit import Emitter
-from retrograph.ir.graph import STANDARD_DOMAINS, Array, Shape, Tensor
+from retrograph.ir.graph import STANDARD_DOMAINS, Array, Graph, Shape, Tensor
 
 Cotangents = Sequence[Tensor | None]
 Rule = Callable[[Emitter, "Node", Tensor], Cotangents]
 MultiRule = Callable[[Emitter, "Node", Sequence[Tensor | None]], Cotangents]
+
+
+RuleOf = Callable[["Node"], MultiRule]
+"""Which rule a node takes."""
 
 
 class Unsupported(Exception):
@@ -35,6 +39,9 @@ class Node:
         values: the values of constant inputs by position.
         wanted: the positions of the inputs whose cotangent is needed.
         is_relu: whether a ReLU rule treats it.
+        bodies: the bodies of If, Loop and Scan by their attributes' names. What they take from
+            outside follows the node's own inputs in `inputs`.
+        rule: which rule a node in a body takes.
     """
 
     name: str
@@ -43,9 +50,11 @@ class Node:
     inputs: tuple[Tensor | None, ...]
     outputs: tuple[Tensor | None, ...]
     attrs: dict[str, Any]
-    values: dict[int, Array]
+    values: Mapping[int, Array]
     wanted: frozenset[int]
     is_relu: bool = False
+    bodies: Mapping[str, Graph] = field(default_factory=dict)
+    rule: RuleOf = field(default=lambda _: vjp)
 
     @property
     def x(self) -> Tensor:

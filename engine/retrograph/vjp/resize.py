@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
+from math import ceil
+
 import numpy as np
 
 from retrograph.ir.emit import FLOAT32, Emitter
 from retrograph.ir.graph import Array, Tensor
+from retrograph.vjp.crop import region_cotangent
 from retrograph.vjp.linear import along, unit_matrix
 from retrograph.vjp.registry import Cotangents, Node, Unsupported, defvjp, shape_of
 
@@ -18,19 +22,33 @@ _PASSED_ON = (
     "nearest_mode",
 )
 
+_BY_SCALE_ALONE = ("half_pixel", "pytorch_half_pixel", "asymmetric")
+"""The modes whose positions need no length, unless pytorch_half_pixel resizes to one element."""
+
 
 @defvjp("Resize")
 def resize(e: Emitter, node: Node, ct: Tensor) -> Cotangents:
-    """dx = ct times the transposed matrix of each resized axis
+    """dx = ct times the transposed matrix of each resized axis,   droi: see region_cotangent
 
-    Resize is linear and separable: the Resize of the unit matrix along one axis is its matrix,
-    in every mode, exactly as the runtime computes it.
+    Resize is linear in x and separable: the Resize of the unit matrix along one axis is its
+    matrix, in every mode, exactly as the runtime computes it.
+
+    Raises:
+        Unsupported: by the scales. The output's size jumps just where it is a whole number.
     """
-    rank = node.rank()
-    for axis in _resized_axes(node):
-        matrix = _matrix(e, node, axis, ct)
-        ct = along(e, ct, axis, rank, matrix)
-    return [ct, *[None] * (len(node.inputs) - 1)]
+    if 2 in node.wanted:
+        raise Unsupported(
+            f"its scales '{node.input(2).name}' depend on the explained input, and the size of "
+            "what it makes jumps with them; supported: the derivative by its data and roi"
+        )
+    matrices = {axis: _matrix(e, node, axis, ct) for axis in _resized_axes(node)}
+    dx = ct
+    for axis, matrix in matrices.items():
+        dx = along(e, dx, axis, node.rank(), matrix)
+    droi = None
+    if 1 in node.wanted:
+        droi = region_cotangent(e, node, ct, matrices, _named_axes(node))
+    return [dx, droi, None, None][: len(node.inputs)]
 
 
 def _named_axes(node: Node) -> list[int]:
@@ -49,22 +67,35 @@ def _keeps(node: Node, i: int, axis: int) -> bool:
 
     An open batch or channel axis has its size among `sizes` only because all axes are named.
 
+    A single element is read wherever the positions lie.
+
     Raises:
-        Unsupported: positions between the elements are read, and just as many as there are
-            elements. ONNX Runtime copies where no axis changes its size, which the standard does
-            not say.
+        Unsupported: the axis is resampled without a change of its size, and runtimes differ.
     """
     x, y = shape_of(node.x), shape_of(node.y)
     same_size = x[axis] is not None and x[axis] == y[axis]
+    if same_size and x[axis] == 1:
+        return True
     if _reads_in_place(node, i):
         by_scale = _scale(node, i) is not None
         return by_scale or same_size or (axis < 2 < len(x) and not isinstance(x[axis], int))
-    if same_size:
+    if same_size and _may_be_copied(node, i):
         raise Unsupported(
             f"resamples axis {axis} without a change of its size, where runtimes differ; "
-            "supported: a scale of 1, or another size"
+            "supported: a scale of 1, another size, or the resized axes alone among `axes`"
         )
     return False
+
+
+def _may_be_copied(node: Node, i: int) -> bool:
+    """Whether ONNX Runtime may copy a resampled axis of the same size, the i-th named one.
+
+    It does where no axis changes its size, and where the size alone tells the scale. With
+    antialias its positions are others than the standard's.
+    """
+    sizes = zip(shape_of(node.x), shape_of(node.y), strict=True)
+    changes = any(isinstance(a, int) and isinstance(b, int) and a != b for a, b in sizes)
+    return not changes or _scale(node, i) in (None, 1.0) or bool(node.attrs.get("antialias"))
 
 
 def _reads_in_place(node: Node, i: int) -> bool:
@@ -78,29 +109,90 @@ def _reads_in_place(node: Node, i: int) -> bool:
 
 def _scale(node: Node, i: int) -> float | None:
     """The constant scale of the i-th named axis, if there is one."""
-    scales = node.value(2)
+    scales, common = node.value(2), _common_scale(node)
+    if common is not None:
+        return float(common)
     return None if scales is None or not scales.size else float(scales[i])
 
 
+def _common_scale(node: Node) -> Fraction | None:
+    """The scale of every named axis where the aspect ratio is kept, else None.
+
+    Raises:
+        Unsupported: only run time tells.
+    """
+    policy = node.attrs["keep_aspect_ratio_policy"]
+    if policy == "stretch" or _given(node, 2):
+        return None
+    before, after = [shape_of(node.x)[axis] for axis in _named_axes(node)], node.value(3)
+    lengths = [length for length in before if isinstance(length, int)]
+    if after is None or len(lengths) < len(before):
+        raise Unsupported(
+            f"keep_aspect_ratio_policy='{policy}' with sizes of run time; "
+            "supported: stretch, or export with static shapes"
+        )
+    ratios = [Fraction(a, b) for a, b in zip(after.tolist(), lengths, strict=True)]
+    return min(ratios) if policy == "not_larger" else max(ratios)
+
+
 def _matrix(e: Emitter, node: Node, axis: int, ct: Tensor) -> Tensor:
-    """The matrix [O, I] of one axis, from the Resize of the unit matrix as [1, 1, I, I]."""
+    """The matrix [O, I] of one axis, from the Resize of the unit matrix as [1, I, 1, I].
+
+    It is made two elements high, so that no runtime copies it where O is I.
+    """
     place = _named_axes(node).index(axis)
-    unit = e.unsqueeze(unit_matrix(e, e.dim(node.x, axis), e.const(0.0, FLOAT32)), [0, 1])
+    unit = unit_matrix(e, e.dim(node.x, axis), e.const(0.0, FLOAT32))
     attrs = {k: v for k, v in node.attrs.items() if k in _PASSED_ON}
     roi, scales, sizes = None, None, None
     if node.attrs.get("coordinate_transformation_mode") == "tf_crop_and_resize":
         roi = _roi(e, node, place)
+    scale = _rounded_scale(node, axis)
     if _given(node, 2):
         one = e.slice(node.input(2), [place], [place + 1], [0])
-        scales = e.concat([e.const(np.ones(3, np.float32)), one], axis=0)
-    elif node.attrs.get("keep_aspect_ratio_policy", "stretch") != "stretch":
-        policy = node.attrs["keep_aspect_ratio_policy"]
-        raise Unsupported(f"keep_aspect_ratio_policy='{policy}'; supported: stretch")
+        scales = e.concat([e.const(np.array([1, 1, 2], np.float32)), one], axis=0)
+    elif scale is not None:
+        scales = e.const(np.array([1, 1, 2, float(scale)], np.float32))
+        unit = e.gather(unit, _columns(e, node, axis, scale), axis=1)
     else:
-        square = e.dim(node.x, axis)
-        sizes = e.concat([e.ints([1, 1]), square, e.dim(node.y, axis)], axis=0)
-    resized = e.emit("Resize", unit, roi, scales, sizes, **attrs)
-    return e.cast(e.transpose(e.squeeze(resized, [0, 1]), [1, 0]), ct.dtype)
+        before, after = e.dim(node.x, axis), e.dim(node.y, axis)
+        sizes = e.concat([e.ints([1]), before, e.ints([2]), after], axis=0)
+    resized = e.emit("Resize", e.unsqueeze(unit, [0, 2]), roi, scales, sizes, **attrs)
+    line = e.slice(resized, [0], [1], [2])
+    matrix = e.transpose(e.squeeze(line, [0, 2]), [1, 0])
+    if scale is not None:
+        matrix = e.slice(matrix, [0], e.dim(node.y, axis), [0])
+    return e.cast(matrix, ct.dtype)
+
+
+def _rounded_scale(node: Node, axis: int) -> Fraction | None:
+    """The common scale if the size that it gives is no whole one; otherwise that size tells it."""
+    scale, size = _common_scale(node), shape_of(node.x)[axis]
+    if scale is None or not isinstance(size, int) or (scale * size).denominator == 1:
+        return None
+    return scale
+
+
+def _columns(e: Emitter, node: Node, axis: int, scale: Fraction) -> Tensor:
+    """The columns of the unit matrix [I, I], the last one repeated where an element would lack.
+
+    A size by a policy is rounded, one by a scale is cut off. Beyond the border its value is read
+    in any case.
+
+    Raises:
+        Unsupported: positions depend on the length as well, or the border is left out.
+    """
+    size, attrs = shape_of(node.x)[axis], node.attrs
+    assert isinstance(size, int)
+    if scale * size % 1 < Fraction(1, 2):
+        return e.ints(range(size))
+    alone = attrs["coordinate_transformation_mode"] in _BY_SCALE_ALONE and scale * size > 1
+    if not alone or attrs["antialias"] or attrs["exclude_outside"]:
+        raise Unsupported(
+            f"keep_aspect_ratio_policy='{attrs['keep_aspect_ratio_policy']}' rounds the size of "
+            f"axis {axis} up; supported there: {', '.join(_BY_SCALE_ALONE)} to more than one "
+            "element, without antialias and exclude_outside"
+        )
+    return e.ints([*range(size), *[size - 1] * ceil(1 / scale)])
 
 
 def _given(node: Node, i: int) -> bool:

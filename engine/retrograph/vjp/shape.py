@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
-from retrograph.ir.emit import Emitter
+from retrograph.ir.emit import FLOAT64, INT64, Emitter
 from retrograph.ir.graph import Tensor
-from retrograph.vjp.broadcast import sum_to_input
+from retrograph.vjp.broadcast import sum_to_shape
 from retrograph.vjp.linear import add_at
-from retrograph.vjp.registry import Cotangents, Node, Unsupported, defvjp, defvjp_multi
+from retrograph.vjp.registry import (
+    Cotangents,
+    Node,
+    Unsupported,
+    defvjp,
+    defvjp_multi,
+    shape_of,
+)
 
 
 @defvjp("Reshape", "Flatten", "Squeeze", "Unsqueeze")
@@ -29,7 +37,8 @@ def transpose(e: Emitter, node: Node, ct: Tensor) -> Cotangents:
 @defvjp("Expand")
 def expand(e: Emitter, node: Node, ct: Tensor) -> Cotangents:
     """dx = sum of ct over the repeated axes"""
-    return sum_to_input(e, ct, node, 0), None
+    whole = shape_of(node.y)
+    return sum_to_shape(e, ct, node.x, whole, [whole]), None
 
 
 @defvjp("Tile")
@@ -37,7 +46,7 @@ def tile(e: Emitter, node: Node, ct: Tensor) -> Cotangents:
     """dx = sum of ct over the copies"""
     repeats = node.value(1)
     if repeats is None:
-        raise Unsupported("its repeats are computed at run time; export with static shapes")
+        return _untiled(e, node, ct), None
     parts: list[Tensor] = []
     copies: list[int] = []
     for axis, times in enumerate(repeats.tolist()):
@@ -47,6 +56,17 @@ def tile(e: Emitter, node: Node, ct: Tensor) -> Cotangents:
         parts.append(e.ints([-1]) if axis == 0 else e.dim(node.x, axis))
     summed = e.reduce_sum(e.reshape(ct, e.concat(parts, axis=0)), copies, keepdims=False)
     return summed, None
+
+
+def _untiled(e: Emitter, node: Node, ct: Tensor) -> Tensor:
+    """The sum over copies whose numbers only run time tells: [r_0, d_0, r_1, d_1, ..] in turns."""
+    sizes = [e.dim(node.x, axis) for axis in range(1, node.rank())]
+    count = e.slice(node.input(1), [0], [1], [0])
+    first = e.div(e.dim(replace(ct, shape=None), 0), count)
+    whole = e.concat([first, *sizes], axis=0)
+    turns = e.concat([e.unsqueeze(node.input(1), [1]), e.unsqueeze(whole, [1])], axis=1)
+    parts = e.reshape(ct, e.reshape(turns, [-1]))
+    return e.reduce_sum(parts, list(range(0, 2 * node.rank(), 2)), keepdims=False)
 
 
 @defvjp("Concat")
@@ -81,8 +101,12 @@ def split(e: Emitter, node: Node, cts: Sequence[Tensor | None]) -> Cotangents:
 
 @defvjp("Pad")
 def pad(e: Emitter, node: Node, ct: Tensor) -> Cotangents:
-    """dx = ct with the padding taken off; what a border copied is added back"""
-    rest = [None] * (len(node.inputs) - 1)
+    """dx = ct with the padding taken off; what a border copied is added back
+
+    dvalue = the sum of ct over the padding.
+    """
+    value = _padding_sum(e, node, ct) if 2 in node.wanted else None
+    rest = [None, value, None][: len(node.inputs) - 1]
     if node.attrs.get("mode", "constant") == "constant":
         rank, named = node.rank(), node.value(3)
         if node.has(3) and named is None:
@@ -92,6 +116,13 @@ def pad(e: Emitter, node: Node, ct: Tensor) -> Cotangents:
         taken = e.neg(node.input(1)) if pads is None else [-int(p) for p in pads]
         return [e.pad(ct, taken, axes, rank), *rest]
     return [_copied_back(e, node, ct), *rest]
+
+
+def _padding_sum(e: Emitter, node: Node, ct: Tensor) -> Tensor:
+    inside = e.constant_of_shape(e.sizes(node.x, 0), 0.0, ct.dtype)
+    outside = e.emit("Pad", inside, node.input(1), e.const(1, ct.dtype), *node.inputs[3:])
+    total = e.reduce_sum(e.mul(ct, outside), list(range(node.rank())), keepdims=False)
+    return e.reshape_like(total, node.input(2))
 
 
 def _copied_back(e: Emitter, node: Node, ct: Tensor) -> Tensor:
@@ -107,7 +138,9 @@ def _copied_back(e: Emitter, node: Node, ct: Tensor) -> Tensor:
         around = [int(pads[i]), int(pads[i + len(where)])]
         if any(around):
             size = e.dim(node.x, axis)
-            source = e.emit("Pad", e.range(size), e.ints(around), mode=node.attrs["mode"])
+            number = e.cast(e.range(size), FLOAT64)  # CUDA pads no whole numbers
+            source = e.emit("Pad", number, e.ints(around), mode=node.attrs["mode"])
+            source = e.cast(source, INT64)
             ct = add_at(e, ct, source, axis, node.rank(), size)
     return ct
 
@@ -127,4 +160,5 @@ def depth_to_space(e: Emitter, node: Node, ct: Tensor) -> Cotangents:
 @defvjp("SpaceToDepth")
 def space_to_depth(e: Emitter, node: Node, ct: Tensor) -> Cotangents:
     """dx = ct, its channels moved back into blocks"""
-    return (e.emit("DepthToSpace", ct, blocksize=int(node.attrs["blocksize"]), mode="DCR"),)
+    mode = node.attrs.get("mode", "DCR")
+    return (e.emit("DepthToSpace", ct, blocksize=int(node.attrs["blocksize"]), mode=mode),)

@@ -7,6 +7,7 @@ become attributes; open ones are taken from the tensors at run time.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,6 +15,8 @@ import numpy as np
 from retrograph.ir.emit import Emitter
 from retrograph.ir.graph import Tensor
 from retrograph.vjp.registry import Node, Unsupported, shape_of
+
+_MOST_COUNTED = 2**22
 
 
 @dataclass(frozen=True)
@@ -145,7 +148,7 @@ def window_counts(e: Emitter, window: Window, x: Tensor, y: Tensor, padding: boo
     Positions that only ceil_mode adds, beyond the declared padding, never count.
     """
     reads, sizes = spatial_sizes(y), spatial_sizes(x)
-    if reads is not None and sizes is not None:
+    if reads is not None and sizes is not None and _are_few(reads, window):
         return e.const(_static_counts(window, sizes, reads, padding), x.dtype)
     ones = e.const(np.ones((1, 1, *window.kernel)), x.dtype)
     lead = e.ints([1, 1])
@@ -164,6 +167,12 @@ def window_counts(e: Emitter, window: Window, x: Tensor, y: Tensor, padding: boo
         pads=[*begins, *ends],
     )
     return e.slice(counts, [0] * window.rank, e.sizes(y, 2), window.spatial)
+
+
+def _are_few(reads: tuple[int, ...], window: Window) -> bool:
+    """Whether the windows' positions are few enough to count them one by one."""
+    along = (r * k for r, k in zip(reads, window.kernel, strict=True))
+    return max(math.prod(reads), *along) <= _MOST_COUNTED
 
 
 def _static_counts(

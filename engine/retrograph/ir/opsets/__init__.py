@@ -8,7 +8,7 @@ graphs and models over 2 GB, and drops what it does not know.
 
 from __future__ import annotations
 
-from onnx import NodeProto
+from onnx import NodeProto, defs
 
 from retrograph.errors import Problem, UnsupportedError
 from retrograph.ir.graph import STANDARD_DOMAINS, Graph, subgraphs
@@ -18,8 +18,12 @@ from retrograph.ir.opsets import (  # noqa: F401  importing a family registers i
     forms,
     normalisation,
     resize,
+    sampling,
 )
+from retrograph.ir.opsets.lower import lower
 from retrograph.ir.opsets.registry import FLOOR, NoRewriting, adapt
+
+__all__ = ["FLOOR", "lower", "modernize"]
 
 
 def modernize(graph: Graph) -> None:
@@ -42,6 +46,21 @@ def modernize(graph: Graph) -> None:
     graph.index()
 
 
+def modern(graph: Graph, nodes: list[NodeProto], opset: int) -> list[NodeProto]:
+    """Nodes that are written at an opset, in their modern forms; their constants go to the graph.
+
+    Raises:
+        NoRewriting: one has none.
+    """
+    problems: list[Problem] = []
+    own, graph.opset = graph.opset, opset
+    found = _modernize_nodes(graph, nodes, problems)
+    graph.opset = own
+    if problems:
+        raise NoRewriting("; ".join(problem.reason for problem in problems))
+    return found
+
+
 def _modernize_nodes(
     graph: Graph, nodes: list[NodeProto], problems: list[Problem]
 ) -> list[NodeProto]:
@@ -55,7 +74,22 @@ def _modernize_nodes(
             modern.append(node)
             continue
         try:
-            modern.extend(adapt(graph, node))
+            modern.extend(_trimmed(graph, new) for new in adapt(graph, node))
         except NoRewriting as reason:
             problems.append(Problem(node.name, node.op_type, str(reason)))
     return modern
+
+
+def _trimmed(graph: Graph, node: NodeProto) -> NodeProto:
+    """A node without the attributes that were taken out of its operator, `consumed_inputs` say."""
+    if graph.opset >= FLOOR or not defs.has(node.op_type, FLOOR):
+        return node
+    known = defs.get_schema(node.op_type, FLOOR).attributes
+    kept = [a for a in node.attribute if a.name in known]
+    if len(kept) == len(node.attribute):
+        return node
+    trimmed = NodeProto()
+    trimmed.CopyFrom(node)
+    del trimmed.attribute[:]
+    trimmed.attribute.extend(kept)
+    return trimmed

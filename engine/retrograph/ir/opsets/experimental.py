@@ -24,6 +24,12 @@ def _affine(graph: Graph, node: NodeProto, attrs: Attributes) -> list[NodeProto]
     return _scale_and_shift(node, scale, number(graph, node, "beta", attrs.get("beta", 0.0)))
 
 
+@before(FLOOR, "Scale")
+def _scale(graph: Graph, node: NodeProto, attrs: Attributes) -> list[NodeProto]:
+    """y = scale * x   (an experimental operator of ONNX 1.0)"""
+    return [in_place(node, "Mul", [node.input[0], number(graph, node, "scale", attrs["scale"])])]
+
+
 def _scale_and_shift(node: NodeProto, scale: str, shift: str) -> list[NodeProto]:
     scaled = f"{node.output[0]}/scaled"
     return [

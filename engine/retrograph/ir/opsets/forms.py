@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
+import onnx
 from onnx import NodeProto, TensorProto, helper
 
 from retrograph.ir.graph import Graph
-from retrograph.ir.opsets.registry import ANY, Attributes, before, in_place, ints, number
+from retrograph.ir.opsets.registry import (
+    ANY,
+    Attributes,
+    NoRewriting,
+    before,
+    in_place,
+    ints,
+    number,
+)
 
 
 @before(5, "Reshape")
@@ -55,6 +64,34 @@ def _slice(graph: Graph, node: NodeProto, attrs: Attributes) -> list[NodeProto]:
         for hint, values in (("starts", attrs["starts"]), ("ends", attrs["ends"]), ("axes", axes))
     ]
     return [in_place(node, "Slice", [node.input[0], *parts])]
+
+
+@before(9, "Scan")
+def _scan(graph: Graph, node: NodeProto, attrs: Attributes) -> list[NodeProto]:
+    """One Scan over the batch; its body is the Scan over the sequence of one item."""
+    if node.input[0]:
+        raise NoRewriting("a Scan of opset 8 over sequences of different lengths")
+    body, count = attrs["body"], attrs["num_scan_inputs"]
+    names = [f"{node.name}/{v.name}" for v in body.input]
+    ends = [f"{node.name}/{v.name}/end" for v in body.output]
+    directions = attrs.get("directions", [0] * count)
+    step = helper.make_node(
+        "Scan",
+        names,
+        ends,
+        name=f"{node.name}/item",
+        body=body,
+        num_scan_inputs=count,
+        scan_input_directions=directions,
+    )
+    item = helper.make_graph(
+        [step],
+        "item",
+        [onnx.ValueInfoProto(name=name) for name in names],
+        [onnx.ValueInfoProto(name=name) for name in ends],
+    )
+    inputs = list(node.input[1:])
+    return [in_place(node, "Scan", inputs, body=item, num_scan_inputs=len(inputs))]
 
 
 @before(13, "Squeeze", "Unsqueeze", "ReduceSum")
@@ -113,3 +150,30 @@ def _dropout(graph: Graph, node: NodeProto, attrs: Attributes) -> list[NodeProto
 @before(11, "Scatter")
 def _scatter(graph: Graph, node: NodeProto, attrs: Attributes) -> list[NodeProto]:
     return [in_place(node, "ScatterElements", list(node.input), **attrs)]
+
+
+@before(2, "LpPool", "GlobalLpPool")
+def _whole_power(graph: Graph, node: NodeProto, attrs: Attributes) -> list[NodeProto]:
+    power = attrs.pop("p", 2.0)
+    if power != int(power):
+        raise NoRewriting(f"p = {power:g}; supported: whole numbers")
+    return [in_place(node, node.op_type, list(node.input), p=int(power), **attrs)]
+
+
+@before(6, "Tile")
+def _tile(graph: Graph, node: NodeProto, attrs: Attributes) -> list[NodeProto]:
+    """So many tiles along one axis."""
+    x = graph.tensor(node.input[0])
+    tiles, axis = (graph.value(name) for name in node.input[1:])
+    if x is None or x.rank is None or tiles is None or axis is None:
+        raise NoRewriting("tiles or axis of run time; supported: constants, and a known rank")
+    repeats = [1] * x.rank
+    repeats[int(axis.item())] = int(tiles.item())
+    return [in_place(node, "Tile", [node.input[0], ints(graph, node, "repeats", repeats)])]
+
+
+@before(6, "Selu")
+def _selu(graph: Graph, node: NodeProto, attrs: Attributes) -> list[NodeProto]:
+    """The constants had five digits."""
+    given = {"alpha": 1.6732, "gamma": 1.0507, **attrs}
+    return [in_place(node, "Selu", list(node.input), **given)]

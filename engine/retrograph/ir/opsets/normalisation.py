@@ -66,6 +66,27 @@ def _softmax(graph: Graph, node: NodeProto, attrs: Attributes) -> list[NodeProto
     ]
 
 
+@before(9, "MeanVarianceNormalization")
+def _mean_variance_of_items(graph: Graph, node: NodeProto, attrs: Attributes) -> list[NodeProto]:
+    """The experimental operator: over an item's channel, or all its channels; or the mean alone."""
+    x, y = node.input[0], node.output[0]
+    axes = [1, 2, 3] if attrs.get("across_channels", 0) else [2, 3]
+    if attrs.get("normalize_variance", 1):
+        return [in_place(node, "MeanVarianceNormalization", [x], axes=axes)]
+    mean = f"{y}/mean"
+    over = ints(graph, node, "axes", axes)
+    return [
+        helper.make_node("ReduceMean", [x, over], [mean], name=f"{node.name}/mean"),
+        helper.make_node("Sub", [x, mean], [y], name=node.name),
+    ]
+
+
+@before(ANY, "MeanVarianceNormalization")
+def _mean_variance(graph: Graph, node: NodeProto, attrs: Attributes) -> list[NodeProto]:
+    """Its axes in the open: without them ONNX infers no shape behind it."""
+    return [in_place(node, node.op_type, [node.input[0]], axes=attrs.get("axes", [0, 2, 3]))]
+
+
 @before(ANY, "GroupNormalization")
 def _group_norm(graph: Graph, node: NodeProto, attrs: Attributes) -> list[NodeProto]:
     """InstanceNormalization of [N, groups, rest]; ONNX infers no shape behind the operator itself.

@@ -50,6 +50,11 @@ def adapt(graph: Graph, node: NodeProto) -> list[NodeProto]:
     return [node]
 
 
+def rewritten_operators() -> dict[str, int]:
+    """Every operator with a rewriting, and the opset below which it has one."""
+    return {op: entries[-1][0] for op, entries in _ADAPTERS.items()}
+
+
 def in_place(old: NodeProto, op: str, inputs: list[str], **attrs: Any) -> NodeProto:
     """A node in the place of `old`: its name and outputs."""
     return helper.make_node(op, inputs, list(old.output), name=old.name, **attrs)

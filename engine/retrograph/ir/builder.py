@@ -1,0 +1,226 @@
+"""What makes the nodes of the backward graph, and of the bodies in it.
+
+The nodes live in an ONNX GraphSurgeon graph of their own until they are appended to the forward
+pass, which is never touched. A body of If, Loop or Scan has a builder of its own.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections import ChainMap
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import Any, TypeVar
+
+import numpy as np
+import onnx_graphsurgeon as gs
+from onnx import GraphProto, NodeProto, TensorProto, helper, numpy_helper
+
+from retrograph.ir import infer
+from retrograph.ir.graph import Array, DType, Graph, Rows, Tensor, inner_names, is_static, reads
+
+Self = TypeVar("Self", bound="Builder")
+
+
+class Builder:
+    """Names what is emitted, shares equal constants, and repeats items' rows for units.
+
+    Where many units are explained at once, an operator that joins a tensor with a row for each
+    unit and one with a row for each item first repeats the items' rows; rules need not know.
+    """
+
+    def __init__(self, forward: Graph) -> None:
+        self.opset = forward.opset
+        self._taken = {*forward.producer, *forward.constants, *forward.types}
+        self._taken.update(name for node in forward.nodes for name in inner_names(node))
+        self._graph = gs.Graph(opset=forward.opset)
+        self._variables: ChainMap[str, gs.Variable] = ChainMap()
+        self._constants: dict[tuple[str, tuple[int, ...], bytes], Tensor] = {}
+        self._values: dict[str, Array] = {}
+        self._root = self._scope = "bwd"
+        self._repeated: dict[str, Tensor] = {}
+        self.item_of_unit: Tensor | None = None
+        """For each of the N * K units the item it belongs to, int64 [N * K]."""
+
+    @contextmanager
+    def scope(self, name: str) -> Iterator[None]:
+        """Name what is emitted inside `bwd/<name>/...`."""
+        outer, self._scope = self._scope, f"{self._root}/{name}"
+        yield
+        self._scope = outer
+
+    def emit(
+        self, op: str, *inputs: Tensor | None, dtype: DType | None = None, **attrs: Any
+    ) -> Tensor:
+        """One node with one output, of the first input's type unless `dtype` is given."""
+        return self.emit_many(op, *inputs, dtypes=[dtype or _dtype_of(inputs)], **attrs)[0]
+
+    def emit_many(
+        self, op: str, *inputs: Tensor | None, dtypes: Sequence[DType], **attrs: Any
+    ) -> list[Tensor]:
+        """One node with an output for each of `dtypes`; None among the inputs is left out."""
+        inputs, rows = self._matched(op, inputs)
+        outputs = [Tensor(self.fresh(f"{self._scope}/{op}"), d, None, rows) for d in dtypes]
+        node = gs.Node(
+            op=op,
+            name=outputs[0].name,
+            attrs=attrs,
+            inputs=[gs.Variable.empty() if t is None else self._variable(t) for t in inputs],
+            outputs=[self._variable(t) for t in outputs],
+        )
+        self._graph.nodes.append(node)
+        return outputs
+
+    def _matched(
+        self, op: str, inputs: tuple[Tensor | None, ...]
+    ) -> tuple[tuple[Tensor | None, ...], Rows]:
+        """Inputs with rows for the same thing, and what the rows of the output count."""
+        rows = max((t.rows for t in inputs if t is not None), default=Rows.SHARED)
+        if op == "Shape":
+            return inputs, Rows.SHARED
+        if rows is Rows.UNITS:
+            inputs = tuple(
+                self._repeat(t) if t is not None and t.rows is Rows.ITEMS else t for t in inputs
+            )
+        return inputs, rows
+
+    def _repeat(self, items: Tensor) -> Tensor:
+        if items.name not in self._repeated:
+            assert self.item_of_unit is not None
+            rows = Tensor(items.name, items.dtype, None)
+            repeated = self.emit("Gather", rows, self.item_of_unit, axis=0)
+            self._repeated[items.name] = replace(repeated, rows=Rows.UNITS)
+        return self._repeated[items.name]
+
+    def const(self, value: Array | Sequence[int] | float, dtype: DType | None = None) -> Tensor:
+        """A constant; equal constants are stored once."""
+        array = np.asarray(value, dtype)
+        key = (array.dtype.name, array.shape, array.tobytes())
+        if key not in self._constants:
+            name = self.fresh("bwd/const")
+            self._variables.maps[-1][name] = gs.Variable(name)
+            self._values[name] = np.array(array, order="C")
+            self._constants[key] = Tensor(name, array.dtype, array.shape)
+        return self._constants[key]
+
+    def rename(self, tensor: Tensor, name: str) -> Tensor:
+        """Call a tensor that was emitted here `bwd/<name>` if that is free."""
+        wanted = f"{self._root}/{name}"
+        if tensor.name not in self._variables.maps[0] or wanted in self._taken:
+            return tensor
+        variable = self._variables[tensor.name]
+        if not variable.inputs:
+            return tensor
+        self._taken.add(wanted)
+        variable.name = wanted
+        self._variables[wanted] = variable
+        return replace(tensor, name=wanted)
+
+    def finish(self, outputs: dict[str, Tensor]) -> tuple[list[NodeProto], list[TensorProto]]:
+        """The nodes and constants that these outputs need, each given out under its key's name."""
+        named = []
+        for name, tensor in outputs.items():
+            variable = self._copied(tensor)
+            variable.name = name
+            named.append(variable)
+        self._graph.outputs = named
+        self._graph.cleanup(remove_unused_node_outputs=False).toposort()
+        nodes = list(gs.export_onnx(self._graph, do_type_check=False).graph.node)
+        read = {name for node in nodes for name in reads(node)}
+        used = [name for name in self._values if name in read]
+        return nodes, [numpy_helper.from_array(self._values[name], name) for name in used]
+
+    def _copied(self, tensor: Tensor) -> gs.Variable:
+        """An output of the graph: what runtimes want to be made in it."""
+        variable = self._variables[self.emit("Identity", tensor).name]
+        variable.dtype = tensor.dtype
+        return variable
+
+    # Bodies of If, Loop and Scan.
+
+    def body(self: Self, name: str) -> Self:
+        """A builder for a body of the node that is emitted next; it reads all that stands here."""
+        inner = copy.copy(self)
+        inner._graph = gs.Graph(opset=self.opset, name=self.fresh(f"{self._scope}/{name}"))
+        inner._variables = self._variables.new_child()
+        inner._root = inner._scope = inner._graph.name
+        return inner
+
+    def formal(self, tensor: Tensor) -> Tensor:
+        """The next input of the body, which has this tensor's name for those who emit here."""
+        shape = list(tensor.shape) if tensor.shape is not None and is_static(tensor.shape) else None
+        variable = gs.Variable(self.fresh(f"{self._root}/{tensor.name}"), tensor.dtype, shape)
+        self._variables[tensor.name] = variable
+        self._graph.inputs.append(variable)
+        return tensor
+
+    def let(self, name: str, tensor: Tensor) -> None:
+        """Give a tensor another name for those who emit here."""
+        self._variables[name] = self._variable(tensor)
+
+    def graph(self, outputs: Sequence[Tensor]) -> gs.Graph:
+        """The body, to be an attribute of its node."""
+        self._graph.outputs = [self._copied(tensor) for tensor in outputs]
+        return self._graph
+
+    def include(self, forward: Graph) -> None:
+        """Compute a forward body again, here; its inputs are named before (`formal`, `let`)."""
+        for name in {name for node in forward.nodes for name in reads(node)}:
+            value = None if name in forward.captured else forward.value(name)
+            if value is not None:
+                self.let(name, self.const(value))
+        self._include(forward.nodes)
+
+    def _include(self, nodes: Sequence[NodeProto]) -> None:
+        for proto in nodes:
+            for name in filter(None, proto.output):
+                self._variables[name] = gs.Variable(self.fresh(f"{self._scope}/{name}"))
+            given = {a.name: helper.get_attribute_value(a) for a in proto.attribute}
+            attrs = {
+                key: self._nested(key, value) if isinstance(value, GraphProto) else value
+                for key, value in given.items()
+                if not isinstance(value, list) or value
+            }
+            ends = [
+                [self._variables[n] if n else gs.Variable.empty() for n in names]
+                for names in (map(self._named, proto.input), proto.output)
+            ]
+            name = self.fresh(f"{self._scope}/{proto.name}")
+            node = gs.Node(proto.op_type, name, attrs, *ends, domain=proto.domain or None)
+            self._graph.nodes.append(node)
+
+    def _named(self, name: str) -> str:
+        if name not in self._variables:
+            self._variables[name] = gs.Variable(name)
+        return name
+
+    def _nested(self, key: str, proto: GraphProto) -> gs.Graph:
+        inner = self.body(key)
+        for info in proto.input:
+            tensor = infer.to_tensor(info)
+            assert tensor is not None
+            inner.formal(tensor)
+        for value in proto.initializer:
+            inner.let(value.name, self.const(numpy_helper.to_array(value)))
+        inner._include(proto.node)
+        inner._graph.outputs = [inner._variables[inner._named(v.name)] for v in proto.output]
+        return inner._graph
+
+    def _variable(self, tensor: Tensor) -> gs.Variable:
+        if tensor.name not in self._variables:
+            self._variables[tensor.name] = gs.Variable(tensor.name)
+        return self._variables[tensor.name]
+
+    def fresh(self, hint: str) -> str:
+        """A tensor name that neither the forward nor the backward graph has."""
+        name, count = hint, 0
+        while name in self._taken:
+            count += 1
+            name = f"{hint}_{count}"
+        self._taken.add(name)
+        return name
+
+
+def _dtype_of(inputs: Sequence[Tensor | None]) -> DType:
+    return next(t.dtype for t in inputs if t is not None)

@@ -1,0 +1,46 @@
+"""What follows every rewriting: types, what is constant, and the one spelling of things."""
+
+from __future__ import annotations
+
+from onnx import NodeProto
+
+from retrograph.ir import constants, infer, padding, quantize, relu, sequences
+from retrograph.ir.body import type_behind
+from retrograph.ir.graph import STANDARD_DOMAINS, Graph
+from retrograph.ir.ranks import type_unranked
+
+_READ_BY_RULES = {"TopK": 2, "Dropout": 2}
+"""How many outputs a rule needs of operators that may leave the last ones out."""
+
+
+def settle(graph: Graph) -> None:
+    """Fold what is constant, spell ReLUs, quantisation and paddings in one way, infer types."""
+    _name_outputs(graph)
+    infer.fold(graph)
+    while sequences.resolve(graph) or type_behind(graph) or type_unranked(graph):
+        constants.hoist(graph)
+        infer.fold(graph)
+    relu.unify(graph)
+    quantize.to_float(graph)
+    padding.resolve(graph)
+    infer.infer_types(graph)
+
+
+def _name_outputs(graph: Graph) -> None:
+    graph.nodes = [_with_outputs(graph, node) for node in graph.nodes]
+    graph.index()
+
+
+def _with_outputs(graph: Graph, node: NodeProto) -> NodeProto:
+    """The node with a name for each output that a rule needs."""
+    count = _READ_BY_RULES.get(node.op_type, 0) if node.domain in STANDARD_DOMAINS else 0
+    given = [*node.output, *[""] * (count - len(node.output))]
+    draws = node.op_type != "Dropout" or len(node.input) > 2
+    if not draws or all(given[:count]):
+        return node
+    whole = NodeProto()
+    whole.CopyFrom(node)
+    del whole.output[:]
+    names = (name or graph.fresh(f"{node.name}/{i}") for i, name in enumerate(given))
+    whole.output.extend(names)
+    return whole
