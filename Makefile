@@ -1,10 +1,12 @@
 # make demo: a guided picture of a real photograph.   make test: everything that CI checks.
+# make test-all: that, and the tests that take minutes or gigabytes.
+# make operators: ONNX's backend suite proved and recorded, and OPERATORS.md written by it.
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 RUNTIME ?= cpu
 
-.PHONY: demo test check clean
+.PHONY: demo test test-all check operators clean
 
 $(VENV)/ready: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -18,11 +20,18 @@ demo: $(VENV)/ready
 test: check
 	$(BIN)/python -m pytest -q -n auto
 
+test-all: check
+	$(BIN)/python -m pytest -q -n auto -m "slow or not slow"
+
 check: $(VENV)/ready
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+operators: $(VENV)/ready
+	$(BIN)/python tools/check_backend.py --record
+	$(BIN)/python tools/make_operators.py
 
 clean:
 	rm -rf $(VENV) demo_out .pytest_cache .mypy_cache .ruff_cache
