@@ -9,6 +9,7 @@ import numpy as np
 import onnxruntime as ort
 from onnx import ModelProto
 from onnx.reference import ReferenceEvaluator
+from onnx.reference.op_run import OpRun
 
 from definitions import DEFINITIONS
 from definitions_control import CONTROL
@@ -37,11 +38,10 @@ def directional(
     return float(np.sum(cotangent * (moved(1.0) - moved(-1.0)))) / (2 * STEP)
 
 
-def reference(model: ModelProto) -> Evaluator:
-    """The model in onnx.reference, with the operators that it gets wrong put right."""
-    evaluator = ReferenceEvaluator(
-        model, new_ops=[*DEFINITIONS, *CONTROL, *FUNCTIONS, *RECURRENT, *SAMPLING, *SIMPLE]
-    )
+def reference(model: ModelProto, *more: type[OpRun]) -> Evaluator:
+    """The model in onnx.reference, with the operators that it gets wrong put right, and more."""
+    known = [*DEFINITIONS, *CONTROL, *FUNCTIONS, *RECURRENT, *SAMPLING, *SIMPLE]
+    evaluator = ReferenceEvaluator(model, new_ops=[*known, *more])
     names = [v.name for v in model.graph.output]
 
     def run(feeds: Feeds) -> dict[str, Array]:

@@ -29,6 +29,7 @@ from onnx import (
     numpy_helper,
 )
 
+from corpus_conv import Conv
 from retrograph.ir.graph import Graph, is_float
 
 sys.path.append(str(Path(__file__).resolve().parent.parent / "tests"))
@@ -126,13 +127,13 @@ def run_in_float64(built: ModelProto, feeds: Outputs) -> dict[str, Array]:
     outputs = [v for v in built.graph.output if v.name in names]
     alone = helper.make_graph(nodes, "alone", built.graph.input, outputs, constants)
     model = helper.make_model(alone, opset_imports=built.opset_import, ir_version=built.ir_version)
-    return reference(to_float64(model))(_in_float64(feeds))
+    return reference(to_float64(model), Conv)(_in_float64(feeds))
 
 
 def float64_evaluator(graph: Graph, source: str, target: str, feeds: Outputs) -> Evaluate:
     """A function from one input to the target in float64, the other inputs held."""
     model = straight(graph, target, feeds) if graph.straight_through else cut(graph, target)
-    evaluate, held = reference(to_float64(model)), _in_float64(feeds)
+    evaluate, held = reference(to_float64(model), Conv), _in_float64(feeds)
     return lambda value: evaluate({**held, source: value})[target]
 
 
