@@ -9,9 +9,10 @@ import pytest
 from onnx import ModelProto, NodeProto, TensorProto
 
 from backend_cases import light_models
-from graphs import FILES, METHODS, golden
+from graphs import FILES, golden
 from retrograph.ir.graph import subgraphs
 from retrograph.ir.opsets import FLOOR
+from retrograph.methods import METHODS
 from retrograph.model import Model
 from test_vjp import built
 from vjp_case import FLOAT16, FLOAT32, Case, DType

@@ -36,7 +36,7 @@ def build(
 
     Args:
         model: a path to an .onnx file, or a model in memory.
-        method: gradient, deconvnet or guided.
+        method: a name of `retrograph methods`.
         target: the tensor to explain, by name or alias; the class scores before a final Softmax
             if None.
         select: which unit of the target: top (the most active one), channel, unit (chosen at run

@@ -12,6 +12,7 @@ from retrograph.errors import BlockedError, InputError, Problem, UnsupportedErro
 from retrograph.ir import pad_axes
 from retrograph.ir.batch import batch_leading
 from retrograph.ir.body import within
+from retrograph.ir.channels import channel_axis, input_channels
 from retrograph.ir.emit import Emitter
 from retrograph.ir.graph import (
     Extra,
@@ -19,7 +20,6 @@ from retrograph.ir.graph import (
     Rows,
     Shape,
     Tensor,
-    attributes,
     op_label,
     rename,
 )
@@ -337,12 +337,18 @@ class _Backward:
     def _attribution(self, source: Tensor) -> Tensor:
         ct = self.walk.cotangent(source)
         assert ct is not None
-        if not self.request.many:
-            return ct
-        e = self.e
+        e, shape = self.e, self._attribution_shape(source)
         with e.scope("attribution"):
+            made = self.request.method.finish(e, source, ct, input_channels(self.graph, source))
+            made = replace(made, shape=shape, dtype=source.dtype)
+            if not self.request.many:
+                return made
             lead = e.sizes(self.seed.score, 0, 2)
-            return e.reshape(ct, e.concat([lead, e.sizes(source, 1)], axis=0))
+            return e.reshape(made, e.concat([lead, e.sizes(made, 1)], axis=0))
+
+    def _attribution_shape(self, source: Tensor) -> Shape:
+        channel = input_channels(self.graph, source)
+        return self.request.method.shape(source.shape or (), channel)
 
     def _output_shapes(self) -> list[Shape]:
         target = self._target()
@@ -351,7 +357,7 @@ class _Backward:
         for source in self.request.sources:
             tensor = self.graph.tensor(source)
             assert tensor is not None
-            shape = tensor.shape or ()
+            shape = self._attribution_shape(tensor)
             shapes.append((*lead, *shape[1:]) if self.request.many else shape)
         return [*shapes, lead, (*lead, len(target.item))]
 
@@ -362,23 +368,6 @@ def _origin(file: Mapping[str, NodeProto], node: NodeProto) -> NodeProto:
     while name not in file and "/" in name:
         name = name.rpartition("/")[0]
     return file.get(name, node)
-
-
-def channel_axis(graph: Graph, name: str, rank: int) -> int:
-    """The axis of an item that counts channels: the first, or the last where layout is NHWC."""
-    node = graph.producer.get(name)
-    while node is not None and node.op_type in _LAYOUT_KEEPING:
-        node = graph.producer.get(node.input[0])
-    if node is not None and node.op_type == "Transpose" and rank >= 2:
-        perm = attributes(node).get("perm")
-        if perm == [0, *range(2, rank + 1), 1]:
-            return rank - 1
-    return 0
-
-
-_LAYOUT_KEEPING = frozenset(
-    ("Relu", "Clip", "Add", "Mul", "Sub", "Div", "Sigmoid", "Tanh", "LeakyRelu", "Identity")
-)
 
 
 def _info(name: str, tensor: Tensor, shape: Shape | None) -> ValueInfoProto:

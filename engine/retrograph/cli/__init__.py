@@ -1,4 +1,4 @@
-"""The command line: `retrograph layers | check | explain | build`."""
+"""The command line: `retrograph layers | check | methods | explain | build`."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 
 from retrograph._version import __version__
-from retrograph.cli import build, check, explain, layers
+from retrograph.cli import build, check, explain, layers, methods
 from retrograph.cli.terminal import Parser, complain, join_negative_values, never_fail_to_encode
 from retrograph.errors import RetrographError, UnsupportedError
 
@@ -16,6 +16,7 @@ _EPILOG = """\
 examples:
   retrograph layers net.onnx                        what can be explained, by short names
   retrograph check net.onnx                         can it be explained, and what stands in the way
+  retrograph methods                                by which methods, with formulas and limits
   retrograph explain net.onnx dog.jpg               why this class? a picture beside its guided map
   retrograph explain net.onnx dog.jpg --layer relu3 --unit 17
   retrograph build net.onnx -o net.guided.onnx      the backward graph as a file of its own
@@ -76,6 +77,6 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"retrograph {__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for command in (layers, check, explain, build):
+    for command in (layers, check, methods, explain, build):
         command.add(commands)
     return parser

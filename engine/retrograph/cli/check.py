@@ -8,13 +8,12 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
 from retrograph.backward import Place
 from retrograph.check import Block, Check, Verdict, check
 from retrograph.cli.options import add_command
-from retrograph.cli.terminal import console, shape_text, visible
+from retrograph.cli.terminal import console, print_table, shape_text, visible
 from retrograph.ir.graph import Tensor
 
 _EXAMPLES = """\
@@ -40,7 +39,6 @@ given. Nothing is built and nothing is run.
 """
 
 _SHOWN = 3
-_COLUMN_GAP = 2
 
 
 def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -67,22 +65,27 @@ def _run(args: argparse.Namespace) -> int:
 
 def _print(model: str, found: Check, out: Console) -> None:
     possible = [verdict.method for verdict in found.methods if verdict.possible]
-    can = f"can be explained by {_listed(possible)}" if possible else "cannot be explained"
+    if not possible:
+        can = "cannot be explained"
+    elif len(possible) == len(found.methods):
+        can = "can be explained by every method"
+    else:
+        can = f"can be explained by {_listed(possible)}"
     out.print(Text(visible(f"{model} {can}"), "bold"), soft_wrap=True)
     out.print()
-    _print_table(out, (), _facts(found))
+    print_table(out, (), _facts(found))
     out.print()
-    _print_table(out, ("method", "possible", "note"), _verdicts(found.methods))
+    print_table(out, ("method", "possible", "note"), _verdicts(found.methods))
     if found.blocks:
         out.print()
-        _print_table(out, ("blocks", "node", "why", "mend"), map(_block_row, found.blocks))
+        print_table(out, ("blocks", "node", "why", "mend"), map(_block_row, found.blocks))
     if found.nearest:
         hint = f"the last layer that can be explained is {found.nearest}: --target {found.nearest}"
         out.print(Text(visible(hint), "dim"), soft_wrap=True)
     kinds = _kinds(found)
     if kinds:
         out.print()
-        _print_table(out, ("treated as", "operator", "nodes", ""), kinds)
+        print_table(out, ("treated as", "operator", "nodes", ""), kinds)
     for note in found.notes:
         out.print(Text(visible(f"note: {note}"), "dim"), soft_wrap=True)
 
@@ -146,23 +149,6 @@ def _shortlist(names: Sequence[str]) -> str:
 
 def _listed(names: Sequence[str]) -> str:
     return " and ".join(filter(None, [", ".join(names[:-1]), names[-1]]))
-
-
-def _print_table(out: Console, headings: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
-    """Rows as a table without lines, which folds what is too long for the terminal."""
-    cells = [[Text(visible(cell)) for cell in row] for row in rows]
-    table = Table(
-        box=None, show_header=bool(headings), header_style="bold", padding=(0, _COLUMN_GAP, 0, 0)
-    )
-    for i in range(max(map(len, cells))):
-        table.add_column(headings[i] if headings else "", overflow="fold")
-    for row in cells:
-        table.add_row(*row)
-    with out.capture() as captured:
-        out.print(table)
-    for line in map(Text.from_ansi, captured.get().splitlines()):
-        line.rstrip()
-        out.print(line, soft_wrap=True)
 
 
 def _record(model: str, found: Check) -> dict[str, Any]:

@@ -60,7 +60,7 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     parser.add_argument(
         "--method",
         metavar="NAME[,NAME]",
-        help="gradient, deconvnet, guided (default); a column each",
+        help="names from `retrograph methods`, guided if none is given; a column each",
     )
     parser.add_argument(
         "--layer", metavar="NAME", help="alias or tensor; the class scores if left out"

@@ -6,10 +6,14 @@ import argparse
 import io
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import NoReturn, TextIO
 
 from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+_COLUMN_GAP = 2
 
 
 class Parser(argparse.ArgumentParser):
@@ -87,3 +91,20 @@ def never_fail_to_encode(stream: TextIO) -> None:
     """Have a stream print ? for what its encoding lacks."""
     if isinstance(stream, io.TextIOWrapper):
         stream.reconfigure(errors="replace")
+
+
+def print_table(out: Console, headings: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+    """Rows as a table without lines, which folds what is too long for the terminal."""
+    cells = [[Text(visible(cell)) for cell in row] for row in rows]
+    table = Table(
+        box=None, show_header=bool(headings), header_style="bold", padding=(0, _COLUMN_GAP, 0, 0)
+    )
+    for i in range(max(map(len, cells))):
+        table.add_column(headings[i] if headings else "", overflow="fold")
+    for row in cells:
+        table.add_row(*row)
+    with out.capture() as captured:
+        out.print(table)
+    for line in map(Text.from_ansi, captured.get().splitlines()):
+        line.rstrip()
+        out.print(line, soft_wrap=True)

@@ -4,9 +4,16 @@ from __future__ import annotations
 
 from retrograph.errors import InputError
 from retrograph.methods.base import Method
-from retrograph.methods.relu import DECONVNET, GRADIENT, GUIDED
+from retrograph.methods.gradient import InputXGradient, Saliency
+from retrograph.methods.relu import Deconvnet, Gradient, Guided, RectGrad
 
-METHODS = {method.name: method for method in (GRADIENT, DECONVNET, GUIDED)}
+GRADIENT, DECONVNET, GUIDED = Gradient(), Deconvnet(), Guided()
+
+METHODS: dict[str, Method] = {
+    method.name: method
+    for method in (GRADIENT, Saliency(), InputXGradient(), DECONVNET, GUIDED, RectGrad())
+}
+"""The one list: the command line, the documents and the tests are fed by it."""
 
 
 def method_named(name: str) -> Method:

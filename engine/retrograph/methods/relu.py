@@ -1,26 +1,117 @@
-"""Gradient, deconvnet and guided backpropagation: what a ReLU passes down.
-
-For y = ReLU(x) with the cotangent ct from above:
-
-    gradient    ct * 1[x > 0]
-    deconvnet   ct * 1[ct > 0]
-    guided      ct * 1[ct > 0] * 1[x > 0]
+"""What a ReLU passes down: gradient, deconvnet, guided backpropagation and RectGrad.
 
 Every other activation takes its ordinary derivative. The upper plateau of a ReLU6 passes nothing
 under gradient and guided.
-
-Sources: Simonyan et al. 2013 (gradient), Zeiler & Fergus 2014 (deconvnet), Springenberg et al.
-2015, "Striving for Simplicity" (guided).
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from retrograph.ir.emit import Emitter
 from retrograph.ir.graph import Tensor
-from retrograph.methods.base import Method, relu_like
+from retrograph.methods.base import Method, MethodRule
+from retrograph.methods.quantile import quantile
 from retrograph.vjp import Cotangents, Node, vjp
+
+
+class Gradient(Method):
+    """The derivative of the unit by every number of the input.
+
+    Formula: dx = ct * 1[x > 0] at a ReLU y = max(x, 0); the ordinary derivative elsewhere.
+
+    Shapes: that of the input; in units of the score by units of the input.
+
+    Source: Simonyan, Vedaldi, Zisserman: Deep Inside Convolutional Networks, 2013.
+
+    Use: to see what a small change of the input does to the unit; it is exact, and the others are
+    judged by it.
+
+    Beware: noisy where many ReLUs switch nearby; it says how the score changes, not what it is made
+    of.
+    """
+
+    name = "gradient"
+
+
+class Deconvnet(Method):
+    """What activates the unit, by the positive part of what comes down to each ReLU.
+
+    Formula: dx = ct * 1[ct > 0] at a ReLU; the ordinary derivative elsewhere.
+
+    Shapes: that of the input.
+
+    Source: Zeiler, Fergus: Visualizing and Understanding Convolutional Networks, 2014.
+
+    Use: beside guided, on networks with max-pooling, whose switches tie it to the picture.
+
+    Beware: without max-pooling it hardly depends on the picture. It barely depends on the class.
+    """
+
+    name = "deconvnet"
+    needs_relu = True
+
+    def rule(self, node: Node) -> MethodRule:
+        return _deconvnet if node.is_relu else vjp
+
+
+class Guided(Method):
+    """Guided backpropagation: only paths on which every ReLU is active and speaks for the unit.
+
+    Formula: dx = ct * 1[ct > 0] * 1[x > 0] at a ReLU; the ordinary derivative elsewhere.
+
+    Shapes: that of the input.
+
+    Source: Springenberg, Dosovitskiy, Brox, Riedmiller: Striving for Simplicity, 2015.
+
+    Use: for a clear picture of the structures that a unit of a middle layer reacts to.
+
+    Beware: it barely depends on the class, and keeps much of its look when the weights are
+    randomised (Adebayo et al.: Sanity Checks for Saliency Maps, 2018).
+    """
+
+    name = "guided"
+    needs_relu = True
+
+    def rule(self, node: Node) -> MethodRule:
+        return _guided if node.is_relu else vjp
+
+
+@dataclass(frozen=True)
+class RectGrad(Method):
+    """The gradient along the units that matter most: at each ReLU the largest share is kept.
+
+    Formula: dx = ct * 1[y * ct > tau] at a ReLU y = max(x, 0), where tau is the quantile of y * ct
+    over the whole layer, of each item on its own; the ordinary derivative elsewhere.
+
+    Shapes: that of the input.
+
+    Source: Kim, Seo, Jeon, Koo, Choe, Jeon: Why are Saliency Maps Noisy?, 2019. Without its
+    redistribution at the first layer.
+
+    Use: for pictures with less noise than the gradient's.
+
+    Beware: with a high quantile little is left, in deep networks nothing.
+
+    Attributes:
+        quantile: the share of a layer's units that pass nothing, 0 to 1.
+    """
+
+    quantile: float = 0.98
+
+    name = "rectgrad"
+    needs_relu = True
+
+    def rule(self, node: Node) -> MethodRule:
+        return self._rectified if node.is_relu else vjp
+
+    def _rectified(self, e: Emitter, node: Node, cts: Sequence[Tensor | None]) -> Cotangents:
+        ct = cts[0]
+        assert ct is not None
+        share = e.mul(node.y, ct)
+        kept = e.where(e.greater(share, quantile(e, share, node.y, self.quantile)), ct, 0.0)
+        return [kept, *[None] * (len(node.inputs) - 1)]
 
 
 def _positive(e: Emitter, cts: Sequence[Tensor | None]) -> list[Tensor | None]:
@@ -35,8 +126,3 @@ def _deconvnet(e: Emitter, node: Node, cts: Sequence[Tensor | None]) -> Cotangen
 def _guided(e: Emitter, node: Node, cts: Sequence[Tensor | None]) -> Cotangents:
     """dx = ct * 1[ct > 0] * 1[x > 0]"""
     return vjp(e, node, _positive(e, cts))
-
-
-GRADIENT = Method("gradient")
-DECONVNET = Method("deconvnet", rules=((relu_like, _deconvnet),), needs_relu=True)
-GUIDED = Method("guided", rules=((relu_like, _guided),), needs_relu=True)

@@ -1,0 +1,82 @@
+"""`retrograph methods`: by which methods a unit can be explained."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from typing import Any
+
+from rich.text import Text
+
+from retrograph.cli.terminal import console, print_table
+from retrograph.methods import METHODS, Method
+from retrograph.methods.page import page
+
+_EXAMPLES = """\
+examples:
+  retrograph methods
+  retrograph methods guided        its formula, source, use and limits
+  retrograph methods --json        for a program
+
+--json prints a list of objects:
+  name         for --method                                   "guided"
+  summary      what it shows, a sentence
+  needs_relu   whether it is only defined where there is a ReLU
+  parameters   {name: {default, meaning}}
+  formula, shapes, source, use, beware   a paragraph each
+"""
+
+
+def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Register the command."""
+    parser = commands.add_parser(
+        "methods",
+        help="list the attribution methods, with formulas and limits",
+        description="List the attribution methods.",
+        epilog=_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("name", nargs="?", choices=[*METHODS], help="say all of this one")
+    parser.add_argument("--json", action="store_true", help="as JSON")
+    parser.set_defaults(run=_run)
+
+
+def _run(args: argparse.Namespace) -> int:
+    chosen = [m for name, m in METHODS.items() if args.name in (None, name)]
+    if args.json:
+        print(json.dumps([_record(method) for method in chosen], indent=1, ensure_ascii=False))
+    elif args.name is None:
+        _print_list(chosen)
+    else:
+        _print_page(chosen[0])
+    return 0
+
+
+def _record(method: Method) -> dict[str, Any]:
+    told = page(method)
+    return {
+        "name": method.name,
+        "summary": told.summary,
+        "needs_relu": method.needs_relu,
+        "parameters": {
+            name: {"default": default, "meaning": told.parameters[name]}
+            for name, default in method.parameters.items()
+        },
+        **{heading.lower(): words for heading, words in told.sections.items()},
+    }
+
+
+def _print_list(methods: list[Method]) -> None:
+    rows = [(method.name, page(method).summary) for method in methods]
+    print_table(console(), ("method", "what it shows"), rows)
+
+
+def _print_page(method: Method) -> None:
+    told, out = page(method), console()
+    out.print(Text(f"{method.name}: {told.summary}", "bold"))
+    rows = [(heading.lower(), words) for heading, words in told.sections.items()]
+    rows += [
+        (name, f"{words} Default: {method.parameters[name]}.")
+        for name, words in told.parameters.items()
+    ]
+    print_table(out, (), rows)

@@ -1,0 +1,141 @@
+"""What methods make of the backward pass, against the same arithmetic in NumPy."""
+
+from __future__ import annotations
+
+import json
+from typing import ClassVar
+
+import numpy as np
+import onnx
+import pytest
+
+import make_methods
+import retrograph
+from cli_case import run
+from graphs import Array, noise, parse, runner
+from retrograph.ir.emit import Emitter
+from retrograph.ir.graph import Tensor
+from retrograph.methods import METHODS, Method
+from retrograph.methods.page import page
+
+NCHW = """
+<ir_version: 8, opset_import: ["" : 17]>
+net (float[N, 3, H, W] x) => (float[N, 5] y)
+<float[4, 3, 3, 3] w, float[4] b, float[5, 4] v>
+{
+    a = Conv (x, w, b)
+    r = Relu (a)
+    p = GlobalAveragePool (r)
+    f = Flatten (p)
+    y = Gemm <transB = 1> (f, v)
+}
+"""
+NHWC = NCHW.replace("[N, 3, H, W]", "[N, 8, 7, 3]").replace(
+    "a = Conv (x,", "t = Transpose <perm = [0, 3, 1, 2]> (x)\n    a = Conv (t,"
+)
+DENSE = """
+<ir_version: 8, opset_import: ["" : 17]>
+net (float[N, 6] x) => (float[N, 3] y)
+<float[6, 40] u, float[40, 25] v, float[25, 3] w>
+{
+    a = MatMul (x, u)
+    b = Relu (a)
+    c = MatMul (b, v)
+    d = Relu (c)
+    y = MatMul (d, w)
+}
+"""
+OPEN = DENSE.replace("float[N, 6] x", "float[N, K] x")
+
+
+def attribution(text: str, method: str, x: Array, many: bool = False) -> Array:
+    built = retrograph.build(parse(text), method=method, select="unit", many=many)
+    onnx.checker.check_model(built, full_check=True)
+    select = np.zeros((len(x), 2, 1) if many else (len(x), 1), np.int64)
+    if many:
+        select[:, 1] = 1
+    found: Array = runner(built)(x=x, select=select)["attribution"]
+    return found
+
+
+@pytest.mark.parametrize(
+    ("text", "shape", "axis"), [(NCHW, (2, 3, 9, 8), 1), (NHWC, (2, 8, 7, 3), 3)]
+)
+def test_saliency_is_the_largest_magnitude_over_the_channels(
+    text: str, shape: tuple[int, ...], axis: int
+) -> None:
+    x = noise(*shape)
+    wanted = np.abs(attribution(text, "gradient", x)).max(axis, keepdims=True)
+    np.testing.assert_array_equal(attribution(text, "saliency", x), wanted)
+
+
+def test_saliency_without_channels_is_the_magnitude() -> None:
+    x = noise(2, 6)
+    wanted = np.abs(attribution(DENSE, "gradient", x))
+    np.testing.assert_array_equal(attribution(DENSE, "saliency", x), wanted)
+
+
+@pytest.mark.parametrize(("text", "shape"), [(NCHW, (2, 3, 9, 8)), (DENSE, (3, 6))])
+def test_input_x_gradient(text: str, shape: tuple[int, ...]) -> None:
+    x = noise(*shape)
+    wanted = x * attribution(text, "gradient", x)
+    np.testing.assert_allclose(attribution(text, "input-x-gradient", x), wanted, rtol=1e-6)
+
+
+@pytest.mark.parametrize("text", [DENSE, OPEN])
+def test_rectgrad_keeps_the_largest_shares(text: str) -> None:
+    x, model = noise(3, 6), parse(text)
+    u, v, w = (onnx.numpy_helper.to_array(t).astype(np.float64) for t in model.graph.initializer)
+    b = np.maximum(x @ u, 0)
+    d = np.maximum(b @ v, 0)
+    ct = np.repeat(w[:, :1].T, 3, axis=0)
+    for layer, weight in ((d, v), (b, u)):
+        share = layer * ct
+        ct = np.where(share > np.quantile(share, 0.98, axis=1, keepdims=True), ct, 0) @ weight.T
+    found = attribution(text, "rectgrad", x)
+    assert np.abs(found).max() > 0
+    np.testing.assert_allclose(found, ct, rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize(("text", "shape"), [(NCHW, (2, 3, 9, 8)), (DENSE, (3, 6))])
+def test_many_units_are_single_units(method: str, text: str, shape: tuple[int, ...]) -> None:
+    x = noise(*shape)
+    both = attribution(text, method, x, many=True)
+    assert both.shape[1] == 2
+    np.testing.assert_allclose(both[:, 0], attribution(text, method, x), rtol=1e-5, atol=1e-7)
+
+
+class Doubled(Method):
+    """Twice the gradient."""
+
+    name: ClassVar[str] = "doubled"
+
+    def finish(self, e: Emitter, x: Tensor, ct: Tensor, channel: int | None) -> Tensor:
+        return e.mul(ct, 2.0)
+
+
+def test_a_method_is_one_object(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(METHODS, "doubled", Doubled())
+    x = noise(2, 6)
+    wanted = 2 * attribution(DENSE, "gradient", x)
+    np.testing.assert_allclose(attribution(DENSE, "doubled", x), wanted, rtol=1e-6)
+    assert "doubled" in {verdict.method for verdict in retrograph.check(parse(DENSE)).methods}
+
+
+def test_the_documents_are_what_the_methods_say() -> None:
+    assert make_methods.FILE.read_text() == make_methods.document()
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_every_parameter_is_explained(name: str) -> None:
+    assert set(page(METHODS[name]).parameters) == set(METHODS[name].parameters)
+
+
+def test_the_command_line_lists_them(capsys: pytest.CaptureFixture[str]) -> None:
+    assert [line.split()[0] for line in run(capsys, "methods").out.splitlines()[1:]] == [*METHODS]
+    (one,) = json.loads(run(capsys, "methods", "rectgrad", "--json").out)
+    assert one["parameters"]["quantile"]["default"] == 0.98
+    assert "tau" in one["formula"]
+    assert "Kim" in run(capsys, "methods", "rectgrad").out
+    assert run(capsys, "methods", "magic").code == 2
