@@ -13,10 +13,14 @@ import make_methods
 import retrograph
 from cli_case import run
 from graphs import Array, noise, parse, runner
+from retrograph.errors import InputError
 from retrograph.ir.emit import Emitter
 from retrograph.ir.graph import Tensor
 from retrograph.methods import METHODS, Method
+from retrograph.methods.base import Arrival
+from retrograph.methods.cam import GradCam
 from retrograph.methods.page import page
+from retrograph.model import Model
 
 NCHW = """
 <ir_version: 8, opset_import: ["" : 17]>
@@ -97,8 +101,88 @@ def test_rectgrad_keeps_the_largest_shares(text: str) -> None:
     np.testing.assert_allclose(found, ct, rtol=1e-4, atol=1e-6)
 
 
+LAYERS = """
+<ir_version: 8, opset_import: ["" : 17]>
+net (float[N, 3, 9, 8] x) => (float[N, 4, 5, 4] r, float[N, 5] y)
+<float[4, 3, 3, 3] w, float[4] b, float[80, 5] v>
+{
+    a = Conv <strides = [2, 2], pads = [1, 1, 1, 1]> (x, w, b)
+    r = Relu (a)
+    f = Flatten (r)
+    y = MatMul (f, v)
+}
+"""
+
+
+def _map(method: str, a: Array, g: Array) -> Array:
+    """A class activation map by its formula."""
+    if method == "grad-cam":
+        weights = g.mean((2, 3), keepdims=True)
+    elif method == "layer-cam":
+        weights = np.maximum(g, 0)
+    else:
+        below = 2 * g**2 + g**3 * a.sum((2, 3), keepdims=True) + 1e-6
+        weights = (g**2 / below * np.maximum(g, 0)).sum((2, 3), keepdims=True)
+    return np.maximum((weights * a).sum(1, keepdims=True), 0)
+
+
+def _resized(a: Array, sizes: tuple[int, int]) -> Array:
+    """Linear between the centres of the positions, held at the border."""
+    for axis, size in zip((2, 3), sizes, strict=True):
+        at = (np.arange(size) + 0.5) * a.shape[axis] / size - 0.5
+        at = np.clip(at, 0, a.shape[axis] - 1)
+        low = np.minimum(at.astype(int), a.shape[axis] - 2)
+        share = (at - low).reshape(-1, *[1] * (3 - axis))
+        a = (1 - share) * a.take(low, axis) + share * a.take(low + 1, axis)
+    return a
+
+
+@pytest.mark.parametrize("method", ["grad-cam", "grad-cam-plus-plus", "layer-cam"])
+def test_class_activation_maps(method: str) -> None:
+    x, model = noise(2, 3, 9, 8), parse(LAYERS)
+    v = onnx.numpy_helper.to_array(model.graph.initializer[2])
+    a = runner(model)(x=x)["r"]
+    g = np.broadcast_to(v[:, 0].reshape(1, *a.shape[1:]), a.shape)
+    wanted = _resized(_map(method, a, g), (9, 8))
+    built = retrograph.build(model, method=method, target="y", select="unit")
+    onnx.checker.check_model(built, full_check=True)
+    found = runner(built)(x=x, select=np.zeros((2, 1), np.int64))["attribution"]
+    assert found.max() > 0
+    np.testing.assert_allclose(found, wanted, rtol=1e-4, atol=1e-5)
+
+
+def test_guided_grad_cam_is_the_product() -> None:
+    x = noise(2, 3, 9, 8)
+    cam, guided = (attribution(NCHW, method, x) for method in ("grad-cam", "guided"))
+    wanted = guided * cam
+    np.testing.assert_allclose(
+        attribution(NCHW, "guided-grad-cam", x), wanted, rtol=1e-5, atol=1e-8
+    )
+
+
+def test_the_layer_of_a_map_is_chosen_by_its_alias_and_recorded() -> None:
+    built = retrograph.build(parse(NCHW), method=GradCam(layer="conv1"))
+    assert Model(built).contract.parameters == {"layer": "a"}
+    built = retrograph.build(parse(NCHW), method="grad-cam")
+    assert Model(built).contract.parameters == {"layer": "r"}
+
+
+@pytest.mark.parametrize(
+    ("text", "method", "why"),
+    [
+        (DENSE, "grad-cam", "needs a layer with positions between 'x' and 'y', and there is none"),
+        (DENSE, "guided-grad-cam", "needs a layer with positions"),
+        (NCHW, GradCam(layer="f"), "and 'f' is none"),
+        (NCHW, GradCam(layer="magic"), "magic"),
+    ],
+)
+def test_a_map_needs_a_layer_with_positions(text: str, method: str | Method, why: str) -> None:
+    with pytest.raises(InputError, match=why):
+        retrograph.build(parse(text), method=method)
+
+
 @pytest.mark.parametrize("method", METHODS)
-@pytest.mark.parametrize(("text", "shape"), [(NCHW, (2, 3, 9, 8)), (DENSE, (3, 6))])
+@pytest.mark.parametrize(("text", "shape"), [(NCHW, (2, 3, 9, 8)), (NHWC, (2, 8, 7, 3))])
 def test_many_units_are_single_units(method: str, text: str, shape: tuple[int, ...]) -> None:
     x = noise(*shape)
     both = attribution(text, method, x, many=True)
@@ -111,8 +195,8 @@ class Doubled(Method):
 
     name: ClassVar[str] = "doubled"
 
-    def finish(self, e: Emitter, x: Tensor, ct: Tensor, channel: int | None) -> Tensor:
-        return e.mul(ct, 2.0)
+    def finish(self, e: Emitter, arrival: Arrival) -> Tensor:
+        return e.mul(arrival.ct, 2.0)
 
 
 def test_a_method_is_one_object(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,12 +9,13 @@ import pytest
 from onnx import GraphProto, ModelProto, helper, numpy_helper, parser
 
 from finite import Array, runtime
-from retrograph.backward import Report, Request, build_backward, check_support
+from retrograph.backward import Request, build_backward, check_support
 from retrograph.errors import InputError
 from retrograph.ir.canonicalize import canonicalize
 from retrograph.ir.graph import subgraphs
 from retrograph.layers import layers
 from retrograph.methods import DECONVNET, GRADIENT, GUIDED, Method
+from retrograph.report import Report
 
 X = np.array([[-2.0, 0.5, 1.5], [0.25, -0.75, 3.0]], np.float32)
 CT = np.array([[1.0, -2.0, 0.5], [-1.0, 3.0, 2.0]], np.float32)

@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike
 from retrograph.contract import Contract
 from retrograph.errors import InputError
 from retrograph.layers import Layer
+from retrograph.methods import Method
 from retrograph.model import Model, runnable
 from retrograph.preprocess import PRESETS, Preprocessing
 from retrograph.runtime import Array, Session, Spec
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 def build(
     model: str | os.PathLike[str] | ModelProto | Model,
     *,
-    method: str = "guided",
+    method: str | Method = "guided",
     target: str | None = None,
     select: str = "top",
     many: bool = False,
@@ -36,7 +37,7 @@ def build(
 
     Args:
         model: a path to an .onnx file, or a model in memory.
-        method: a name of `retrograph methods`.
+        method: a name of `retrograph methods`, or a method with parameters of its own.
         target: the tensor to explain, by name or alias; the class scores before a final Softmax
             if None.
         select: which unit of the target: top (the most active one), channel, unit (chosen at run
@@ -124,7 +125,7 @@ class Explainer:
         self,
         model: str | os.PathLike[str] | ModelProto | Model,
         *,
-        method: str | None = None,
+        method: str | Method | None = None,
         target: str | None = None,
         select: str | None = None,
         many: bool | None = None,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 from onnx import ModelProto, NodeProto, ValueInfoProto, helper
 
@@ -24,7 +25,8 @@ from retrograph.ir.graph import (
     rename,
 )
 from retrograph.ir.path import Path, path
-from retrograph.methods import Method
+from retrograph.methods import Arrival, Method
+from retrograph.report import Place, Report
 from retrograph.selector import Seed, Select, Target, seed
 from retrograph.vjp import Node, Unsupported
 from retrograph.vjp.obstacles import cuts, losing_rank, without_rule
@@ -55,42 +57,6 @@ class Request:
     method: Method
     select: Select = "top"
     many: bool = False
-
-
-@dataclass(frozen=True)
-class Place:
-    """A node on the path, as the file has it.
-
-    Attributes:
-        node: its name; that of the node of the file that it has come of.
-        op: its operator in the file, with the domain where it is not the standard one.
-        tensor: what it makes.
-    """
-
-    node: str
-    op: str
-    tensor: str
-
-
-@dataclass(frozen=True)
-class Report:
-    """What is found on the way from the target to the inputs.
-
-    Attributes:
-        item: the shape of one item of the target; None where a dimension is open.
-        problems: the nodes that cannot be treated; empty where the graph can be built.
-        relu: the nodes that a ReLU rule treats.
-        straight_through: those that the cotangent passes unchanged, as rounding has no derivative.
-        smooth: the activations that are no ReLU, and take their ordinary derivative.
-        notes: what a user should know of the result, a line each.
-    """
-
-    item: tuple[int | None, ...]
-    problems: tuple[Problem, ...]
-    relu: tuple[Place, ...]
-    straight_through: tuple[Place, ...]
-    smooth: tuple[Place, ...]
-    notes: tuple[str, ...]
 
 
 def check_support(request: Request) -> Report:
@@ -137,15 +103,22 @@ class _Backward:
         self.request = request
         self.graph = defined(request.graph, request.sources, [request.target])
         self.leading, self.moved = batch_leading(self.graph)
-        self.path: Path = path(
-            self.graph, request.sources, [request.target], blocked(self.graph).keys()
-        )
+        stops = blocked(self.graph).keys()
+        self.path: Path = path(self.graph, request.sources, [request.target], stops)
         self._check_path()
+        self.method = request.method.settled(self.graph, self.path, request.sources, request.target)
         self.e = Emitter(self.graph)
         self.seed: Seed = seed(self.e, self._target(), request.select, request.many)
         self._check_names()
-        self.walk = Walk(self.e, self.graph, self.path, self._rule, self._tensor)
-        self.walk.run([(request.target, self.seed.ct)])
+        self.walks = {part.name: self._walked(part) for part in self.method.parts}
+
+    def _walked(self, method: Method) -> Walk:
+        """A walk from the target down to where the method ends."""
+        target, ends = self.request.target, method.ends(self.request.sources)
+        way = path(self.graph, ends, [target], blocked(self.graph).keys())
+        walk = Walk(self.e, self.graph, way, partial(self._rule, method), self._tensor)
+        walk.run([(target, self.seed.ct)])
+        return walk
 
     def _check_path(self) -> None:
         target, missing = self.request.target, set(self.request.sources) - self.path.tensors
@@ -193,10 +166,10 @@ class _Backward:
             losing_rank(self.graph, self.path.nodes),
         )
 
-    def _rule(self, node: Node) -> MultiRule:
+    def _rule(self, method: Method, node: Node) -> MultiRule:
         if self.request.many:
             self._check_many(node)
-        return self.request.method.rule(node)
+        return method.rule(node)
 
     def _check_many(self, node: Node) -> None:
         """Whether the units of an item can be told apart at a node.
@@ -269,7 +242,8 @@ class _Backward:
         item = tuple(d if isinstance(d, int) else None for d in target.item)
         return Report(
             item=item,
-            problems=tuple(self.walk.problems),
+            parameters=self.method.parameters,
+            problems=tuple(dict.fromkeys(p for w in self.walks.values() for p in w.problems)),
             relu=self._places(relu),
             straight_through=self._places(passed),
             smooth=self._places(smooth),
@@ -335,20 +309,32 @@ class _Backward:
         return {source: f"attribution.{source}" for source in sources}
 
     def _attribution(self, source: Tensor) -> Tensor:
-        ct = self.walk.cotangent(source)
-        assert ct is not None
         e, shape = self.e, self._attribution_shape(source)
         with e.scope("attribution"):
-            made = self.request.method.finish(e, source, ct, input_channels(self.graph, source))
-            made = replace(made, shape=shape, dtype=source.dtype)
+            found = [part.finish(e, self._arrival(part, source)) for part in self.method.parts]
+            made = replace(self.method.combine(e, found), shape=shape, dtype=source.dtype)
             if not self.request.many:
                 return made
             lead = e.sizes(self.seed.score, 0, 2)
             return e.reshape(made, e.concat([lead, e.sizes(made, 1)], axis=0))
 
+    def _arrival(self, method: Method, source: Tensor) -> Arrival:
+        (name,) = method.ends([source.name])
+        end = self._tensor(name)
+        assert end is not None
+        ct = self.walks[method.name].cotangent(end)
+        assert ct is not None
+        channel = input_channels(self.graph, source)
+        own = channel if name == source.name else self._channel(end)
+        return Arrival(source, channel, end, own, ct)
+
+    def _channel(self, tensor: Tensor) -> int | None:
+        rank = tensor.rank or 0
+        return None if rank < 3 else 1 + channel_axis(self.graph, tensor.name, rank - 1)
+
     def _attribution_shape(self, source: Tensor) -> Shape:
         channel = input_channels(self.graph, source)
-        return self.request.method.shape(source.shape or (), channel)
+        return self.method.shape(source.shape or (), channel)
 
     def _output_shapes(self) -> list[Shape]:
         target = self._target()
@@ -375,4 +361,4 @@ def _info(name: str, tensor: Tensor, shape: Shape | None) -> ValueInfoProto:
     return helper.make_tensor_value_info(name, element, None if shape is None else list(shape))
 
 
-__all__ = ["Place", "Report", "Request", "blocked", "build_backward", "check_support"]
+__all__ = ["Request", "blocked", "build_backward", "check_support"]

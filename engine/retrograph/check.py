@@ -11,12 +11,13 @@ from dataclasses import dataclass, replace
 
 from onnx import ModelProto
 
-from retrograph.backward import Place, Report, Request, blocked
+from retrograph.backward import Request, blocked
 from retrograph.errors import BlockedError, InputError, Problem, UnsupportedError
 from retrograph.ir.graph import Graph, Tensor, reads
 from retrograph.ir.path import ancestors, flow
 from retrograph.methods import METHODS
 from retrograph.model import Model
+from retrograph.report import Place, Report
 from retrograph.vjp.obstacles import cuts
 
 

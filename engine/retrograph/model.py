@@ -10,7 +10,7 @@ from pathlib import Path
 from onnx import ModelProto, helper
 
 from retrograph._version import __version__
-from retrograph.backward import Report, Request, blocked, build_backward, check_support
+from retrograph.backward import Request, blocked, build_backward, check_support
 from retrograph.contract import Contract
 from retrograph.errors import InputError
 from retrograph.ir.canonicalize import canonicalize
@@ -21,7 +21,8 @@ from retrograph.ir.path import path
 from retrograph.ir.store import runnable, save
 from retrograph.ir.unknown import guess_types
 from retrograph.layers import Layer, default_target, find_layer, layers
-from retrograph.methods import method_named
+from retrograph.methods import Method, method_named
+from retrograph.report import Report
 from retrograph.selector import KINDS, Select
 
 SCORES = "scores"
@@ -105,7 +106,7 @@ class Model:
     def request(
         self,
         *,
-        method: str = "guided",
+        method: str | Method = "guided",
         target: str | None = None,
         select: str = "top",
         many: bool = False,
@@ -128,7 +129,7 @@ class Model:
             graph=self.graph,
             sources=self._sources(tensor, wrt),
             target=tensor,
-            method=method_named(method),
+            method=method_named(method).resolved(self.target),
             select=kind,
             many=many,
         )
@@ -150,7 +151,7 @@ class Model:
         contract = Contract(
             version=__version__,
             method=request.method.name,
-            parameters=dict(request.method.parameters),
+            parameters=dict(report.parameters),
             target=request.target,
             alias=self.alias(request.target),
             shape=report.item,

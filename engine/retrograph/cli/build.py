@@ -41,7 +41,13 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Register the command."""
     parser = add_command(commands, "build", "write the backward graph as an ONNX file", _EXAMPLES)
     parser.add_argument("-o", "--output", required=True, metavar="OUT.onnx", help="the new file")
-    parser.add_argument("--method", default="guided", choices=[*METHODS])
+    parser.add_argument(
+        "--method",
+        metavar="NAME",
+        default="guided",
+        choices=[*METHODS],
+        help="one of `retrograph methods`, guided if left out",
+    )
     parser.add_argument("--layer", metavar="NAME", help="the layer to explain (class scores)")
     parser.add_argument("--select", default="top", choices=KINDS, help="how a unit is chosen")
     parser.add_argument("--many", action="store_true", help="K units of an item at once")

@@ -75,7 +75,11 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     parser.add_argument("--threads", type=count, help="threads of the runtime")
     output = parser.add_argument_group("output")
     output.add_argument("-o", "--output", metavar="PATH", help="a picture's name, or a folder")
-    output.add_argument("--style", default="signed", choices=("signed", "heat", "overlay"))
+    output.add_argument(
+        "--style",
+        choices=("signed", "heat", "overlay"),
+        help="how attributions are drawn; each method's own way if left out",
+    )
     output.add_argument(
         "--sheet", type=grid, metavar="RxC", help="one sheet of the strongest, such as 5x5"
     )

@@ -18,6 +18,7 @@ from retrograph.cli.planes import plane
 from retrograph.cli.terminal import visible
 from retrograph.cli.units import class_name, describe_unit, names_classes
 from retrograph.contract import Contract
+from retrograph.methods import METHODS
 from retrograph.preprocess import Preprocessing
 from retrograph.render import heat, overlay, panel, save_picture, sheet, signed
 from retrograph.runtime import Array
@@ -33,7 +34,7 @@ class Scene:
         labels: the class names, if known.
         methods: their names, a column each.
         device: where it runs.
-        style: signed, heat or overlay.
+        style: signed, heat or overlay; None for that of each method.
     """
 
     contract: Contract
@@ -41,7 +42,7 @@ class Scene:
     labels: tuple[str, ...]
     methods: tuple[str, ...]
     device: str
-    style: str
+    style: str | None
 
     @property
     def is_class(self) -> bool:
@@ -138,16 +139,21 @@ def write(found: Explanation, files: Files, scene: Scene) -> Explanation:
     return replace(found, file=str(files.picture or files.arrays))
 
 
-def _drawn(attribution: Array, found: Explanation, scene: Scene) -> Any:
-    """An attribution [*input] as a picture."""
+def _drawn(found: Explanation, scene: Scene, method: str, k: int) -> Any:
+    """The attribution of a method for unit k as a picture."""
+    attribution, style = found.attributions[method][k], scene.style or _style_of(method)
     layout = scene.preprocessing.layout
     if found.shown is None:
         attribution, layout = plane(attribution), "nchw"
-    if scene.style == "heat":
+    if style == "heat":
         return heat(attribution, layout=layout)
-    if scene.style == "overlay" and found.shown is not None:
+    if style == "overlay" and found.shown is not None:
         return overlay(found.shown, attribution, layout=layout)
     return signed(attribution, layout=layout, order=scene.preprocessing.order)
+
+
+def _style_of(method: str) -> str:
+    return METHODS[method].style if method in METHODS else "signed"
 
 
 def _panel(found: Explanation, scene: Scene) -> Image.Image:
@@ -157,7 +163,7 @@ def _panel(found: Explanation, scene: Scene) -> Image.Image:
     for k, unit in enumerate(found.units):
         for method in scene.methods:
             title = method if len(found.units) == 1 else f"{method} · {scene.unit(unit)}"
-            columns.append((title, _drawn(found.attributions[method][k], found, scene)))
+            columns.append((title, _drawn(found, scene, method, k)))
     return panel(columns, "\n".join(_caption(found, scene)))
 
 
@@ -192,7 +198,7 @@ def write_sheet(
     cells = [
         (
             _cell_label(each, scene),
-            [each.shown, *(_drawn(each.attributions[m][0], each, scene) for m in scene.methods)],
+            [each.shown, *(_drawn(each, scene, m, 0) for m in scene.methods)],
         )
         for each in found
     ]

@@ -4,13 +4,33 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 from retrograph.ir.emit import Emitter
-from retrograph.ir.graph import Shape, Tensor
+from retrograph.ir.graph import Graph, Shape, Tensor
+from retrograph.ir.path import Path
 from retrograph.vjp import Cotangents, Node, vjp
 
 MethodRule = Callable[[Emitter, Node, Sequence[Tensor | None]], Cotangents]
+
+
+@dataclass(frozen=True)
+class Arrival:
+    """What a walk brought.
+
+    Attributes:
+        x: the explained input [N, ...].
+        channel: its axis that counts channels; None if there is none.
+        end: where the walk ended: x itself, or the layer that the method stops at.
+        end_channel: that of the end.
+        ct: what came down to the end: [N, ...], or [N * K, ...] of K units.
+    """
+
+    x: Tensor
+    channel: int | None
+    end: Tensor
+    end_channel: int | None
+    ct: Tensor
 
 
 @dataclass(frozen=True)
@@ -24,30 +44,63 @@ class Method:
     Attributes:
         name: as on the command line.
         needs_relu: whether the method is only defined where there is a ReLU on the path.
+        style: how it is drawn: signed, heat (how much, whatever the sign) or overlay (heat on the
+            picture).
     """
 
     name: ClassVar[str]
     needs_relu: ClassVar[bool] = False
+    style: ClassVar[Literal["signed", "heat", "overlay"]] = "signed"
 
     @property
     def parameters(self) -> dict[str, float | str]:
         return {field.name: getattr(self, field.name) for field in fields(self)}
 
+    @property
+    def parts(self) -> tuple[Method, ...]:
+        """The methods whose attributions this one combines; itself alone where it has a walk."""
+        return (self,)
+
+    def resolved(self, find: Callable[[str], str]) -> Method:
+        """The method with the layers that it names as tensors.
+
+        Args:
+            find: from an alias or a tensor's name to the tensor's.
+
+        Raises:
+            InputError: there is no such layer.
+        """
+        return self
+
+    def settled(self, graph: Graph, way: Path, sources: Sequence[str], target: str) -> Method:
+        """The method with what it leaves open chosen for a path from the sources to the target.
+
+        Raises:
+            InputError: it is not defined on the path.
+        """
+        return self
+
+    def ends(self, sources: Sequence[str]) -> Sequence[str]:
+        """The tensors that the walk goes down to."""
+        return sources
+
     def rule(self, node: Node) -> MethodRule:
         """The rule for a node."""
         return vjp
 
-    def finish(self, e: Emitter, x: Tensor, ct: Tensor, channel: int | None) -> Tensor:
-        """The attribution of an explained input, made of what came down to it.
+    def finish(self, e: Emitter, arrival: Arrival) -> Tensor:
+        """The attribution of an explained input, made of what came down."""
+        return arrival.ct
 
-        Args:
-            e: emits.
-            x: the input [N, ...].
-            ct: what came down, [N, ...], or [N * K, ...] of K units.
-            channel: the axis that counts channels, if there is one.
-        """
-        return ct
+    def combine(self, e: Emitter, found: Sequence[Tensor]) -> Tensor:
+        """One attribution of those of the parts."""
+        return found[0]
 
     def shape(self, shape: Shape, channel: int | None) -> Shape:
         """The shape of the attribution of an input of this shape."""
         return shape
+
+
+def one_channel(shape: Shape, channel: int | None) -> Shape:
+    """A shape with a single channel."""
+    return tuple(1 if axis == channel else d for axis, d in enumerate(shape))

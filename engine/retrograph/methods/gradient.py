@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from retrograph.ir.emit import Emitter
 from retrograph.ir.graph import Shape, Tensor
-from retrograph.methods.base import Method
+from retrograph.methods.base import Arrival, Method, one_channel
 
 
 class Saliency(Method):
@@ -22,15 +22,16 @@ class Saliency(Method):
     """
 
     name = "saliency"
+    style = "heat"
 
-    def finish(self, e: Emitter, x: Tensor, ct: Tensor, channel: int | None) -> Tensor:
-        size = e.emit("Abs", ct)
-        if channel is None:
+    def finish(self, e: Emitter, arrival: Arrival) -> Tensor:
+        size = e.emit("Abs", arrival.ct)
+        if arrival.channel is None:
             return size
-        return e.emit("ReduceMax", size, e.ints([channel]), keepdims=1)
+        return e.emit("ReduceMax", size, e.ints([arrival.channel]), keepdims=1)
 
     def shape(self, shape: Shape, channel: int | None) -> Shape:
-        return tuple(1 if axis == channel else d for axis, d in enumerate(shape))
+        return one_channel(shape, channel)
 
 
 class InputXGradient(Method):
@@ -50,5 +51,5 @@ class InputXGradient(Method):
 
     name = "input-x-gradient"
 
-    def finish(self, e: Emitter, x: Tensor, ct: Tensor, channel: int | None) -> Tensor:
-        return e.mul(x, ct)
+    def finish(self, e: Emitter, arrival: Arrival) -> Tensor:
+        return e.mul(arrival.x, arrival.ct)
