@@ -82,13 +82,14 @@ class Guided(Method):
 class RectGrad(Method):
     """The gradient along the units that matter most: at each ReLU the largest share is kept.
 
-    Formula: dx = ct * 1[y * ct > tau] at a ReLU y = max(x, 0), where tau is the quantile of y * ct
-    over the whole layer, of each item on its own; the ordinary derivative elsewhere.
+    Formula: dx = ct * 1[x > 0] * 1[y * ct > tau] at a ReLU y = max(x, 0), where tau is the quantile
+    of y * ct over the whole layer, of each item on its own, between the two nearest numbers in
+    proportion; the ordinary derivative elsewhere.
 
     Shapes: that of the input.
 
     Source: Kim, Seo, Jeon, Koo, Choe, Jeon: Why are Saliency Maps Noisy?, 2019. Without its
-    redistribution at the first layer.
+    redistribution at the first layer, and not multiplied by the input at the end.
 
     Use: for pictures with less noise than the gradient's.
 
@@ -107,11 +108,11 @@ class RectGrad(Method):
         return self._rectified if node.is_relu else vjp
 
     def _rectified(self, e: Emitter, node: Node, cts: Sequence[Tensor | None]) -> Cotangents:
-        ct = cts[0]
+        ct, *others = vjp(e, node, cts)
         assert ct is not None
         share = e.mul(node.y, ct)
         kept = e.where(e.greater(share, quantile(e, share, node.y, self.quantile)), ct, 0.0)
-        return [kept, *[None] * (len(node.inputs) - 1)]
+        return [kept, *others]
 
 
 def _positive(e: Emitter, cts: Sequence[Tensor | None]) -> list[Tensor | None]:
