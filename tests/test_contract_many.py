@@ -163,7 +163,7 @@ def test_a_batch_equals_its_items(file: str, target: str) -> None:
 
 MIXED = {
     "Transpose": "rows = Transpose <perm = [1, 0]> (flat)\n"
-    "mixed = Transpose <perm = [1, 0]> (rows)",
+    "waves = Sin (rows)\nmixed = Transpose <perm = [1, 0]> (waves)",
     "Reshape": "shape = Constant <value_ints = [-1]> ()\nline = Reshape (flat, shape)\n"
     "back = Constant <value_ints = [-1, 4]> ()\nmixed = Reshape (line, back)",
     "ReduceMean": "all = ReduceMean <axes = [0], keepdims = 1> (flat)\nmixed = Sub (flat, all)",

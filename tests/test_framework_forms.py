@@ -61,6 +61,19 @@ def test_what_counts_as_relu(body: str, count: int) -> None:
         ("n = Shape<end=1>(x) e = Concat<axis=0>(n, two) y = Slice(x, zeros, e, axes)", True),
         ("y = Slice(x, zeros, two2, axes)", False),
         (
+            "s = Shape<end=1>(x) e = Concat<axis=0>(s, two) a = Slice(x, zeros, e, axes) "
+            "t = Shape<end=1>(a) f = Concat<axis=0>(t, chan) y = Slice(x, zeros, f, axes)",
+            True,
+        ),
+        (
+            "w = Shape<start=2>(x) p = Concat<axis=0>(zeros, w, zeros, w) y = Pad(x, p)",
+            True,
+        ),
+        (
+            "w = Shape<start=2>(x) p = Concat<axis=0>(chan, minus, w, zeros, w) y = Pad(x, p)",
+            False,
+        ),
+        (
             "a = Unsqueeze(x, first) b = Concat<axis=0>(a, a) y = ReduceSum<keepdims=0>(b, first)",
             True,
         ),

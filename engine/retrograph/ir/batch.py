@@ -170,11 +170,10 @@ def _unpadded_rows(graph: Graph, node: NodeProto, axes: Array | None, rank: int)
     if axes is None and len(node.input) > 3 and node.input[3]:
         return False
     where = list(range(rank)) if axes is None else [int(a) % rank for a in axes]
-    pads = graph.value(node.input[1])
-    if 0 not in where or pads is None:
-        return 0 not in where
-    place = where.index(0)
-    return not (pads[place] or pads[place + len(where)])
+    if 0 not in where:
+        return True
+    pads, place = Sizes(graph).of(node.input[1]), where.index(0)
+    return pads is not None and pads[place] == pads[place + len(where)] == ZERO
 
 
 def _uncut_rows(graph: Graph, node: NodeProto, axes: Iterable[int]) -> bool:

@@ -16,7 +16,7 @@ from fractions import Fraction
 import numpy as np
 from onnx import NodeProto, numpy_helper
 
-from retrograph.ir.graph import STANDARD_DOMAINS, Dim, Graph, attributes
+from retrograph.ir.graph import STANDARD_DOMAINS, Dim, Graph, Tensor, attributes
 
 LONGEST = 64
 """No longer tensor is followed."""
@@ -152,14 +152,22 @@ class Sizes:
                 return None
             return [Size(Fraction(int(v))) for v in value.reshape(-1)]
         node, tensor = self.graph.producer.get(name), self.graph.tensor(name)
-        if node is None or node.domain not in STANDARD_DOMAINS or node.op_type not in _STEPS:
-            return None
         if tensor is None or tensor.rank not in (0, 1):
             return None
         if not np.issubdtype(tensor.dtype, np.integer):
             return None
-        found = _STEPS[node.op_type](self, node, name)
-        return found if found is None or len(found) <= LONGEST else None
+        found = None
+        if node is not None and node.domain in STANDARD_DOMAINS and node.op_type in _STEPS:
+            found = _STEPS[node.op_type](self, node, name)
+        if found is None:
+            return _unknown(tensor)
+        return found if len(found) <= LONGEST else None
+
+
+def _unknown(tensor: Tensor) -> list[Known] | None:
+    """Nothing but how many numbers there are; None where that is open too."""
+    (count,) = tensor.shape or (1,)
+    return [None] * count if isinstance(count, int) and count <= LONGEST else None
 
 
 def _shape(sizes: Sizes, node: NodeProto, name: str) -> list[Known] | None:

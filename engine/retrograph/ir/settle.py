@@ -6,18 +6,22 @@ from onnx import NodeProto
 
 from retrograph.ir import constants, infer, padding, quantize, relu, sequences
 from retrograph.ir.body import type_behind
+from retrograph.ir.cuts import type_cuts
 from retrograph.ir.graph import STANDARD_DOMAINS, Graph
 from retrograph.ir.ranks import type_unranked
 
 _READ_BY_RULES = {"TopK": 2, "Dropout": 2}
 """How many outputs a rule needs of operators that may leave the last ones out."""
 
+_STEPS = (sequences.resolve, type_behind, type_unranked, type_cuts)
+"""What says more of a graph; True where it did."""
+
 
 def settle(graph: Graph) -> None:
     """Fold what is constant, spell ReLUs, quantisation and paddings in one way, infer types."""
     _name_outputs(graph)
     infer.fold(graph)
-    while sequences.resolve(graph) or type_behind(graph) or type_unranked(graph):
+    while any(step(graph) for step in _STEPS):
         constants.hoist(graph)
         infer.fold(graph)
     relu.unify(graph)

@@ -22,6 +22,7 @@ from retrograph.ir.graph import (
     default_attributes,
 )
 from retrograph.ir.path import Path, path
+from retrograph.ir.takes import take_first
 from retrograph.vjp.registry import (
     Cotangents,
     Node,
@@ -43,9 +44,13 @@ def blocked(graph: Graph) -> dict[str, str]:
 
 
 def defined(graph: Graph, sources: Collection[str], targets: Collection[str]) -> Graph:
-    """The graph with the definitions of what lies on the path and has no rule of its own."""
+    """The graph as it is walked, the batch in front wherever that is possible.
+
+    What lies on the path and has no rule of its own is replaced by its definition.
+    """
     nodes = path(graph, sources, targets, blocked(graph)).nodes
-    return expand(graph, {n.name for n in nodes if not _is_treated(n)}, _is_treated)
+    whole = expand(graph, {n.name for n in nodes if not _is_treated(n)}, _is_treated)
+    return take_first(whole)
 
 
 def _is_treated(node: NodeProto) -> bool:
