@@ -21,6 +21,7 @@ from retrograph.methods.base import Arrival
 from retrograph.methods.cam import GradCam
 from retrograph.methods.page import page
 from retrograph.model import Model
+from test_method_goldens import linear
 
 NCHW = """
 <ir_version: 8, opset_import: ["" : 17]>
@@ -126,24 +127,13 @@ def _map(method: str, a: Array, g: Array) -> Array:
     return np.maximum((weights * a).sum(1, keepdims=True), 0)
 
 
-def _resized(a: Array, sizes: tuple[int, int]) -> Array:
-    """Linear between the centres of the positions, held at the border."""
-    for axis, size in zip((2, 3), sizes, strict=True):
-        at = (np.arange(size) + 0.5) * a.shape[axis] / size - 0.5
-        at = np.clip(at, 0, a.shape[axis] - 1)
-        low = np.minimum(at.astype(int), a.shape[axis] - 2)
-        share = (at - low).reshape(-1, *[1] * (3 - axis))
-        a = (1 - share) * a.take(low, axis) + share * a.take(low + 1, axis)
-    return a
-
-
 @pytest.mark.parametrize("method", ["grad-cam", "grad-cam-plus-plus", "layer-cam"])
 def test_class_activation_maps(method: str) -> None:
     x, model = noise(2, 3, 9, 8), parse(LAYERS)
     v = onnx.numpy_helper.to_array(model.graph.initializer[2])
     a = runner(model)(x=x)["r"]
     g = np.broadcast_to(v[:, 0].reshape(1, *a.shape[1:]), a.shape)
-    wanted = _resized(_map(method, a, g), (9, 8))
+    wanted = linear(_map(method, a, g), (9, 8))
     built = retrograph.build(model, method=method, target="y", select="unit")
     onnx.checker.check_model(built, full_check=True)
     found = runner(built)(x=x, select=np.zeros((2, 1), np.int64))["attribution"]
