@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 
 from onnx import ModelProto, NodeProto, ValueInfoProto, helper
 
@@ -26,12 +25,12 @@ from retrograph.ir.graph import (
 )
 from retrograph.ir.path import Path, path
 from retrograph.methods import Arrival, Method
+from retrograph.methods.descent import Descent
 from retrograph.report import Place, Report
 from retrograph.selector import Seed, Select, Target, seed
 from retrograph.vjp import Node, Unsupported
 from retrograph.vjp.obstacles import cuts, losing_rank, without_rule
-from retrograph.vjp.registry import MultiRule
-from retrograph.vjp.walk import Walk, blocked, defined
+from retrograph.vjp.walk import blocked, defined
 
 ACTIVATIONS = {"LeakyRelu", "PRelu", "ThresholdedRelu", "Elu", "Selu", "Celu", "Sigmoid", "Tanh"}
 ACTIVATIONS |= {"HardSigmoid", "HardSwish", "Softplus", "Softsign", "Mish", "Gelu", "Swish", "Erf"}
@@ -110,15 +109,16 @@ class _Backward:
         self.e = Emitter(self.graph)
         self.seed: Seed = seed(self.e, self._target(), request.select, request.many)
         self._check_names()
-        self.walks = {part.name: self._walked(part) for part in self.method.parts}
-
-    def _walked(self, method: Method) -> Walk:
-        """A walk from the target down to where the method ends."""
-        target, ends = self.request.target, method.ends(self.request.sources)
-        way = path(self.graph, ends, [target], blocked(self.graph).keys())
-        walk = Walk(self.e, self.graph, way, partial(self._rule, method), self._tensor)
-        walk.run([(target, self.seed.ct)])
-        return walk
+        self.descent = Descent(
+            e=self.e,
+            graph=self.graph,
+            sources=request.sources,
+            target=request.target,
+            ct=self.seed.ct,
+            tensor=self._tensor,
+            check=self._check_many if request.many else _unchecked,
+        )
+        self.found = {part.name: part.descend(self.descent) for part in self.method.parts}
 
     def _check_path(self) -> None:
         target, missing = self.request.target, set(self.request.sources) - self.path.tensors
@@ -165,11 +165,6 @@ class _Backward:
             f"the rank of target '{self.request.target}' is not known; export with static shapes",
             losing_rank(self.graph, self.path.nodes),
         )
-
-    def _rule(self, method: Method, node: Node) -> MultiRule:
-        if self.request.many:
-            self._check_many(node)
-        return method.rule(node)
 
     def _check_many(self, node: Node) -> None:
         """Whether the units of an item can be told apart at a node.
@@ -243,11 +238,11 @@ class _Backward:
         return Report(
             item=item,
             parameters=self.method.parameters,
-            problems=tuple(dict.fromkeys(p for w in self.walks.values() for p in w.problems)),
+            problems=tuple(dict.fromkeys(self.descent.problems)),
             relu=self._places(relu),
             straight_through=self._places(passed),
             smooth=self._places(smooth),
-            notes=tuple(notes),
+            notes=(*notes, *self.method.notes(self.graph, self.path)),
         )
 
     def _places(self, nodes: Iterable[tuple[Graph, NodeProto]]) -> tuple[Place, ...]:
@@ -276,7 +271,12 @@ class _Backward:
             tensor = self._tensor(source)
             assert tensor is not None
             attribution[key] = self._attribution(tensor)
-        outputs = {**attribution, "score": self.seed.score, "unit": self.seed.unit}
+        outputs = {
+            **attribution,
+            "score": self.seed.score,
+            "unit": self.seed.unit,
+            **self.descent.outputs,
+        }
         own = {self.e.fresh(f"bwd/{name}"): name for name in outputs}
         nodes, constants = self.e.finish(dict(zip(own, outputs.values(), strict=True)))
         shapes = self._output_shapes()
@@ -322,8 +322,7 @@ class _Backward:
         (name,) = method.ends([source.name])
         end = self._tensor(name)
         assert end is not None
-        ct = self.walks[method.name].cotangent(end)
-        assert ct is not None
+        ct = self.found[method.name][name]
         channel = input_channels(self.graph, source)
         own = channel if name == source.name else self._channel(end)
         return Arrival(source, channel, end, own, ct)
@@ -345,7 +344,11 @@ class _Backward:
             assert tensor is not None
             shape = self._attribution_shape(tensor)
             shapes.append((*lead, *shape[1:]) if self.request.many else shape)
-        return [*shapes, lead, (*lead, len(target.item))]
+        return [*shapes, lead, (*lead, len(target.item)), *[lead] * len(self.descent.outputs)]
+
+
+def _unchecked(node: Node) -> None:
+    """One unit an item: any node will do."""
 
 
 def _origin(file: Mapping[str, NodeProto], node: NodeProto) -> NodeProto:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import copy
 from collections import ChainMap
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any, TypeVar
@@ -144,6 +144,7 @@ class Builder:
         inner = copy.copy(self)
         inner._graph = gs.Graph(opset=self.opset, name=self.fresh(f"{self._scope}/{name}"))
         inner._variables = self._variables.new_child()
+        inner._repeated = {}
         inner._root = inner._scope = inner._graph.name
         return inner
 
@@ -170,9 +171,25 @@ class Builder:
             value = None if name in forward.captured else forward.value(name)
             if value is not None:
                 self.let(name, self.const(value))
-        self._include(forward.nodes)
+        self.repeat(forward.nodes)
 
-    def _include(self, nodes: Sequence[NodeProto]) -> None:
+    def again(self, nodes: Sequence[NodeProto], values: Mapping[str, Tensor]) -> dict[str, str]:
+        """Compute forward nodes once more, at other values of some tensors.
+
+        Returns:
+            The names that what they make has here, by those that it has in the forward pass.
+        """
+        inner = copy.copy(self)
+        inner._variables = self._variables.new_child()
+        for name, value in values.items():
+            inner.let(name, value)
+        inner.repeat(nodes)
+        made = {name: inner._variables[name] for node in nodes for name in node.output if name}
+        self._variables.update({variable.name: variable for variable in made.values()})
+        return {name: variable.name for name, variable in made.items()}
+
+    def repeat(self, nodes: Sequence[NodeProto]) -> None:
+        """Compute forward nodes once more; for those who emit here they make what has their names."""
         for proto in nodes:
             for name in filter(None, proto.output):
                 self._variables[name] = gs.Variable(self.fresh(f"{self._scope}/{name}"))
@@ -203,7 +220,7 @@ class Builder:
             inner.formal(tensor)
         for value in proto.initializer:
             inner.let(value.name, self.const(numpy_helper.to_array(value)))
-        inner._include(proto.node)
+        inner.repeat(proto.node)
         inner._graph.outputs = [inner._variables[inner._named(v.name)] for v in proto.output]
         return inner._graph
 

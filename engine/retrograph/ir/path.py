@@ -23,6 +23,29 @@ class Path:
     tensors: frozenset[str]
 
 
+@dataclass(frozen=True)
+class Composite:
+    """Nodes that a method treats as one, with one input and one output that others read.
+
+    Attributes:
+        op: what they make together.
+        nodes: in forward order; the last one makes the output.
+        input: the tensor that they are a function of.
+    """
+
+    op: str
+    nodes: tuple[NodeProto, ...]
+    input: str
+
+    @property
+    def name(self) -> str:
+        return str(self.nodes[-1].name)
+
+    @property
+    def output(self) -> str:
+        return str(self.nodes[-1].output[0])
+
+
 def ancestors(graph: Graph, target: str) -> set[str]:
     """Every tensor that the target is computed from, itself included."""
     found: set[str] = set()
@@ -69,6 +92,17 @@ def path(
         and not tensors.isdisjoint(reads(n))
     )
     return Path(nodes, frozenset(tensors))
+
+
+def dependents(graph: Graph, sources: Collection[str], target: str) -> list[NodeProto]:
+    """The nodes that change with the sources and that the target needs, in forward order."""
+    changed = set(sources)
+    found = []
+    for node in graph.needed([target])[0]:
+        if not changed.isdisjoint(reads(node)):
+            changed.update(node.output)
+            found.append(node)
+    return found
 
 
 def _is_float(graph: Graph, name: str) -> bool:

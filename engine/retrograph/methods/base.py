@@ -9,6 +9,7 @@ from typing import ClassVar, Literal
 from retrograph.ir.emit import Emitter
 from retrograph.ir.graph import Graph, Shape, Tensor
 from retrograph.ir.path import Path
+from retrograph.methods.descent import Descent
 from retrograph.vjp import Cotangents, Node, vjp
 
 MethodRule = Callable[[Emitter, Node, Sequence[Tensor | None]], Cotangents]
@@ -87,6 +88,14 @@ class Method:
     def rule(self, node: Node) -> MethodRule:
         """The rule for a node."""
         return vjp
+
+    def descend(self, descent: Descent) -> dict[str, Tensor]:
+        """What comes down to the ends of the walk."""
+        return descent.walk(self.rule, ends=self.ends(descent.sources))
+
+    def notes(self, graph: Graph, way: Path) -> Sequence[str]:
+        """What a user should know of it on this path, a line each."""
+        return ()
 
     def finish(self, e: Emitter, arrival: Arrival) -> Tensor:
         """The attribution of an explained input, made of what came down."""

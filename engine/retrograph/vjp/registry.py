@@ -42,6 +42,7 @@ class Node:
         bodies: the bodies of If, Loop and Scan by their attributes' names. What they take from
             outside follows the node's own inputs in `inputs`.
         rule: which rule a node in a body takes.
+        parts: the nodes that a composite is made of, in forward order.
     """
 
     name: str
@@ -55,6 +56,7 @@ class Node:
     is_relu: bool = False
     bodies: Mapping[str, Graph] = field(default_factory=dict)
     rule: RuleOf = field(default=lambda _: vjp)
+    parts: tuple[Node, ...] = ()
 
     @property
     def x(self) -> Tensor:

@@ -21,7 +21,7 @@ from retrograph.ir.graph import (
     captured,
     default_attributes,
 )
-from retrograph.ir.path import Path, path
+from retrograph.ir.path import Composite, Path, path
 from retrograph.ir.takes import take_first
 from retrograph.vjp.registry import (
     Cotangents,
@@ -31,6 +31,9 @@ from retrograph.vjp.registry import (
     rule_of,
     why_nondifferentiable,
 )
+
+COMPOSITE = "composite"
+"""The domain of a composite as a rule sees it."""
 
 
 def blocked(graph: Graph) -> dict[str, str]:
@@ -97,6 +100,7 @@ class Walk:
         path: what to pass.
         rule: which rule a node takes.
         tensor: a tensor of the graph as the rules are to see it.
+        composites: those nodes of the path that are treated as one.
 
     Attributes:
         problems: the nodes that could not be treated.
@@ -109,9 +113,12 @@ class Walk:
         path: Path,
         rule: RuleOf,
         tensor: Callable[[str], Tensor | None] | None = None,
+        composites: Sequence[Composite] = (),
     ) -> None:
         self.e, self.graph, self.path, self.rule = e, graph, path, rule
         self.tensor = tensor or graph.tensor
+        self._composites = {composite.name: composite for composite in composites}
+        self._inside = {n.name for c in composites for n in c.nodes[:-1]}
         self.problems: list[Problem] = []
         self._cts: dict[str, list[Tensor]] = {}
 
@@ -120,7 +127,11 @@ class Walk:
         for name, seed in seeds:
             self._add(name, seed)
         for proto in reversed(self.path.nodes):
+            if proto.name in self._inside:
+                continue
             node = self._view(proto)
+            if proto.name in self._composites:
+                node = self._composed(node, self._composites[proto.name])
             cts = [None if o is None else self.cotangent(o) for o in node.outputs]
             if all(ct is None for ct in cts):
                 continue
@@ -183,6 +194,19 @@ class Walk:
             is_relu=proto.name in self.graph.relu_like,
             bodies=bodies(self.graph, proto),
             rule=self.rule,
+        )
+
+    def _composed(self, last: Node, composite: Composite) -> Node:
+        """The nodes of a composite as one."""
+        return replace(
+            last,
+            op=composite.op,
+            domain=COMPOSITE,
+            inputs=(self._given(composite.input),),
+            attrs={},
+            values={},
+            wanted=frozenset([0]),
+            parts=tuple(self._view(proto) for proto in composite.nodes),
         )
 
     def _given(self, name: str) -> Tensor | None:

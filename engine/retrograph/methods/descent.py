@@ -1,0 +1,95 @@
+"""The way down from the explained units, as a method asks for it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from retrograph.errors import Problem
+from retrograph.ir.emit import Emitter
+from retrograph.ir.graph import Graph, NodeProto, Tensor
+from retrograph.ir.path import Composite, dependents, path
+from retrograph.vjp.registry import MultiRule, Node, RuleOf, vjp
+from retrograph.vjp.walk import Walk, blocked
+
+
+@dataclass(frozen=True)
+class Descent:
+    """A forward pass, and the units of it that are explained.
+
+    Attributes:
+        e: emits behind it.
+        graph: canonical.
+        sources: the explained inputs.
+        target: the explained tensor.
+        ct: its cotangent: [N, *item], or [N * K, *item] of K units.
+        tensor: a tensor of the graph as the rules are to see it.
+        check: raises Unsupported where a node cannot be treated by any rule.
+        problems: the nodes that could not be treated.
+        outputs: what the built graph gives out besides the attributions.
+    """
+
+    e: Emitter
+    graph: Graph
+    sources: tuple[str, ...]
+    target: str
+    ct: Tensor
+    tensor: Callable[[str], Tensor | None]
+    check: Callable[[Node], None]
+    problems: list[Problem] = field(default_factory=list)
+    outputs: dict[str, Tensor] = field(default_factory=dict)
+
+    def given(self, name: str) -> Tensor:
+        """A tensor of the graph, which must be one."""
+        tensor = self.tensor(name)
+        assert tensor is not None
+        return tensor
+
+    def walk(
+        self,
+        rule: RuleOf = lambda _: vjp,
+        *,
+        ct: Tensor | None = None,
+        ends: Sequence[str] = (),
+        composites: Sequence[Composite] = (),
+    ) -> dict[str, Tensor]:
+        """What comes down to the ends.
+
+        Args:
+            rule: which rule a node takes.
+            ct: where it starts; the units' cotangent if None.
+            ends: the explained inputs if there are none.
+            composites: nodes that are treated as one.
+        """
+        names = ends or self.sources
+        way = path(self.graph, names, [self.target], blocked(self.graph).keys())
+
+        def checked(node: Node) -> MultiRule:
+            self.check(node)
+            return rule(node)
+
+        walk = Walk(self.e, self.graph, way, checked, self.tensor, composites)
+        walk.run([(self.target, self.ct if ct is None else ct)])
+        self.problems.extend(walk.problems)
+        found = {name: walk.cotangent(self.given(name)) for name in names}
+        return {name: ct for name, ct in found.items() if ct is not None}
+
+    def inside(self, body: Emitter, values: Mapping[str, Tensor]) -> Descent:
+        """The same in a body, where the forward pass is computed for other inputs."""
+        for name, value in values.items():
+            body.let(name, value)
+        body.repeat(self._dependents())
+        return replace(self, e=body)
+
+    def again(self, values: Mapping[str, Tensor]) -> Callable[[Tensor], Tensor]:
+        """Compute the forward pass for other inputs too.
+
+        Returns:
+            From a tensor to what it is for those inputs.
+        """
+        names = self.e.again(self._dependents(), values)
+        names |= {name: value.name for name, value in values.items()}
+        return lambda tensor: replace(tensor, name=names.get(tensor.name, tensor.name))
+
+    def _dependents(self) -> list[NodeProto]:
+        return dependents(self.graph, self.sources, self.target)
