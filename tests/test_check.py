@@ -93,6 +93,7 @@ def test_smooth_activations_stay_smooth(here: Path, capsys: Capture) -> None:
     assert names(record["smooth"]) == [("Sigmoid", "b"), ("Tanh", "c")]
     note = "the ordinary derivative at 1 Sigmoid, 1 Tanh on the path"
     notes = {name: verdict["notes"] for name, verdict in record["methods"].items()}
+    assert "conditioned on no switches" in notes["deconvnet"].pop()
     assert {name: notes[name] for name in WITHOUT_POSITIONS} == {
         name: [note] if METHODS[name].needs_relu else [] for name in WITHOUT_POSITIONS
     }
@@ -256,7 +257,7 @@ def test_the_inputs_are_those_of_build(here: Path, capsys: Capture) -> None:
 
 
 def test_text_of_a_good_model(here: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch) -> None:
-    three = {name: METHODS[name] for name in ("gradient", "deconvnet", "guided")}
+    three = {name: METHODS[name] for name in ("gradient", "guided", "rectgrad")}
     monkeypatch.setattr(sys.modules["retrograph.check"], "METHODS", three)
     ran = text(capsys, parse(SMOOTH))
     assert (ran.code, ran.err) == (0, "")
@@ -266,10 +267,10 @@ def test_text_of_a_good_model(here: Path, capsys: Capture, monkeypatch: pytest.M
         "target  scores 'y'  Nx3\n"
         "input   'x'         Nx3\n"
         "\n"
-        "method     possible  note\n"
-        "gradient   yes\n"
-        "deconvnet  yes       the ordinary derivative at 1 Sigmoid, 1 Tanh on the path\n"
-        "guided     yes       likewise\n"
+        "method    possible  note\n"
+        "gradient  yes\n"
+        "guided    yes       the ordinary derivative at 1 Sigmoid, 1 Tanh on the path\n"
+        "rectgrad  yes       likewise\n"
         "\n"
         "treated as  operator  nodes\n"
         "ReLU        Relu      1      Relu_0\n"

@@ -21,6 +21,9 @@ from retrograph.contract import Contract
 PICTURE_NET = SMALL_NET.replace("N, 2, 6, 6", "N, 3, 6, 6").replace("4, 2, 3, 3", "4, 3, 3, 3")
 
 
+NO_SWITCHES = "deconvnet: conditioned on no switches, as there is no max-pooling below the target"
+
+
 def test_metadata(tmp_path: Path) -> None:
     file = tmp_path / "net.onnx"
     source = parse(PICTURE_NET)
@@ -38,7 +41,7 @@ def test_metadata(tmp_path: Path) -> None:
         "made by": "hand",
         "retrograph.version": retrograph.__version__,
         "retrograph.method": "deconvnet",
-        "retrograph.parameters": "{}",
+        "retrograph.parameters": '{"activations": ""}',
         "retrograph.target": "relu",
         "retrograph.alias": "relu1",
         "retrograph.shape": "[4, 6, 6]",
@@ -47,7 +50,7 @@ def test_metadata(tmp_path: Path) -> None:
         "retrograph.explained": '["image"]',
         "retrograph.source_sha256": sha256,
         "retrograph.labels": '["cat", "dog", "bird"]',
-        "retrograph.notes": "[]",
+        "retrograph.notes": json.dumps([NO_SWITCHES]),
     }
     assert Preprocessing.from_json(json.loads(json.dumps(recipe.to_json()))) == recipe
 

@@ -10,6 +10,7 @@ from onnx import ModelProto, NodeProto, ValueInfoProto, helper
 
 from retrograph.errors import BlockedError, InputError, Problem, UnsupportedError
 from retrograph.ir import pad_axes
+from retrograph.ir.activations import SMOOTH, activations, name_of
 from retrograph.ir.batch import batch_leading
 from retrograph.ir.body import within
 from retrograph.ir.channels import channel_axis, input_channels
@@ -25,16 +26,13 @@ from retrograph.ir.graph import (
 )
 from retrograph.ir.path import Path, path
 from retrograph.methods import Arrival, Method
+from retrograph.methods.base import Scene
 from retrograph.methods.descent import Descent
 from retrograph.report import Place, Report
 from retrograph.selector import Seed, Select, Target, seed
 from retrograph.vjp import Node, Unsupported
 from retrograph.vjp.obstacles import cuts, losing_rank, without_rule
 from retrograph.vjp.walk import blocked, defined
-
-ACTIVATIONS = {"LeakyRelu", "PRelu", "ThresholdedRelu", "Elu", "Selu", "Celu", "Sigmoid", "Tanh"}
-ACTIVATIONS |= {"HardSigmoid", "HardSwish", "Softplus", "Softsign", "Mish", "Gelu", "Swish", "Erf"}
-"""Activations that are no ReLU: under a ReLU rule they take their ordinary derivative."""
 
 
 @dataclass(frozen=True)
@@ -214,14 +212,10 @@ class _Backward:
         nodes = list(within(self.graph, self.path.nodes))
         relu = [(graph, n) for graph, n in nodes if n.name in graph.relu_like]
         passed = [(graph, n) for graph, n in nodes if n.name in graph.straight_through]
-        smooth = [
-            (graph, n)
-            for graph, n in nodes
-            if n.op_type in ACTIVATIONS and n.name not in graph.relu_like
-        ]
-        notes = []
-        if self.request.method.needs_relu:
-            notes += self._relu_notes(bool(relu), Counter(n.op_type for _, n in smooth))
+        smooth = self._smooth(nodes)
+        kinds = Counter(place.op for place in smooth)
+        scene = Scene(self.graph, self.path, self.request.target, len(relu), kinds)
+        notes = [*self.method.notes(scene)]
         if passed:
             notes.append(
                 f"{len(passed)} quantised activations pass the cotangent straight through: the "
@@ -241,8 +235,8 @@ class _Backward:
             problems=tuple(dict.fromkeys(self.descent.problems)),
             relu=self._places(relu),
             straight_through=self._places(passed),
-            smooth=self._places(smooth),
-            notes=(*notes, *self.method.notes(self.graph, self.path)),
+            smooth=smooth,
+            notes=tuple(notes),
         )
 
     def _places(self, nodes: Iterable[tuple[Graph, NodeProto]]) -> tuple[Place, ...]:
@@ -251,19 +245,18 @@ class _Backward:
         found = (_origin(file, n) if graph is self.graph else n for graph, n in nodes)
         return tuple(Place(n.name, op_label(n), n.output[0]) for n in found)
 
-    def _relu_notes(self, relu: bool, smooth: Counter[str]) -> list[str]:
-        name = self.request.method.name
-        kinds = ", ".join(f"{count} {op}" for op, count in sorted(smooth.items()))
-        if relu:
-            taken = f"{name}: the ordinary derivative at {kinds} on the path"
-            return [taken] if smooth else []
-        if smooth or not self.graph.relu_like:
-            found = f"only {kinds}" if smooth else "nor anywhere in the model"
-            raise InputError(
-                f"'{name}' is a rule for ReLUs and there is none between "
-                f"'{self.request.target}' and the input ({found}); use --method gradient"
-            )
-        return [f"{name}: no ReLU below '{self.request.target}', so it equals the gradient"]
+    def _smooth(self, nodes: Sequence[tuple[Graph, NodeProto]]) -> tuple[Place, ...]:
+        """The activations that are no ReLU, each once however many nodes spell it."""
+        found = activations(self.graph, self.path.nodes)
+        parts = {node.name for composite in found for node in composite.nodes}
+        single = [
+            (graph, n)
+            for graph, n in nodes
+            if n.op_type in SMOOTH and n.name not in graph.relu_like | parts
+        ]
+        names = ((name_of(self.graph, c), c) for c in found)
+        spelled = (Place(c.name, name, c.output) for name, c in names if name in SMOOTH)
+        return (*spelled, *self._places(single))
 
     def model(self) -> ModelProto:
         attribution = {}

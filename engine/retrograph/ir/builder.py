@@ -189,7 +189,7 @@ class Builder:
         return {name: variable.name for name, variable in made.items()}
 
     def repeat(self, nodes: Sequence[NodeProto]) -> None:
-        """Compute forward nodes once more; for those who emit here they make what has their names."""
+        """Compute forward nodes once more, for those who emit here, under the names they have."""
         for proto in nodes:
             for name in filter(None, proto.output):
                 self._variables[name] = gs.Variable(self.fresh(f"{self._scope}/{name}"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 from typing import ClassVar, Literal
@@ -32,6 +33,25 @@ class Arrival:
     end: Tensor
     end_channel: int | None
     ct: Tensor
+
+
+@dataclass(frozen=True)
+class Scene:
+    """What a method is applied to.
+
+    Attributes:
+        graph: canonical.
+        path: from the explained inputs to the target.
+        target: the explained tensor.
+        relus: how many nodes on the path a ReLU rule treats.
+        smooth: how many other activations there are, by their operators.
+    """
+
+    graph: Graph
+    path: Path
+    target: str
+    relus: int
+    smooth: Counter[str]
 
 
 @dataclass(frozen=True)
@@ -93,8 +113,12 @@ class Method:
         """What comes down to the ends of the walk."""
         return descent.walk(self.rule, ends=self.ends(descent.sources))
 
-    def notes(self, graph: Graph, way: Path) -> Sequence[str]:
-        """What a user should know of it on this path, a line each."""
+    def notes(self, scene: Scene) -> Sequence[str]:
+        """What a user should know of it on a path, a line each.
+
+        Raises:
+            InputError: it is not defined there.
+        """
         return ()
 
     def finish(self, e: Emitter, arrival: Arrival) -> Tensor:

@@ -13,8 +13,9 @@ from retrograph.errors import InputError
 from retrograph.ir.emit import Emitter
 from retrograph.ir.graph import Graph, Shape, Tensor
 from retrograph.ir.path import Path
-from retrograph.methods.base import Arrival, Method, one_channel
+from retrograph.methods.base import Arrival, Method, Scene, one_channel
 from retrograph.methods.relu import Guided
+from retrograph.methods.smooth import relu_notes
 
 _EPSILON = 1e-6
 
@@ -167,16 +168,18 @@ class GuidedGradCam(Method):
 
     Attributes:
         layer: alias or tensor of the layer of the map; if empty, the deepest one with positions.
+        activations: as in guided.
     """
 
     layer: str = ""
+    activations: str = ""
 
     name = "guided-grad-cam"
     needs_relu = True
 
     @property
     def parts(self) -> tuple[Method, ...]:
-        return Guided(), GradCam(self.layer)
+        return Guided(activations=self.activations), GradCam(self.layer)
 
     def resolved(self, find: Callable[[str], str]) -> Method:
         return replace(self, layer=find(self.layer)) if self.layer else self
@@ -184,6 +187,9 @@ class GuidedGradCam(Method):
     def settled(self, graph: Graph, way: Path, sources: Sequence[str], target: str) -> Method:
         cam = GradCam(self.layer).settled(graph, way, sources, target)
         return replace(self, layer=str(cam.parameters["layer"]))
+
+    def notes(self, scene: Scene) -> Sequence[str]:
+        return relu_notes(self.name, self.activations, scene)
 
     def combine(self, e: Emitter, found: Sequence[Tensor]) -> Tensor:
         guided, cam = found

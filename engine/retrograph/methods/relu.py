@@ -1,7 +1,7 @@
 """What a ReLU passes down: gradient, deconvnet, guided backpropagation and RectGrad.
 
-Every other activation takes its ordinary derivative. The upper plateau of a ReLU6 passes nothing
-under gradient and guided.
+The upper plateau of a ReLU6 passes nothing under gradient and guided. What a smooth activation does
+is in smooth.py.
 """
 
 from __future__ import annotations
@@ -9,10 +9,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from retrograph.errors import InputError
 from retrograph.ir.emit import Emitter
 from retrograph.ir.graph import Tensor
-from retrograph.methods.base import Method, MethodRule
+from retrograph.methods.base import Method, Scene
 from retrograph.methods.quantile import quantile
+from retrograph.methods.smooth import ReluMethod
 from retrograph.vjp import Cotangents, Node, vjp
 
 
@@ -35,7 +37,8 @@ class Gradient(Method):
     name = "gradient"
 
 
-class Deconvnet(Method):
+@dataclass(frozen=True)
+class Deconvnet(ReluMethod):
     """What activates the unit, by the positive part of what comes down to each ReLU.
 
     Formula: dx = ct * 1[ct > 0] at a ReLU; the ordinary derivative elsewhere.
@@ -47,16 +50,29 @@ class Deconvnet(Method):
     Use: beside guided, on networks with max-pooling, whose switches tie it to the picture.
 
     Beware: without max-pooling it hardly depends on the picture. It barely depends on the class.
+
+    Attributes:
+        activations: what smooth activations do, "gate" or "relu-only" (METHODS.md); if empty,
+            relu-only, refused where there is no ReLU.
     """
 
     name = "deconvnet"
-    needs_relu = True
 
-    def rule(self, node: Node) -> MethodRule:
-        return _deconvnet if node.is_relu else vjp
+    def notes(self, scene: Scene) -> Sequence[str]:
+        switches = any("MaxPool" in node.op_type for node in scene.path.nodes)
+        more = [_WITHOUT_SWITCHES] if scene.relus and not switches else []
+        return [*super().notes(scene), *more]
+
+    def rectified(self, e: Emitter, node: Node, cts: Sequence[Tensor | None]) -> Cotangents:
+        """dx = ct * 1[ct > 0]"""
+        return [*_positive(e, cts), *[None] * (len(node.inputs) - 1)]
+
+    def gated(self, e: Emitter, node: Node, cts: Sequence[Tensor | None]) -> Cotangents:
+        return self.rectified(e, node, cts)
 
 
-class Guided(Method):
+@dataclass(frozen=True)
+class Guided(ReluMethod):
     """Guided backpropagation: only paths on which every ReLU is active and speaks for the unit.
 
     Formula: dx = ct * 1[ct > 0] * 1[x > 0] at a ReLU; the ordinary derivative elsewhere.
@@ -69,17 +85,27 @@ class Guided(Method):
 
     Beware: it barely depends on the class, and keeps much of its look when the weights are
     randomised (Adebayo et al.: Sanity Checks for Saliency Maps, 2018).
+
+    Attributes:
+        activations: what smooth activations do, "gate" or "relu-only" (METHODS.md); if empty,
+            relu-only, refused where there is no ReLU.
     """
 
     name = "guided"
-    needs_relu = True
 
-    def rule(self, node: Node) -> MethodRule:
-        return _guided if node.is_relu else vjp
+    def rectified(self, e: Emitter, node: Node, cts: Sequence[Tensor | None]) -> Cotangents:
+        """dx = ct * 1[ct > 0] * 1[x > 0]"""
+        return vjp(e, node, _positive(e, cts))
+
+    def gated(self, e: Emitter, node: Node, cts: Sequence[Tensor | None]) -> Cotangents:
+        """dx = ct * 1[ct > 0] * 1[x > 0] * f'(x)"""
+        ct, *others = self.rectified(e, node, cts)
+        assert ct is not None
+        return [e.where(e.greater(node.x, 0.0), ct, 0.0), *others]
 
 
 @dataclass(frozen=True)
-class RectGrad(Method):
+class RectGrad(ReluMethod):
     """The gradient along the units that matter most: at each ReLU the largest share is kept.
 
     Formula: dx = ct * 1[x > 0] * 1[y * ct > tau] at a ReLU y = max(x, 0), where tau is the quantile
@@ -96,34 +122,37 @@ class RectGrad(Method):
     Beware: with a high quantile little is left, in deep networks nothing.
 
     Attributes:
+        activations: what smooth activations do, "gate" or "relu-only" (METHODS.md); if empty,
+            relu-only, refused where there is no ReLU.
         quantile: the share of a layer's units that pass nothing, 0 to 1.
     """
 
     quantile: float = 0.98
 
     name = "rectgrad"
-    needs_relu = True
 
-    def rule(self, node: Node) -> MethodRule:
-        return self._rectified if node.is_relu else vjp
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not 0 <= self.quantile <= 1:
+            raise InputError(f"rectgrad: quantile is {self.quantile}; give a share from 0 to 1")
 
-    def _rectified(self, e: Emitter, node: Node, cts: Sequence[Tensor | None]) -> Cotangents:
+    def rectified(self, e: Emitter, node: Node, cts: Sequence[Tensor | None]) -> Cotangents:
+        """dx = ct * 1[x > 0] * 1[y * ct > tau]"""
         ct, *others = vjp(e, node, cts)
         assert ct is not None
         share = e.mul(node.y, ct)
         kept = e.where(e.greater(share, quantile(e, share, node.y, self.quantile)), ct, 0.0)
         return [kept, *others]
 
+    def gated(self, e: Emitter, node: Node, cts: Sequence[Tensor | None]) -> Cotangents:
+        """dx = ct * f'(x) * 1[y * ct > tau]"""
+        return self.rectified(e, node, cts)
+
 
 def _positive(e: Emitter, cts: Sequence[Tensor | None]) -> list[Tensor | None]:
     return [None if ct is None else e.relu(ct) for ct in cts]
 
 
-def _deconvnet(e: Emitter, node: Node, cts: Sequence[Tensor | None]) -> Cotangents:
-    """dx = ct * 1[ct > 0]"""
-    return [*_positive(e, cts), *[None] * (len(node.inputs) - 1)]
-
-
-def _guided(e: Emitter, node: Node, cts: Sequence[Tensor | None]) -> Cotangents:
-    """dx = ct * 1[ct > 0] * 1[x > 0]"""
-    return vjp(e, node, _positive(e, cts))
+_WITHOUT_SWITCHES = (
+    "deconvnet: conditioned on no switches, as there is no max-pooling below the target"
+)

@@ -200,7 +200,21 @@ def vjp(e: Emitter, node: Node, cts: Sequence[Tensor | None]) -> Cotangents:
     Raises:
         Unsupported: the operator has no rule, or the rule does not treat this node.
     """
+    if node.parts:
+        return _through(e, node, cts)
     rule = rule_of(node.domain, node.op)
     if rule is None:
         raise Unsupported("no VJP rule")
     return rule(e, node, cts)
+
+
+def _through(e: Emitter, composite: Node, cts: Sequence[Tensor | None]) -> Cotangents:
+    """The cotangent of a composite's input, through all its parts."""
+    found = {composite.y.name: cts[0]}
+    for part in reversed(composite.parts):
+        outputs = [None if t is None else found.get(t.name) for t in part.outputs]
+        for i, ct in enumerate(vjp(e, part, outputs)):
+            if ct is not None and i in part.wanted:
+                before = found.get(part.input(i).name)
+                found[part.input(i).name] = ct if before is None else e.add(before, ct)
+    return (found[composite.x.name],)
