@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from onnx import ModelProto, numpy_helper
 
 import retrograph
 from retrograph.ir.graph import STANDARD_DOMAINS
+from retrograph.methods import Method, method_named
 
 Array = np.ndarray[Any, Any]
 Run = Callable[..., dict[str, Any]]
@@ -124,6 +126,12 @@ def fused(model: ModelProto) -> set[str]:
         for n in model.graph.node
         if n.domain not in STANDARD_DOMAINS or not onnx.defs.has(n.op_type)
     }
+
+
+def ready(name: str, x: Array) -> Method:
+    """A method; one that needs a data set has the inputs x."""
+    method: Any = method_named(name)
+    return replace(method, baselines=x) if "baselines" in method.parameters else method
 
 
 def noise(*shape: int, seed: int = 1) -> Array:

@@ -20,7 +20,9 @@ from corpus import ENTRIES, each, needs_corpus
 from graphs import parse
 from retrograph.methods import METHODS
 
-WITHOUT_POSITIONS = [name for name, m in METHODS.items() if "layer" not in m.parameters]
+WITHOUT_POSITIONS = [
+    name for name, m in METHODS.items() if not {"layer", "baselines"} & m.parameters.keys()
+]
 """The methods for networks of vectors."""
 
 Capture = pytest.CaptureFixture[str]
@@ -60,12 +62,16 @@ def test_a_plain_network(here: Path, capsys: Capture) -> None:
     code, record = checked(capsys, nets.cnn())
     assert code == 0
     yes = {"possible": True, "reason": None, "notes": []}
+    lacking = record["methods"].pop("expected-gradients")
+    assert not lacking["possible"]
+    assert "give a data set" in lacking["reason"]
+    assert "low or high not given" in record["methods"]["lrp-epsilon-gamma-box"]["notes"].pop()
     assert record == {
         "model": "model.onnx",
         "explainable": True,
         "target": {"tensor": "scores_out", "alias": "scores", "shape": ["N", nets.CLASSES]},
         "inputs": [{"tensor": "x", "shape": ["N", 3, 8, 8]}],
-        "methods": dict.fromkeys(METHODS, yes),
+        "methods": {name: yes for name in METHODS if name != "expected-gradients"},
         "blocked": [],
         "nearest": None,
         "relu": [
@@ -94,6 +100,7 @@ def test_smooth_activations_stay_smooth(here: Path, capsys: Capture) -> None:
     note = "the ordinary derivative at 1 Sigmoid, 1 Tanh on the path"
     notes = {name: verdict["notes"] for name, verdict in record["methods"].items()}
     assert "conditioned on no switches" in notes["deconvnet"].pop()
+    assert "low or high not given" in notes["lrp-epsilon-gamma-box"].pop()
     assert {name: notes[name] for name in WITHOUT_POSITIONS} == {
         name: [note] if METHODS[name].needs_relu else [] for name in WITHOUT_POSITIONS
     }
@@ -121,7 +128,8 @@ def test_a_linear_start_of_a_network_equals_the_gradient(here: Path, capsys: Cap
 
 def test_quantised_activations_pass_straight_through(here: Path, capsys: Capture) -> None:
     code, record = checked(capsys, parse(QUANTISED))
-    assert (code, possible(record)) == (0, WITHOUT_POSITIONS)
+    assert (code, possible(record)) == (0, WITHOUT_POSITIONS[:-1])
+    assert record["methods"]["deeplift-rescale"]["reason"] == "no rule at 2 Round"
     assert record["straight_through"] == [
         {"node": "first", "operator": "QuantizeLinear", "tensor": "a"},
         {"node": "second", "operator": "QuantizeLinear", "tensor": "c"},

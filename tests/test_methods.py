@@ -12,7 +12,7 @@ import pytest
 import make_methods
 import retrograph
 from cli_case import run
-from graphs import Array, noise, parse, runner
+from graphs import Array, noise, parse, ready, runner
 from retrograph.errors import InputError
 from retrograph.ir.emit import Emitter
 from retrograph.ir.graph import Tensor
@@ -53,7 +53,7 @@ net (float[N, 6] x) => (float[N, 3] y)
 OPEN = DENSE.replace("float[N, 6] x", "float[N, K] x")
 
 
-def attribution(text: str, method: str, x: Array, many: bool = False) -> Array:
+def attribution(text: str, method: str | Method, x: Array, many: bool = False) -> Array:
     built = retrograph.build(parse(text), method=method, select="unit", many=many)
     onnx.checker.check_model(built, full_check=True)
     select = np.zeros((len(x), 2, 1) if many else (len(x), 1), np.int64)
@@ -175,9 +175,10 @@ def test_a_map_needs_a_layer_with_positions(text: str, method: str | Method, why
 @pytest.mark.parametrize(("text", "shape"), [(NCHW, (2, 3, 9, 8)), (NHWC, (2, 8, 7, 3))])
 def test_many_units_are_single_units(method: str, text: str, shape: tuple[int, ...]) -> None:
     x = noise(*shape)
-    both = attribution(text, method, x, many=True)
+    both = attribution(text, ready(method, x), x, many=True)
     assert both.shape[1] == 2
-    np.testing.assert_allclose(both[:, 0], attribution(text, method, x), rtol=1e-5, atol=1e-7)
+    single = attribution(text, ready(method, x), x)
+    np.testing.assert_allclose(both[:, 0], single, rtol=1e-5, atol=1e-7)
 
 
 class Doubled(Method):

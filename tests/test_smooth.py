@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from pathlib import Path
 
 import numpy as np
 import onnx
@@ -12,10 +13,12 @@ import pytest
 from onnx import ModelProto
 
 import retrograph
+from cli_case import assert_one_line, run
 from graphs import Array, noise, runner
 from retrograph.errors import InputError
 from retrograph.methods import Method
 from retrograph.methods.relu import Deconvnet, Guided, RectGrad
+from retrograph.model import Model
 
 SPELLINGS = {
     "swish": "s = Sigmoid (a)  r = Mul (a, s)",
@@ -145,6 +148,42 @@ def test_what_others_read_is_no_inside_of_an_activation() -> None:
         retrograph.build(model, method="guided")
 
 
+def test_a_target_inside_of_an_activation() -> None:
+    """What lies above the target has no part in it."""
+    built = retrograph.build(net("swish"), method=Guided(activations="gate"), target="s")
+    found = runner(built)(x=X)
+    a = X.astype(np.float64) @ U
+    top = a.argmax(1)
+    s = 1 / (1 + np.exp(-a.max(1)))
+    np.testing.assert_allclose(found["attribution"], (s * (1 - s))[:, None] * U.T[top], rtol=1e-4)
+
+
+def test_an_output_inside_of_an_activation_changes_nothing() -> None:
+    model = net("swish")
+    model.graph.output.append(onnx.helper.make_tensor_value_info("s", 1, ["N", 5]))
+    found = explained(model, Guided(activations="gate"))
+    np.testing.assert_array_equal(found, explained(net("swish"), Guided(activations="gate")))
+
+
 def test_a_wrong_choice() -> None:
     with pytest.raises(InputError, match="activations is 'soft'; give gate or relu-only"):
         RectGrad(activations="soft")
+
+
+def test_on_the_command_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    onnx.save(net("swish"), "net.onnx")
+    np.save("x.npy", X[0])
+    build = ("build", "net.onnx", "-o", "b.onnx")
+    assert_one_line(run(capsys, *build), "choose what it does there with --activations gate or")
+    assert_one_line(run(capsys, *build, "--activations", "soft"), "give gate or relu-only")
+    wrong = run(capsys, *build, "--method", "gradient", "--activations", "gate")
+    assert_one_line(wrong, "none of gradient has that")
+    assert run(capsys, *build, "--activations", "gate").code == 0
+    contract = Model("b.onnx").contract
+    assert contract is not None
+    assert contract.parameters == {"activations": "gate"}
+    told = run(capsys, "compare", "net.onnx", "x.npy", "--activations", "gate").out
+    assert "guided: the rule of a ReLU at 1 Swish (activations: gate)" in told

@@ -15,6 +15,7 @@ from retrograph.contract import Contract
 from retrograph.errors import InputError
 from retrograph.layers import Layer
 from retrograph.methods import Method
+from retrograph.methods.base import BIAS_RELEVANCE
 from retrograph.model import Model, runnable
 from retrograph.preprocess import PRESETS, Preprocessing
 from retrograph.runtime import Array, Session, Spec
@@ -50,7 +51,8 @@ def build(
     Returns:
         A model with the source's inputs and outputs and, N items a batch, K units an item:
         `attribution` [N, *input] ([N, K, *input]; `attribution.<input>` where several are
-        explained), `score` [N] ([N, K]), `unit` int64 [N, r] ([N, K, r]).
+        explained), `score` [N] ([N, K]), `unit` int64 [N, r] ([N, K, r]); by a method of relevance
+        `bias_relevance` [N] ([N, K]), what fell to the biases.
 
     Raises:
         InputError: what was given is wrong: the file, the layer, the method.
@@ -83,12 +85,15 @@ class Attribution:
         score: [N] ([N, K]), the explained units' activations.
         unit: int64 [N, r] ([N, K, r]), the explained units' indices in an item of the target.
         outputs: the model's own outputs.
+        bias_relevance: [N] ([N, K]), by a method of relevance what fell to the biases; attribution
+            and this sum to the score where the method conserves. None by other methods.
     """
 
     attributions: dict[str, Array]
     score: Array
     unit: Array
     outputs: dict[str, Any]
+    bias_relevance: Array | None = None
 
     @property
     def attribution(self) -> Array:
@@ -199,7 +204,8 @@ class Explainer:
             )
         given = (outputs.pop(key) for key in self.contract.attributions)
         found = dict(zip(self.contract.explained, given, strict=True))
-        return Attribution(found, score, unit, outputs)
+        kept = outputs.pop(BIAS_RELEVANCE, None)
+        return Attribution(found, score, unit, outputs, kept)
 
     def _selection(self, select: ArrayLike | None, count: int) -> dict[str, Array]:
         kind, many = self.contract.select, self.contract.many

@@ -26,7 +26,7 @@ from retrograph.ir.graph import (
 )
 from retrograph.ir.path import Path, path
 from retrograph.methods import Arrival, Method
-from retrograph.methods.base import Scene
+from retrograph.methods.base import BIAS_RELEVANCE, Scene
 from retrograph.methods.descent import Descent
 from retrograph.report import Place, Report
 from retrograph.selector import Seed, Select, Target, seed
@@ -138,7 +138,8 @@ class _Backward:
 
     def _check_names(self) -> None:
         ends = {*self.graph.input_names(), *self.graph.output_names()}
-        for name in (*self._attribution_names().values(), "score", "unit", *self.seed.inputs):
+        added = (*self._attribution_names().values(), "score", "unit", BIAS_RELEVANCE)
+        for name in (*added, *self.seed.inputs):
             if name in ends:
                 raise InputError(
                     f"the model has an input or output named '{name}', the name of one that a "
@@ -268,7 +269,7 @@ class _Backward:
             **attribution,
             "score": self.seed.score,
             "unit": self.seed.unit,
-            **self.descent.outputs,
+            **{name: self._for_each_unit(total) for name, total in self.descent.outputs.items()},
         }
         own = {self.e.fresh(f"bwd/{name}"): name for name in outputs}
         nodes, constants = self.e.finish(dict(zip(own, outputs.values(), strict=True)))
@@ -310,6 +311,10 @@ class _Backward:
                 return made
             lead = e.sizes(self.seed.score, 0, 2)
             return e.reshape(made, e.concat([lead, e.sizes(made, 1)], axis=0))
+
+    def _for_each_unit(self, total: Tensor) -> Tensor:
+        """A number for each unit, [N] or [N, K]."""
+        return self.e.reshape(total, self.e.sizes(self.seed.score, 0))
 
     def _arrival(self, method: Method, source: Tensor) -> Arrival:
         (name,) = method.ends([source.name])

@@ -6,6 +6,7 @@ The path is walked once for each method; nothing is built and nothing is run.
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 
@@ -64,7 +65,7 @@ class Check:
         alias: its short name, such as scores or relu3; "" where there is none.
         inputs: the explained inputs.
         methods: a verdict on each method.
-        blocks: every node that stands in the way.
+        blocks: every node that stands in the way of all methods.
         nearest: the last layer before them that can be explained, by its short name; None where
             nothing blocks, or no layer is left.
         relu: the nodes that guided and deconvnet treat as ReLU.
@@ -123,31 +124,30 @@ def check(
 def _checked(source: Model, request: Request) -> Check:
     reports: dict[str, Report] = {}
     reasons: dict[str, str] = {}
-    problems: dict[Problem, None] = {}
-    for method in METHODS.values():
+    found: dict[str, Sequence[Problem]] = {}
+    for name, method in METHODS.items():
         try:
-            report = source.check(replace(request, method=method))
+            reports[name] = report = source.check(replace(request, method=method))
+            found[name] = report.problems
         except UnsupportedError as error:
-            reasons[method.name] = _blocking(error.problems)
-            problems |= dict.fromkeys(error.problems)
-            continue
+            found[name] = error.problems
         except InputError as error:
-            reasons[method.name] = str(error)
-            problems |= dict.fromkeys(error.problems if isinstance(error, BlockedError) else ())
-            continue
-        reports[method.name] = report
-        reasons[method.name] = _blocking(report.problems)
-        problems |= dict.fromkeys(report.problems)
-    plain = reports.get("gradient")
+            reasons[name] = str(error)
+            found[name] = error.problems if isinstance(error, BlockedError) else ()
+    plain, problems = reports.get("gradient"), found["gradient"]
     common = () if plain is None else plain.notes
     nearest = _nearest(source, [request.target], problems)
+    for name in METHODS:
+        reasons.setdefault(name, _blocking(problems) or _refusing(found[name]))
     return Check(
         target=source.tensor(request.target),
         alias=source.alias(request.target),
         inputs=tuple(map(source.tensor, request.sources)),
         methods=tuple(
-            Verdict(name, not reason, reason, _own_notes(name, reports.get(name), common))
-            for name, reason in reasons.items()
+            Verdict(
+                name, not reasons[name], reasons[name], _own_notes(name, reports.get(name), common)
+            )
+            for name in METHODS
         ),
         blocks=_blocks(problems, nearest),
         nearest=nearest,
@@ -188,6 +188,13 @@ def _blocking(problems: Sequence[Problem]) -> str:
     if not problems:
         return ""
     return "1 node blocks" if len(problems) == 1 else f"{len(problems)} nodes block"
+
+
+def _refusing(problems: Sequence[Problem]) -> str:
+    """Why a method refuses what the gradient passes."""
+    counts = Counter(problem.op for problem in problems)
+    listed = ", ".join(f"{count} {op}" for op, count in sorted(counts.items()))
+    return f"no rule at {listed}" if problems else ""
 
 
 def _blocks(problems: Iterable[Problem], nearest: str | None) -> tuple[Block, ...]:

@@ -24,8 +24,10 @@ GATES = {"LeakyRelu", "PRelu", "ThresholdedRelu", "Elu", "Selu", "Celu"}
 GATES |= {"HardSwish", "Softplus", "Mish", "Gelu", "Swish"}
 """Those that pass what is far above 0 and hold back what is far below, as a ReLU does."""
 
-_UNARY = SMOOTH | {"Relu", "Clip", "Abs", "Neg", "Exp", "Log", "Sqrt", "Reciprocal", "Sign", "Cast"}
-_UNARY |= {"Sin", "Cos", "Atan", "Identity"}
+FUNCTIONS = SMOOTH | {"Relu", "Clip", "Abs", "Neg", "Exp", "Log", "Sqrt", "Reciprocal", "Sign"}
+FUNCTIONS |= {"Cast", "Sin", "Cos", "Atan", "Identity"}
+"""Operators that are functions of their first input, element by element."""
+
 _BINARY = {"Add", "Sub", "Mul", "Div", "Pow", "Max", "Min"}
 
 _POINTS = np.linspace(-30.0, 30.0, 241)
@@ -112,7 +114,7 @@ def _chain(
 
 def _argument(graph: Graph, node: NodeProto) -> str | None:
     """The one tensor that a node is a function of, element by element."""
-    if node.op_type not in _UNARY | _BINARY or node.domain not in STANDARD_DOMAINS:
+    if node.op_type not in FUNCTIONS | _BINARY or node.domain not in STANDARD_DOMAINS:
         return None
     varying = _varying(graph, node)
     return varying[0] if len(varying) == 1 and _alike(graph, varying[0], node.output[0]) else None
@@ -131,14 +133,14 @@ def _alike(graph: Graph, x: str, y: str) -> bool:
 
 
 def _is_closed(graph: Graph, composite: Composite) -> bool:
-    names, outputs = {n.name for n in composite.nodes}, graph.output_names()
+    names = {n.name for n in composite.nodes}
     if not names.isdisjoint(graph.relu_like | graph.straight_through):
         return False
     return all(
-        o not in outputs and all(reader.name in names for reader in graph.consumers.get(o, ()))
+        reader.name in names
         for node in composite.nodes[:-1]
-        for o in node.output
-        if o
+        for name in node.output
+        for reader in graph.consumers.get(name, ())
     )
 
 

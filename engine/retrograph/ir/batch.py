@@ -360,3 +360,8 @@ def _volume(shape: Shape) -> int | None:
     """The number of elements; None where a dimension is open."""
     known = [d for d in shape if isinstance(d, int)]
     return math.prod(known) if len(known) == len(shape) else None
+
+
+def first_item_axis(graph: Graph, target: str) -> int:
+    """The first axis of an item of the inputs: 1, or 0 where the whole input is one item."""
+    return int(target in batch_leading(graph)[0])

@@ -62,6 +62,7 @@ class Builder:
         """One node with an output for each of `dtypes`; None among the inputs is left out."""
         inputs, rows = self._matched(op, inputs)
         outputs = [Tensor(self.fresh(f"{self._scope}/{op}"), d, None, rows) for d in dtypes]
+        self._variables.update({t.name: gs.Variable(t.name) for t in outputs})
         node = gs.Node(
             op=op,
             name=outputs[0].name,
@@ -150,11 +151,17 @@ class Builder:
 
     def formal(self, tensor: Tensor) -> Tensor:
         """The next input of the body, which has this tensor's name for those who emit here."""
-        shape = list(tensor.shape) if tensor.shape is not None and is_static(tensor.shape) else None
-        variable = gs.Variable(self.fresh(f"{self._root}/{tensor.name}"), tensor.dtype, shape)
-        self._variables[tensor.name] = variable
-        self._graph.inputs.append(variable)
+        self._formal(tensor.name, tensor)
         return tensor
+
+    def _formal(self, name: str, tensor: Tensor | None) -> None:
+        """The next input of the body; None where its type is not known."""
+        variable = gs.Variable(self.fresh(f"{self._root}/{name}"))
+        if tensor is not None:
+            variable.dtype = tensor.dtype
+            variable.shape = list(tensor.shape or ()) if is_static(tensor.shape) else None
+        self._variables[name] = variable
+        self._graph.inputs.append(variable)
 
     def let(self, name: str, tensor: Tensor) -> None:
         """Give a tensor another name for those who emit here."""
@@ -209,15 +216,13 @@ class Builder:
 
     def _named(self, name: str) -> str:
         if name not in self._variables:
-            self._variables[name] = gs.Variable(name)
+            self._variables.maps[-1][name] = gs.Variable(name)
         return name
 
     def _nested(self, key: str, proto: GraphProto) -> gs.Graph:
         inner = self.body(key)
         for info in proto.input:
-            tensor = infer.to_tensor(info)
-            assert tensor is not None
-            inner.formal(tensor)
+            inner._formal(info.name, infer.to_tensor(info))
         for value in proto.initializer:
             inner.let(value.name, self.const(numpy_helper.to_array(value)))
         inner.repeat(proto.node)
@@ -225,9 +230,7 @@ class Builder:
         return inner._graph
 
     def _variable(self, tensor: Tensor) -> gs.Variable:
-        if tensor.name not in self._variables:
-            self._variables[tensor.name] = gs.Variable(tensor.name)
-        return self._variables[tensor.name]
+        return self._variables[self._named(tensor.name)]
 
     def fresh(self, hint: str) -> str:
         """A tensor name that neither the forward nor the backward graph has."""

@@ -38,6 +38,17 @@ def name_all(written: GraphProto, graph: Graph) -> None:
         written.node.append(node)
 
 
+def named(nodes: Sequence[NodeProto], graph: Graph) -> tuple[list[NodeProto], dict[str, Array]]:
+    """Nodes of a graph that are to be computed once more, as `name_all` leaves them.
+
+    Returns:
+        The nodes, and the constants that they need besides.
+    """
+    written = GraphProto(node=nodes)
+    name_all(written, graph)
+    return list(written.node), {t.name: numpy_helper.to_array(t) for t in written.initializer}
+
+
 def _before_pools(nodes: Sequence[NodeProto]) -> set[str]:
     """What a pool reads, or a Cast before a pool."""
     read = {n.input[0] for n in nodes if n.op_type in _POOLS}

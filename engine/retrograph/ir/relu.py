@@ -17,7 +17,8 @@ from retrograph.ir.guards import is_guard, is_piece
 
 _SIGN_KEEPING = {"MaxPool", "AveragePool", "GlobalAveragePool", "GlobalMaxPool", "Flatten"}
 _SIGN_KEEPING |= {"Reshape", "Transpose", "Squeeze", "Unsqueeze", "Identity", "Dropout", "Slice"}
-_SIGN_KEEPING |= {"Pad", "Concat", "Mul", "Div", "Round", "Add"}
+_JOINING = {"Concat", "Mul", "Div", "Add"}
+_SIGN_KEEPING |= _JOINING | {"Pad", "Round"}
 
 
 def unify(graph: Graph) -> None:
@@ -194,7 +195,7 @@ def _is_relu(graph: Graph, node: NodeProto) -> bool:
         return False
     source = graph.producer.get(node.input[0])
     quantises = source is not None and source.name in graph.straight_through
-    return not quantises or not _nonnegative(graph, node.input[0])
+    return not quantises or not is_nonnegative(graph, node.input[0])
 
 
 def _is_no_activation(graph: Graph, node: NodeProto) -> bool:
@@ -210,15 +211,36 @@ def _is_hard_sigmoid(graph: Graph, node: NodeProto, high: float) -> bool:
     return any(c is not None and abs(abs(c) - high / 2) <= 1e-3 * high for c in constants)
 
 
-def _nonnegative(graph: Graph, name: str) -> bool:
+def is_nonnegative(graph: Graph, name: str) -> bool:
     """Whether a tensor cannot be negative, as far as its producers tell."""
-    node = graph.producer.get(name)
-    if node is None:
-        value = graph.value(name)
-        return value is not None and bool((value >= 0).all())
-    if node.op_type in _SIGN_KEEPING:
-        whole = node.op_type in ("Concat", "Mul", "Div", "Add")
-        return all(_nonnegative(graph, source) for source in node.input[: None if whole else 1])
+    seen: set[str] = set()
+    waiting = [name]
+    while waiting:
+        current = waiting.pop()
+        if current in seen:
+            continue
+        seen.add(current)
+        node = graph.producer.get(current)
+        if node is None:
+            value = graph.value(current)
+            if value is None or not (value >= 0).all():
+                return False
+        elif node.op_type in _SIGN_KEEPING:
+            waiting.extend(_kept_from(node))
+        elif not _makes_nonnegative(graph, node):
+            return False
+    return True
+
+
+def _kept_from(node: NodeProto) -> list[str]:
+    """The tensors that the sign of what a node makes comes from."""
+    if node.op_type in _JOINING:
+        return list(node.input)
+    fills = node.op_type == "Pad" and attributes(node).get("mode", "constant") == "constant"
+    return [*node.input[:1], *filter(None, node.input[2:3] if fills else [])]
+
+
+def _makes_nonnegative(graph: Graph, node: NodeProto) -> bool:
     if node.op_type == "Clip":
         low = _scalar(graph, node.input[1]) if len(node.input) > 1 else None
         return low is not None and low >= 0

@@ -5,7 +5,22 @@ from __future__ import annotations
 from retrograph.errors import InputError
 from retrograph.methods.base import Arrival, Method
 from retrograph.methods.cam import GradCam, GradCamPlusPlus, GuidedGradCam, LayerCam
+from retrograph.methods.deeplift import DeepLiftRescale
 from retrograph.methods.gradient import InputXGradient, Saliency
+from retrograph.methods.noise import SmoothGrad, VarGrad
+from retrograph.methods.path_integral import ExpectedGradients, IntegratedGradients
+from retrograph.methods.relevance.composites import (
+    LrpEpsilonAlpha2Beta1,
+    LrpEpsilonGammaBox,
+    LrpEpsilonPlus,
+)
+from retrograph.methods.relevance.lrp import (
+    ExcitationBackprop,
+    LrpAlphaBeta,
+    LrpEpsilon,
+    LrpGamma,
+    LrpZPlus,
+)
 from retrograph.methods.relu import Deconvnet, Gradient, Guided, RectGrad
 
 GRADIENT, DECONVNET, GUIDED = Gradient(), Deconvnet(), Guided()
@@ -14,7 +29,11 @@ METHODS: dict[str, Method] = {
     method.name: method
     for method in (
         *(GRADIENT, Saliency(), InputXGradient(), DECONVNET, GUIDED, RectGrad()),
+        *(IntegratedGradients(), SmoothGrad(), VarGrad(), ExpectedGradients()),
         *(GradCam(), GradCamPlusPlus(), LayerCam(), GuidedGradCam()),
+        *(LrpEpsilon(), LrpGamma(), LrpZPlus(), LrpAlphaBeta()),
+        *(LrpEpsilonPlus(), LrpEpsilonGammaBox(), LrpEpsilonAlpha2Beta1(), ExcitationBackprop()),
+        DeepLiftRescale(),
     )
 }
 """The one list: the command line, the documents and the tests are fed by it."""

@@ -13,6 +13,9 @@ from retrograph.ir.path import Path
 from retrograph.methods.descent import Descent
 from retrograph.vjp import Cotangents, Node, vjp
 
+BIAS_RELEVANCE = "bias_relevance"
+"""The output of a method of relevance that holds what fell to the biases."""
+
 MethodRule = Callable[[Emitter, Node, Sequence[Tensor | None]], Cotangents]
 
 
@@ -75,7 +78,14 @@ class Method:
 
     @property
     def parameters(self) -> dict[str, float | str]:
-        return {field.name: getattr(self, field.name) for field in fields(self)}
+        """By their names, as they are recorded in the built graph."""
+        values = {field.name: getattr(self, field.name) for field in fields(self)}
+        return {
+            name: value
+            if isinstance(value, (int, float, str))
+            else str("" if value is None else value)
+            for name, value in values.items()
+        }
 
     @property
     def parts(self) -> tuple[Method, ...]:

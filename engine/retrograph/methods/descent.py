@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from retrograph.errors import Problem
+from retrograph.ir import pad_axes
 from retrograph.ir.emit import Emitter
 from retrograph.ir.graph import Graph, NodeProto, Tensor
 from retrograph.ir.path import Composite, dependents, path
@@ -78,7 +79,7 @@ class Descent:
         """The same in a body, where the forward pass is computed for other inputs."""
         for name, value in values.items():
             body.let(name, value)
-        body.repeat(self._dependents())
+        body.repeat(self._dependents(body))
         return replace(self, e=body)
 
     def again(self, values: Mapping[str, Tensor]) -> Callable[[Tensor], Tensor]:
@@ -87,9 +88,14 @@ class Descent:
         Returns:
             From a tensor to what it is for those inputs.
         """
-        names = self.e.again(self._dependents(), values)
+        names = self.e.again(self._dependents(self.e), values)
         names |= {name: value.name for name, value in values.items()}
         return lambda tensor: replace(tensor, name=names.get(tensor.name, tensor.name))
 
-    def _dependents(self) -> list[NodeProto]:
-        return dependents(self.graph, self.sources, self.target)
+    def _dependents(self, e: Emitter) -> list[NodeProto]:
+        """The nodes that change with the explained inputs, to be computed once more."""
+        nodes = dependents(self.graph, self.sources, self.target)
+        nodes, constants = pad_axes.named(nodes, self.graph)
+        for name, value in constants.items():
+            e.let(name, e.const(value))
+        return nodes

@@ -29,6 +29,7 @@ from retrograph.vjp.registry import (
     RuleOf,
     Unsupported,
     rule_of,
+    vjp,
     why_nondifferentiable,
 )
 
@@ -117,8 +118,9 @@ class Walk:
     ) -> None:
         self.e, self.graph, self.path, self.rule = e, graph, path, rule
         self.tensor = tensor or graph.tensor
-        self._composites = {composite.name: composite for composite in composites}
-        self._inside = {n.name for c in composites for n in c.nodes[:-1]}
+        passed = {node.name for node in path.nodes}
+        self._composites = {c.name: c for c in composites if c.name in passed}
+        self._inside = {n.name for c in self._composites.values() for n in c.nodes[:-1]}
         self.problems: list[Problem] = []
         self._cts: dict[str, list[Tensor]] = {}
 
@@ -160,7 +162,7 @@ class Walk:
         """The cotangents of the node's inputs; a stand-in where it cannot be treated."""
         try:
             rule = self.rule(node)
-            if node.name in self.graph.straight_through:
+            if rule is vjp and node.name in self.graph.straight_through:
                 return cts
             found = rule(self.e, node, cts)
             assert len(found) == len(node.inputs), f"{node.op}: one entry for each input"
@@ -170,7 +172,7 @@ class Walk:
                 raise Unsupported(f"its parameter {names} depends on the explained input")
             return found
         except Unsupported as problem:
-            label = node.op if not node.domain else f"{node.domain}.{node.op}"
+            label = _label(node.parts[-1] if node.parts else node)
             reason = self.graph.undefined.get(node.name, str(problem))
             self.problems.append(Problem(node.name, label, reason))
             stand_in = next(ct for ct in cts if ct is not None)
@@ -211,3 +213,7 @@ class Walk:
 
     def _given(self, name: str) -> Tensor | None:
         return self.tensor(name) if name else None
+
+
+def _label(node: Node) -> str:
+    return f"{node.domain}.{node.op}" if node.domain else node.op
