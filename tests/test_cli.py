@@ -82,7 +82,7 @@ def test_a_reader_that_leaves_is_no_error(here: Path) -> None:
     assert (done.returncode, done.stderr) == (0, "")
 
 
-@pytest.mark.parametrize("command", ["", "layers", "check", "explain", "build"])
+@pytest.mark.parametrize("command", ["", "layers", "check", "explain", "compare", "build"])
 def test_help_has_examples(capsys: Capture, command: str) -> None:
     text = good(capsys, f"{command} --help")
     assert "examples:\n  retrograph " in text

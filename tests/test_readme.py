@@ -38,8 +38,7 @@ def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     model = onnx.load(SAMPLE)
     onnx.save(model, "net.onnx")
-    Path("sample_models").mkdir()
-    shutil.copy(SAMPLE, "sample_models")
+    shutil.copytree(SAMPLE.parent, "sample_models")
     rng = np.random.default_rng(0)
     Path("photos").mkdir()
     for name in ("dog.jpg", "photos/a.jpg", "photos/b.png"):

@@ -11,7 +11,7 @@ import relevance_case as by
 import retrograph
 from graphs import noise, runner
 from relevance_case import BOX, EACH, assert_near, by_items, dense, explained, net, values
-from retrograph import InputError
+from retrograph import InputError, Preprocessing
 from retrograph.methods import METHODS
 from retrograph.methods.relevance.base import RelevanceMethod
 from retrograph.methods.relevance.composites import LrpEpsilonGammaBox, LrpEpsilonPlus
@@ -161,3 +161,25 @@ def test_methods_with_equal_bounds_are_equal() -> None:
     assert one == other
     assert hash(one) == hash(other)
     assert one != LrpEpsilonGammaBox(low=np.ones((2, 1, 1)))
+
+
+@pytest.mark.parametrize("layout", ["nchw", "nhwc"])
+def test_the_preprocessing_tells_the_bounds(layout: str) -> None:
+    """Black and white by the recipe, the order of the two turned where a deviation is negative."""
+    recipe = Preprocessing(mean=(0.4, 0.5, 0.6), std=(0.2, -0.3, 0.25))
+    conv = "c = Conv (t, k)  r = Relu (c)  m = GlobalMaxPool (r)  y = Flatten (m)"
+    shape, turn = {
+        "nchw": ("N, 3, 6, 6", "t = Identity (x)"),
+        "nhwc": ("N, 6, 6, 3", "t = Transpose <perm = [0, 3, 1, 2]> (x)"),
+    }[layout]
+    model = net(f"{turn} {conv}", shape, "N, 4", "float[4, 3, 3, 3] k")
+    line = (3, 1, 1) if layout == "nchw" else (1, 1, 3)
+    low = np.array([-2.0, (1 - 0.5) / -0.3, -2.4], np.float32).reshape(line)
+    high = np.array([3.0, 0.5 / 0.3, 1.6], np.float32).reshape(line)
+    given = retrograph.build(model, method=LrpEpsilonGammaBox(low=low, high=high))
+    told = retrograph.build(model, method="lrp-epsilon-gamma-box", preprocessing=recipe)
+    x = noise(2, *(int(d) for d in shape.split(", ")[1:]))
+    assert_near(runner(told)(x=x)["attribution"], runner(given)(x=x)["attribution"])
+    other = retrograph.build(model, method=LrpEpsilonGammaBox(low=-9.0), preprocessing=recipe)
+    kept = retrograph.build(model, method=LrpEpsilonGammaBox(low=-9.0, high=high))
+    assert_near(runner(other)(x=x)["attribution"], runner(kept)(x=x)["attribution"])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -46,7 +46,8 @@ def build(
         many: explain K units of each item at once, sharing the forward pass.
         wrt: the inputs to explain; every floating-point input that the target depends on if None.
         preprocessing: how a picture becomes the input, stored in the metadata: a preset's name or
-            a `Preprocessing`, whose layout and channels are made those of the input.
+            a `Preprocessing`, whose layout and channels are made those of the input. It tells
+            methods that need them the bounds of the input.
 
     Returns:
         A model with the source's inputs and outputs and, N items a batch, K units an item:
@@ -60,11 +61,14 @@ def build(
     """
     source = model if isinstance(model, Model) else Model(model)
     request = source.request(method=method, target=target, select=select, many=many, wrt=wrt)
-    recipe = None if preprocessing is None else _recipe(preprocessing)
+    if preprocessing is None:
+        return source.build(request)
+    recipe = _recipe(preprocessing)
     shape = source.tensor(request.sources[0]).shape if request.sources else None
-    if recipe is not None and shape is not None:
+    if shape is not None:
         recipe = recipe.for_shape(shape)
-    return source.build(request, "" if recipe is None else recipe.to_json())
+    bounded = replace(request, method=request.method.within(*recipe.limits()))
+    return source.build(bounded, recipe.to_json())
 
 
 def layers(model: str | os.PathLike[str] | ModelProto | Model) -> list[Layer]:

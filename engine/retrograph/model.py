@@ -6,6 +6,7 @@ import os
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
+from typing import TypeAlias
 
 from onnx import ModelProto, helper
 
@@ -192,4 +193,7 @@ class Model:
         return wanted
 
 
-__all__ = ["SCORES", "Model", "runnable", "save"]
+Source: TypeAlias = str | os.PathLike[str] | ModelProto | Model
+"""What a model is taken from: a path to an .onnx file, or a model in memory."""
+
+__all__ = ["SCORES", "Model", "Source", "runnable", "save"]

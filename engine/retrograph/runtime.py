@@ -108,11 +108,62 @@ class Session:
         try:
             values = self._session.run(None, checked)
         except Exception as error:
-            raise InputError(
-                f"ONNX Runtime cannot run the graph on {self.device} ({_first_line(error)}); "
-                "check the inputs' sizes, or try another device"
-            ) from None
+            raise _not_run(self.device, error) from None
         return dict(zip(self.outputs, values, strict=True))
+
+    def bound(self, fixed: Mapping[str, Array], outputs: Sequence[str]) -> Bound:
+        """The graph as it is run in a loop: some inputs put on the device once, for all runs.
+
+        Args:
+            fixed: the inputs that stay.
+            outputs: those that are wanted; no other leaves the device.
+
+        Raises:
+            InputError: an input is unknown, or has a wrong type or shape.
+        """
+        known = [spec for spec in self.inputs if spec.name in fixed]
+        return Bound(self, _checked(known, fixed), outputs)
+
+
+class Bound:
+    """A graph that is run in a loop; made by `Session.bound`."""
+
+    def __init__(
+        self, session: Session, fixed: Mapping[str, Array], outputs: Sequence[str]
+    ) -> None:
+        self._session = session._session
+        self._specs = [spec for spec in session.inputs if spec.name not in fixed]
+        self._device = session.device
+        self._outputs = outputs
+        self._binding = self._session.io_binding()
+        place = "cuda" if session.device == "cuda" else "cpu"
+        held = _import_runtime().OrtValue
+        for name, value in fixed.items():
+            self._binding.bind_ortvalue_input(name, held.ortvalue_from_numpy(value, place, 0))
+        for name in outputs:
+            self._binding.bind_output(name, "cpu")
+
+    def run(self, feeds: Mapping[str, Array]) -> list[Array]:
+        """The wanted outputs, in order, for the inputs that do not stay.
+
+        Raises:
+            InputError: an input is missing, unknown, or has a wrong type or shape.
+        """
+        for name, value in _checked(self._specs, feeds).items():
+            self._binding.bind_cpu_input(name, np.ascontiguousarray(value))
+        try:
+            self._session.run_with_iobinding(self._binding)
+        except Exception as error:
+            raise _not_run(self._device, error) from None
+        found: list[Array] = self._binding.copy_outputs_to_cpu()
+        return found
+
+
+def _not_run(device: str, error: Exception) -> InputError:
+    return InputError(
+        f"ONNX Runtime cannot run the graph on {device} ({_first_line(error)}); "
+        "check the inputs' sizes, or try another device"
+    )
 
 
 def _import_runtime() -> Any:

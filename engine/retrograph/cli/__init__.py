@@ -1,4 +1,4 @@
-"""The command line: `retrograph layers | check | methods | explain | build`."""
+"""The command line: `retrograph layers | check | methods | explain | scan | build | ...`."""
 
 from __future__ import annotations
 
@@ -8,7 +8,16 @@ import sys
 from collections.abc import Sequence
 
 from retrograph._version import __version__
-from retrograph.cli import build, check, explain, layers, methods
+from retrograph.cli import (
+    build,
+    check,
+    compare,
+    explain,
+    layers,
+    methods,
+    sanity,
+    scan,
+)
 from retrograph.cli.terminal import Parser, complain, join_negative_values, never_fail_to_encode
 from retrograph.errors import RetrographError, UnsupportedError
 
@@ -19,6 +28,9 @@ examples:
   retrograph methods                                by which methods, with formulas and limits
   retrograph explain net.onnx dog.jpg               why this class? a picture beside its guided map
   retrograph explain net.onnx dog.jpg --layer relu3 --unit 17
+  retrograph compare net.onnx dog.jpg cat.jpg       methods side by side, in one labelled picture
+  retrograph sanity net.onnx photos/ -o sanity.png  do the maps depend on weights and class?
+  retrograph scan net.onnx photos/ --layer relu5 -o run/   which pictures make a neuron fire?
   retrograph build net.onnx -o net.guided.onnx      the backward graph as a file of its own
 
 exit codes:
@@ -77,6 +89,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"retrograph {__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for command in (layers, check, methods, explain, build):
+    for command in (
+        *(layers, check, methods, explain, compare, sanity),
+        *(scan, build),
+    ):
         command.add(commands)
     return parser

@@ -10,8 +10,10 @@ from retrograph.api import build
 from retrograph.cli.destination import check_folder, check_free
 from retrograph.cli.options import (
     add_command,
+    add_param,
     add_preprocessing,
     chosen_preprocessing,
+    methods,
     stored_preprocessing,
 )
 from retrograph.cli.terminal import console, visible
@@ -25,6 +27,7 @@ _EXAMPLES = """\
   retrograph build net.onnx -o net.guided.onnx
   retrograph build net.onnx -o net.relu3.onnx --layer relu3 --select unit --preprocess imagenet
   retrograph build net.onnx -o net.many.onnx --select unit --many
+  retrograph build net.onnx -o net.rect.onnx --method rectgrad --param quantile=0.9
 
 The file needs ONNX Runtime alone. Its inputs are the model's and, by --select:
   top        none: the most active unit of each item is explained
@@ -48,6 +51,7 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
         choices=[*METHODS],
         help="one of `retrograph methods`, guided if left out",
     )
+    add_param(parser)
     parser.add_argument("--layer", metavar="NAME", help="the layer to explain (class scores)")
     parser.add_argument("--select", default="top", choices=KINDS, help="how a unit is chosen")
     parser.add_argument("--many", action="store_true", help="K units of an item at once")
@@ -61,11 +65,12 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
 def _run(args: argparse.Namespace) -> int:
     out_file = Path(args.output)
     _check_output(out_file, args)
+    (method,) = methods(args.method, args.param).values()
     model = Model(args.model)
     with console(stderr=True).status("building"):
         built = build(
             model,
-            method=args.method,
+            method=method,
             target=args.layer,
             select=args.select,
             many=args.many,

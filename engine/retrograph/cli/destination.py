@@ -1,4 +1,4 @@
-"""Where `retrograph explain` writes: checked before any work, named after the inputs."""
+"""Where pictures and arrays are written: checked before any work, named after the inputs."""
 
 from __future__ import annotations
 
@@ -31,7 +31,8 @@ class Destination:
         output: what -o says: a picture's name; a folder, where it is one, has no suffix or ends
             in a slash; the current folder if None.
         inputs: the paths of the inputs and of the model, none of which is ever replaced.
-        sheet: whether all goes into one contact sheet.
+        single: the name of the one picture that all goes into, where a folder is given; None
+            where each input has its own.
         arrays: whether arrays are kept beside pictures.
         force: whether files may be replaced.
 
@@ -44,7 +45,7 @@ class Destination:
         output: str | None,
         inputs: Sequence[str],
         *,
-        sheet: bool,
+        single: str | None,
         arrays: bool,
         force: bool,
     ) -> None:
@@ -52,12 +53,12 @@ class Destination:
         self.file: Path | None = None
         self._folder = Path(output or ".")
         self._taken: dict[Path, str] = {}
-        if not _is_folder(output, sheet=sheet):
+        if not _is_folder(output, single):
             self.file = self._folder if self._folder.suffix else _with_suffix(self._folder)
             check_folder(self.file.parent)
         else:
             check_new_folder(self._folder)
-            self.file = self._folder / "sheet.png" if sheet else None
+            self.file = self._folder / single if single else None
         if self.file is not None:
             self._check_file(self.file, inputs)
 
@@ -103,12 +104,12 @@ class Destination:
                 check_free(path, force=self.force)
 
 
-def _is_folder(output: str | None, *, sheet: bool) -> bool:
-    """Whether -o means a folder; a name without a suffix does, but for a sheet."""
+def _is_folder(output: str | None, single: str | None) -> bool:
+    """Whether -o means a folder; a name without a suffix does, but where all goes into one file."""
     if output is None or output.endswith(("/", os.sep)):
         return True
     path = Path(output)
-    return path.is_dir() or (not path.suffix and not sheet)
+    return path.is_dir() or (not path.suffix and not single)
 
 
 def _with_suffix(path: Path) -> Path:

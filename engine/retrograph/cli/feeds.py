@@ -11,7 +11,7 @@ import numpy as np
 from PIL import Image
 
 from retrograph.errors import InputError
-from retrograph.preprocess import BadItem, Item, Preprocessing, iter_inputs
+from retrograph.preprocess import BadItem, Coding, Item, Preprocessing, iter_inputs
 from retrograph.preprocess.picture import one_line, restore
 from retrograph.preprocess.recipe import Shape
 from retrograph.runtime import Array, Spec
@@ -56,13 +56,35 @@ class Signature:
         lead = self.explained.shape[:1]
         return lead[0] if lead and isinstance(lead[0], int) and lead[0] > 0 else 1
 
+    @property
+    def note(self) -> str:
+        """What is to be known of batches; "" where there is nothing."""
+        if self.batch == 1:
+            return ""
+        return f"the model takes batches of {self.batch}: the last input is repeated to fill one"
+
+
+def jobs(
+    paths: Sequence[str],
+    signature: Signature,
+    preprocessing: Preprocessing,
+    coding: Coding | None = None,
+) -> Iterator[Job | BadItem]:
+    """What the inputs in files and folders are run as, in order."""
+    if len(signature.specs) > 1:
+        return named_jobs(paths, signature, preprocessing)
+    return batches(sources(paths, signature.explained.shape, preprocessing, coding), signature)
+
 
 def sources(
-    paths: Iterable[str], shape: Shape, preprocessing: Preprocessing
+    paths: Iterable[str],
+    shape: Shape,
+    preprocessing: Preprocessing,
+    coding: Coding | None = None,
 ) -> Iterator[Source | BadItem]:
     """The inputs in files and folders, in order; what cannot be read as a BadItem."""
     for path in paths:
-        for found in iter_inputs([path], shape, preprocessing):
+        for found in iter_inputs([path], shape, preprocessing, coding):
             yield found if isinstance(found, BadItem) else Source(found, _stem(found, Path(path)))
 
 

@@ -18,6 +18,10 @@ examples:
   retrograph methods guided        its formula, source, use and limits
   retrograph methods --json        for a program
 
+Parameters are set by --param NAME=VALUE of explain, compare and build, for every chosen method that
+has one of that name, or --param METHOD.NAME=VALUE for that method:
+  retrograph explain net.onnx dog.jpg --method rectgrad --param quantile=0.9
+
 --json prints a list of objects:
   name         for --method                                   "guided"
   summary      what it shows, a sentence
@@ -78,7 +82,11 @@ def _print_page(method: Method) -> None:
     out.print(Text(f"{method.name}: {told.summary}", "bold"))
     rows = [(heading.lower(), words) for heading, words in told.sections.items()]
     rows += [
-        (name, f"{words} Default: {method.parameters[name]}.")
+        (name, f"{words} Set by --param {name}=VALUE{_default(method.parameters[name])}.")
         for name, words in told.parameters.items()
     ]
     print_table(out, (), rows)
+
+
+def _default(value: object) -> str:
+    return "" if value == "" else f", {value} by default"

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import argparse
 import difflib
+from collections.abc import Sequence
 
+from retrograph.cli.terminal import count
 from retrograph.errors import InputError
-from retrograph.methods import METHODS
+from retrograph.methods import METHODS, Method
+from retrograph.methods.parameters import configured, parameter_names
+from retrograph.methods.smooth import CHOICES
 from retrograph.model import Model
 from retrograph.preprocess import PRESETS, Preprocessing, parse_preprocessing
 
@@ -76,11 +80,87 @@ def stored_preprocessing(model: Model) -> Preprocessing | None:
     return PRESETS.get(model.properties.get("preprocessing", ""))
 
 
-def methods(text: str) -> list[str]:
-    """Method names from "guided,gradient".
+def add_param(parser: argparse.ArgumentParser) -> None:
+    """Parameters of the chosen methods."""
+    parser.add_argument(
+        "--param",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="a parameter of the chosen methods that have it; METHOD.NAME=VALUE of one",
+    )
+    parser.add_argument(
+        "--activations",
+        action="append",
+        dest="param",
+        type=_activations,
+        metavar="{" + ",".join(CHOICES) + "}",
+        help="what smooth activations such as Swish do under a rule for ReLUs (METHODS.md)",
+    )
+
+
+def _activations(choice: str) -> str:
+    """The parameter that a choice stands for."""
+    if choice not in CHOICES:
+        raise argparse.ArgumentTypeError(f"'{choice}' is none; give {' or '.join(CHOICES)}")
+    return f"activations={choice}"
+
+
+def add_explaining(parser: argparse.ArgumentParser, methods: str) -> None:
+    """What is explained, by which methods and where it runs.
+
+    Args:
+        parser: takes the options.
+        methods: those that are taken if none is given, for the help.
+    """
+    parser.add_argument(
+        "inputs", metavar="INPUT", nargs="+", help="pictures, folders, .npy, .npz, .csv, FASTA"
+    )
+    parser.add_argument(
+        "--method",
+        metavar="NAME[,NAME]",
+        help=f"names from `retrograph methods`, {methods} if none is given; a column each",
+    )
+    add_param(parser)
+    parser.add_argument(
+        "--layer", metavar="NAME", help="alias or tensor; the class scores if left out"
+    )
+    parser.add_argument(
+        "--unit", default="top", metavar="UNIT", help="top (default), channel, index or class name"
+    )
+    parser.add_argument("--labels", metavar="FILE", help="class names, a line each")
+    parser.add_argument(
+        "--alphabet", metavar="LETTERS", help="of a sequence's channels: dna, rna, protein, ACGT"
+    )
+    parser.add_argument("--wrt", metavar="INPUT", help="the model's input to explain (the first)")
+    parser.add_argument("--device", default="auto", help="auto (default), cpu, cuda")
+    parser.add_argument("--threads", type=count, help="threads of the runtime")
+
+
+def add_output(parser: argparse.ArgumentParser) -> argparse._ArgumentGroup:
+    """Where pictures go and how they are drawn."""
+    group = parser.add_argument_group("output")
+    group.add_argument("-o", "--output", metavar="PATH", help="a picture's name, or a folder")
+    group.add_argument(
+        "--style",
+        choices=("signed", "heat", "overlay"),
+        help="how attributions are drawn; each method's own way if left out",
+    )
+    group.add_argument("--force", action="store_true", help="replace files that exist")
+    group.add_argument("--json", action="store_true", help="print what was explained as JSON")
+    return group
+
+
+def methods(text: str, parameters: Sequence[str]) -> dict[str, Method]:
+    """The methods of "guided,gradient" by their names, with the parameters that are given.
+
+    Args:
+        text: names with commas.
+        parameters: each NAME=VALUE, for every method that has one of that name, or
+            METHOD.NAME=VALUE, for that method, which comes before the former.
 
     Raises:
-        InputError: one is unknown.
+        InputError: a method is unknown, a parameter that of none, or a value cannot be one.
     """
     names = list(dict.fromkeys(name.strip() for name in text.split(",")))
     for name in names:
@@ -88,4 +168,34 @@ def methods(text: str) -> list[str]:
             near = difflib.get_close_matches(name, METHODS, n=1)
             hint = f"did you mean '{near[0]}'? " if near else ""
             raise InputError(f"unknown method '{name}'; {hint}choose from: {', '.join(METHODS)}")
-    return names
+    given: dict[str, dict[str, str]] = {name: {} for name in names}
+    for key, value in sorted(map(_parted, parameters), key=lambda pair: "." in pair[0]):
+        for name, parameter in _meant(key, names):
+            given[name][parameter] = value
+    return {name: configured(METHODS[name], given[name]) for name in names}
+
+
+def _parted(parameter: str) -> tuple[str, str]:
+    """The key and the value of KEY=VALUE."""
+    key, equals, value = parameter.partition("=")
+    if not equals:
+        raise InputError(f"--param {parameter} has no value; give NAME=VALUE")
+    return key.strip(), value
+
+
+def _meant(key: str, names: Sequence[str]) -> list[tuple[str, str]]:
+    """The method and the parameter, for each of the chosen methods that a key means."""
+    method, dot, parameter = key.rpartition(".")
+    if dot and method not in names:
+        raise InputError(
+            f"--param {key}: '{method}' is none of the chosen methods: {', '.join(names)}; "
+            "choose it with --method"
+        )
+    if dot:
+        return [(method, parameter)]
+    found = [(name, key) for name in names if key in parameter_names(METHODS[name])]
+    if not found:
+        having = [f"{name}.{own}" for name in names for own in parameter_names(METHODS[name])]
+        mend = f"choose from: {', '.join(having)}" if having else "they have no parameters at all"
+        raise InputError(f"--param {key}: none of {', '.join(names)} has that; {mend}")
+    return found

@@ -3,126 +3,57 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
-from PIL import Image
 from rich.console import Console
 from rich.text import Text
 
 from retrograph.cli.destination import Destination, Files, make_folder, save_arrays
-from retrograph.cli.planes import plane
+from retrograph.cli.drawing import attribution_picture, input_picture
+from retrograph.cli.explanation import Explanation, Scene
+from retrograph.cli.figures import figure
+from retrograph.cli.notes import gathered
 from retrograph.cli.terminal import visible
-from retrograph.cli.units import class_name, describe_unit, names_classes
-from retrograph.contract import Contract
+from retrograph.cli.units import class_name
 from retrograph.methods import METHODS
-from retrograph.preprocess import Preprocessing
-from retrograph.render import heat, overlay, panel, save_picture, sheet, signed
+from retrograph.render import save_picture, sheet
 from retrograph.runtime import Array
-
-
-@dataclass(frozen=True)
-class Scene:
-    """What is the same for every input.
-
-    Attributes:
-        contract: of the built graph.
-        preprocessing: how a picture becomes the input.
-        labels: the class names, if known.
-        methods: their names, a column each.
-        device: where it runs.
-        style: signed, heat or overlay; None for that of each method.
-    """
-
-    contract: Contract
-    preprocessing: Preprocessing
-    labels: tuple[str, ...]
-    methods: tuple[str, ...]
-    device: str
-    style: str | None
-
-    @property
-    def is_class(self) -> bool:
-        """Whether the units of the layer are the classes."""
-        return names_classes(self.labels, self.contract.shape)
-
-    @property
-    def tag(self) -> str:
-        """What the names of files tell of it: layer and methods."""
-        return re.sub(r"[^\w.-]+", "_", f"{self.contract.alias}.{'-'.join(self.methods)}")
-
-    def unit(self, index: Sequence[int]) -> str:
-        """A unit in words."""
-        return describe_unit(index, self.labels, self.is_class)
-
-
-@dataclass(frozen=True)
-class Explanation:
-    """One input and its attributions for K units.
-
-    Attributes:
-        name: where it came from.
-        shown: the picture that the model sees; None where the input is no picture.
-        array: the input.
-        attributions: for each method [K, *input].
-        scores: [K].
-        units: int64 [K, r].
-        classes: the model's class scores, if it has any.
-        file: what it was written to.
-    """
-
-    name: str
-    shown: Image.Image | None
-    array: Array
-    attributions: dict[str, Array]
-    scores: Array
-    units: Array
-    classes: Array | None
-    file: str | None = None
-
-    def without_arrays(self) -> Explanation:
-        """What is printed of it; the arrays of many inputs would fill the memory."""
-        return replace(self, attributions={}, array=np.empty(0), shown=None)
-
-    def by_unit(self) -> list[Explanation]:
-        """An explanation for each of its units."""
-        return [
-            replace(
-                self,
-                attributions={m: a[k : k + 1] for m, a in self.attributions.items()},
-                scores=self.scores[k : k + 1],
-                units=self.units[k : k + 1],
-            )
-            for k in range(len(self.units))
-        ]
 
 
 def announce(scene: Scene, notes: Iterable[str], console: Console) -> None:
     """Say what is going to be explained, and what should be known of it."""
     contract = scene.contract
-    line = Text.assemble(
+    head = Text.assemble(
         (", ".join(scene.methods), "bold"),
         " from layer ",
         (visible(contract.alias), "bold"),
         visible(f" ('{contract.target}') to '{contract.explained[0]}' on {scene.device}"),
     )
-    console.print(line, soft_wrap=True)
-    for note in (*notes, *contract.notes):
+    console.print(head, soft_wrap=True)
+    for line in parameter_lines(scene):
+        console.print(visible(line), soft_wrap=True)
+    for note in (*notes, *map(str, gathered(scene.contracts))):
         if note:
             console.print(f"note: {visible(note)}", soft_wrap=True)
+
+
+def parameter_lines(scene: Scene) -> list[str]:
+    """What differs from the methods' defaults; for those with the same parameters, once."""
+    lines: dict[str, list[str]] = {}
+    for method, parameters in scene.parameters.items():
+        usual = METHODS[method].parameters if method in METHODS else {}
+        text = ", ".join(f"{k}={v}" for k, v in parameters.items() if v != usual.get(k))
+        if text:
+            lines.setdefault(text, []).append(method)
+    return [f"{', '.join(methods)}: {text}" for text, methods in lines.items()]
 
 
 def strongest(found: list[Explanation], grid: tuple[int, int]) -> list[Explanation]:
     """Those with the most active units, as many as the sheet shows."""
     return sorted(found, key=lambda e: -float(e.scores[0]))[: grid[0] * grid[1]]
-
-
-def is_drawable(array: Array) -> bool:
-    """Whether an input can be drawn: a picture, planes, a sequence or a vector, but no volume."""
-    return array.ndim <= 3
 
 
 def write(found: Explanation, files: Files, scene: Scene) -> Explanation:
@@ -135,44 +66,29 @@ def write(found: Explanation, files: Files, scene: Scene) -> Explanation:
         arrays |= {"input": found.array, "score": found.scores, "unit": found.units}
         save_arrays(arrays, files.arrays)
     if files.picture is not None:
-        save_picture(_panel(found, scene), files.picture, force=True)
+        caption = "\n".join(_caption(found, scene))
+        save_picture(figure(found, scene, caption), files.picture, force=True)
     return replace(found, file=str(files.picture or files.arrays))
 
 
-def _drawn(found: Explanation, scene: Scene, method: str, k: int) -> Any:
-    """The attribution of a method for unit k as a picture."""
-    attribution, style = found.attributions[method][k], scene.style or _style_of(method)
-    layout = scene.preprocessing.layout
-    if found.shown is None:
-        attribution, layout = plane(attribution), "nchw"
-    if style == "heat":
-        return heat(attribution, layout=layout)
-    if style == "overlay" and found.shown is not None:
-        return overlay(found.shown, attribution, layout=layout)
-    return signed(attribution, layout=layout, order=scene.preprocessing.order)
-
-
-def _style_of(method: str) -> str:
-    return METHODS[method].style if method in METHODS else "signed"
-
-
-def _panel(found: Explanation, scene: Scene) -> Image.Image:
-    """The input beside its attributions."""
-    shown = found.shown if found.shown is not None else signed(plane(found.array))
-    columns: list[tuple[str, Any]] = [("input", shown)]
-    for k, unit in enumerate(found.units):
-        for method in scene.methods:
-            title = method if len(found.units) == 1 else f"{method} · {scene.unit(unit)}"
-            columns.append((title, _drawn(found, scene, method, k)))
-    return panel(columns, "\n".join(_caption(found, scene)))
-
-
 def _caption(found: Explanation, scene: Scene) -> list[str]:
-    units = [
+    return [
+        *unit_lines(found, scene),
+        *map(str, found.balances),
+        *_classes(found, scene),
+        *([found.note] if found.note else []),
+    ]
+
+
+def unit_lines(found: Explanation, scene: Scene) -> list[str]:
+    """A line for each explained unit, its layer and activation; one for maps of nothing but 0."""
+    lines = [
         f"{scene.contract.alias} · {scene.unit(unit)} · activation {score:.4g}"
         for unit, score in zip(found.units, found.scores, strict=True)
     ]
-    return [*units, *_classes(found, scene)]
+    empty = [method for method in scene.methods if not found.attributions[method].any()]
+    nothing = [f"0 everywhere by {', '.join(empty)}"] if empty else []
+    return [*lines, *nothing]
 
 
 def _classes(found: Explanation, scene: Scene) -> list[str]:
@@ -183,9 +99,10 @@ def _classes(found: Explanation, scene: Scene) -> list[str]:
 
 
 def report(found: Explanation, scene: Scene, console: Console) -> None:
-    """Print what was explained."""
+    """Print what was explained, and where it is if that is a file of its own."""
     console.print(Text(visible(found.name), "bold"), soft_wrap=True)
-    for line in (*_caption(found, scene), f"-> {found.file}"):
+    where = [] if found.file is None else [f"-> {found.file}"]
+    for line in (*_caption(found, scene), *where):
         console.print(f"  {visible(line)}", soft_wrap=True)
 
 
@@ -198,7 +115,7 @@ def write_sheet(
     cells = [
         (
             _cell_label(each, scene),
-            [each.shown, *(_drawn(each, scene, m, 0) for m in scene.methods)],
+            [input_picture(each), *(attribution_picture(each, scene, m) for m in scene.methods)],
         )
         for each in found
     ]
@@ -240,19 +157,21 @@ def report_sheet(found: Sequence[Explanation], destination: Destination, console
         console.print(f"  {_units(len(found))}\n  -> {destination.file}", soft_wrap=True)
 
 
-def as_json(found: Sequence[Explanation], scene: Scene) -> str:
-    """What was explained, for a program."""
+def as_json(found: Sequence[Explanation], scene: Scene, **more: Any) -> str:
+    """What was explained, and more by its name, for a program."""
     records = [
         {
             "input": e.name,
             "file": e.file,
+            "note": e.note,
             "units": [
                 {
                     "unit": [int(i) for i in unit],
                     "name": scene.unit(unit),
                     "activation": float(score),
+                    "relevance": {b.method: b.record() for b in e.balances if b.place == k},
                 }
-                for unit, score in zip(e.units, e.scores, strict=True)
+                for k, (unit, score) in enumerate(zip(e.units, e.scores, strict=True))
             ],
             "classes": _class_records(e, scene),
         }
@@ -260,8 +179,9 @@ def as_json(found: Sequence[Explanation], scene: Scene) -> str:
     ]
     contract = scene.contract
     head: dict[str, Any] = {"methods": scene.methods, "layer": contract.alias}
-    head |= {"tensor": contract.target, "device": scene.device}
-    return json.dumps({**head, "notes": contract.notes, "explained": records}, indent=1)
+    head |= {"tensor": contract.target, "device": scene.device, "parameters": scene.parameters}
+    notes = [str(note) for note in gathered(scene.contracts)]
+    return json.dumps({**head, **more, "notes": notes, "explained": records}, indent=1)
 
 
 def _class_records(found: Explanation, scene: Scene) -> list[dict[str, Any]]:

@@ -1,23 +1,27 @@
-"""What `retrograph explain` explains with: a graph for each method, the unit, the preprocessing."""
+"""What inputs are explained with: a graph for each method, the unit, the preprocessing."""
 
 from __future__ import annotations
 
 import argparse
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from retrograph.api import Attribution, Explainer
+from retrograph.cli.balance import balances
+from retrograph.cli.explanation import Explanation, Scene
 from retrograph.cli.feeds import Job, Signature
-from retrograph.cli.options import methods, stored_preprocessing
-from retrograph.cli.results import Explanation
+from retrograph.cli.lettering import chosen_coding
+from retrograph.cli.options import chosen_preprocessing, methods, stored_preprocessing
 from retrograph.cli.units import Choice, check_labels, parse_unit, read_labels
-from retrograph.errors import InputError
+from retrograph.errors import DeviceError, InputError, RetrographError, UnsupportedError
 from retrograph.model import SCORES, Model
 from retrograph.preprocess import PRESETS, Preprocessing, infer_layout
+from retrograph.preprocess.recipe import Shape
 from retrograph.runtime import Array
 
 
@@ -56,10 +60,22 @@ class Session:
         by_count = contract.many and contract.select == "top"
         select = self.top if by_count else self.choice.index
         found = {name: each.attribute(job.feeds, select) for name, each in self.explainers.items()}
+        _check_units(found, job.sources[0].item.name)
         rows = len(job.feeds[contract.explained[0]])
         if len(next(iter(found.values())).score) != rows:
             return [_whole(job, found, contract.explained[0])]
         return [_row(job, found, row, many=contract.many) for row in range(len(job.sources))]
+
+
+def _check_units(found: Mapping[str, Attribution], where: str) -> None:
+    """Raises InputError where methods explain different units: their activations are too close."""
+    (first, lead), *others = found.items()
+    for name, each in others:
+        if not np.array_equal(each.unit, lead.unit):
+            raise InputError(
+                f"{where}: the most active units are equal up to rounding, and {first} and {name} "
+                "take different ones; choose one with --unit"
+            )
 
 
 def _row(job: Job, found: Mapping[str, Attribution], row: int, *, many: bool) -> Explanation:
@@ -73,6 +89,8 @@ def _row(job: Job, found: Mapping[str, Attribution], row: int, *, many: bool) ->
         scores=lead.score[row].reshape(-1),
         units=lead.unit[row].reshape(-1, lead.unit.shape[-1]),
         classes=_class_scores(lead.outputs, row),
+        balances=balances(found, row),
+        note=item.note,
     )
 
 
@@ -87,6 +105,8 @@ def _whole(job: Job, found: Mapping[str, Attribution], explained: str) -> Explan
         scores=lead.score.reshape(-1),
         units=lead.unit.reshape(-1, lead.unit.shape[-1]),
         classes=None,
+        balances=balances(found, 0),
+        rows_joined=True,
     )
 
 
@@ -113,26 +133,69 @@ def open_session(args: argparse.Namespace, model: Model, labels: Sequence[str]) 
 
 
 def _build(args: argparse.Namespace, model: Model, labels: Sequence[str]) -> Session:
-    names = methods(args.method or "guided")
-    target = model.target(args.layer)
-    request = model.request(method=names[0], target=target, wrt=args.wrt)
-    item = model.check(request).item
-    choice = parse_unit(args.unit, item, labels, model.alias(target))
-    _check_top(args.top, choice, item)
-    explainers = {
-        name: Explainer(
-            model,
-            method=name,
-            target=target,
-            select=choice.select,
-            many=args.top > 1,
-            wrt=request.sources[:1],
-            device=args.device,
-            threads=args.threads,
-        )
-        for name in names
-    }
+    chosen = methods(args.method or "guided", args.param)
+    choice, explainer = _question(args, model, labels)
+    explainers = {name: explainer(method=method) for name, method in chosen.items()}
     return Session(explainers, choice, args.top)
+
+
+def open_comparison(
+    args: argparse.Namespace, model: Model, labels: Sequence[str]
+) -> tuple[Session, dict[str, RetrographError]]:
+    """A graph for each method that can be built for the model, and why the others cannot.
+
+    Raises:
+        InputError: there is no such method, parameter, layer, unit or input.
+        RetrographError: no graph can be built; the reason of the first.
+    """
+    chosen = methods(args.method or "gradient,deconvnet,guided", args.param)
+    choice, explainer = _question(args, model, labels)
+    for method in chosen.values():
+        model.request(method=method, target=args.layer, wrt=args.wrt)
+    explainers: dict[str, Explainer] = {}
+    refused: dict[str, RetrographError] = {}
+    for name, method in chosen.items():
+        try:
+            explainers[name] = explainer(method=method)
+        except DeviceError:
+            raise
+        except (InputError, UnsupportedError) as error:
+            refused[name] = error
+    if not explainers:
+        raise next(iter(refused.values()))
+    return Session(explainers, choice, args.top), refused
+
+
+def _question(
+    args: argparse.Namespace, model: Model, labels: Sequence[str]
+) -> tuple[Choice, Callable[..., Explainer]]:
+    """The unit that is asked about, and what makes an explainer of it by a method."""
+    request = model.request(method="gradient", target=args.layer, wrt=args.wrt)
+    item = model.check(request).item
+    choice = parse_unit(args.unit, item, labels, model.alias(request.target))
+    _check_top(args.top, choice, item)
+    return choice, partial(
+        Explainer,
+        model,
+        target=request.target,
+        select=choice.select,
+        many=args.top > 1,
+        wrt=request.sources[:1],
+        preprocessing=_picture_recipe(args, model.tensor(request.sources[0]).shape, model),
+        device=args.device,
+        threads=args.threads,
+    )
+
+
+def _picture_recipe(
+    args: argparse.Namespace, shape: Shape | None, model: Model
+) -> Preprocessing | None:
+    """How pictures are preprocessed, where the input takes some and it is said how."""
+    try:
+        infer_layout(shape or ())
+    except InputError:
+        return None
+    return chosen_preprocessing(args) or stored_preprocessing(model)
 
 
 def _take(args: argparse.Namespace, model: Model, labels: Sequence[str]) -> Session:
@@ -143,6 +206,10 @@ def _take(args: argparse.Namespace, model: Model, labels: Sequence[str]) -> Sess
         raise InputError(
             "the graph was built for select 'cotangent', which only a program can give; "
             "build another with --select top, channel or unit"
+        )
+    if args.param:
+        raise InputError(
+            "--param is for building, and the graph is built already; build another with it"
         )
     choice = parse_unit(args.unit, contract.shape, labels, contract.alias)
     _check_top(args.top, choice, contract.shape)
@@ -206,7 +273,32 @@ _UNSCALED = (
 )
 
 
-def chosen_recipe(
+def set_scene(
+    args: argparse.Namespace,
+    chosen: Preprocessing | None,
+    model: Model,
+    session: Session,
+    labels: tuple[str, ...],
+) -> tuple[Scene, list[str]]:
+    """What is the same for every input, and what is to be known of how inputs are read.
+
+    Raises:
+        InputError: the preprocessing or the alphabet does not go with the model's input.
+    """
+    coding, unlettered = chosen_coding(args, model, session.signature.explained.shape)
+    recipe, note = recipe_for(chosen, model, session.signature)
+    scene = Scene(
+        contracts={name: each.contract for name, each in session.explainers.items()},
+        preprocessing=recipe,
+        labels=labels,
+        device=session.lead.device,
+        style=args.style,
+        coding=coding,
+    )
+    return scene, [note if coding is None else "", unlettered, session.signature.note]
+
+
+def recipe_for(
     chosen: Preprocessing | None, model: Model, signature: Signature
 ) -> tuple[Preprocessing, str]:
     """How pictures are preprocessed, by the options, else by the file, else 0-1; and a note.

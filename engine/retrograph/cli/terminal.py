@@ -43,6 +43,18 @@ def grid(text: str) -> tuple[int, int]:
         ) from None
 
 
+def channels(text: str) -> tuple[int, ...]:
+    """The numbers of 0-63,70."""
+    found: set[int] = set()
+    for part in text.split(","):
+        match = re.fullmatch(r"\s*(\d{1,9})(?:-(\d{1,9}))?\s*", part)
+        first, last = (0, -1) if match is None else (int(match[1]), int(match[2] or match[1]))
+        if last < first or last - first > 10**6:
+            raise argparse.ArgumentTypeError(f"'{part}' is no channel; write numbers as 0-63,70")
+        found.update(range(first, last + 1))
+    return tuple(sorted(found))
+
+
 def join_negative_values(argv: Sequence[str]) -> list[str]:
     """The arguments, with `--mean -1,0,1` as `--mean=-1,0,1`, which argparse can tell apart."""
     joined: list[str] = []

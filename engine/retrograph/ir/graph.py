@@ -150,6 +150,11 @@ class Graph:
         self.constants[name] = numpy_helper.from_array(np.array(value, order="C"), name)
         return name
 
+    def set_constant(self, name: str, value: Array) -> None:
+        """Store a value under a name that a constant has, or that no node makes any more."""
+        self.constants[name] = numpy_helper.from_array(np.array(value, order="C"), name)
+        self._values.pop(name, None)
+
     def fresh(self, hint: str) -> str:
         """A tensor name that no tensor has."""
         while True:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, fields
 from typing import ClassVar, Literal
 
 from retrograph.ir.emit import Emitter
-from retrograph.ir.graph import Graph, Shape, Tensor
+from retrograph.ir.graph import Array, Graph, Shape, Tensor
 from retrograph.ir.path import Path
 from retrograph.methods.descent import Descent
 from retrograph.vjp import Cotangents, Node, vjp
@@ -100,6 +100,14 @@ class Method:
 
         Raises:
             InputError: there is no such layer.
+        """
+        return self
+
+    def within(self, low: Array, high: Array) -> Method:
+        """The method for a picture whose values are known to lie between two bounds.
+
+        Args:
+            low, high: for each channel, with 1 for the other axes of an item.
         """
         return self
 

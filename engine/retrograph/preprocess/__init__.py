@@ -1,6 +1,14 @@
 """From files on disk to inputs of a model."""
 
-from retrograph.preprocess.inputs import BadItem, Item, count_inputs, iter_inputs
+from retrograph.preprocess.inputs import (
+    BadItem,
+    Item,
+    Pending,
+    Reader,
+    count_inputs,
+    iter_inputs,
+    iter_pending,
+)
 from retrograph.preprocess.picture import load_picture, prepare, restore
 from retrograph.preprocess.recipe import (
     PRESETS,
@@ -12,20 +20,27 @@ from retrograph.preprocess.recipe import (
     infer_layout,
     parse_preprocessing,
 )
+from retrograph.preprocess.sequences import ALPHABETS, Coding, parse_alphabet
 
 __all__ = [
+    "ALPHABETS",
     "PRESETS",
     "BadItem",
+    "Coding",
     "Item",
     "Layout",
     "Order",
+    "Pending",
     "Preprocessing",
+    "Reader",
     "Resize",
     "Shape",
     "count_inputs",
     "infer_layout",
     "iter_inputs",
+    "iter_pending",
     "load_picture",
+    "parse_alphabet",
     "parse_preprocessing",
     "prepare",
     "restore",

@@ -1,29 +1,35 @@
-"""Inputs on disk: pictures, folders of them, and arrays, one after the other, by name."""
+"""Inputs on disk, one after the other, by name: pictures, folders, archives and arrays."""
 
 from __future__ import annotations
 
-import csv
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from functools import partial
+from itertools import chain
 from pathlib import Path
+from typing import NoReturn
 
 import numpy as np
 from PIL import Image
 
 from retrograph.errors import InputError
+from retrograph.preprocess.archives import is_archive, members, survey
 from retrograph.preprocess.arrays import AnyArray, as_bytes, as_inputs, as_pictures
+from retrograph.preprocess.folders import has_classes, pictures_in
 from retrograph.preprocess.picture import (
     Array,
     check,
+    decode_picture,
     load_picture,
-    one_line,
-    picture_suffixes,
     prepare,
     restore,
 )
 from retrograph.preprocess.recipe import Preprocessing, Shape, infer_layout, spatial
+from retrograph.preprocess.sequences import Coding, is_fasta, read_fasta
+from retrograph.preprocess.stored import Stored, stored_arrays
+from retrograph.preprocess.table import rows_of
 
 
 @dataclass(frozen=True)
@@ -31,17 +37,20 @@ class Item:
     """One input, ready for the model.
 
     Attributes:
-        name: where it came from: the path, and for one of many in a file its number from 0,
-            "digits.npz:x_test[3]" or "cifar.csv[3]".
+        name: where it came from: the path, and for one of many in a file its number from 0 or
+            its name there, "digits.npz:x_test[3]", "cifar.csv[3]", "cifar.zip:cat/0001.png".
         array: float32, of the model's input shape without the batch axis.
         shown: the RGB picture that the model sees; None where the input is not a picture.
-        label: the class that a row of a .csv gives, else None.
+        label: its class: what a row of a .csv says, or the folder that it lies in where all
+            pictures of a folder or an archive lie in folders; None if there is none.
+        note: what is to be known of how it was read; "" where there is nothing.
     """
 
     name: str
     array: Array
     shown: Image.Image | None
     label: str | None = None
+    note: str = ""
 
 
 @dataclass(frozen=True)
@@ -52,8 +61,33 @@ class BadItem:
     error: InputError
 
 
+@dataclass(frozen=True)
+class Pending:
+    """An input that is not decoded yet, which any thread may do.
+
+    Attributes:
+        name: that of the item.
+        make: decodes it, once; raises InputError where that fails.
+        held: how many bytes wait in memory to be decoded.
+    """
+
+    name: str
+    make: Callable[[], Item]
+    held: int = 0
+
+    def read(self) -> Item | BadItem:
+        """The input, or why it cannot be read."""
+        try:
+            return self.make()
+        except InputError as error:
+            return BadItem(self.name, error)
+
+
 def iter_inputs(
-    paths: Iterable[str | os.PathLike[str]], shape: Shape, preprocessing: Preprocessing
+    paths: Iterable[str | os.PathLike[str]],
+    shape: Shape,
+    preprocessing: Preprocessing,
+    coding: Coding | None = None,
 ) -> Iterator[Item | BadItem]:
     """The inputs in files and folders, in order, each read when it is asked for.
 
@@ -61,50 +95,64 @@ def iter_inputs(
 
     - a picture, or a folder, searched through for pictures by their suffixes, sorted, those
       whose names begin with a dot left out;
+    - an archive of pictures (.zip, .tar, .tar.gz, .tgz, .tar.bz2, .tar.xz), which are read
+      without being unpacked to disk;
     - a .npy array, or a .npz, of which the first array that fits is taken. For a picture model
       bytes (uint8) are pictures, RGB or grey, with the channels last or first, and are
       preprocessed. Floats are the model's input as they are. Either may have a batch axis
       before, and is then one input for each entry along it;
     - a .csv, with one picture a row, as values from 0 to 255, pixel by pixel, row by row of the
       picture, the channels of a pixel (red, green, blue) side by side; before them possibly a
-      label. A first row of column names is skipped.
+      label. A first row of column names is skipped;
+    - FASTA (.fa, .fasta, .faa, .fna, also with .gz): sequences of letters, one-hot by `coding`,
+      which says that the model takes no pictures.
 
     What cannot be read is yielded as a BadItem, and the rest follows.
     Raises InputError at once when `preprocessing` does not go with a picture model of `shape`.
     """
-    reader = _Reader(shape, preprocessing)
-    return (item for path in paths for item in reader.read(Path(path)))
+    return (pending.read() for pending in iter_pending(paths, shape, preprocessing, coding))
+
+
+def iter_pending(
+    paths: Iterable[str | os.PathLike[str]],
+    shape: Shape,
+    preprocessing: Preprocessing,
+    coding: Coding | None = None,
+) -> Iterator[Pending]:
+    """The same inputs, in the same order, for the caller to decode."""
+    reader = Reader(shape, preprocessing, coding)
+    return (pending for path in paths for pending in reader.read(Path(path)))
 
 
 def count_inputs(paths: Iterable[str | os.PathLike[str]]) -> int | None:
-    """How many inputs `iter_inputs` will give; None where only reading a file tells."""
-    total = 0
-    for path in map(Path, paths):
-        if path.suffix.lower() in _HOLDS_MANY:
-            return None
-        total += len(_pictures_in(path)) if path.is_dir() else 1
-    return total
+    """How many inputs `iter_inputs` will give; None where only the model tells, or reading all."""
+    counts = [_count(Path(path)) for path in paths]
+    return None if None in counts else sum(count or 0 for count in counts)
 
 
-_HOLDS_MANY = {".npy", ".npz", ".csv"}
+def _count(path: Path) -> int | None:
+    try:
+        if path.is_dir():
+            return sum(1 for _ in pictures_in(path))
+        if is_archive(path):
+            return survey(path).count
+    except InputError:
+        return 1  # the one that says so
+    return None if path.suffix.lower() in (".npy", ".npz", ".csv") or is_fasta(path) else 1
 
 
-def _pictures_in(folder: Path) -> list[Path]:
-    suffixes = picture_suffixes()
-    return sorted(
-        path
-        for path in folder.rglob("*")
-        if path.suffix.lower() in suffixes and not path.name.startswith(".") and path.is_file()
-    )
+class Reader:
+    """Reads files of every kind as inputs of one model: see `iter_inputs`."""
 
-
-class _Reader:
-    """Reads files of every kind as inputs of one model."""
-
-    def __init__(self, shape: Shape, preprocessing: Preprocessing) -> None:
+    def __init__(
+        self, shape: Shape, preprocessing: Preprocessing, coding: Coding | None = None
+    ) -> None:
         self.shape = shape
         self.preprocessing = preprocessing
+        self.coding = coding
         try:
+            if coding is not None:
+                raise InputError("the model takes sequences of letters; give FASTA or a .npy array")
             infer_layout(shape)
         except InputError as error:
             self.not_pictures: InputError | None = error
@@ -112,37 +160,86 @@ class _Reader:
             self.not_pictures = None
             check(preprocessing, shape)
 
-    def read(self, path: Path) -> Iterator[Item | BadItem]:
-        readers = {".npy": self._arrays, ".npz": self._arrays, ".csv": self._table}
-        reader = self._folder if path.is_dir() else readers.get(path.suffix.lower(), self._picture)
+    def read(self, path: Path) -> Iterator[Pending]:
+        """The inputs in a file or folder, not decoded yet."""
         try:
-            yield from reader(path)
+            yield from self._reader(path)(path)
         except InputError as error:
-            yield BadItem(str(path), error)
+            yield _failed(str(path), error)
 
-    def _picture(self, path: Path) -> Iterator[Item | BadItem]:
+    def count(self, path: Path) -> int | None:
+        """How many inputs `read` will give; None where only reading all tells."""
+        if self._reader(path) != self._arrays:
+            return count_inputs([path])
+        try:
+            with self._fitting(path) as (_, _, count):
+                return count
+        except InputError:
+            return 1
+
+    def _reader(self, path: Path) -> Callable[[Path], Iterator[Pending]]:
+        if path.is_dir():
+            return self._folder
+        if is_archive(path):
+            return self._archive
+        if is_fasta(path):
+            return self._sequences
+        readers = {".npy": self._arrays, ".npz": self._arrays, ".csv": self._table}
+        return readers.get(path.suffix.lower(), self._picture)
+
+    def _picture(self, path: Path, label: str | None = None) -> Iterator[Pending]:
         name = str(path)
-        yield _attempt(name, lambda: self._from_image(name, load_picture(path)))
+        yield Pending(name, lambda: self._from_image(name, load_picture(path), label))
 
-    def _folder(self, folder: Path) -> Iterator[Item | BadItem]:
-        found = _pictures_in(folder)
-        if not found:
+    def _folder(self, folder: Path) -> Iterator[Pending]:
+        classes = has_classes(folder)
+        depth = len(folder.parts)
+        found = pictures_in(folder)
+        first = next(found, None)
+        if first is None:
             raise InputError(f"{folder} has no pictures in it; name another folder, or files")
-        for path in found:
-            yield from self._picture(path)
+        for path in chain([first], found):
+            yield from self._picture(path, path.parts[depth] if classes else None)
 
-    def _arrays(self, path: Path) -> Iterator[Item | BadItem]:
+    def _archive(self, path: Path) -> Iterator[Pending]:
+        known = survey(path)
+        if not known.count:
+            raise InputError(f"{path} has no pictures in it; name another archive, or files")
+        for member, data in members(path):
+            name = f"{path}:{member}"
+            if isinstance(data, InputError):
+                yield _failed(name, data)
+            else:
+                make = partial(self._from_bytes, name, data, known.class_of(member))
+                yield Pending(name, make, len(data))
+
+    def _arrays(self, path: Path) -> Iterator[Pending]:
+        with self._fitting(path) as (name, stored, count):
+            if count == 1:
+                whole = stored.whole()
+                yield Pending(name, partial(self._from_stored, name, whole), whole.nbytes)
+                return
+            for i, row in enumerate(stored.rows()):
+                each = f"{name}[{i}]"
+                yield Pending(each, partial(self._from_stored, each, row), row.nbytes)
+
+    @contextmanager
+    def _fitting(self, path: Path) -> Iterator[tuple[str, Stored, int]]:
+        """The first array of a file that fits, its name and how many inputs it holds.
+
+        Raises:
+            InputError: none fits.
+        """
         reasons = []
-        for name, array in _load(path):
-            try:
-                batch = self._as_batch(array)
-            except InputError as error:
-                reasons.append(f"{name}: {error}")
-                continue
-            names = [name] if len(batch) == 1 else [f"{name}[{i}]" for i in range(len(batch))]
-            for each, entry in zip(names, batch, strict=True):
-                yield _attempt(each, partial(self._from_array, each, entry))
-            return
+        with closing(stored_arrays(path)) as found:
+            for name, stored in found:
+                try:
+                    count = len(self._as_batch(stored.like))
+                except InputError as error:
+                    reasons.append(f"{name}: {error}")
+                    continue
+                yield name, stored, count
+                return
         match reasons:
             case []:
                 raise InputError(f"{path} holds no array; save one in it")
@@ -151,7 +248,7 @@ class _Reader:
             case [first, *_]:
                 raise InputError(f"none of {len(reasons)} arrays fits; the first, {first}")
 
-    def _table(self, path: Path) -> Iterator[Item | BadItem]:
+    def _table(self, path: Path) -> Iterator[Pending]:
         layout = self.preprocessing.layout
         height, width = (None, None) if self.not_pictures else spatial(self.shape, layout)
         if height is None or width is None:
@@ -160,9 +257,24 @@ class _Reader:
                 "give the input as a .npy array"
             )
         size = height, width, self.preprocessing.channels
-        for number, (line, row) in enumerate(_rows(path)):
+        for number, (line, row) in enumerate(rows_of(path)):
             name = f"{path}[{number}]"
-            yield _attempt(name, partial(self._from_row, name, line, row, size))
+            yield Pending(name, partial(self._from_row, name, line, row, size))
+
+    def _sequences(self, path: Path) -> Iterator[Pending]:
+        if self.coding is None:
+            raise InputError(
+                f"{path}: it is not known which channel of the model is which letter; "
+                "give --alphabet, such as dna, protein or ACGT"
+            )
+        if self.coding.unnamed:
+            raise InputError(
+                f"{path}: {self.coding.unnamed} of the model's {len(self.coding.alphabet)} "
+                "channels are no letters, and FASTA does not tell them; give a .npy array"
+            )
+        for own, sequence in read_fasta(path):
+            name = f"{path}:{own}"
+            yield Pending(name, partial(_encoded, name, sequence, self.coding), len(sequence))
 
     def _as_batch(self, array: AnyArray) -> AnyArray:
         if self.not_pictures:
@@ -184,6 +296,12 @@ class _Reader:
         except InputError as error:
             raise InputError(f"{name}: {error}") from None
         return Item(name, array, shown, label)
+
+    def _from_bytes(self, name: str, data: bytes, label: str | None) -> Item:
+        return self._from_image(name, decode_picture(name, data), label)
+
+    def _from_stored(self, name: str, row: AnyArray) -> Item:
+        return self._from_array(name, self._as_batch(row)[0])
 
     def _from_array(self, name: str, entry: AnyArray) -> Item:
         if self.not_pictures:
@@ -211,11 +329,19 @@ class _Reader:
         return self._from_image(name, _image(pixels.reshape(size)), label)
 
 
-def _attempt(name: str, make: Callable[[], Item]) -> Item | BadItem:
+def _failed(name: str, error: InputError) -> Pending:
+    def make() -> NoReturn:
+        raise error
+
+    return Pending(name, make)
+
+
+def _encoded(name: str, sequence: str, coding: Coding) -> Item:
     try:
-        return make()
+        array, note = coding.encode(sequence)
     except InputError as error:
-        return BadItem(name, error)
+        raise InputError(f"{name}: {error}") from None
+    return Item(name, array, None, note=note)
 
 
 def _image(pixels: AnyArray) -> Image.Image:
@@ -228,44 +354,3 @@ def _finite(name: str, values: AnyArray) -> Array:
     if not np.isfinite(array).all():
         raise InputError(f"{name} has NaN, infinite or too large values; mend them")
     return array
-
-
-def _load(path: Path) -> Iterator[tuple[str, AnyArray]]:
-    try:
-        if path.suffix.lower() == ".npy":
-            yield str(path), np.lib.format.open_memmap(path, mode="r")
-            return
-        # Opened here: where numpy fails on a damaged archive, it leaves its own file open.
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as data:
-            for key in data.files:
-                yield f"{path}:{key}", data[key]
-    except FileNotFoundError:
-        raise InputError(f"{path} does not exist; check the path") from None
-    except Exception as error:  # on damaged data numpy and zipfile raise nearly anything
-        raise InputError(
-            f"{path} holds no arrays that can be read ({one_line(error)}); "
-            "save it anew with numpy.save, without objects"
-        ) from None
-
-
-def _rows(path: Path) -> Iterator[tuple[int, list[str]]]:
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            reader = csv.reader(file)
-            for row in reader:
-                if row and not (reader.line_num == 1 and _is_header(row)):
-                    yield reader.line_num, row
-    except FileNotFoundError:
-        raise InputError(f"{path} does not exist; check the path") from None
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise InputError(
-            f"{path} cannot be read as a .csv ({one_line(error)}); save it anew as UTF-8 text"
-        ) from None
-
-
-def _is_header(row: Sequence[str]) -> bool:
-    try:
-        float(row[-1])
-    except ValueError:
-        return True
-    return False

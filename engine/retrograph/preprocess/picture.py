@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import math
 import os
+import threading
 import warnings
 from pathlib import Path
 from typing import Final, TypeAlias
@@ -41,6 +43,35 @@ FILTERS: Final[dict[Interpolation, Image.Resampling]] = {
 }
 
 
+class _Strict:
+    """Pillow's warning of too many pixels is an error, and its other ones are not shown.
+
+    Filters are one for all threads: the first that enters sets them, the last to leave takes them
+    back.
+    """
+
+    def __init__(self) -> None:
+        self._lock, self._inside = threading.Lock(), 0
+
+    def __enter__(self) -> None:
+        with self._lock:
+            self._inside += 1
+            if self._inside == 1:
+                self._filters = warnings.catch_warnings()
+                self._filters.__enter__()
+                warnings.simplefilter("ignore")
+                warnings.simplefilter("error", Image.DecompressionBombWarning)
+
+    def __exit__(self, *_: object) -> None:
+        with self._lock:
+            self._inside -= 1
+            if self._inside == 0:
+                self._filters.__exit__(None, None, None)
+
+
+_STRICT = _Strict()
+
+
 def load_picture(path: str | os.PathLike[str]) -> Image.Image:
     """The picture in a file, upright, as 8-bit RGB.
 
@@ -51,25 +82,31 @@ def load_picture(path: str | os.PathLike[str]) -> Image.Image:
     path = Path(path)
     if path.is_dir():
         raise InputError(f"{path} is a folder, not a picture; name a file in it")
+    return _decoded(str(path), path)
+
+
+def decode_picture(name: str, data: bytes) -> Image.Image:
+    """The picture in bytes, as `load_picture` gives that in a file; `name` is for messages."""
+    return _decoded(name, io.BytesIO(data))
+
+
+def _decoded(name: str, source: Path | io.BytesIO) -> Image.Image:
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            warnings.simplefilter("error", Image.DecompressionBombWarning)
-            with Image.open(path, formats=FORMATS) as image:
-                return _to_rgb(ImageOps.exif_transpose(image))
+        with _STRICT, Image.open(source, formats=FORMATS) as image:
+            return _to_rgb(ImageOps.exif_transpose(image))
     except FileNotFoundError:
-        raise InputError(f"{path} does not exist; check the path") from None
+        raise InputError(f"{name} does not exist; check the path") from None
     except PermissionError:
-        raise InputError(f"{path} may not be read; change its permissions") from None
+        raise InputError(f"{name} may not be read; change its permissions") from None
     except (Image.DecompressionBombWarning, Image.DecompressionBombError):
         raise InputError(
-            f"{path} has over {Image.MAX_IMAGE_PIXELS} pixels, too many to be safe; scale it down"
+            f"{name} has over {Image.MAX_IMAGE_PIXELS} pixels, too many to be safe; scale it down"
         ) from None
     except UnidentifiedImageError:
-        raise InputError(f"{path} is no picture that can be read; save it as PNG or JPEG") from None
+        raise InputError(f"{name} is no picture that can be read; save it as PNG or JPEG") from None
     except Exception as error:  # on damaged data decoders raise nearly anything
         raise InputError(
-            f"{path} is damaged or of a rare kind ({one_line(error)}); save it anew as PNG or JPEG"
+            f"{name} is damaged or of a rare kind ({one_line(error)}); save it anew as PNG or JPEG"
         ) from None
 
 

@@ -8,6 +8,9 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any, Final, Literal, TypeAlias, get_args
 
+import numpy as np
+import numpy.typing as npt
+
 from retrograph.errors import InputError
 
 Order: TypeAlias = Literal["rgb", "bgr", "gray"]
@@ -101,6 +104,13 @@ class Preprocessing:
         if channels == 3 and order == "gray":
             raise InputError("the model takes 3 channels, not gray; choose the order rgb or bgr")
         return replace(self, layout=layout, order=order)
+
+    def limits(self) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+        """The least and the largest that a picture can become, [C, 1, 1] or [1, 1, C] each."""
+        shape = (-1, 1, 1) if self.layout == "nchw" else (1, 1, -1)
+        mean, std = (np.broadcast_to(v, self.channels) for v in (self.mean, self.std))
+        ends = [((p * self.scale - mean) / std).reshape(shape) for p in (0.0, 255.0)]
+        return np.minimum(*ends), np.maximum(*ends)
 
     def to_json(self) -> str:
         """One line of JSON with every field by its name, in a fixed order."""

@@ -4,20 +4,27 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Final, TypeAlias
+from typing import Final
 
 import numpy as np
-from PIL import Image, ImageDraw, ImageFont, ImageOps
+from PIL import Image, ImageDraw, ImageFont
 
+from retrograph.render.blocks import (
+    INK,
+    SOFT,
+    Block,
+    beside,
+    blank,
+    captioned,
+    even,
+    framed,
+    margin,
+    stack,
+    topped,
+    written,
+)
 from retrograph.render.colour import Picture, Pixels
-from retrograph.render.text import wrap
-
-Block: TypeAlias = Image.Image
-
-WHITE: Final = (255, 255, 255)
-INK: Final = (28, 28, 30)
-SOFT: Final = (104, 104, 110)
-FRAME: Final = (208, 208, 212)
+from retrograph.render.legend import Key
 
 SMALL: Final = 224
 """The short side, in pixels, that small pictures are enlarged to."""
@@ -26,6 +33,16 @@ LONGEST: Final = 2048
 PANEL_SIDE: Final = 448
 SHEET_SIDE: Final = 160
 SHEET_LONGEST: Final = 480
+CELL_SIDE: Final = 224
+CELL_LONGEST: Final = 448
+CELL_GAP: Final = 14
+CELL_NARROWEST: Final = 160
+SMALLEST: Final = 20
+"""The least size of the titles of columns; those that are too long for it have two lines."""
+NARROWEST: Final = 720
+"""The least width, in pixels, of the words around a table."""
+WIDE: Final = 1600
+"""The width, in pixels, beyond which they grow."""
 
 
 def enlarge(picture: Picture, side: int = SMALL) -> Pixels:
@@ -47,19 +64,14 @@ def panel(columns: Sequence[tuple[str, Picture]], caption: str = "") -> Image.Im
     of the caption stands out. Text that is too long is wrapped, then shortened.
     Raises ValueError when there are no columns.
     """
-    pictures = _even([_framed(enlarge(picture, PANEL_SIDE)) for _, picture in columns])
+    pictures = even([framed(enlarge(picture, PANEL_SIDE)) for _, picture in columns])
     width, height = pictures[0].size
     unit = max(1.0, math.sqrt(width * height) / PANEL_SIDE)
     titled = [
-        _stack([*_text(title, 28 * unit, INK, width, 2), picture], 6 * unit)
+        stack([*written(title, 28 * unit, INK, width, 2), picture], 6 * unit)
         for (title, _), picture in zip(columns, pictures, strict=True)
     ]
-    row = _beside(titled, 28 * unit)
-    first, *others = caption.splitlines() or [""]
-    lines = [block for line in others for block in _text(line, 24 * unit, SOFT, row.width, 3)]
-    head = _text(first, 26 * unit, INK, row.width, 3)
-    body = [_stack([*head, *lines], 4 * unit)] if head or lines else []
-    return _margin(_stack([row, *body], 22 * unit), 44 * unit)
+    return captioned(beside(titled, 28 * unit), caption, unit)
 
 
 def sheet(
@@ -72,87 +84,122 @@ def sheet(
     further ones are a subtitle. Text that is too long is shortened.
     Raises ValueError when there are no cells.
     """
-    strips = _even(
-        [_beside([_framed(_thumbnail(each)) for each in pictures], 4) for _, pictures in cells]
+    strips = even(
+        [
+            beside([framed(_thumbnail(each, SHEET_SIDE, SHEET_LONGEST)) for each in pictures], 4)
+            for _, pictures in cells
+        ]
     )
     width = strips[0].width
     labelled = [
-        _stack([strip, *_text(label, 20, SOFT, width, 1)], 6)
+        stack([strip, *written(label, 20, SOFT, width, 1)], 6)
         for (label, _), strip in zip(cells, strips, strict=True)
     ]
     rows = [
-        _beside(labelled[start : start + columns], 28) for start in range(0, len(cells), columns)
+        beside(labelled[start : start + columns], 28) for start in range(0, len(cells), columns)
     ]
-    grid = _stack(rows, 20)
+    grid = stack(rows, 20)
     first, *others = title.splitlines() or [""]
     head = [
-        *_text(first, 40, INK, grid.width, 2),
-        *(block for line in others for block in _text(line, 24, SOFT, grid.width, 2)),
+        *written(first, 40, INK, grid.width, 2),
+        *(block for line in others for block in written(line, 24, SOFT, grid.width, 2)),
     ]
-    body = [_stack(head, 6)] if head else []
-    return _margin(_stack([*body, grid], 32), 52)
+    body = [stack(head, 6)] if head else []
+    return margin(stack([*body, grid], 32), 52)
 
 
-def _thumbnail(picture: Picture) -> Pixels:
-    image = Image.fromarray(enlarge(picture, SHEET_SIDE))
-    image.thumbnail((SHEET_LONGEST, SHEET_LONGEST), Image.Resampling.BOX)
+class Table:
+    """Rows of pictures in columns under their titles, each row over its caption.
+
+    Only small pictures of what is added are kept, so that there may be many rows.
+    """
+
+    def __init__(self, titles: Sequence[str]) -> None:
+        self._titles = titles
+        self._rows: list[tuple[str, list[Block]]] = []
+
+    def add(self, caption: str, pictures: Sequence[Picture]) -> None:
+        """A row: uint8 [H, W, 3] or of Pillow, of any sizes, one for each column.
+
+        They begin where their column and the row begin. The caption's first line stands out.
+        """
+        blocks = [framed(_thumbnail(each, CELL_SIDE, CELL_LONGEST)) for each in pictures]
+        self._rows.append((caption, blocks))
+
+    def page(
+        self, title: str, keys: Sequence[tuple[str, Key]] = (), notes: Sequence[str] = ()
+    ) -> Image.Image:
+        """The rows under the title, whose first line stands out, over the keys and the notes.
+
+        A key has before it the columns that it is of. Raises ValueError when there are no rows.
+        """
+        columns = zip(*(blocks for _, blocks in self._rows), strict=True)
+        widths = [max(CELL_NARROWEST, *(b.width for b in column)) for column in columns]
+        width = max(NARROWEST, sum(widths) + CELL_GAP * (len(widths) - 1))
+        unit = min(1.3, max(1.0, width / WIDE))
+        rows = [
+            stack([_strip(blocks, widths), *_caption(caption, unit, width)], 3)
+            for caption, blocks in self._rows
+        ]
+        first, *others = title.splitlines() or [""]
+        parts = [
+            [*written(first, 32 * unit, INK, width, 2), *_lines(others, 22 * unit, width)],
+            [stack([_heads(self._titles, widths, 22 * unit), stack(rows, 30)], 8)],
+            [stack([_keyed(names, key, unit, width) for names, key in keys], 16)] if keys else [],
+            _lines(notes, 18 * unit, width),
+        ]
+        return margin(stack([stack(part, 5) for part in parts if part], 34), 52)
+
+
+def _heads(titles: Sequence[str], widths: Sequence[int], most: float) -> Block:
+    """The titles of columns: as large as fits in a line, up to a size, but never too small."""
+    font = ImageFont.load_default(most)
+    rooms = (
+        (w - CELL_GAP) / max(1.0, font.getlength(t)) for t, w in zip(titles, widths, strict=True)
+    )
+    size = max(SMALLEST, most * min(1.0, *rooms))
+    heads = [
+        stack([blank(width, 1), *written(title, size, INK, width, 2)], 0)
+        for title, width in zip(titles, widths, strict=True)
+    ]
+    return beside(heads, CELL_GAP)
+
+
+def _strip(blocks: Sequence[Block], widths: Sequence[int]) -> Block:
+    """A row of a table, in columns of the given widths."""
+    height = max(block.height for block in blocks)
+    cells = [topped(block, width, height) for block, width in zip(blocks, widths, strict=True)]
+    return beside(cells, CELL_GAP)
+
+
+def _caption(caption: str, unit: float, width: int) -> list[Block]:
+    first, *others = caption.splitlines() or [""]
+    return [*written(first, 20 * unit, INK, width, 1), *_lines(others, 20 * unit, width)]
+
+
+def _lines(lines: Sequence[str], size: float, width: int) -> list[Block]:
+    """Lines that do not stand out, each wrapped."""
+    return [block for line in lines for block in written(line, size, SOFT, width, 20)]
+
+
+def _keyed(names: str, key: Key, unit: float, width: int) -> Block:
+    """A key's bar, with its ends named, beside its words."""
+    bar = framed(key.bar)
+    labels = blank(bar.width, round(24 * unit))
+    draw, font = ImageDraw.Draw(labels), ImageFont.load_default(17 * unit)
+    last = len(key.ends) - 1
+    for i, label in enumerate(key.ends):
+        anchor = "l" if i == 0 else "r" if i == last else "m"
+        place = (i * bar.width / last, labels.height / 2)
+        draw.text(place, label, fill=SOFT, font=font, anchor=f"{anchor}m")
+    room = width - bar.width - 2 * CELL_GAP
+    words = [*written(names, 20 * unit, INK, room, 4), *_lines([key.text], 18 * unit, room)]
+    drawn = [stack([bar, labels], 2), stack(words, 2)]
+    tallest = max(block.height for block in drawn)
+    return beside([topped(block, block.width, tallest) for block in drawn], 2 * CELL_GAP)
+
+
+def _thumbnail(picture: Picture, side: int, longest: int) -> Pixels:
+    image = Image.fromarray(enlarge(picture, side))
+    image.thumbnail((longest, longest), Image.Resampling.BOX)
     return np.asarray(image)
-
-
-def _text(text: str, size: float, ink: tuple[int, int, int], width: int, most: int) -> list[Block]:
-    """The lines of a text, each a block of the given width; none where there is no text."""
-    if not text.strip():
-        return []
-    font = ImageFont.load_default(size)
-    height = round(1.32 * size)
-    blocks = []
-    for line in wrap(text, font, width, most):
-        block = Image.new("RGB", (width, height), WHITE)
-        ImageDraw.Draw(block).text((0, height / 2), line, fill=ink, font=font, anchor="lm")
-        blocks.append(block)
-    return blocks
-
-
-def _framed(pixels: Pixels) -> Block:
-    """The picture with a hairline around it, that tells a white picture from the page."""
-    return _margin(Image.fromarray(pixels), 1, FRAME)
-
-
-def _even(blocks: Sequence[Block]) -> list[Block]:
-    """The blocks, each centred on white of the size of the largest."""
-    width = max(block.width for block in blocks)
-    height = max(block.height for block in blocks)
-    evened = []
-    for block in blocks:
-        page = Image.new("RGB", (width, height), WHITE)
-        page.paste(block, ((width - block.width) // 2, (height - block.height) // 2))
-        evened.append(page)
-    return evened
-
-
-def _stack(blocks: Sequence[Block], gap: float) -> Block:
-    """The blocks one under the other, aligned at the left."""
-    width = max(block.width for block in blocks)
-    height = sum(block.height for block in blocks) + round(gap) * (len(blocks) - 1)
-    page = Image.new("RGB", (width, height), WHITE)
-    top = 0
-    for block in blocks:
-        page.paste(block, (0, top))
-        top += block.height + round(gap)
-    return page
-
-
-def _beside(blocks: Sequence[Block], gap: float) -> Block:
-    """The blocks one beside the other, aligned at the bottom."""
-    width = sum(block.width for block in blocks) + round(gap) * (len(blocks) - 1)
-    height = max(block.height for block in blocks)
-    page = Image.new("RGB", (width, height), WHITE)
-    left = 0
-    for block in blocks:
-        page.paste(block, (left, height - block.height))
-        left += block.width + round(gap)
-    return page
-
-
-def _margin(block: Block, width: float, colour: tuple[int, int, int] = WHITE) -> Block:
-    return ImageOps.expand(block, round(width), colour)

@@ -59,11 +59,12 @@ def _drawable(character: str) -> str:
 
 
 def _words(text: str, font: Font, width: float) -> Iterator[str]:
-    """The words of a text, those too long for the width in pieces."""
+    """The words of a text, those too long for the width in pieces, after a hyphen if it has one."""
     for word in text.split():
         rest = word
         while font.getlength(rest) > width:
-            cut = max(1, _fitting(rest, "", font, width))
+            most = max(1, _fitting(rest, "", font, width))
+            cut = rest.rfind("-", 0, most) + 1 or most
             yield rest[:cut]
             rest = rest[cut:]
         yield rest

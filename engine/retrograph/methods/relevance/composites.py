@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from retrograph.errors import InputError
 from retrograph.ir.channels import input_channels
 from retrograph.ir.emit import Emitter
-from retrograph.ir.graph import Graph, Rows, Shape, Tensor
+from retrograph.ir.graph import Array, Graph, Rows, Shape, Tensor
 from retrograph.ir.path import Path
 from retrograph.methods.base import Method, Scene
 from retrograph.methods.baseline import BASELINE_KIND, Baseline, held, read_baseline
@@ -122,7 +122,8 @@ class LrpEpsilonGammaBox(RelevanceMethod):
         gamma: of the convolutions.
         low: the least that an input can be, in units of the model's input: a number; or an array of
             the shape of an item, or with one number for each channel and 1 for the other axes; or a
-            mapping from inputs' names to such. The least number of the item itself if None.
+            mapping from inputs' names to such. If not given, what the preprocessing makes of black
+            or white, or else the least number of the item itself.
         high: the largest, likewise.
         biases: "keep": a bias keeps its share; "ignore": the inputs get it too.
     """
@@ -142,6 +143,13 @@ class LrpEpsilonGammaBox(RelevanceMethod):
         low, high = (x if isinstance(x, (int, float)) else None for x in (self.low, self.high))
         if low is not None and high is not None and low >= high:
             raise InputError(f"{self.name}: low is {low}, high is {high}; give low < high")
+
+    def within(self, low: Array, high: Array) -> Method:
+        return replace(
+            self,
+            low=low if self.low is None else self.low,
+            high=high if self.high is None else self.high,
+        )
 
     def settled(self, graph: Graph, way: Path, sources: Sequence[str], target: str) -> Method:
         inputs = [t for name in sources if (t := graph.tensor(name)) is not None]

@@ -1,0 +1,70 @@
+"""Where the relevance of a unit went: to the input, to the biases, or nowhere."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from retrograph.api import Attribution
+from retrograph.methods import METHODS
+from retrograph.methods.relevance.base import RelevanceMethod
+from retrograph.runtime import Array
+
+_SMALL = 1e-3
+
+
+@dataclass(frozen=True)
+class Balance:
+    """The relevance of one unit by one method.
+
+    Attributes:
+        method: its name.
+        place: which of the explained units.
+        start: the relevance of the unit.
+        inputs: how much of it reached the input.
+        biases: how much fell to biases.
+    """
+
+    method: str
+    place: int
+    start: float
+    inputs: float
+    biases: float
+
+    @property
+    def lost(self) -> float:
+        """What no layer handed on."""
+        return self.start - self.inputs - self.biases
+
+    def record(self) -> dict[str, float]:
+        """For a program."""
+        return {"start": self.start, "inputs": self.inputs, "biases": self.biases}
+
+    def __str__(self) -> str:
+        parts = [f"{self.inputs:.4g} of {self.start:.4g} in the input"]
+        if abs(self.biases) > _SMALL * abs(self.start):
+            parts.append(f"{self.biases:.4g} in biases")
+        if abs(self.lost) > _SMALL * max(map(abs, (self.start, self.inputs, self.biases))):
+            parts.append(f"{self.lost:.4g} lost")
+        return f"relevance by {self.method}: {', '.join(parts)}"
+
+
+def balances(found: Mapping[str, Attribution], row: int) -> tuple[Balance, ...]:
+    """Those of an item, for each method of relevance and each unit."""
+    return tuple(
+        balance
+        for name, each in found.items()
+        if each.bias_relevance is not None
+        for balance in _of(name, each, each.bias_relevance, row)
+    )
+
+
+def _of(name: str, found: Attribution, biases: Array, row: int) -> Iterator[Balance]:
+    method = METHODS[name]
+    assert isinstance(method, RelevanceMethod)
+    kept, scores = biases[row].reshape(-1), found.score[row].reshape(-1)
+    inputs = [a[row].reshape(len(kept), -1).sum(1, np.float64) for a in found.attributions.values()]
+    for k, (score, whole, bias) in enumerate(zip(scores, sum(inputs), kept, strict=True)):
+        yield Balance(name, k, method.begins_with(float(score)), float(whole), float(bias))

@@ -1,0 +1,54 @@
+"""An explained input as pictures: itself, and its attribution by each method."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from retrograph.cli.explanation import Explanation, Scene
+from retrograph.cli.planes import plane
+from retrograph.methods import METHODS
+from retrograph.render import heat, overlay, signed
+from retrograph.render.colour import Picture
+from retrograph.runtime import Array
+
+
+def is_drawable(array: Array) -> bool:
+    """Whether an input can be drawn: a picture, planes, a sequence or a vector, but no volume."""
+    return array.ndim <= 3
+
+
+def input_picture(found: Explanation) -> Picture:
+    """The input."""
+    return found.shown if found.shown is not None else signed(plane(found.array))
+
+
+def attribution_picture(found: Explanation, scene: Scene, method: str, k: int = 0) -> Picture:
+    """The attribution of a method for unit k.
+
+    Where there is one number for all channels of what is no picture, each channel has it.
+
+    Raises:
+        InputError: it is not finite.
+    """
+    attribution, style = found.attributions[method][k], style_of(method, found, scene)
+    layout = scene.preprocessing.layout
+    if found.shown is None:
+        attribution, layout = plane(np.broadcast_to(attribution, found.array.shape)), "nchw"
+    if style == "heat":
+        return heat(attribution, layout=layout)
+    if style == "overlay" and found.shown is not None:
+        return overlay(found.shown, attribution, layout=layout)
+    return signed(attribution, layout=layout, order=scene.preprocessing.order)
+
+
+def style_of(method: str, found: Explanation, scene: Scene) -> str:
+    """How the attribution of a method is drawn: what is no picture cannot lie under an overlay."""
+    own = METHODS[method].style if method in METHODS else "signed"
+    style = scene.style or own
+    return "signed" if style == "overlay" and found.shown is None else style
+
+
+def is_coloured(method: str, found: Explanation, scene: Scene) -> bool:
+    """Whether a signed map of a method has red, green and blue apart; else it is grey."""
+    axis = 1 if scene.preprocessing.layout == "nchw" else -1
+    return found.shown is not None and found.attributions[method].shape[axis] == 3

@@ -1,0 +1,82 @@
+"""The picture that is written of an explained input: a panel, strips of letters, or slices."""
+
+from __future__ import annotations
+
+import numpy as np
+from PIL import Image
+
+from retrograph.cli.drawing import attribution_picture, input_picture, style_of
+from retrograph.cli.explanation import Explanation, Scene
+from retrograph.preprocess import Coding
+from retrograph.render import Track, grey_slices, panel, sheet, slices, spaced, strips
+from retrograph.runtime import Array
+
+_VOLUME = 4
+_COLUMNS = 3
+_SLICES = (
+    "evenly spaced slices, from the first to the last; the input from black, its lowest value, to "
+    "white, its highest; each map has one scale for all slices"
+)
+
+
+def has_figure(array: Array) -> bool:
+    """Whether an input can be drawn."""
+    return array.ndim <= _VOLUME
+
+
+def figure(found: Explanation, scene: Scene, caption: str) -> Image.Image:
+    """The input and its attributions, over the caption's lines.
+
+    Raises:
+        InputError: an attribution is not finite.
+    """
+    if scene.coding is not None and not found.rows_joined:
+        return _strips(found, scene, scene.coding, caption)
+    if found.array.ndim == _VOLUME and not found.rows_joined:
+        return _slices(found, scene, caption)
+    return _panel(found, scene, caption)
+
+
+def _panel(found: Explanation, scene: Scene, caption: str) -> Image.Image:
+    columns = [("input", input_picture(found))]
+    for title, method, k in _titled(found, scene):
+        columns.append((title, attribution_picture(found, scene, method, k)))
+    return panel(columns, caption)
+
+
+def _titled(found: Explanation, scene: Scene) -> list[tuple[str, str, int]]:
+    """Each attribution: its title, its method and the number of its unit."""
+    return [
+        (method if len(found.units) == 1 else f"{method} · {scene.unit(unit)}", method, k)
+        for k, unit in enumerate(found.units)
+        for method in scene.methods
+    ]
+
+
+def _strips(found: Explanation, scene: Scene, coding: Coding, caption: str) -> Image.Image:
+    """The attributions as strips under the letters; the input too where these do not tell it."""
+    tracks = []
+    if not coding.is_one_hot(found.array):
+        tracks.append(Track("input", coding.matrix(found.array), "signed", is_attribution=False))
+    for title, method, k in _titled(found, scene):
+        values = np.broadcast_to(found.attributions[method][k], found.array.shape)
+        tracks.append(Track(title, coding.matrix(values), style_of(method, found, scene)))
+    return strips(tracks, coding.letters(found.array), coding.alphabet, caption)
+
+
+def _slices(found: Explanation, scene: Scene, caption: str) -> Image.Image:
+    """Evenly spaced slices of a volume, each beside the same slice of the attributions."""
+    volume = _channels_first(found.array)
+    drawn = [grey_slices(volume)]
+    for _, method, k in _titled(found, scene):
+        values = np.broadcast_to(found.attributions[method][k], found.array.shape)
+        drawn.append(slices(_channels_first(values), style_of(method, found, scene)))
+    depth = volume.shape[1]
+    cells = [(f"slice {i + 1} of {depth}", [part[i] for part in drawn]) for i in spaced(depth)]
+    titles = ", ".join(title for title, _, _ in _titled(found, scene))
+    return sheet(cells, _COLUMNS, f"input beside {titles}\n{caption}\n{_SLICES}")
+
+
+def _channels_first(values: Array) -> Array:
+    """A volume as [C, D, H, W]: its channels are the fewer of the first and the last axis."""
+    return values if values.shape[0] <= values.shape[-1] else np.moveaxis(values, -1, 0)

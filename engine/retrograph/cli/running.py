@@ -1,0 +1,65 @@
+"""Many inputs one after the other: a bar of progress, and bad ones that do not stop the others."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+
+from retrograph.cli.feeds import Job
+from retrograph.cli.terminal import complain
+from retrograph.errors import InputError
+from retrograph.preprocess import BadItem, count_inputs
+
+
+class Mistakes:
+    """Bad inputs: reported and counted, so that the others go on."""
+
+    def __init__(self) -> None:
+        self.count = 0
+
+    @contextmanager
+    def reported(self) -> Iterator[None]:
+        """Report the mistake that the block meets, and go on after it."""
+        try:
+            yield
+        except InputError as error:
+            complain(str(error))
+            self.count += 1
+
+    def sieve(self, jobs: Iterable[Job | BadItem]) -> Iterator[Job]:
+        """The good ones."""
+        for job in jobs:
+            if isinstance(job, Job):
+                yield job
+                continue
+            with self.reported():
+                raise job.error
+
+
+def with_progress(
+    jobs: Iterable[Job | BadItem], paths: Sequence[str], out: Console
+) -> Iterator[Job | BadItem]:
+    """The same, with a bar on a terminal."""
+    columns = (
+        TextColumn("explaining"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+    )
+    hidden = not out.is_terminal
+    with Progress(*columns, console=out, transient=True, disable=hidden) as progress:
+        task = progress.add_task("", total=count_inputs(paths))
+        for job in jobs:
+            yield job
+            progress.advance(task, len(job.sources) if isinstance(job, Job) else 1)

@@ -1,0 +1,203 @@
+"""`retrograph sanity`: do the attributions depend on the weights and on the class?"""
+
+from __future__ import annotations
+
+import argparse
+import math
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from retrograph.cli import results
+from retrograph.cli.destination import Destination, make_folder
+from retrograph.cli.feeds import Source, sources
+from retrograph.cli.options import (
+    add_command,
+    add_explaining,
+    add_preprocessing,
+    chosen_preprocessing,
+    methods,
+)
+from retrograph.cli.running import Mistakes
+from retrograph.cli.sanity_report import Report, as_json, print_report
+from retrograph.cli.session import chosen_labels, open_session, set_scene
+from retrograph.cli.terminal import console, count
+from retrograph.model import Model
+from retrograph.preprocess import BadItem
+from retrograph.render import save_picture
+from retrograph.sanity import DEFAULT_METHODS, Subject
+from retrograph.sanity.extra import check_installed
+from retrograph.sanity.faithfulness import RANKS, delete_and_insert
+from retrograph.sanity.findings import Findings
+from retrograph.sanity.logit import other_classes
+from retrograph.sanity.plot import plot
+from retrograph.sanity.randomisation import ORDERS, randomise
+
+_EXAMPLES = """\
+  retrograph sanity net.onnx photos/ --preprocess imagenet -o sanity.png
+  retrograph sanity net.onnx dog.jpg --method gradient,guided,grad-cam
+  retrograph sanity net.onnx photos/ --checks randomisation --randomise independent --stages 50
+  retrograph sanity net.onnx dog.jpg --layer relu3 --unit 17
+
+The published checks of attribution methods, as Quantus names them:
+  randomisation  the weights are drawn anew, layer by layer from the target down to the input, and
+                 the map is compared with the original one: Adebayo et al. 2018 (MPRT). New weights
+                 are normally distributed with each tensor's own mean and standard deviation.
+  logit          the map of another class, drawn, is compared: Sixt et al. 2020 (RandomLogit).
+  faithfulness   positions are deleted (set to the mean colour) or inserted into a blurred picture
+                 in the order of the map: Petsiuk et al. 2018 (RISE; PixelFlipping). The score is
+                 the softmax probability of the class, or, for a layer that is not the class
+                 scores, the share of the unit's activation on the whole input.
+
+Similarity is 1 for the same map and 0 for an unrelated one; means over the inputs:
+  Spearman of |a|, Spearman, cosine   of all numbers, |a| their magnitudes
+  SSIM of |a|                         of the magnitudes' sums over the channels, divided by the
+                                      largest
+
+--json prints an object: layer, tensor, methods, device, inputs [{input, unit, name}], notes,
+summary, plot, and for each check its numbers for each input, by measure and method; null where
+there is none. Needs pip install 'retrograph[sanity]'.
+"""
+
+_CHECKS = ("randomisation", "logit", "faithfulness")
+
+
+def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Register the command."""
+    summary = "do the maps depend on the weights and the class? the published sanity checks"
+    parser = add_command(commands, "sanity", summary, _EXAMPLES)
+    add_explaining(parser, ",".join(DEFAULT_METHODS))
+    checks = parser.add_argument_group("checks")
+    checks.add_argument(
+        "--checks", type=_checks, default=_CHECKS, metavar="NAME[,NAME]", help=", ".join(_CHECKS)
+    )
+    checks.add_argument(
+        "--randomise",
+        choices=ORDERS,
+        default=ORDERS[0],
+        help="one stage on top of the other (cascading, default), or each alone",
+    )
+    checks.add_argument(
+        "--stages", type=count, default=8, metavar="N", help="randomisation: at most N stages (8)"
+    )
+    checks.add_argument(
+        "--draws", type=count, default=5, metavar="N", help="logit: N other classes a picture (5)"
+    )
+    checks.add_argument(
+        "--steps", type=count, default=20, metavar="N", help="faithfulness: in N steps (20)"
+    )
+    checks.add_argument(
+        "--baseline",
+        type=_value,
+        metavar="VALUE",
+        help="faithfulness: what deletes, in the model's units (the mean colour)",
+    )
+    checks.add_argument(
+        "--rank",
+        choices=[*RANKS],
+        default="magnitude",
+        help="faithfulness: order by sums over the channels of magnitudes (default) or of values",
+    )
+    checks.add_argument("--seed", type=_seed, default=0, help="of everything drawn (0)")
+    output = parser.add_argument_group("output")
+    output.add_argument(
+        "-o", "--output", metavar="PATH", help="a plot: a picture's name, or a folder"
+    )
+    output.add_argument("--force", action="store_true", help="replace a file that exists")
+    output.add_argument("--json", action="store_true", help="print the numbers as JSON")
+    add_preprocessing(parser)
+    parser.set_defaults(run=_run, method=",".join(DEFAULT_METHODS), top=1, style=None)
+
+
+def _checks(text: str) -> tuple[str, ...]:
+    names = tuple(dict.fromkeys(name.strip() for name in text.split(",")))
+    for name in names:
+        if name not in _CHECKS:
+            raise argparse.ArgumentTypeError(f"no check '{name}'; choose from {', '.join(_CHECKS)}")
+    return names
+
+
+def _value(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not math.isfinite(value):
+        raise argparse.ArgumentTypeError(f"'{text}' is no finite number")
+    return value
+
+
+def _seed(text: str) -> int:
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"'{text}' is no whole number from 0")
+    return int(text)
+
+
+def _run(args: argparse.Namespace) -> int:
+    file = _plot_file(args)
+    chosen = chosen_preprocessing(args)
+    check_installed()
+    out = console(stderr=args.json)
+    model = Model(args.model)
+    model.request(method="gradient", target=args.layer, wrt=args.wrt)
+    labels = chosen_labels(args, model)
+    with out.status("building"):
+        session = open_session(args, model, labels)
+    scene, notes = set_scene(args, chosen, model, session, labels)
+    results.announce(scene, notes, out)
+    mistakes = Mistakes()
+    shape = session.signature.explained.shape
+    all_sources = sources(args.inputs, shape, scene.preprocessing, scene.coding)
+    found_sources = list(_sieved(all_sources, mistakes))
+    if not found_sources:
+        return 2
+    with out.status("choosing units") as status:
+        subject = Subject.of(
+            model,
+            [source.item.array for source in found_sources],
+            [*methods(args.method, args.param).values()],
+            args.layer,
+            session.choice.index,
+            args.device,
+            args.threads,
+        )
+        findings = _findings(args, subject, status.update)
+    report = Report(scene, [s.item.name for s in found_sources], subject, findings, file)
+    if file is not None:
+        make_folder(file.parent)
+        save_picture(plot(findings, report.title), file, force=args.force)
+    print_report(report, out)
+    if args.json:
+        print(as_json(report))
+    return 2 if mistakes.count else 0
+
+
+def _plot_file(args: argparse.Namespace) -> Path | None:
+    """Where the plot goes, checked before any work."""
+    if args.output is None:
+        return None
+    paths = [*args.inputs, args.model]
+    return Destination(args.output, paths, single="sanity.png", arrays=False, force=args.force).file
+
+
+def _sieved(found: Iterator[Source | BadItem], mistakes: Mistakes) -> Iterator[Source]:
+    for source in found:
+        if isinstance(source, Source):
+            yield source
+            continue
+        with mistakes.reported():
+            raise source.error
+
+
+def _findings(
+    args: argparse.Namespace, subject: Subject, progress: Callable[[str], None]
+) -> Findings:
+    randomisation = logit = faithfulness = None
+    if "randomisation" in args.checks:
+        randomisation = randomise(subject, args.randomise, args.stages, args.seed, progress)
+    if "logit" in args.checks:
+        logit = other_classes(subject, args.draws, args.seed, progress)
+    if "faithfulness" in args.checks:
+        faithfulness = delete_and_insert(
+            subject, args.steps, args.baseline, args.rank, args.seed, progress
+        )
+    return Findings(randomisation, logit, faithfulness)

@@ -1,0 +1,100 @@
+"""Blocks of a page: pictures and lines of text, framed, stacked and set side by side on white."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final, TypeAlias
+
+from PIL import Image, ImageDraw, ImageFont, ImageOps
+
+from retrograph.render.colour import Pixels
+from retrograph.render.text import wrap
+
+Block: TypeAlias = Image.Image
+
+WHITE: Final = (255, 255, 255)
+INK: Final = (28, 28, 30)
+SOFT: Final = (104, 104, 110)
+FRAME: Final = (208, 208, 212)
+
+
+def topped(block: Block, width: int, height: int) -> Block:
+    """The block at the top left of white."""
+    page = blank(width, height)
+    page.paste(block, (0, 0))
+    return page
+
+
+def blank(width: int, height: int) -> Block:
+    """White."""
+    return Image.new("RGB", (width, height), WHITE)
+
+
+def written(
+    text: str, size: float, ink: tuple[int, int, int], width: int, most: int
+) -> list[Block]:
+    """The lines of a text, each a block of the given width; none where there is no text."""
+    if not text.strip():
+        return []
+    font = ImageFont.load_default(size)
+    height = round(1.32 * size)
+    blocks = []
+    for line in wrap(text, font, width, most):
+        block = Image.new("RGB", (width, height), WHITE)
+        ImageDraw.Draw(block).text((0, height / 2), line, fill=ink, font=font, anchor="lm")
+        blocks.append(block)
+    return blocks
+
+
+def framed(pixels: Pixels) -> Block:
+    """The picture with a hairline around it, that tells a white picture from the page."""
+    return margin(Image.fromarray(pixels), 1, FRAME)
+
+
+def even(blocks: Sequence[Block]) -> list[Block]:
+    """The blocks, each centred on white of the size of the largest."""
+    width = max(block.width for block in blocks)
+    height = max(block.height for block in blocks)
+    evened = []
+    for block in blocks:
+        page = Image.new("RGB", (width, height), WHITE)
+        page.paste(block, ((width - block.width) // 2, (height - block.height) // 2))
+        evened.append(page)
+    return evened
+
+
+def stack(blocks: Sequence[Block], gap: float) -> Block:
+    """The blocks one under the other, aligned at the left."""
+    width = max(block.width for block in blocks)
+    height = sum(block.height for block in blocks) + round(gap) * (len(blocks) - 1)
+    page = Image.new("RGB", (width, height), WHITE)
+    top = 0
+    for block in blocks:
+        page.paste(block, (0, top))
+        top += block.height + round(gap)
+    return page
+
+
+def beside(blocks: Sequence[Block], gap: float) -> Block:
+    """The blocks one beside the other, aligned at the bottom."""
+    width = sum(block.width for block in blocks) + round(gap) * (len(blocks) - 1)
+    height = max(block.height for block in blocks)
+    page = Image.new("RGB", (width, height), WHITE)
+    left = 0
+    for block in blocks:
+        page.paste(block, (left, height - block.height))
+        left += block.width + round(gap)
+    return page
+
+
+def margin(block: Block, width: float, colour: tuple[int, int, int] = WHITE) -> Block:
+    return ImageOps.expand(block, round(width), colour)
+
+
+def captioned(block: Block, caption: str, unit: float) -> Block:
+    """The block over the caption's lines, `unit` times their usual size; the first stands out."""
+    first, *others = caption.splitlines() or [""]
+    lines = [line for text in others for line in written(text, 24 * unit, SOFT, block.width, 3)]
+    head = written(first, 26 * unit, INK, block.width, 3)
+    body = [stack([*head, *lines], 4 * unit)] if head or lines else []
+    return margin(stack([block, *body], 22 * unit), 44 * unit)

@@ -1,0 +1,223 @@
+"""Sequences as strips: a row of colours for each channel, under the letters that are there."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Final
+
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+
+from retrograph.render.blocks import (
+    FRAME,
+    INK,
+    SOFT,
+    WHITE,
+    Block,
+    beside,
+    blank,
+    captioned,
+    framed,
+    stack,
+    written,
+)
+from retrograph.render.colour import LUMA, Attribution, Floats, Pixels, heat, signed
+
+CELL: Final = 16
+"""The width, in pixels, of a position."""
+HEIGHTS: Final = (18, 14)
+"""The height of a channel where they are few, and where they are more."""
+FEW: Final = 8
+LOGO: Final = 80
+LINE: Final = 22
+GUTTER: Final = 30
+WHOLE: Final = 100
+"""The positions that are drawn in one row."""
+ROW: Final = 80
+"""The positions of a row where there are more."""
+MOST: Final = 20 * ROW
+"""The positions that are drawn of a longer sequence."""
+NARROWEST: Final = 880
+
+INKS: Final = {
+    (0, 130, 60): "A",
+    (30, 80, 190): "C",
+    (225, 140, 0): "G",
+    (205, 35, 40): "TU",
+}
+"""The usual colours of bases."""
+KINDS: Final = {
+    (205, 35, 40): "DE",
+    (30, 80, 190): "KRH",
+    (0, 130, 60): "GSTYC",
+    (130, 60, 160): "NQ",
+}
+"""Those of amino acids: acidic, basic, polar; the rest, hydrophobic, is black."""
+
+_LOGO_WORDS: Final = "a letter is as high as its own attribution"
+_WORDS: Final = {
+    "signed": "in grey strips grey is 0, brighter is for the unit, darker against it",
+    "heat": "in strips of heat black is 0, brighter is larger, whatever the sign",
+}
+
+
+@dataclass(frozen=True)
+class Track:
+    """Values by channels and positions.
+
+    Attributes:
+        title: what they are.
+        values: [C, L].
+        style: signed or heat, as maps are drawn.
+        is_attribution: whether letters are drawn as high as their own channel's value.
+    """
+
+    title: str
+    values: Attribution
+    style: str
+    is_attribution: bool = True
+
+
+def strips(tracks: Sequence[Track], letters: str, alphabet: str, caption: str = "") -> Image.Image:
+    """Tracks one under the other, wrapped where they are long, over the caption's lines.
+
+    Args:
+        tracks: all of C channels and L positions.
+        letters: what is at each position, L characters; " " where nothing is.
+        alphabet: the letters of the channels, C characters; any other names none.
+        caption: its first line stands out.
+
+    Each track is a row of pixels for each channel, coloured as maps are; that of an attribution
+    is under the letters, coloured by their own channel's value, and over them drawn as high as it,
+    below the line where it is negative. Of more than 1600 positions those are drawn where
+    the attributions are largest, and the picture says so. Raises ValueError without tracks, and
+    InputError where values are not finite.
+    """
+    drawn = [_Drawn(track, letters, alphabet) for track in tracks]
+    first, last, note = _window(tracks, len(letters))
+    size = last - first if last - first <= WHOLE else ROW
+    rows = []
+    for start in range(first, last, size):
+        end, titled = min(start + size, last), start == first or len(drawn) > 1
+        parts = [block for track in drawn for block in track.blocks(start, end, titled=titled)]
+        rows.append(stack([_axis(start, end), *parts], 3))
+    styles = dict.fromkeys(track.style for track in tracks if track.is_attribution)
+    key = "; ".join([_LOGO_WORDS, *(_WORDS[style] for style in styles)])
+    body = stack([*rows, blank(NARROWEST, 1)], 28)
+    return captioned(body, "\n".join(filter(None, [caption, note, key])), 0.8)
+
+
+class _Drawn:
+    """A track in colours, which have one scale however it is wrapped."""
+
+    def __init__(self, track: Track, letters: str, alphabet: str) -> None:
+        self.track, self.letters, self.alphabet = track, letters, alphabet
+        draw = heat if track.style == "heat" else signed
+        self.pixels: Pixels = draw(track.values[np.newaxis])
+        rows = np.array([alphabet.find(letter) for letter in letters])
+        self.own: Floats = np.where(rows < 0, 0.0, track.values[rows, np.arange(len(letters))])
+        if track.style == "heat":
+            self.own = np.abs(self.own)
+        self.grounds = np.where(
+            (rows < 0)[:, np.newaxis], 255, self.pixels[rows, np.arange(len(letters))]
+        )
+
+    def blocks(self, start: int, end: int, *, titled: bool) -> list[Block]:
+        """The parts of a row of positions, from the top."""
+        title = written(self.track.title, 18, INK, GUTTER + CELL * (end - start), 1)
+        parts = [blank(1, 4), *title] if titled else []
+        if self.track.is_attribution:
+            parts = [*parts, self._logo(start, end), self._letters(start, end)]
+        return [*parts, self._strip(start, end)]
+
+    def _logo(self, start: int, end: int) -> Block:
+        """Only as high as this row needs, in the scale of all rows."""
+        scale = LOGO / ((max(0.0, self.own.max()) + max(0.0, -self.own.min())) or 1)
+        part = np.append(self.own[start:end], 0.0) * scale
+        zero = round(part.max())
+        page = blank(CELL * (end - start), zero + round(-part.min()) + 1)
+        ImageDraw.Draw(page).line([(0, zero), (page.width, zero)], FRAME)
+        for place, (letter, value) in enumerate(
+            zip(self.letters[start:end], self.own[start:end], strict=True)
+        ):
+            height = round(abs(value) * scale)
+            if height:
+                glyph = _glyph(letter).resize((CELL - 2, height), Image.Resampling.BOX)
+                corner = (place * CELL + 1, zero - height if value > 0 else zero + 1)
+                page.paste(_ink(letter, self.alphabet), corner, glyph)
+        return _in_line(page)
+
+    def _letters(self, start: int, end: int) -> Block:
+        page = blank(CELL * (end - start), LINE)
+        draw, font = ImageDraw.Draw(page), ImageFont.load_default(15)
+        for place in range(end - start):
+            ground, left = self.grounds[start + place], place * CELL
+            colour = tuple(int(channel) for channel in ground)
+            draw.rectangle([left, 0, left + CELL - 1, LINE], fill=colour)
+            ink = INK if ground @ np.array(LUMA) > 110 else WHITE
+            centre = (left + CELL / 2, LINE / 2)
+            draw.text(centre, self.letters[start + place], fill=ink, font=font, anchor="mm")
+        return _in_line(page)
+
+    def _strip(self, start: int, end: int) -> Block:
+        high = HEIGHTS[len(self.pixels) > FEW]
+        pixels = self.pixels[:, start:end].repeat(high, axis=0).repeat(CELL, axis=1)
+        labels = blank(GUTTER - 1, len(pixels) + 2)
+        draw, font = ImageDraw.Draw(labels), ImageFont.load_default(high - 2)
+        for row, letter in enumerate(self.alphabet):
+            if letter.strip(" ."):
+                place = (GUTTER - 8, 1 + high * (row + 0.5))
+                draw.text(place, letter, fill=SOFT, font=font, anchor="rm")
+        return beside([labels, framed(pixels)], 0)
+
+
+def _axis(start: int, end: int) -> Block:
+    """The numbers of every tenth position, from 1, over a line with ticks."""
+    page = blank(GUTTER + CELL * (end - start + 1), LINE)
+    draw, font = ImageDraw.Draw(page), ImageFont.load_default(14)
+    for position in range(start, end):
+        centre = GUTTER + CELL * (position - start + 0.5)
+        number = position + 1
+        if number % 10 == 0 or position == start:
+            draw.text((centre, 0), str(number), fill=SOFT, font=font, anchor="mt")
+        draw.line([(centre, LINE - (6 if number % 10 == 0 else 3)), (centre, LINE)], FRAME)
+    return page
+
+
+def _in_line(block: Block) -> Block:
+    """The block right of the channels' letters."""
+    return beside([blank(GUTTER, 1), block], 0)
+
+
+@lru_cache
+def _glyph(letter: str) -> Image.Image:
+    """A letter as a mask that it fills from edge to edge, but for a narrow one such as I."""
+    mask = Image.new("L", (400, 400))
+    font = ImageFont.load_default(240)
+    ImageDraw.Draw(mask).text((200, 200), letter, fill=255, font=font, anchor="mm")
+    left, top, right, bottom = mask.getbbox() or (0, 0, 400, 400)
+    lacking = max(0, (bottom - top) // 2 - (right - left))
+    return mask.crop((left - lacking // 2, top, right + lacking // 2, bottom))
+
+
+def _ink(letter: str, alphabet: str) -> tuple[int, int, int]:
+    """The colour of a letter: a base's where the alphabet has bases alone, else an amino acid's."""
+    bases = set("".join(INKS.values()))
+    inks = INKS if set(alphabet.upper()) <= bases | {"."} else KINDS
+    return next((ink for ink, having in inks.items() if letter.upper() in having), INK)
+
+
+def _window(tracks: Sequence[Track], length: int) -> tuple[int, int, str]:
+    """The positions that are drawn, first and after the last, and what is left out."""
+    if length <= MOST:
+        return 0, length, ""
+    sizes = sum(np.abs(t.values).sum(axis=0) for t in tracks if t.is_attribution)
+    sums = np.concatenate([[0.0], np.cumsum(sizes)])
+    starts = np.append(np.arange(0, length - MOST, ROW), length - MOST)
+    held = sums[starts + MOST] - sums[starts]
+    best = starts[held >= held.max() * (1 - 1e-9)]
+    first = int(best[len(best) // 2])
+    note = f"positions {first + 1} to {first + MOST} of {length}, where the attribution is largest"
+    return first, first + MOST, note

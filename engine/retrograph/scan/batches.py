@@ -1,0 +1,87 @@
+"""Inputs decoded ahead by threads, and put together as runs of a network."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+
+import numpy as np
+
+from retrograph.preprocess import BadItem, Item, Pending
+from retrograph.runtime import Array
+
+_MOST_HELD = 2**28
+"""Bytes that may wait to be decoded."""
+
+_BAD_IN_A_ROW = 256
+"""So many bad inputs are a batch of their own, so that a long series of them is not kept."""
+
+
+@dataclass(frozen=True)
+class Batch:
+    """What is run at once.
+
+    Attributes:
+        inputs: in the order of the data set; what is bad stands where it was met.
+        feeds: an array for each of the network's inputs; the leading rows hold the good ones of
+            `inputs`, in order. Empty where none is good.
+    """
+
+    inputs: Sequence[Item | BadItem]
+    feeds: dict[str, Array]
+
+
+def decoded(pending: Iterable[Pending], workers: int, ahead: int) -> Iterator[Item | BadItem]:
+    """The inputs in their order, decoded by threads, at most so many ahead of the reader."""
+    waiting: deque[tuple[Future[Item | BadItem], int]] = deque()
+    held = 0
+    with ThreadPoolExecutor(workers, "decode") as pool:
+        try:
+            for each in pending:
+                waiting.append((pool.submit(each.read), each.held))
+                held += each.held
+                while len(waiting) > ahead or held > _MOST_HELD:
+                    first, size = waiting.popleft()
+                    held -= size
+                    yield first.result()
+            while waiting:
+                yield waiting.popleft()[0].result()
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
+
+
+def batches(
+    inputs: Iterable[Item | BadItem], name: str, size: int, *, full: bool
+) -> Iterator[Batch]:
+    """Inputs of one shape together, in their order.
+
+    Where one batch ends and the next begins follows from what comes after the last end, so that a
+    scan that is taken up at the end of a batch makes the same batches.
+
+    Args:
+        inputs: one after the other.
+        name: the network's input.
+        size: how many go into a batch.
+        full: whether a batch that is not full repeats its last input.
+    """
+    found: list[Item | BadItem] = []
+    rows: list[Array] = []
+    for each in inputs:
+        if isinstance(each, Item):
+            if rows and rows[0].shape != each.array.shape:
+                yield _batch(found, rows, name, size if full else 0)
+                found, rows = [], []
+            rows.append(each.array)
+        found.append(each)
+        if len(rows) == size or len(found) - len(rows) == _BAD_IN_A_ROW:
+            yield _batch(found, rows, name, size if full else 0)
+            found, rows = [], []
+    if found:
+        yield _batch(found, rows, name, size if full else 0)
+
+
+def _batch(found: list[Item | BadItem], rows: list[Array], name: str, size: int) -> Batch:
+    filled = rows + rows[-1:] * (size - len(rows))
+    return Batch(found, {name: np.stack(filled)} if rows else {})

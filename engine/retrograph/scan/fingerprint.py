@@ -1,0 +1,47 @@
+"""By what inputs are known again when a scan is taken up."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from retrograph.preprocess.folders import pictures_in
+
+_END = 2**20
+"""Bytes at each end of a file that are looked at."""
+
+
+def fingerprints(paths: Sequence[str]) -> list[dict[str, Any]]:
+    """What tells of each path whether it still holds the same.
+
+    Of a file its size and a digest of its first and last 1 MiB; of a folder the number of its
+    pictures and a digest of their names and sizes.
+
+    Raises:
+        InputError: a folder cannot be read.
+    """
+    return [{"path": path, **_of(Path(path))} for path in paths]
+
+
+def _of(path: Path) -> dict[str, Any]:
+    if path.is_dir():
+        return _of_folder(path)
+    try:
+        with path.open("rb") as file:
+            digest = hashlib.sha256(file.read(_END))
+            size = file.seek(0, 2)
+            file.seek(max(_END, size - _END))
+            digest.update(file.read())
+    except OSError:
+        return {"bytes": None}  # reading it will say why
+    return {"bytes": size, "digest": digest.hexdigest()}
+
+
+def _of_folder(folder: Path) -> dict[str, Any]:
+    digest, count = hashlib.sha256(), 0
+    for path in pictures_in(folder):
+        digest.update(f"{path.relative_to(folder).as_posix()}\0{path.stat().st_size}\0".encode())
+        count += 1
+    return {"pictures": count, "digest": digest.hexdigest()}

@@ -1,0 +1,133 @@
+"""The probe of a model, ready to run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from retrograph.errors import InputError
+from retrograph.model import Model, Source, runnable
+from retrograph.probe import Probe, build_probe
+from retrograph.runtime import Array, Session, Spec
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What N pictures did in C channels of a layer.
+
+    Attributes:
+        peak: float64 [N, C], the greatest activation.
+        unit: int64 [N, C, r], where it is first, as an index in an item of the layer.
+        mean: float64 [N, C], over all positions.
+        share: float64 [N, C], of the positions above 0.
+    """
+
+    peak: Array
+    unit: Array
+    mean: Array
+    share: Array
+
+    def only(self, rows: Array | slice, channels: Array | slice = slice(None)) -> Seen:
+        """Some pictures and channels."""
+        parts = (self.peak, self.unit, self.mean, self.share)
+        return Seen(*(part[rows][:, channels] for part in parts))
+
+    @property
+    def finite(self) -> Array:
+        """bool [N]: whether all numbers of a picture are."""
+        return np.asarray(np.isfinite(self.peak + self.mean).all(axis=1))
+
+
+class Network:
+    """The forward pass up to some layers.
+
+    Args:
+        model: a path to an .onnx file, or a model.
+        layers: aliases or tensors.
+        device, threads: as in `Explainer`.
+
+    Attributes:
+        model: the source model.
+        probes: what is counted of each layer.
+        inputs: what the layers need.
+        input: the input that pictures become: the first of floating point.
+        device: what runs it.
+
+    Raises:
+        InputError: there is no such layer, how many channels one has is not known, or the units
+            of its inputs cannot be told apart.
+        DeviceError: ONNX Runtime or the device is not there.
+    """
+
+    def __init__(
+        self,
+        model: Source,
+        layers: Sequence[str],
+        device: str = "auto",
+        threads: int | None = None,
+    ) -> None:
+        self.model = model if isinstance(model, Model) else Model(model)
+        tensors = list(dict.fromkeys(map(self.model.target, layers)))
+        names = [tensor.name for tensor in self.model.inputs]
+        graph, self.probes = build_probe(self.model.graph, names, tensors)
+        with runnable(graph) as (file, folder):
+            self._session = Session(file, device, threads, folder)
+        self.inputs: tuple[Spec, ...] = self._session.inputs
+        self.input = next(spec for name in names for spec in self.inputs if spec.name == name)
+        self.device = self._session.device
+        if self.fixed_batch not in (None, 1) and not self._batched:
+            raise InputError(
+                f"'{self._mixing.tensor}' has no axis for the {self.fixed_batch} inputs of a "
+                "batch, so their units cannot be told apart; choose another layer"
+            )
+
+    @property
+    def fixed_batch(self) -> int | None:
+        """How many inputs the file makes a run take; None for any number."""
+        lead = self.input.shape[:1]
+        return lead[0] if lead and isinstance(lead[0], int) else None
+
+    def batch(self, wanted: int) -> int:
+        """How many inputs a run is to take."""
+        return self.fixed_batch or (wanted if self._batched else 1)
+
+    @property
+    def _batched(self) -> bool:
+        return all(probe.batched for probe in self.probes)
+
+    @property
+    def _mixing(self) -> Probe:
+        return next(probe for probe in self.probes if not probe.batched)
+
+    def run(self, feeds: Mapping[str, Array]) -> list[Seen]:
+        """What the rows of a batch did in each layer.
+
+        Raises:
+            InputError: the graph cannot be run on them.
+        """
+        outputs = self._session.run(feeds)
+        rows = len(feeds[self.input.name])
+        return [_seen(probe, outputs, rows) for probe in self.probes]
+
+
+def _seen(probe: Probe, outputs: Mapping[str, Any], rows: int) -> Seen:
+    found = {key: outputs[name] for key, name in probe.outputs.items()}
+    if len(found["peak"]) != rows:
+        raise InputError(
+            f"'{probe.tensor}' has {len(found['peak'])} rows for {rows} inputs, so their units "
+            "cannot be told apart; choose another layer"
+        )
+    peak, mean, share = (found[key].astype(np.float64) for key in ("peak", "mean", "share"))
+    return Seen(peak, _units(probe, found["place"], found["sizes"]), mean, share)
+
+
+def _units(probe: Probe, place: Array, sizes: Array) -> Array:
+    """Indices in an item, int64 [N, C, r], from flat positions [N, C] over the other axes."""
+    others = tuple(np.delete(sizes, probe.channel_axis).tolist())
+    places = list(np.unravel_index(place, others)) if others else []
+    channels = np.broadcast_to(np.arange(place.shape[1]), place.shape)
+    places.insert(probe.channel_axis, channels)
+    return np.stack(places, axis=2).astype(np.int64)
