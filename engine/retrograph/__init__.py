@@ -19,6 +19,7 @@ from retrograph.errors import (
     UnsupportedError,
 )
 from retrograph.layers import Layer
+from retrograph.maximize import Fooled, Maximum, dream, fool, maximize, maximize_code
 from retrograph.model import Model, save
 from retrograph.preprocess import PRESETS, Preprocessing
 
@@ -31,8 +32,10 @@ __all__ = [
     "Contract",
     "DeviceError",
     "Explainer",
+    "Fooled",
     "InputError",
     "Layer",
+    "Maximum",
     "Model",
     "Preprocessing",
     "Problem",
@@ -42,6 +45,10 @@ __all__ = [
     "__version__",
     "build",
     "check",
+    "dream",
+    "fool",
     "layers",
+    "maximize",
+    "maximize_code",
     "save",
 ]

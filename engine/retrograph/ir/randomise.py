@@ -98,7 +98,7 @@ def weights_on(graph: Graph, way: Path) -> Weights:
     for tensor, pairs in reversed(found.items()):
         names = [name for _, name in pairs if name not in taken]
         taken.update(names)
-        stored = [name for name in dict.fromkeys(names) if _is_stored(graph, name)]
+        stored = [name for name in dict.fromkeys(names) if is_stored(graph, name)]
         kept += [f"'{name}', which the graph computes" for name in names if name not in stored]
         if stored:
             layers.append(WeightedLayer(tensor, tuple(stored), _variances(pairs)))
@@ -139,7 +139,7 @@ def _variances(pairs: Iterable[tuple[NodeProto, str]]) -> frozenset[str]:
     return frozenset(name for n, name in pairs if n.op_type == op and n.input[place] == name)
 
 
-def _is_stored(graph: Graph, name: str) -> bool:
+def is_stored(graph: Graph, name: str) -> bool:
     """Whether a tensor is a constant, or one in another type, shape or scale, as large at most."""
     if name in graph.constants:
         return True
@@ -148,7 +148,7 @@ def _is_stored(graph: Graph, name: str) -> bool:
         return False
     read = [read for read in maker.input if read]
     return _size(graph, name) <= sum(_size(graph, r) for r in read) < math.inf and all(
-        _is_stored(graph, r) for r in read
+        is_stored(graph, r) for r in read
     )
 
 
@@ -167,14 +167,14 @@ def redrawn(graph: Graph, layer: WeightedLayer, rng: np.random.Generator) -> dic
     """
     drawn = {}
     for name in layer.weights:
-        old = _stored_value(graph, name)
+        old = stored_value(graph, name)
         wide = old.astype(np.float64)
         new = rng.normal(wide.mean(), wide.std(), wide.shape)
         drawn[name] = (np.abs(new) if name in layer.variances else new).astype(old.dtype)
     return drawn
 
 
-def _stored_value(graph: Graph, name: str) -> Array:
+def stored_value(graph: Graph, name: str) -> Array:
     value = graph.value(name)
     if value is not None:
         return value
