@@ -60,6 +60,8 @@ def test_command_runs(command: str, desk: Path, capsys: pytest.CaptureFixture[st
     words = shlex.split(command)[1:]
     if "net.guided.onnx" in words and words[0] == "explain":
         assert main(["build", "net.onnx", "-o", "net.guided.onnx", "--preprocess", "imagenet"]) == 0
+    if words[0] == "patches":
+        assert main(["scan", "net.onnx", "photos/", "--layer", "relu3", "-o", "run"]) == 0
     before = set(desk.rglob("*"))
     assert main(words) == 0, capsys.readouterr().err
     if words[0] not in ("layers", "check"):

@@ -8,7 +8,19 @@ import sys
 from collections.abc import Sequence
 
 from retrograph._version import __version__
-from retrograph.cli import build, check, compare, explain, layers, maximize, methods, sanity, scan
+from retrograph.cli import (
+    build,
+    check,
+    compare,
+    explain,
+    filters,
+    layers,
+    maximize,
+    methods,
+    patches,
+    sanity,
+    scan,
+)
 from retrograph.cli.terminal import Parser, complain, join_negative_values, never_fail_to_encode
 from retrograph.errors import RetrographError, UnsupportedError
 
@@ -22,6 +34,8 @@ examples:
   retrograph compare net.onnx dog.jpg cat.jpg       methods side by side, in one labelled picture
   retrograph sanity net.onnx photos/ -o sanity.png  do the maps depend on weights and class?
   retrograph scan net.onnx photos/ --layer relu5 -o run/   which pictures make a neuron fire?
+  retrograph patches run/ -o patches/               and which parts of them?
+  retrograph filters net.onnx                       the first convolution's weights, in colour
   retrograph maximize net.onnx --unit 0-9           which pictures would its classes like best?
   retrograph build net.onnx -o net.guided.onnx      the backward graph as a file of its own
 
@@ -83,7 +97,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     for command in (
         *(layers, check, methods, explain, compare, sanity),
-        *(scan, maximize, build),
+        *(scan, patches, filters, maximize, build),
     ):
         command.add(commands)
     return parser

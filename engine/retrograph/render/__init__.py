@@ -6,6 +6,7 @@ from retrograph.render.letters import letter_tiles
 from retrograph.render.page import Table, enlarge, panel, sheet
 from retrograph.render.save import save_picture
 from retrograph.render.strip import Track, strips
+from retrograph.render.tiles import tile_page
 from retrograph.render.volume import grey_slices, slices, spaced
 
 __all__ = [
@@ -26,4 +27,5 @@ __all__ = [
     "slices",
     "spaced",
     "strips",
+    "tile_page",
 ]

@@ -1,0 +1,109 @@
+"""The patches of a layer, with what the scan counted of its channels."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from retrograph.cli.patch_finding import Key
+from retrograph.cli.patch_tiles import Tile, cell
+from retrograph.cli.units import class_name, names_classes
+from retrograph.scan import Channel, Preference, Scan, ScannedLayer, Unit
+from retrograph.scan.store import opened
+
+
+@dataclass(frozen=True)
+class Driven:
+    """What a channel does for a class: its mean peak, and the share of pictures it fires in."""
+
+    class_name: str
+    mean_peak: float
+    fires: float
+
+
+@dataclass(frozen=True)
+class Row:
+    """A channel.
+
+    Attributes:
+        name: its number, and its class where it is one.
+        channel: what was counted of it.
+        preference: the class that drives it most, if there are several.
+        classes: those that drive it, the most first.
+        peak: its greatest activation.
+        tiles: its patches, each with its unit, the strongest first.
+    """
+
+    name: str
+    channel: Channel
+    preference: Preference | None
+    classes: Sequence[Driven]
+    peak: float
+    tiles: Sequence[tuple[Unit, Tile]]
+
+
+@dataclass(frozen=True)
+class Album:
+    """The channels of a layer.
+
+    Attributes:
+        layer: the layer.
+        rows: its channels, in order.
+        k: the patches of a channel at most.
+    """
+
+    layer: ScannedLayer
+    rows: Sequence[Row]
+    k: int
+
+    @classmethod
+    def of(
+        cls,
+        scan: Scan,
+        layer: ScannedLayer,
+        channels: Sequence[int],
+        k: int,
+        tiles: Mapping[Key, Tile],
+    ) -> Album:
+        """Some channels of a scanned layer, with the patches that were made of their units."""
+        counted = {each.channel: each for each in scan.channels(layer.alias)}
+        several = len(scan.classes) > 1
+        preferred = {each.channel: each for each in scan.preferred(layer.alias) if several}
+        driven = _driven(scan, layer.alias)
+        labels = scan.run["labels"]
+        named = names_classes(labels, layer.shape)
+        rows = []
+        for channel in channels:
+            units = scan.top(layer.alias, channel)[:k]
+            made = [(unit, tiles.get((layer.alias, channel, unit.rank))) for unit in units]
+            name = f"{channel} {class_name(channel, labels)}" if named else str(channel)
+            rows.append(
+                Row(
+                    name,
+                    counted[channel],
+                    preferred.get(channel),
+                    driven.get(channel, []),
+                    units[0].activation,
+                    [(unit, tile) for unit, tile in made if tile is not None],
+                )
+            )
+        return cls(layer, rows, k)
+
+    @cached_property
+    def tile(self) -> tuple[int, int]:
+        """The size that all patches fit in."""
+        return cell([tile for row in self.rows for _, tile in row.tiles])
+
+
+def _driven(scan: Scan, alias: str) -> dict[int, list[Driven]]:
+    """What each channel does for each class, as the table `channel_class` has it."""
+    asked = (
+        "SELECT channel, class, mean_peak, fires FROM channel_class WHERE layer = ? "
+        "ORDER BY channel, mean_positive DESC, class"
+    )
+    found: dict[int, list[Driven]] = {}
+    with opened(scan.path) as store:
+        for channel, *rest in store.execute(asked, (alias,)):
+            found.setdefault(channel, []).append(Driven(*rest))
+    return found
