@@ -163,7 +163,7 @@ def _picture(values: Array, question: Question) -> Picture:
 def _label(found: Maximum, question: Question) -> str:
     name = unit_name(found.unit, question)
     if found.probability is not None:
-        return f"{name} {found.probability:.3f}"
+        return f"{name} {found.probability:.0%}"
     return f"{name} {found.activation:.3g}"
 
 
