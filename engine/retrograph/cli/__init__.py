@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 from retrograph._version import __version__
 from retrograph.cli import (
+    bench,
     build,
     check,
     compare,
@@ -97,7 +98,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     for command in (
         *(layers, check, methods, explain, compare, sanity),
-        *(scan, patches, filters, maximize, build),
+        *(scan, patches, filters, maximize, build, bench),
     ):
         command.add(commands)
     return parser

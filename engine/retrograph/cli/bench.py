@@ -1,0 +1,127 @@
+"""`retrograph bench`: how long explanations of a model take beside its forward pass."""
+
+from __future__ import annotations
+
+import argparse
+import re
+import sys
+from pathlib import Path
+
+from retrograph.bench import Case, Record, Subject, bench, cores, machine
+from retrograph.bench.plot import check_installed, plot
+from retrograph.cli.bench_report import print_record
+from retrograph.cli.destination import Destination, make_folder
+from retrograph.cli.options import add_command, add_param, methods
+from retrograph.cli.terminal import console, count
+from retrograph.model import Model
+from retrograph.render.save import save_picture
+
+_EXAMPLES = """\
+  retrograph bench net.onnx                        guided beside the forward pass, in turns
+  retrograph bench net.onnx --method guided,integrated-gradients --batch 1,16
+  retrograph bench net.onnx --layer relu3          a unit of a layer: nothing above it runs
+  retrograph bench net.onnx --units 10 -o times.png
+
+Inputs are random numbers. The ratio to the forward pass is the figure to compare: the arithmetic of
+one class needs the forward pass and as much again, 2.0. Beside it stands the ratio to the time that
+the multiply-adds alone need, at the rate at which this machine multiplies large matrices.
+
+--json prints an object:
+  schema     1
+  machine    {cpu, cores, memory_gb, system, gpu, versions}
+  command    what was run
+  cases      one for each batch: model, question (class, classes, layer), target, method, units,
+             batch, device, precision, threads, multiply_adds, matrix_rate, load, and
+             entries: {name, role (forward, ours), ms (every round's time), ...}
+  buildings  []
+"""
+
+
+def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Register the command."""
+    parser = add_command(commands, "bench", "time explanations beside the forward pass", _EXAMPLES)
+    parser.add_argument(
+        "--method",
+        metavar="NAME[,NAME]",
+        default="guided",
+        help="names from `retrograph methods`, guided if none is given",
+    )
+    add_param(parser)
+    parser.add_argument("--layer", metavar="NAME", help="the layer to explain (class scores)")
+    parser.add_argument("--wrt", metavar="INPUT", help="the input to explain")
+    parser.add_argument(
+        "--units", type=count, default=1, metavar="K", help="the K most active units at once (1)"
+    )
+    parser.add_argument(
+        "--batch",
+        type=_batches,
+        default=[None],
+        metavar="N[,N]",
+        help="items at once (1, or what the model fixes)",
+    )
+    parser.add_argument(
+        "--item",
+        type=_item,
+        metavar="CxHxW",
+        help="the shape of an input without its batch, where the model leaves it open",
+    )
+    parser.add_argument("--rounds", type=count, default=20, metavar="N", help="times of each (20)")
+    parser.add_argument("--device", default="cpu", help="cpu (default), cuda, or a provider's name")
+    parser.add_argument(
+        "--threads", type=count, default=cores(), help="threads of the runtime (one a core)"
+    )
+    output = parser.add_argument_group("output")
+    output.add_argument("-o", "--output", metavar="PATH", help="a plot: a picture's name")
+    output.add_argument("--force", action="store_true", help="replace a file that exists")
+    output.add_argument("--json", action="store_true", help="print every time as JSON")
+    parser.set_defaults(run=_run)
+
+
+def _batches(text: str) -> list[int | None]:
+    return [count(part.strip()) for part in text.split(",")]
+
+
+def _item(text: str) -> tuple[int, ...]:
+    if not re.fullmatch(r"\d+(x\d+)*", text.lower()):
+        raise argparse.ArgumentTypeError(f"'{text}' is no shape; write it as 3x224x224")
+    return tuple(count(part) for part in text.lower().split("x"))
+
+
+def _run(args: argparse.Namespace) -> int:
+    file = _plot_file(args)
+    chosen = methods(args.method, args.param)
+    subject = Subject(Model(args.model), args.layer, args.wrt)
+    err = console(stderr=True)
+    cases: list[Case] = []
+    for batch in args.batch:
+        with err.status(f"measuring, batch {batch or 'as the model has it'}"):
+            case = bench(
+                Path(args.model).stem,
+                subject,
+                chosen,
+                batch=batch,
+                units=args.units,
+                item=args.item,
+                rounds=args.rounds,
+                device=args.device,
+                threads=args.threads,
+            )
+        cases.append(case)
+    record = Record(machine(), " ".join(["retrograph", *sys.argv[1:]]), cases)
+    print_record(record, console(stderr=args.json))
+    if file is not None:
+        make_folder(file.parent)
+        save_picture(plot(record), file, force=args.force)
+    if args.json:
+        print(record.to_json(), end="")
+    return 0
+
+
+def _plot_file(args: argparse.Namespace) -> Path | None:
+    """Where the plot goes, checked before any work."""
+    if args.output is None:
+        return None
+    check_installed()
+    inputs = [args.model]
+    single = "bench.png"
+    return Destination(args.output, inputs, single=single, arrays=False, force=args.force).file
