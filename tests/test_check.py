@@ -387,6 +387,10 @@ def test_from_python() -> None:
         retrograph.check(nets.cnn(), target="relu9")
 
 
+ONE_OF_EACH_KIND = ("gradient", "guided", "grad-cam", "expected-gradients", "smoothgrad")
+ONE_OF_EACH_KIND += ("lrp-zplus", "lrp-epsilon-gamma-box", "deeplift-rescale")
+
+
 @needs_corpus
 @each()
 def test_a_model_of_the_corpus(capsys: Capture, name: str) -> None:
@@ -394,10 +398,12 @@ def test_a_model_of_the_corpus(capsys: Capture, name: str) -> None:
     ran = run(capsys, "check", ENTRIES[name].file, "--json")
     record = json.loads(ran.out)
     assert (ran.code, ran.err) == (0 if record["explainable"] else 3, "")
-    for method, verdict in record["methods"].items():
+    model = retrograph.Model(ENTRIES[name].file)
+    for method in ONE_OF_EACH_KIND:
+        possible = record["methods"][method]["possible"]
         try:
-            retrograph.build(ENTRIES[name].file, method=method)
+            retrograph.build(model, method=method)
         except retrograph.RetrographError:
-            assert not verdict["possible"]
+            assert not possible
         else:
-            assert verdict["possible"]
+            assert possible
