@@ -16,7 +16,6 @@ import nets
 import retrograph
 from check_nets import LABELS_ONLY, LATE_AXES, NO_RELU, QUANTISED, SIGNS, SMOOTH, WHOLE_NUMBERS
 from cli_case import Ran, assert_one_line, run, workplace
-from corpus import ENTRIES, each, needs_corpus
 from graphs import parse
 from retrograph.methods import METHODS
 
@@ -385,25 +384,3 @@ def test_from_python() -> None:
     assert [block.node for block in blocked.blocks] == ["twirl", "whirl"]
     with pytest.raises(retrograph.InputError, match="no layer 'relu9'"):
         retrograph.check(nets.cnn(), target="relu9")
-
-
-ONE_OF_EACH_KIND = ("gradient", "guided", "grad-cam", "expected-gradients", "smoothgrad")
-ONE_OF_EACH_KIND += ("lrp-zplus", "lrp-epsilon-gamma-box", "deeplift-rescale")
-
-
-@needs_corpus
-@each()
-def test_a_model_of_the_corpus(capsys: Capture, name: str) -> None:
-    """What is said to be possible is what builds."""
-    ran = run(capsys, "check", ENTRIES[name].file, "--json")
-    record = json.loads(ran.out)
-    assert (ran.code, ran.err) == (0 if record["explainable"] else 3, "")
-    model = retrograph.Model(ENTRIES[name].file)
-    for method in ONE_OF_EACH_KIND:
-        possible = record["methods"][method]["possible"]
-        try:
-            retrograph.build(model, method=method)
-        except retrograph.RetrographError:
-            assert not possible
-        else:
-            assert possible
