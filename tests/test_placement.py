@@ -88,7 +88,7 @@ def _problems(node: NodeProto, opset: int, types: dict[str, int]) -> list[str]:
 @pytest.mark.parametrize("dtype", [FLOAT32, FLOAT16], ids=str)
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 def test_rules_emit_what_cuda_has(case: Case, dtype: DType) -> None:
-    assert not without_kernel(built(case.name, dtype))
+    assert not without_kernel(built(case.name, dtype, device="cuda"))
 
 
 PAIRS = [(file, method) for file in FILES for method in ("gradient", "deconvnet", "guided")]
@@ -103,7 +103,7 @@ def test_methods_emit_what_cuda_has(file: str, method: str) -> None:
     for select in ("top", "channel", "unit", "cotangent"):
         for many in (False, True):
             request = model.request(
-                method=ready(method, golden_input(file)), select=select, many=many
+                method=ready(method, golden_input(file)), select=select, many=many, device="cuda"
             )
             try:
                 built = model.build(request)
@@ -116,4 +116,4 @@ def test_methods_emit_what_cuda_has(file: str, method: str) -> None:
 @pytest.mark.parametrize("file", light_models(), ids=lambda f: f.stem)
 def test_large_models_emit_what_cuda_has(file: Path) -> None:
     model = Model(file)
-    assert not without_kernel(model.build(model.request(method="guided")))
+    assert not without_kernel(model.build(model.request(method="guided", device="cuda")))

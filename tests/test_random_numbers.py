@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from onnx import TensorProto, helper
@@ -9,7 +11,7 @@ from scipy import stats
 
 from graphs import Array, runner
 from retrograph.ir.emit import INT64, Emitter
-from retrograph.ir.graph import Extra, Graph, Tensor
+from retrograph.ir.graph import Graph, Tensor
 from retrograph.methods import random
 
 P = 2**31 - 1
@@ -51,8 +53,7 @@ def drawn(size: int, keys: Array) -> Array:
     e, length = Emitter(graph), [size]
     places = random.places(e, e.ints(length))
     found = random.normal(e, places, Tensor("key", INT64, ()), e.ints(length))
-    nodes, constants = e.finish({"numbers": found})
-    run = runner(graph.to_model(Extra(nodes, constants, outputs=outputs)))
+    run = runner(graph.to_model(replace(e.finish({"numbers": found}), outputs=outputs)))
     return np.stack([run(np.asarray(key))["numbers"] for key in keys])
 
 

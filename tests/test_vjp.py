@@ -12,6 +12,7 @@ from onnx import ModelProto, shape_inference
 
 from finite import Array, Evaluator, directional, reference, runtime
 from retrograph.backward import Request, build_backward
+from retrograph.ir.builder import Device
 from retrograph.ir.canonicalize import canonicalize
 from retrograph.ir.opsets import FLOOR
 from retrograph.methods import GRADIENT
@@ -39,15 +40,17 @@ def each(cases: Iterable[Case]) -> pytest.MarkDecorator:
 RUNNABLE = [case for case in CASES if not case.no_runtime]
 
 
-def build(model: ModelProto, case: Case, many: bool = False) -> ModelProto:
-    request = Request(canonicalize(model), tuple(case.sources), "y", GRADIENT, "cotangent", many)
-    return build_backward(request)[0]
+def build(model: ModelProto, case: Case, many: bool = False, device: Device = "cpu") -> ModelProto:
+    graph, sources = canonicalize(model), tuple(case.sources)
+    return build_backward(Request(graph, sources, "y", GRADIENT, "cotangent", many, device))[0]
 
 
 @cache
-def built(name: str, dtype: DType = FLOAT32, many: bool = False) -> ModelProto:
+def built(
+    name: str, dtype: DType = FLOAT32, many: bool = False, device: Device = "cpu"
+) -> ModelProto:
     case = next(case for case in CASES if case.name == name)
-    return build(case.model(dtype), case, many)
+    return build(case.model(dtype), case, many, device)
 
 
 @cache

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import vjp_cases_arithmetic
 import vjp_cases_attention
+import vjp_cases_blocked
 import vjp_cases_control
 import vjp_cases_functions
 import vjp_cases_more
@@ -23,6 +24,7 @@ from vjp_case import Case
 
 CASES: list[Case] = [
     *vjp_cases_window.CASES,
+    *vjp_cases_blocked.CASES,
     *vjp_cases_arithmetic.CASES,
     *vjp_cases_shape.CASES,
     *vjp_cases_sequence.CASES,

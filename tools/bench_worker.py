@@ -91,7 +91,9 @@ class Worker:
         return convert_float_to_float16(onnx.load(file))
 
     def _build(self, subject: Subject, name: str, method: Method, many: bool) -> None:
-        save(subject.explained(method, "unit", many), self._file(name), force=True)
+        save(
+            subject.explained(method, "unit", many, self.spec.device), self._file(name), force=True
+        )
 
     def _drawn(self, seed: int, unit: tuple[int, ...] | None = None) -> Ask:
         """Noise, and the units of it that are most active (of a layer, in the first item)."""

@@ -82,7 +82,7 @@ def _own_models() -> list[Path]:
 
 def _check(path: Path, method: str, device: str, runs: int) -> Row:
     source = Model(path)
-    built = source.build(source.request(method=method))
+    built = source.build(source.request(method=method, device=device))
     feeds = _feeds(source)
     expected = _session(built, "cpu").run(["attribution"], feeds)[0]
     found, events = _profiled(built, device, feeds)

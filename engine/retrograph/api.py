@@ -18,7 +18,7 @@ from retrograph.methods import Method
 from retrograph.methods.base import BIAS_RELEVANCE
 from retrograph.model import Model, runnable
 from retrograph.preprocess import PRESETS, Preprocessing
-from retrograph.runtime import Array, Session, Spec
+from retrograph.runtime import Array, Session, Spec, suited
 
 if TYPE_CHECKING:
     from onnx import ModelProto
@@ -33,6 +33,7 @@ def build(
     many: bool = False,
     wrt: str | Sequence[str] | None = None,
     preprocessing: Preprocessing | str | None = None,
+    device: str = "cpu",
 ) -> ModelProto:
     """The forward pass and an explicit backward pass to the input, as one ONNX model.
 
@@ -48,6 +49,8 @@ def build(
         preprocessing: how a picture becomes the input, stored in the metadata: a preset's name or
             a `Preprocessing`, whose layout and channels are made those of the input. It tells
             methods that need them the bounds of the input.
+        device: cpu or cuda, what the operators of the backward pass suit best (cuda also for other
+            accelerators); the file runs on any.
 
     Returns:
         A model with the source's inputs and outputs and, N items a batch, K units an item:
@@ -60,7 +63,9 @@ def build(
         UnsupportedError: nodes between target and input cannot be treated; it lists all of them.
     """
     source = model if isinstance(model, Model) else Model(model)
-    request = source.request(method=method, target=target, select=select, many=many, wrt=wrt)
+    request = source.request(
+        method=method, target=target, select=select, many=many, wrt=wrt, device=device
+    )
     if preprocessing is None:
         return source.build(request)
     recipe = _recipe(preprocessing)
@@ -158,6 +163,7 @@ class Explainer:
                 many=bool(many),
                 wrt=wrt,
                 preprocessing=preprocessing,
+                device=suited(device),
             )
         with runnable(proto) as (graph, folder):
             self._session = Session(graph, device, threads, folder)

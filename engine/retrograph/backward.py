@@ -6,23 +6,24 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from onnx import ModelProto, NodeProto, ValueInfoProto, helper
+from onnx import ModelProto, NodeProto
 
 from retrograph.errors import BlockedError, InputError, Problem, UnsupportedError
 from retrograph.ir import pad_axes
 from retrograph.ir.activations import SMOOTH, activations, name_of
 from retrograph.ir.batch import batch_leading
 from retrograph.ir.body import within
+from retrograph.ir.builder import Device
 from retrograph.ir.channels import channel_axis, input_channels
 from retrograph.ir.emit import Emitter
 from retrograph.ir.graph import (
-    Extra,
     Graph,
     Rows,
     Shape,
     Tensor,
     op_label,
     rename,
+    value_info,
 )
 from retrograph.ir.path import Path, path
 from retrograph.methods import Arrival, Method
@@ -46,6 +47,7 @@ class Request:
         method: the attribution method.
         select: how a unit is chosen at run time.
         many: whether K units of each item are explained at once.
+        device: what the emitted operators suit best; they run on any.
     """
 
     graph: Graph
@@ -54,6 +56,7 @@ class Request:
     method: Method
     select: Select = "top"
     many: bool = False
+    device: Device = "cpu"
 
 
 def check_support(request: Request) -> Report:
@@ -104,7 +107,7 @@ class _Backward:
         self.path: Path = path(self.graph, request.sources, [request.target], stops)
         self._check_path()
         self.method = request.method.settled(self.graph, self.path, request.sources, request.target)
-        self.e = Emitter(self.graph)
+        self.e = Emitter(self.graph, request.device)
         self.seed: Seed = seed(self.e, self._target(), request.select, request.many)
         self._check_names()
         self.descent = Descent(
@@ -272,18 +275,16 @@ class _Backward:
             **{name: self._for_each_unit(total) for name, total in self.descent.outputs.items()},
         }
         own = {self.e.fresh(f"bwd/{name}"): name for name in outputs}
-        nodes, constants = self.e.finish(dict(zip(own, outputs.values(), strict=True)))
+        computed = self.e.finish(dict(zip(own, outputs.values(), strict=True)))
         shapes = self._output_shapes()
         model = self.graph.to_model(
-            Extra(
-                nodes=nodes,
-                constants=constants,
-                inputs=[_info(t.name, t, t.shape) for t in self.seed.inputs.values()],
+            replace(
+                computed,
+                inputs=[value_info(t) for t in self.seed.inputs.values()],
                 outputs=[
-                    _info(name, tensor, shape)
+                    value_info(replace(tensor, name=name, shape=shape))
                     for name, tensor, shape in zip(own, outputs.values(), shapes, strict=True)
                 ],
-                reads=[name for node in nodes for name in node.input],
             )
         )
         pad_axes.name_all(model.graph, self.graph)
@@ -355,11 +356,6 @@ def _origin(file: Mapping[str, NodeProto], node: NodeProto) -> NodeProto:
     while name not in file and "/" in name:
         name = name.rpartition("/")[0]
     return file.get(name, node)
-
-
-def _info(name: str, tensor: Tensor, shape: Shape | None) -> ValueInfoProto:
-    element = helper.np_dtype_to_tensor_dtype(tensor.dtype)
-    return helper.make_tensor_value_info(name, element, None if shape is None else list(shape))
 
 
 __all__ = ["Request", "blocked", "build_backward", "check_support"]

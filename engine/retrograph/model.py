@@ -14,6 +14,7 @@ from retrograph._version import __version__
 from retrograph.backward import Request, blocked, build_backward, check_support
 from retrograph.contract import Contract
 from retrograph.errors import InputError
+from retrograph.ir.builder import DEVICES, Device
 from retrograph.ir.canonicalize import canonicalize
 from retrograph.ir.damage import blaming_damage
 from retrograph.ir.graph import Graph, Tensor
@@ -112,11 +113,12 @@ class Model:
         select: str = "top",
         many: bool = False,
         wrt: str | Sequence[str] | None = None,
+        device: str = "cpu",
     ) -> Request:
         """What is to be built, names resolved.
 
         Raises:
-            InputError: an unknown method, layer, input or kind of choice.
+            InputError: an unknown method, layer, input, kind of choice or device.
         """
         if self.contract is not None:
             raise InputError(
@@ -124,8 +126,11 @@ class Model:
             )
         if select not in KINDS:
             raise InputError(f"unknown select '{select}'; choose one of: {', '.join(KINDS)}")
+        if device not in DEVICES:
+            raise InputError(f"unknown device '{device}'; build for one of: {', '.join(DEVICES)}")
         tensor = self.target(target)
         kind: Select = select  # type: ignore[assignment]
+        suited: Device = device
         return Request(
             graph=self.graph,
             sources=self._sources(tensor, wrt),
@@ -133,6 +138,7 @@ class Model:
             method=method_named(method).resolved(self.target),
             select=kind,
             many=many,
+            device=suited,
         )
 
     def check(self, request: Request) -> Report:

@@ -7,7 +7,7 @@ channels fire without its activations ever leaving the device.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from onnx import ModelProto, ValueInfoProto, helper
@@ -17,7 +17,7 @@ from retrograph.ir import pad_axes
 from retrograph.ir.batch import batch_leading
 from retrograph.ir.channels import channel_axis
 from retrograph.ir.emit import FLOAT32, FLOAT64, INT64, Emitter
-from retrograph.ir.graph import Extra, Graph, Shape, Tensor, reads
+from retrograph.ir.graph import Graph, Shape, Tensor, reads
 from retrograph.vjp.walk import defined
 
 COUNTED = ("peak", "place", "mean", "share", "sizes")
@@ -73,13 +73,13 @@ def build_probe(
         for key, value in _counted(e, tensor, probe).items():
             outputs[names[key]] = value
             infos.append(_info(probe, key, value, tensor))
-    nodes, constants = e.finish(outputs)
-    read = {name for node in nodes for name in reads(node)}
+    computed = e.finish(outputs)
+    read = {name for node in computed.nodes for name in reads(node)}
     twin = graph.copy()
     twin.outputs = []
     needed = read | {name for node in twin.needed(read)[0] for name in reads(node)}
     twin.inputs = [info for info in graph.inputs if info.name in needed]
-    model = twin.to_model(Extra(nodes, constants, outputs=infos, reads=[*read]))
+    model = twin.to_model(replace(computed, outputs=infos, reads=[*read]))
     pad_axes.name_all(model.graph, graph)
     return model, tuple(probes)
 

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from retrograph.errors import DeviceError, InputError
+from retrograph.ir.builder import Device
 
 Array = np.ndarray[Any, Any]
 
@@ -176,6 +177,15 @@ def _import_runtime() -> Any:
             "for CUDA: pip install 'retrograph[gpu]' (one of the two, not both)"
         ) from None
     return onnxruntime
+
+
+def suited(device: str) -> Device:
+    """Which operators a graph should have that is to run on a device, as in `Session`.
+
+    Raises:
+        DeviceError: ONNX Runtime or the device is not there.
+    """
+    return "cpu" if _providers(_import_runtime(), device)[0] == _PROVIDERS["cpu"] else "cuda"
 
 
 def _providers(ort: Any, device: str) -> list[str]:

@@ -13,6 +13,7 @@ from retrograph.bench.subject import Subject
 from retrograph.bench.timing import alternate
 from retrograph.contract import Contract
 from retrograph.methods import Method
+from retrograph.runtime import suited
 
 FORWARD = "ONNX Runtime forward"
 
@@ -51,7 +52,7 @@ def bench(
     outputs = [value.name for value in forward.graph.output]
     runners = {FORWARD: Runner(forward, feeds, outputs, device, threads)}
     for title, method in methods.items():
-        built = subject.explained(method, many=units > 1)
+        built = subject.explained(method, many=units > 1, device=suited(device))
         contract = Contract.from_properties({p.key: p.value for p in built.metadata_props})
         assert contract is not None
         wanted = [*contract.attributions, "score", "unit"]

@@ -59,7 +59,11 @@ class Subject:
         return self.model.proto if self.is_whole else forward(self.model.graph, self.target)
 
     def explained(
-        self, method: str | Method, select: str = "top", many: bool = False
+        self,
+        method: str | Method,
+        select: str = "top",
+        many: bool = False,
+        device: str = "cpu",
     ) -> ModelProto:
         """The built graph; of a layer on the way, with nothing that the layer does not need.
 
@@ -67,7 +71,12 @@ class Subject:
             InputError, UnsupportedError: as in `Model.build`.
         """
         request = self.model.request(
-            method=method, target=self.target, select=select, many=many, wrt=self.wrt
+            method=method,
+            target=self.target,
+            select=select,
+            many=many,
+            wrt=self.wrt,
+            device=device,
         )
         if not self.is_whole:
             graph = self.model.graph.copy()

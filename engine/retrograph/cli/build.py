@@ -19,6 +19,7 @@ from retrograph.cli.options import (
 from retrograph.cli.terminal import console, visible
 from retrograph.contract import Contract
 from retrograph.errors import InputError
+from retrograph.ir.builder import DEVICES
 from retrograph.methods import METHODS
 from retrograph.model import Model, save
 from retrograph.selector import KINDS
@@ -56,6 +57,9 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     parser.add_argument("--select", default="top", choices=KINDS, help="how a unit is chosen")
     parser.add_argument("--many", action="store_true", help="K units of an item at once")
     parser.add_argument("--wrt", action="append", metavar="INPUT", help="the input to explain")
+    parser.add_argument(
+        "--device", default="cpu", choices=DEVICES, help="what the file suits best; it runs on any"
+    )
     parser.add_argument("--force", action="store_true", help="replace a file that exists")
     parser.add_argument("--json", action="store_true", help="print what was built as JSON")
     add_preprocessing(parser)
@@ -75,6 +79,7 @@ def _run(args: argparse.Namespace) -> int:
             select=args.select,
             many=args.many,
             wrt=args.wrt,
+            device=args.device,
             preprocessing=chosen_preprocessing(args) or stored_preprocessing(model),
         )
     files = save(built, out_file, force=args.force)

@@ -50,6 +50,21 @@ def activations(graph: Graph, nodes: Iterable[NodeProto]) -> list[Composite]:
     return list(found.values())
 
 
+def swishes(graph: Graph) -> list[Composite]:
+    """The Swish functions that are written x * Sigmoid(x), where nothing else reads the Sigmoid."""
+    found = []
+    for node in graph.nodes:
+        if node.op_type != "Mul" or node.domain not in STANDARD_DOMAINS:
+            continue
+        for x, s in (tuple(node.input), tuple(reversed(node.input))):
+            maker = graph.producer.get(s)
+            if maker is None or maker.op_type != "Sigmoid" or list(maker.input) != [x]:
+                continue
+            if graph.sole_consumer(s) is not None:
+                found.append(Composite("Swish", (maker, node), x))
+    return found
+
+
 def is_gate(graph: Graph, composite: Composite) -> bool:
     """Whether it passes what is far above 0 and holds back what is far below, as a ReLU does."""
     y = _values(graph, composite)

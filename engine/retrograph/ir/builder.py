@@ -11,16 +11,37 @@ from collections import ChainMap
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 import numpy as np
 import onnx_graphsurgeon as gs
-from onnx import GraphProto, NodeProto, TensorProto, helper, numpy_helper
+from onnx import GraphProto, NodeProto, helper, numpy_helper
 
 from retrograph.ir import infer
-from retrograph.ir.graph import Array, DType, Graph, Rows, Tensor, inner_names, is_static, reads
+from retrograph.ir.graph import (
+    Array,
+    DType,
+    Extra,
+    Graph,
+    Rows,
+    Shape,
+    Tensor,
+    inner_names,
+    is_static,
+    reads,
+    value_info,
+)
+from retrograph.ir.layout import BLOCK, BlockedLayout
 
 Self = TypeVar("Self", bound="Builder")
+
+Origin = tuple[str, Sequence[Tensor | None], dict[str, Any]]
+"""What makes a tensor: the operator, its inputs and attributes."""
+
+Device = Literal["cpu", "cuda"]
+"""What the emitted forms suit best, those of CUDA also other accelerators; they run on any."""
+
+DEVICES: tuple[Device, ...] = ("cpu", "cuda")
 
 
 class Builder:
@@ -30,14 +51,18 @@ class Builder:
     unit and one with a row for each item first repeats the items' rows; rules need not know.
     """
 
-    def __init__(self, forward: Graph) -> None:
+    def __init__(self, forward: Graph, device: Device = "cpu") -> None:
         self.opset = forward.opset
+        self.device = device
+        self._layout = BlockedLayout(forward) if device == "cpu" else None
         self._taken = {*forward.producer, *forward.constants, *forward.types}
         self._taken.update(name for node in forward.nodes for name in inner_names(node))
         self._graph = gs.Graph(opset=forward.opset)
         self._variables: ChainMap[str, gs.Variable] = ChainMap()
         self._constants: dict[tuple[str, tuple[int, ...], bytes], Tensor] = {}
         self._values: dict[str, Array] = {}
+        self._shapes: dict[str, Tensor] = {}
+        self._origins: dict[str, Origin] = {}
         self._root = self._scope = "bwd"
         self._repeated: dict[str, Tensor] = {}
         self.item_of_unit: Tensor | None = None
@@ -71,6 +96,9 @@ class Builder:
             outputs=[self._variable(t) for t in outputs],
         )
         self._graph.nodes.append(node)
+        self._origins[outputs[0].name] = op, inputs, attrs
+        if self._layout is not None:
+            self._layout.note(op, inputs, outputs[0].name, attrs)
         return outputs
 
     def _matched(
@@ -116,9 +144,45 @@ class Builder:
         self._taken.add(wanted)
         variable.name = wanted
         self._variables[wanted] = variable
+        self._origins[wanted] = self.origin(tensor)
+        if self._layout is not None:
+            self._layout.rename(tensor.name, wanted)
         return replace(tensor, name=wanted)
 
-    def finish(self, outputs: dict[str, Tensor]) -> tuple[list[NodeProto], list[TensorProto]]:
+    def declare(self, tensor: Tensor, shape: Shape | None) -> Tensor:
+        """Say of what shape a tensor is: what a runtime cannot see for itself keeps it from fusing.
+
+        The rows of units have a number of their own, whatever the shape says of them.
+        """
+        known = replace(tensor, shape=shape)
+        if shape is not None and tensor.name in self._variables:
+            rows = ("units", *shape[1:]) if tensor.rows is Rows.UNITS and shape else shape
+            self._shapes[self._variables[tensor.name].name] = replace(known, shape=rows)
+        return known
+
+    def origin(self, tensor: Tensor) -> Origin:
+        """What makes a tensor; the operator "" if it was not emitted here."""
+        return self._origins.get(tensor.name, ("", (), {}))
+
+    def is_blocked(self, tensor: Tensor) -> bool:
+        """Whether the tensor is in the layout of the runtime's convolutions."""
+        return self._layout is not None and self._layout.holds(tensor)
+
+    def blocked(self, tensor: Tensor) -> Tensor:
+        """The tensor [N, C, H, W] in the layout of the runtime's convolutions, copied if need be.
+
+        The copy is a convolution of each channel with 1, for what it is added to goes into it, and
+        a ReLU behind it.
+        """
+        channels = tensor.shape[1] if tensor.shape is not None and tensor.rank == 4 else None
+        unfit = not isinstance(channels, int) or channels % BLOCK or tensor.dtype != np.float32
+        if self._layout is None or unfit or self._layout.holds(tensor):
+            return tensor
+        self.declare(tensor, tensor.shape)
+        ones = self.const(np.ones((channels, 1, 1, 1)), tensor.dtype)
+        return self.emit("Conv", tensor, ones, group=channels)
+
+    def finish(self, outputs: dict[str, Tensor]) -> Extra:
         """The nodes and constants that these outputs need, each given out under its key's name."""
         named = []
         for name, tensor in outputs.items():
@@ -130,7 +194,13 @@ class Builder:
         nodes = list(gs.export_onnx(self._graph, do_type_check=False).graph.node)
         read = {name for node in nodes for name in reads(node)}
         used = [name for name in self._values if name in read]
-        return nodes, [numpy_helper.from_array(self._values[name], name) for name in used]
+        made = [name for node in nodes for name in node.output]
+        return Extra(
+            nodes=nodes,
+            constants=[numpy_helper.from_array(self._values[name], name) for name in used],
+            reads=[name for node in nodes for name in reads(node)],
+            shapes=[value_info(self._shapes[name]) for name in made if name in self._shapes],
+        )
 
     def _copied(self, tensor: Tensor) -> gs.Variable:
         """An output of the graph: what runtimes want to be made in it."""

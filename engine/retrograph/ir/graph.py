@@ -220,6 +220,7 @@ class Graph:
         graph.node.extend(nodes)
         graph.input.extend([*self.inputs, *extra.inputs])
         graph.output.extend([*self.outputs, *extra.outputs])
+        graph.value_info.extend(extra.shapes)
         graph.sparse_initializer.extend(source.graph.sparse_initializer)
         return model
 
@@ -255,6 +256,7 @@ class Extra:
         nodes, constants: what is computed.
         inputs, outputs: more inputs and outputs of the whole.
         reads: the tensors of the graph that it reads.
+        shapes: of tensors that it makes.
     """
 
     nodes: Sequence[NodeProto] = ()
@@ -262,6 +264,14 @@ class Extra:
     inputs: Sequence[ValueInfoProto] = ()
     outputs: Sequence[ValueInfoProto] = ()
     reads: Sequence[str] = ()
+    shapes: Sequence[ValueInfoProto] = ()
+
+
+def value_info(tensor: Tensor) -> ValueInfoProto:
+    """What ONNX writes of a tensor: its name, element type and shape."""
+    element = helper.np_dtype_to_tensor_dtype(tensor.dtype)
+    dims = None if tensor.shape is None else list(tensor.shape)
+    return helper.make_tensor_value_info(tensor.name, element, dims)
 
 
 def opset_of(model: ModelProto) -> int:

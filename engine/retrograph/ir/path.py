@@ -45,6 +45,11 @@ class Composite:
     def output(self) -> str:
         return str(self.nodes[-1].output[0])
 
+    @property
+    def inside(self) -> set[str]:
+        """The tensors between its input and its output."""
+        return {str(name) for node in self.nodes[:-1] for name in node.output}
+
 
 def ancestors(graph: Graph, target: str) -> set[str]:
     """Every tensor that the target is computed from, itself included."""

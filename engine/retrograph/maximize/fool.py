@@ -22,7 +22,7 @@ from retrograph.maximize.space import Canvas, Space
 from retrograph.model import Model, Source, runnable
 from retrograph.preprocess import Preprocessing, restore
 from retrograph.preprocess.picture import Pixels
-from retrograph.runtime import Array, Session
+from retrograph.runtime import Array, Session, suited
 
 
 @dataclass(frozen=True)
@@ -149,7 +149,7 @@ class _Margins:
     """The scores of classes, and the gradient of the difference of two."""
 
     def __init__(self, model: Model, device: str, threads: int | None) -> None:
-        request = model.request(method="gradient", select="cotangent")
+        request = model.request(method="gradient", select="cotangent", device=suited(device))
         item = model.check(request).item
         if any(d != 1 for d in item[1:]) or item[0] is None or item[0] < 2:
             size = " x ".join("?" if d is None else str(d) for d in item)

@@ -18,7 +18,7 @@ from retrograph.ir.objectives import (
     log_probabilities,
 )
 from retrograph.model import SCORES, Model, runnable
-from retrograph.runtime import Array, Bound, Session
+from retrograph.runtime import Array, Bound, Session, suited
 from retrograph.selector import Select
 
 Measure = Literal["activation", "log-probability"]
@@ -71,7 +71,9 @@ class Slope:
     def __init__(
         self, model: Model, goal: Goal, *, device: str = "auto", threads: int | None = None
     ) -> None:
-        request = model.request(method="gradient", target=goal.target, wrt=goal.wrt)
+        request = model.request(
+            method="gradient", target=goal.target, wrt=goal.wrt, device=suited(device)
+        )
         request = replace(request, sources=request.sources[:1])
         self.item = model.check(request).item
         self.alias = model.alias(request.target)

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 from typing import ClassVar, Literal
 
+from retrograph.ir.activations import swishes
 from retrograph.ir.emit import Emitter
 from retrograph.ir.graph import Array, Graph, Shape, Tensor
 from retrograph.ir.path import Path
@@ -129,7 +130,8 @@ class Method:
 
     def descend(self, descent: Descent) -> dict[str, Tensor]:
         """What comes down to the ends of the walk."""
-        return descent.walk(self.rule, ends=self.ends(descent.sources))
+        ends = self.ends(descent.sources)
+        return descent.walk(self.rule, ends=ends, composites=swishes(descent.graph))
 
     def notes(self, scene: Scene) -> Sequence[str]:
         """What a user should know of it on a path, a line each.

@@ -69,7 +69,8 @@ class Descent:
             self.check(node)
             return rule(node)
 
-        walk = Walk(self.e, self.graph, way, checked, self.tensor, composites)
+        whole = [c for c in composites if not c.inside & {*names}]
+        walk = Walk(self.e, self.graph, way, checked, self.tensor, whole)
         walk.run([(self.target, self.ct if ct is None else ct)])
         self.problems.extend(walk.problems)
         found = {name: walk.cotangent(self.given(name)) for name in names}

@@ -16,6 +16,7 @@ from retrograph.methods.base import Method, Scene
 from retrograph.methods.quantile import quantile
 from retrograph.methods.smooth import ReluMethod
 from retrograph.vjp import Cotangents, Node, vjp
+from retrograph.vjp.step import between
 
 
 class Gradient(Method):
@@ -101,7 +102,7 @@ class Guided(ReluMethod):
         """dx = ct * 1[ct > 0] * 1[x > 0] * f'(x)"""
         ct, *others = self.rectified(e, node, cts)
         assert ct is not None
-        return [e.where(e.greater(node.x, 0.0), ct, 0.0), *others]
+        return [between(e, ct, node.x, low=0.0), *others]
 
 
 @dataclass(frozen=True)

@@ -38,9 +38,10 @@ class ReluMethod(Method):
 
     def descend(self, descent: Descent) -> dict[str, Tensor]:
         graph = descent.graph
+        if self.activations != "gate":
+            return super().descend(descent)
         gates = [c for c in activations(graph, graph.nodes) if is_gate(graph, c)]
-        composites = gates if self.activations == "gate" else []
-        return descent.walk(self.rule, composites=composites)
+        return descent.walk(self.rule, composites=gates)
 
     def rule(self, node: Node) -> MethodRule:
         if node.is_relu:

@@ -10,7 +10,7 @@ import numpy as np
 from retrograph.api import Attribution, Explainer
 from retrograph.methods import Method
 from retrograph.model import Model
-from retrograph.runtime import Array, Spec
+from retrograph.runtime import Array, Spec, suited
 
 
 class Attributor:
@@ -40,7 +40,9 @@ class Attributor:
         device: str = "auto",
         threads: int | None = None,
     ) -> None:
-        request = model.request(method=method, target=tensor, select="unit", wrt=explained)
+        request = model.request(
+            method=method, target=tensor, select="unit", wrt=explained, device=suited(device)
+        )
         graph = model.graph.copy()
         graph.outputs = []
         built = model.build(replace(request, graph=graph))

@@ -15,7 +15,7 @@ from retrograph.ir.channels import channel_axis, input_channels
 from retrograph.ir.graph import Graph
 from retrograph.methods import METHODS, Method, method_named
 from retrograph.model import SCORES, Model, Source
-from retrograph.runtime import Array
+from retrograph.runtime import Array, suited
 
 Arrays = list[Array]
 """Attributions, each in the shape of an item of the input."""
@@ -127,7 +127,9 @@ class Subject:
         return [self._explained(explainer, item, unit).attribution[0] for item, unit in pairs]
 
     def _explainer(self, method: Method, select: str, graph: Graph | None = None) -> Explainer:
-        request = self.model.request(method=method, target=self.target, select=select)
+        request = self.model.request(
+            method=method, target=self.target, select=select, device=suited(self.device)
+        )
         if graph is not None:
             request = replace(request, graph=graph)
         built = self.model.build(request)

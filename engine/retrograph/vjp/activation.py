@@ -12,26 +12,28 @@ from retrograph.ir.emit import BOOL, Emitter
 from retrograph.ir.graph import Tensor
 from retrograph.vjp.broadcast import elementwise
 from retrograph.vjp.registry import Cotangents, Node, defvjp
+from retrograph.vjp.step import between, complement
 
 
 @defvjp("Relu")
 def relu(e: Emitter, node: Node, ct: Tensor) -> Cotangents:
     """dx = ct * 1[y > 0]"""
-    return (e.where(e.greater(node.y, 0.0), ct, 0.0),)
+    return (between(e, ct, node.y, low=0.0),)
 
 
 @defvjp("Clip")
 def clip(e: Emitter, node: Node, ct: Tensor) -> Cotangents:
     """dx = ct * 1[min < y < max], dmin and dmax = the sum of ct where y is that bound"""
-    masks = []
-    if node.has(1):
-        masks.append(e.greater(node.y, node.input(1)))
-    if node.has(2):
-        masks.append(e.less(node.y, node.input(2)))
-    if not masks:
-        return [ct, *[None] * (len(node.inputs) - 1)]
-    mask = masks[0] if len(masks) == 1 else e.logical_and(*masks)
-    return [e.where(mask, ct, 0.0), *_bounds(e, node, ct)]
+    low, high = _bound(node, 1), _bound(node, 2)
+    return [between(e, ct, node.y, low, high), *_bounds(e, node, ct)]
+
+
+def _bound(node: Node, i: int) -> Tensor | float | None:
+    """A bound of a Clip: a number where it is known, None where there is none."""
+    value = node.value(i)
+    if value is not None:
+        return float(value)
+    return node.input(i) if node.has(i) else None
 
 
 def _bounds(e: Emitter, node: Node, ct: Tensor) -> Cotangents:
@@ -57,7 +59,7 @@ def _bounds(e: Emitter, node: Node, ct: Tensor) -> Cotangents:
 @defvjp("ThresholdedRelu")
 def thresholded_relu(e: Emitter, node: Node, ct: Tensor) -> Cotangents:
     """dx = ct * 1[x > alpha]"""
-    return (e.where(e.greater(node.x, node.attrs["alpha"]), ct, 0.0),)
+    return (between(e, ct, node.x, low=node.attrs["alpha"]),)
 
 
 @defvjp("LeakyRelu")
@@ -98,7 +100,7 @@ def celu(e: Emitter, node: Node, ct: Tensor) -> Cotangents:
 @defvjp("Sigmoid")
 def sigmoid(e: Emitter, node: Node, ct: Tensor) -> Cotangents:
     """dx = ct * y * (1 - y)"""
-    return (e.mul(ct, e.mul(node.y, e.sub(1.0, node.y))),)
+    return (e.mul(ct, e.mul(node.y, complement(e, node.y))),)
 
 
 @defvjp("Tanh")
@@ -110,16 +112,14 @@ def tanh(e: Emitter, node: Node, ct: Tensor) -> Cotangents:
 @defvjp("HardSigmoid")
 def hard_sigmoid(e: Emitter, node: Node, ct: Tensor) -> Cotangents:
     """dx = ct * alpha * 1[0 < y < 1]"""
-    within = e.logical_and(e.greater(node.y, 0.0), e.less(node.y, 1.0))
-    return (e.where(within, e.mul(ct, node.attrs["alpha"]), 0.0),)
+    return (between(e, e.mul(ct, node.attrs["alpha"]), node.y, 0.0, 1.0),)
 
 
 @defvjp("HardSwish")
 def hard_swish(e: Emitter, node: Node, ct: Tensor) -> Cotangents:
     """dx = ct * (h + x/6 * 1[-3 < x < 3]),   h = clip(x/6 + 1/2, 0, 1)"""
     h = e.emit("HardSigmoid", node.x, alpha=1 / 6, beta=0.5)
-    within = e.logical_and(e.greater(h, 0.0), e.less(h, 1.0))
-    ramp = e.where(within, e.mul(node.x, 1 / 6), 0.0)
+    ramp = between(e, e.mul(node.x, 1 / 6), h, 0.0, 1.0)
     return (e.mul(ct, e.add(h, ramp)),)
 
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 
 from retrograph.ir.emit import Emitter
-from retrograph.ir.graph import Tensor
+from retrograph.ir.graph import Tensor, is_static
 from retrograph.vjp.conv_weight import bias_cotangent, weight_cotangent
-from retrograph.vjp.registry import Cotangents, Node, Unsupported, defvjp, shape_of, static_shape
+from retrograph.vjp.phases import Phases, phases_of, strided
+from retrograph.vjp.registry import Cotangents, Node, Unsupported, defvjp, shape_of
+from retrograph.vjp.weights import turned
 from retrograph.vjp.window import Window, spatial_sizes, transposed_windows, window_of
 
 
@@ -19,8 +21,11 @@ def conv(e: Emitter, node: Node, ct: Tensor) -> Cotangents:
     """
     weight, group = node.input(1), int(node.attrs.get("group", 1))
     window = window_of(node, _kernel(node))
-    if all(s == 1 for s in window.strides) and _reaches_padding(window):
+    phases = _phases(e, node, window, group)
+    if all(s == 1 for s in window.strides) and window.turns:
         dx = _flipped_conv(e, ct, weight, window, group)
+    elif phases is not None:
+        dx = strided(e, ct, weight, phases, group)
     else:
         dx = transposed_windows(e, ct, weight, window, node.x, node.y, group)
     dw = weight_cotangent(e, node.x, ct, window, group) if 1 in node.wanted else None
@@ -62,10 +67,11 @@ def _kernel(node: Node) -> tuple[int, ...]:
     return tuple(d for d in sizes if isinstance(d, int))
 
 
-def _reaches_padding(window: Window) -> bool:
-    """Whether no padding is wider than the window: flipped, it would have to be negative."""
-    pads = zip(window.extents, window.begins, window.ends, strict=True)
-    return all(max(b, f) < extent for extent, b, f in pads)
+def _phases(e: Emitter, node: Node, window: Window, group: int) -> Phases | None:
+    sizes, outputs = spatial_sizes(node.x), spatial_sizes(node.y)
+    if e.device != "cpu" or sizes is None or outputs is None or not is_static(node.input(1).shape):
+        return None
+    return phases_of(window, sizes, outputs, node.input(1), group)
 
 
 def _flipped_conv(e: Emitter, ct: Tensor, weight: Tensor, window: Window, group: int) -> Tensor:
@@ -74,26 +80,12 @@ def _flipped_conv(e: Emitter, ct: Tensor, weight: Tensor, window: Window, group:
     return e.emit(
         "Conv",
         ct,
-        _flipped(e, weight, window, group),
+        turned(e, weight, [tuple(range(k)) for k in window.kernel], group),
         kernel_shape=list(window.kernel),
         dilations=list(window.dilations),
         pads=[*begins, *ends],
         group=group,
     )
-
-
-def _flipped(e: Emitter, weight: Tensor, window: Window, group: int) -> Tensor:
-    """[M, C/g, *K] -> [C, M/g, *K], flipped in space; a runtime folds this once."""
-    flipped = weight
-    if any(k > 1 for k in window.kernel):
-        last, before_first = [-1] * window.rank, [-(2**31)] * window.rank
-        flipped = e.slice(weight, last, before_first, window.spatial, [-1] * window.rank)
-    if group == 1:
-        return e.transpose(flipped, [1, 0, *window.spatial])
-    m, c, *kernel = static_shape(weight)
-    grouped = e.reshape(flipped, [group, m // group, c, *kernel])
-    swapped = e.transpose(grouped, [0, 2, 1, *[a + 1 for a in window.spatial]])
-    return e.reshape(swapped, [group * c, m // group, *kernel])
 
 
 def _transposed_window(node: Node, kernel: tuple[int, ...]) -> Window:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from retrograph.ir.emit import Emitter
 from retrograph.ir.graph import Tensor
-from retrograph.vjp.registry import Cotangents, Node, defvjp
+from retrograph.vjp.registry import COMPOSITE, Cotangents, Node, defvjp
+from retrograph.vjp.step import complement
 
 
 @defvjp("Shrink")
@@ -21,6 +22,13 @@ def swish(e: Emitter, node: Node, ct: Tensor) -> Cotangents:
     return (e.mul(ct, _slope(e, node.x, node.attrs["alpha"])),)
 
 
+@defvjp("Swish", domain=COMPOSITE)
+def spelled_swish(e: Emitter, node: Node, ct: Tensor) -> Cotangents:
+    """dx = ct * (s + y * (1 - s))   for y = x * s, s = sigmoid(x)"""
+    s = node.parts[0].y
+    return (e.mul(ct, e.add(s, e.mul(node.y, complement(e, s)))),)
+
+
 @defvjp("SwiGLU")
 def swiglu(e: Emitter, node: Node, ct: Tensor) -> Cotangents:
     """da = ct * b * slope(a), db = ct * a * sigmoid(alpha * a)"""
@@ -33,4 +41,4 @@ def _slope(e: Emitter, x: Tensor, alpha: float) -> Tensor:
     """s * (1 + alpha * x * (1 - s)), the derivative of x * s;   s = sigmoid(alpha * x)"""
     scaled = e.mul(x, alpha)
     s = e.sigmoid(scaled)
-    return e.mul(s, e.add(e.mul(scaled, e.sub(1.0, s)), 1.0))
+    return e.mul(s, e.add(e.mul(scaled, complement(e, s)), 1.0))

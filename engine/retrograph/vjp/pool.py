@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
-from retrograph.ir.emit import INT64, Emitter
-from retrograph.ir.graph import Tensor
+from retrograph.ir.emit import FLOAT32, INT64, Emitter
+from retrograph.ir.graph import Rows, Tensor
 from retrograph.vjp.linear import divided, scatter_add
 from retrograph.vjp.registry import Cotangents, Node, Unsupported, defvjp, shape_of
-from retrograph.vjp.window import transposed_windows, window_counts, window_of
+from retrograph.vjp.window import (
+    Window,
+    spatial_sizes,
+    transposed_windows,
+    window_counts,
+    window_of,
+)
 
 
 @defvjp("MaxPool")
@@ -16,12 +24,38 @@ def max_pool(e: Emitter, node: Node, ct: Tensor) -> Cotangents:
     """dx[i] = sum of ct over the windows whose first maximum is i (the switches)"""
     attrs = {k: v for k, v in node.attrs.items() if k != "storage_order"}
     _, switches = e.emit_many("MaxPool", node.x, dtypes=[node.x.dtype, INT64], **attrs)
-    # Indices count over the whole tensor; the rest by an item's size is the place in the item.
+    if e.device == "cpu" and _unpools(node) and ct.rows is not Rows.UNITS:
+        sizes = {key: attrs[key] for key in ("kernel_shape", "strides", "pads") if key in attrs}
+        return (e.emit("MaxUnpool", ct, switches, **sizes),)
+    return (_to_switches(e, node, ct, switches),)
+
+
+def _to_switches(e: Emitter, node: Node, ct: Tensor, switches: Tensor) -> Tensor:
+    """Each element of ct added at the place that its switch names, counted over the whole x."""
     size = item_size(e, node.x)
-    place = e.reshape(e.mod(switches, size), [0, -1])
-    sizes = e.concat([e.dim(ct, 0), size], axis=0)
-    dx = scatter_add(e, sizes, place, e.reshape(ct, [0, -1]), axis=1)
-    return (e.reshape_like(dx, node.x),)
+    if ct.rows is Rows.UNITS:  # x has fewer rows than ct
+        place = e.reshape(e.mod(switches, size), [0, -1])
+        sizes = e.concat([e.dim(ct, 0), size], axis=0)
+        dx = scatter_add(e, sizes, place, e.reshape(ct, [0, -1]), axis=1)
+    else:
+        sizes = e.mul(e.dim(ct, 0), size)
+        dx = scatter_add(e, sizes, e.reshape(switches, [-1]), e.reshape(ct, [-1]), axis=0)
+    return e.reshape_like(dx, node.x)
+
+
+def _unpools(node: Node) -> bool:
+    """Whether the windows lie apart and cover the input, so that MaxUnpool is the transpose.
+
+    ONNX Runtime's CPU has it for float32 and up to three axes; CUDA has it not at all.
+    """
+    sizes, outputs = spatial_sizes(node.x), spatial_sizes(node.y)
+    if node.x.dtype != FLOAT32 or sizes is None or outputs is None or len(sizes) > 3:
+        return False
+    window = window_of(node)
+    apart = all(s >= k for s, k in zip(window.strides, window.kernel, strict=True))
+    pads = [b + f for b, f in zip(window.begins, window.ends, strict=True)]
+    covered = tuple(c - p for c, p in zip(window.covered(outputs), pads, strict=True))
+    return apart and set(window.dilations) == {1} and covered == sizes
 
 
 def item_size(e: Emitter, x: Tensor) -> Tensor:
@@ -34,12 +68,61 @@ def average_pool(e: Emitter, node: Node, ct: Tensor) -> Cotangents:
     """dx[i] = sum of ct / (size of the window) over the windows that read i"""
     window = window_of(node)
     padded = bool(node.attrs.get("count_include_pad", 0))
-    share = e.div(ct, window_counts(e, window, node.x, node.y, padded))
+    full = padded or not any((*window.begins, *window.ends))
+    if _tiles(node, window):
+        return (_enlarged(e, node, ct, window),)
+    if {*window.strides, *window.dilations} == {1} and window.turns:
+        if not full:
+            counts = window_counts(e, window, node.x, node.y, padded)
+            ct = e.mul(ct, e.div(float(math.prod(window.kernel)), counts))
+        return (_averaged(e, ct, window),)
+    counts = window_counts(e, window, node.x, node.y, padded)
     # Channels do not mix: each is one item with a single channel.
+    share = e.div(ct, counts)
     single = e.reshape(share, e.concat([e.ints([-1, 1]), e.sizes(node.y, 2)], axis=0))
     ones = e.const(np.ones((1, 1, *window.kernel)), ct.dtype)
     spread = transposed_windows(e, single, ones, window, node.x, node.y)
     return (e.reshape_like(spread, node.x),)
+
+
+def _tiles(node: Node, window: Window) -> bool:
+    """Whether the windows lie side by side and cover the input."""
+    sizes, outputs = spatial_sizes(node.x), spatial_sizes(node.y)
+    if node.x.dtype != FLOAT32 or sizes is None or outputs is None:
+        return False
+    tiled = tuple(o * k for o, k in zip(outputs, window.kernel, strict=True))
+    plain = window.strides == window.kernel and set(window.dilations) == {1}
+    return plain and not any((*window.begins, *window.ends)) and tiled == sizes
+
+
+def _enlarged(e: Emitter, node: Node, ct: Tensor, window: Window) -> Tensor:
+    """ct / (size of the window), at every position of the window"""
+    channels = shape_of(node.x)[1]
+    one = (channels,) + (1,) * window.rank if isinstance(channels, int) else ()
+    share = e.mul(ct, e.const(np.full(one, 1 / math.prod(window.kernel)), ct.dtype))
+    scales = e.const(np.array([1, 1, *window.kernel]), FLOAT32)
+    return e.emit(
+        "Resize",
+        share,
+        None,
+        scales,
+        mode="nearest",
+        coordinate_transformation_mode="asymmetric",
+        nearest_mode="floor",
+    )
+
+
+def _averaged(e: Emitter, ct: Tensor, window: Window) -> Tensor:
+    """The sums over the windows that read a position, over the size of a window, at stride 1"""
+    begins = [k - 1 - b for k, b in zip(window.kernel, window.begins, strict=True)]
+    ends = [k - 1 - f for k, f in zip(window.kernel, window.ends, strict=True)]
+    return e.emit(
+        "AveragePool",
+        ct,
+        kernel_shape=list(window.kernel),
+        pads=[*begins, *ends],
+        count_include_pad=1,
+    )
 
 
 @defvjp("GlobalAveragePool")

@@ -24,6 +24,10 @@ RuleOf = Callable[["Node"], MultiRule]
 """Which rule a node takes."""
 
 
+COMPOSITE = "composite"
+"""The domain of a composite as a rule sees it."""
+
+
 class Unsupported(Exception):
     """A rule cannot treat this node; the text says why and what is supported."""
 
@@ -200,9 +204,9 @@ def vjp(e: Emitter, node: Node, cts: Sequence[Tensor | None]) -> Cotangents:
     Raises:
         Unsupported: the operator has no rule, or the rule does not treat this node.
     """
-    if node.parts:
-        return _through(e, node, cts)
     rule = rule_of(node.domain, node.op)
+    if node.parts and rule is None:
+        return _through(e, node, cts)
     if rule is None:
         raise Unsupported("no VJP rule")
     return rule(e, node, cts)

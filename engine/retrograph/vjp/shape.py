@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import accumulate
 
 import numpy as np
 
@@ -11,6 +12,7 @@ from retrograph.ir.emit import FLOAT64, INT64, Emitter
 from retrograph.ir.graph import Tensor
 from retrograph.vjp.broadcast import sum_to_shape
 from retrograph.vjp.linear import add_at
+from retrograph.vjp.parts import channels
 from retrograph.vjp.registry import (
     Cotangents,
     Node,
@@ -73,6 +75,10 @@ def _untiled(e: Emitter, node: Node, ct: Tensor) -> Tensor:
 def concat(e: Emitter, node: Node, ct: Tensor) -> Cotangents:
     """dx_i = the slice of ct that came from x_i"""
     axis = node.axis()
+    widths = [_size(x, axis) for x in node.inputs]
+    if axis == 1 and all(width is not None for width in widths):
+        ends = list(accumulate(width or 0 for width in widths))
+        return [channels(e, ct, a, b) for a, b in zip([0, *ends], ends, strict=False)]
     cts: list[Tensor | None] = []
     start = e.ints([0])
     for i in range(len(node.inputs)):
@@ -80,6 +86,12 @@ def concat(e: Emitter, node: Node, ct: Tensor) -> Cotangents:
         cts.append(e.slice(ct, start, end, [axis]))
         start = end
     return cts
+
+
+def _size(tensor: Tensor | None, axis: int) -> int | None:
+    """How long an axis is, None where that is open."""
+    size = None if tensor is None or tensor.shape is None else tensor.shape[axis]
+    return size if isinstance(size, int) else None
 
 
 @defvjp_multi("Split")

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import replace
+from functools import reduce
 
 from retrograph.errors import Problem
 from retrograph.ir.body import bodies
@@ -21,9 +22,12 @@ from retrograph.ir.graph import (
     captured,
     default_attributes,
 )
+from retrograph.ir.layout import sought
 from retrograph.ir.path import Composite, Path, path
+from retrograph.ir.prefixes import share_prefixes
 from retrograph.ir.takes import take_first
 from retrograph.vjp.registry import (
+    COMPOSITE,
     Cotangents,
     Node,
     RuleOf,
@@ -32,9 +36,6 @@ from retrograph.vjp.registry import (
     vjp,
     why_nondifferentiable,
 )
-
-COMPOSITE = "composite"
-"""The domain of a composite as a rule sees it."""
 
 
 def blocked(graph: Graph) -> dict[str, str]:
@@ -54,7 +55,7 @@ def defined(graph: Graph, sources: Collection[str], targets: Collection[str]) ->
     """
     nodes = path(graph, sources, targets, blocked(graph)).nodes
     whole = expand(graph, {n.name for n in nodes if not _is_treated(n)}, _is_treated)
-    return take_first(whole)
+    return share_prefixes(take_first(whole))
 
 
 def _is_treated(node: NodeProto) -> bool:
@@ -121,6 +122,7 @@ class Walk:
         passed = {node.name for node in path.nodes}
         self._composites = {c.name: c for c in composites if c.name in passed}
         self._inside = {n.name for c in self._composites.values() for n in c.nodes[:-1]}
+        self._sought = sought(graph, path.nodes)
         self.problems: list[Problem] = []
         self._cts: dict[str, list[Tensor]] = {}
 
@@ -146,14 +148,21 @@ class Walk:
         """The sum of what came down to a tensor."""
         if tensor.name not in self._cts:
             return None
-        parts = self._cts[tensor.name]
-        total = parts[0]
         with self.e.scope(tensor.name):
-            for part in parts[1:]:
-                total = self.e.add(total, part)
-        total = self.e.rename(total, tensor.name)
+            total = self._sum(self._cts[tensor.name], tensor)
+        total = replace(self.e.rename(total, tensor.name), dtype=tensor.dtype)
         self._cts[tensor.name] = [total]
-        return replace(total, shape=tensor.shape, dtype=tensor.dtype)
+        return self.e.declare(total, tensor.shape)
+
+    def _sum(self, parts: Sequence[Tensor], tensor: Tensor) -> Tensor:
+        """The sum of a tensor's cotangents, in the layout that suits what follows."""
+        blocked = [part for part in parts if self.e.is_blocked(part)]
+        plain = [part for part in parts if not self.e.is_blocked(part)]
+        sums = [reduce(self.e.add, group) for group in (blocked, plain) if group]
+        name, sought = tensor.name, self._sought
+        if name in sought.masked or (name in sought.convolved and len(sums) > 1):
+            sums = [self.e.blocked(replace(part, shape=tensor.shape)) for part in sums]
+        return reduce(self.e.add, sums)
 
     def _add(self, name: str, ct: Tensor) -> None:
         self._cts.setdefault(name, []).append(ct)

@@ -43,6 +43,12 @@ class Window:
         """How far the window reaches, dilation counted in."""
         return tuple(d * (k - 1) + 1 for k, d in zip(self.kernel, self.dilations, strict=True))
 
+    @property
+    def turns(self) -> bool:
+        """Whether no padding is wider than the window: turned round, it would be negative."""
+        pads = zip(self.extents, self.begins, self.ends, strict=True)
+        return all(max(b, f) < extent for extent, b, f in pads)
+
     def covered(self, outputs: tuple[int, ...]) -> tuple[int, ...]:
         """How many input positions, padding counted in, so many output positions read."""
         return tuple(

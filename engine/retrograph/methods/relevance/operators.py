@@ -14,8 +14,7 @@ from retrograph.ir.graph import STANDARD_DOMAINS, Tensor
 from retrograph.methods.relevance.layer import in_float32
 from retrograph.methods.relevance.rules import stabilised
 from retrograph.vjp.broadcast import sum_to_input
-from retrograph.vjp.registry import Cotangents, MultiRule, Node, Unsupported, vjp
-from retrograph.vjp.walk import COMPOSITE
+from retrograph.vjp.registry import COMPOSITE, Cotangents, MultiRule, Node, Unsupported, vjp
 
 _MOVES = """
     Compress Concat DepthToSpace Dropout Expand Flatten Gather GatherElements GatherND Identity

@@ -1,0 +1,74 @@
+"""Gates between bounds: what passes where a number lies above one bound and below another.
+
+In float32 a bound is a HardSigmoid so steep that it is a step, and the gate a product: ONNX
+Runtime computes both in the blocked layout of the convolutions around them, where Greater and
+Where would take every tensor out of it and back.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from retrograph.ir.emit import FLOAT32, Emitter
+from retrograph.ir.graph import Tensor
+
+Bound = Tensor | float
+
+_STEEPEST = 127
+_LEAST = 2.0**-100
+
+
+def between(
+    e: Emitter, ct: Tensor, x: Tensor, low: Bound | None = None, high: Bound | None = None
+) -> Tensor:
+    """ct * 1[low < x < high]; None is no bound.
+
+    x and ct have one shape, or broadcast. A float32 x whose distance to a bound of 0 is below the
+    least normal number (1.2e-38) may count in part.
+    """
+    limits = [(bound, sign) for bound, sign in ((low, 1.0), (high, -1.0)) if bound is not None]
+    steps = [
+        (bound, sign)
+        for bound, sign in limits
+        if not isinstance(bound, Tensor) and _has_step(bound)
+    ]
+    if x.dtype == FLOAT32 and len(steps) == len(limits):
+        for bound, sign in steps:
+            ct = e.mul(ct, _step(e, x, bound, sign))
+        return ct
+    masks = []
+    if low is not None:
+        masks.append(e.greater(x, low))
+    if high is not None:
+        masks.append(e.less(x, high))
+    if not masks:
+        return ct
+    return e.where(masks[0] if len(masks) == 1 else e.logical_and(*masks), ct, 0.0)
+
+
+def complement(e: Emitter, share: Tensor) -> Tensor:
+    """1 - share, for numbers from 0 to 1"""
+    if share.dtype != FLOAT32:
+        return e.sub(1.0, share)
+    return e.emit("HardSigmoid", share, alpha=-1.0, beta=1.0)
+
+
+def _has_step(bound: float) -> bool:
+    """Whether a float32 slope is steep enough to tell the bound from the numbers next to it."""
+    return bound == 0 or _LEAST <= abs(bound) < math.inf
+
+
+def _step(e: Emitter, x: Tensor, bound: float, sign: float) -> Tensor:
+    """1[x > bound], or 1[x < bound] for the sign -1: clip(sign * slope * (x - bound), 0, 1)
+
+    The slope is a power of two that makes at least 1 of the distance to the next number, so the
+    product is exact and the difference is exact wherever it matters.
+    """
+    at = np.float32(bound)
+    beyond = np.nextafter(at, np.float32(sign * np.inf))
+    gap = abs(float(beyond) - float(at))
+    exponent = 1 - math.frexp(gap)[1] if at else _STEEPEST
+    slope = sign * 2.0**exponent
+    return e.emit("HardSigmoid", x, alpha=slope, beta=0.0 - slope * float(at))
