@@ -32,6 +32,7 @@ from retrograph.methods.descent import Descent
 from retrograph.report import Place, Report
 from retrograph.selector import Seed, Select, Target, seed
 from retrograph.vjp import Node, Unsupported
+from retrograph.vjp.local import Units
 from retrograph.vjp.obstacles import cuts, losing_rank, without_rule
 from retrograph.vjp.walk import blocked, defined
 
@@ -118,6 +119,7 @@ class _Backward:
             ct=self.seed.ct,
             tensor=self._tensor,
             check=self._check_many if request.many else _unchecked,
+            units=self._units(),
         )
         self.found = {part.name: part.descend(self.descent) for part in self.method.parts}
 
@@ -201,6 +203,17 @@ class _Backward:
         wholes = (self.graph.tensor(t.name) for t in tensors if t.rows is Rows.ITEMS)
         rows = {t.name: t.shape[0] for t in wholes if t and t.shape}
         return [name for name, d in rows.items() if d == 1 and batch & set(rows.values())]
+
+    def _units(self) -> Units | None:
+        """The explained units one by one; None where they have no place in a picture."""
+        target = self._target()
+        plain = target.batched and len(target.own) == 3 and target.channel_axis == 0
+        if self.request.select == "cotangent" or not plain:
+            return None
+        with self.e.scope("units"):
+            index = self.e.reshape(self.seed.unit, [-1, 3])
+            items = self.e.item_of_unit or self.e.range(self.e.dim(replace(index, shape=None), 0))
+        return Units(index, items, Rows.UNITS if self.request.many else Rows.SHARED)
 
     def _tensor(self, name: str) -> Tensor | None:
         tensor = self.graph.tensor(name)

@@ -152,8 +152,9 @@ class _Choice:
         e = self.e
         number = e.range(e.dim(self.flat, 1))
         hit = e.equal(e.unsqueeze(index, [2]), number)  # [N, K, M]
-        value = e.where(hit, e.unsqueeze(self.flat, [1]), 0.0)
-        score = e.reduce_sum(value, [2], keepdims=False)
+        valid = e.greater(index, -1)
+        value = e.emit("GatherElements", self.flat, e.where(valid, index, 0), axis=1)
+        score = e.where(valid, value, 0.0)
         return self._seed(e.cast(hit, self.flat.dtype), index, score, inputs)
 
     def _seed(

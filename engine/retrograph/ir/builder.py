@@ -164,6 +164,11 @@ class Builder:
         """What makes a tensor; the operator "" if it was not emitted here."""
         return self._origins.get(tensor.name, ("", (), {}))
 
+    @property
+    def has_blocks(self) -> bool:
+        """Whether the runtime has a blocked layout for the convolutions that are emitted here."""
+        return self._layout is not None
+
     def is_blocked(self, tensor: Tensor) -> bool:
         """Whether the tensor is in the layout of the runtime's convolutions."""
         return self._layout is not None and self._layout.holds(tensor)
@@ -216,6 +221,7 @@ class Builder:
         inner._graph = gs.Graph(opset=self.opset, name=self.fresh(f"{self._scope}/{name}"))
         inner._variables = self._variables.new_child()
         inner._repeated = {}
+        inner._layout = None  # a runtime leaves the convolutions of bodies as they are
         inner._root = inner._scope = inner._graph.name
         return inner
 

@@ -69,12 +69,15 @@ class Method:
     Attributes:
         name: as on the command line.
         needs_relu: whether the method is only defined where there is a ReLU on the path.
+        is_pointwise: whether its rules for activations look at nothing around an element, so that a
+            unit needs nothing but what it sees.
         style: how it is drawn: signed, heat (how much, whatever the sign) or overlay (heat on the
             picture).
     """
 
     name: ClassVar[str]
     needs_relu: ClassVar[bool] = False
+    is_pointwise: ClassVar[bool] = False
     style: ClassVar[Literal["signed", "heat", "overlay"]] = "signed"
 
     @property
@@ -130,8 +133,9 @@ class Method:
 
     def descend(self, descent: Descent) -> dict[str, Tensor]:
         """What comes down to the ends of the walk."""
-        ends = self.ends(descent.sources)
-        return descent.walk(self.rule, ends=ends, composites=swishes(descent.graph))
+        ends, composites = self.ends(descent.sources), swishes(descent.graph)
+        found = descent.windows(self.rule, ends, composites) if self.is_pointwise else None
+        return found or descent.walk(self.rule, ends=ends, composites=composites)
 
     def notes(self, scene: Scene) -> Sequence[str]:
         """What a user should know of it on a path, a line each.

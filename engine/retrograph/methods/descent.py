@@ -10,7 +10,9 @@ from retrograph.ir import pad_axes
 from retrograph.ir.emit import Emitter
 from retrograph.ir.graph import Graph, NodeProto, Tensor
 from retrograph.ir.path import Composite, dependents, path
-from retrograph.vjp.registry import MultiRule, Node, RuleOf, vjp
+from retrograph.ir.views import views
+from retrograph.vjp.local import Scene, Units, pull_back_windows
+from retrograph.vjp.registry import MultiRule, Node, RuleOf, Unsupported, vjp
 from retrograph.vjp.walk import Walk, blocked
 
 
@@ -27,6 +29,7 @@ class Descent:
         tensor: a tensor of the graph as the rules are to see it.
         check: raises Unsupported where a node cannot be treated by any rule.
         problems: the nodes that could not be treated.
+        units: the explained units of a target [N, C, H, W], where each has one.
         outputs: what the built graph gives out besides the attributions.
     """
 
@@ -37,6 +40,7 @@ class Descent:
     ct: Tensor
     tensor: Callable[[str], Tensor | None]
     check: Callable[[Node], None]
+    units: Units | None = None
     problems: list[Problem] = field(default_factory=list)
     outputs: dict[str, Tensor] = field(default_factory=dict)
 
@@ -76,12 +80,35 @@ class Descent:
         found = {name: walk.cotangent(self.given(name)) for name in names}
         return {name: ct for name, ct in found.items() if ct is not None}
 
+    def windows(
+        self, rule: RuleOf, ends: Sequence[str] = (), composites: Sequence[Composite] = ()
+    ) -> dict[str, Tensor] | None:
+        """What comes down to the ends by rules that look at nothing around an element.
+
+        Returns:
+            None where a unit sees so much of them that `walk` is as well.
+        """
+        names = ends or self.sources
+        if self.units is None:
+            return None
+        way = path(self.graph, names, [self.target], blocked(self.graph).keys())
+        seen = views(self.graph, way, self.target, names)
+        if seen is None:
+            return None
+        scene = Scene(
+            self.graph, way, seen, rule, [c for c in composites if not c.inside & {*names}]
+        )
+        try:
+            return pull_back_windows(self.e, scene, self.units, self.target, names)
+        except Unsupported:
+            return None
+
     def inside(self, body: Emitter, values: Mapping[str, Tensor]) -> Descent:
         """The same in a body, where the forward pass is computed for other inputs."""
         for name, value in values.items():
             body.let(name, value)
         body.repeat(self._dependents(body))
-        return replace(self, e=body)
+        return replace(self, e=body, units=None)
 
     def again(self, values: Mapping[str, Tensor]) -> Callable[[Tensor], Tensor]:
         """Compute the forward pass for other inputs too.

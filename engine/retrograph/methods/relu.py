@@ -36,6 +36,7 @@ class Gradient(Method):
     """
 
     name = "gradient"
+    is_pointwise = True
 
 
 @dataclass(frozen=True)
@@ -58,6 +59,7 @@ class Deconvnet(ReluMethod):
     """
 
     name = "deconvnet"
+    is_pointwise = True
 
     def notes(self, scene: Scene) -> Sequence[str]:
         switches = any("MaxPool" in node.op_type for node in scene.path.nodes)
@@ -93,6 +95,7 @@ class Guided(ReluMethod):
     """
 
     name = "guided"
+    is_pointwise = True
 
     def rectified(self, e: Emitter, node: Node, cts: Sequence[Tensor | None]) -> Cotangents:
         """dx = ct * 1[ct > 0] * 1[x > 0]"""

@@ -69,7 +69,7 @@ def _kernel(node: Node) -> tuple[int, ...]:
 
 def _phases(e: Emitter, node: Node, window: Window, group: int) -> Phases | None:
     sizes, outputs = spatial_sizes(node.x), spatial_sizes(node.y)
-    if e.device != "cpu" or sizes is None or outputs is None or not is_static(node.input(1).shape):
+    if not e.has_blocks or sizes is None or outputs is None or not is_static(node.input(1).shape):
         return None
     return phases_of(window, sizes, outputs, node.input(1), group)
 

@@ -1,0 +1,186 @@
+"""What one unit sees of the tensors below it: windows that move with the unit.
+
+A unit at position p sees of a tensor the rows and columns from  step * p + first  on, as many as
+`size`. Each of the three has a number for the height and one for the width.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from onnx import NodeProto
+
+from retrograph.ir.activations import FUNCTIONS
+from retrograph.ir.graph import STANDARD_DOMAINS, Graph, attributes
+from retrograph.ir.path import Path
+
+Pair = tuple[int, int]
+
+_PARAMETERS = {"BatchNormalization", "Dropout"}
+_POINTWISE = FUNCTIONS | _PARAMETERS | {"Add", "Sub", "Mul", "Div"}
+_MOST = 0.5
+"""Of a larger share of the input the whole backward pass takes less."""
+
+
+@dataclass(frozen=True)
+class View:
+    """The window of a tensor [N, C, H, W] that a unit sees."""
+
+    step: Pair
+    first: Pair
+    size: Pair
+
+    def joined(self, other: View) -> View | None:
+        """The window that holds both; None where they do not move alike."""
+        if self.step != other.step:
+            return None
+        first = _pair(min, self.first, other.first)
+        end = _pair(max, self.end, other.end)
+        return View(self.step, first, _pair(lambda a, b: b - a, first, end))
+
+    @property
+    def end(self) -> Pair:
+        return _pair(lambda a, b: a + b, self.first, self.size)
+
+
+def views(graph: Graph, way: Path, target: str, sources: Sequence[str]) -> dict[str, View] | None:
+    """What a unit of the target sees of each tensor on a path down to the sources.
+
+    Returns:
+        None where an operator lets it see more than a window, a size is open, or the windows make
+        up so much of the sources that nothing would be saved.
+    """
+    found = {target: View((1, 1), (0, 0), (1, 1))}
+    for node in reversed(way.nodes):
+        output = node.output[0]
+        if output not in found:
+            continue
+        view = read(graph, node, found[output])
+        if view is None:
+            return None
+        for name in dict.fromkeys(name for name in node.input if name in way.tensors):
+            whole = view if name not in found else view.joined(found[name])
+            if whole is None:
+                return None
+            found[name] = whole
+    if any(image(graph, name) is None for name in found):
+        return None
+    return found if all(_is_small(graph, name, found.get(name)) for name in sources) else None
+
+
+def image(graph: Graph, name: str) -> tuple[int, int, int] | None:
+    """Channels, height and width of a tensor [N, C, H, W]; None if it is none, or one is open."""
+    tensor = graph.tensor(name)
+    shape = () if tensor is None or tensor.shape is None else tensor.shape
+    known = tuple(d for d in shape[1:] if isinstance(d, int))
+    return (known[0], known[1], known[2]) if len(shape) == 4 and len(known) == 3 else None
+
+
+def _is_small(graph: Graph, name: str, view: View | None) -> bool:
+    sizes = image(graph, name)
+    if view is None or sizes is None:
+        return False
+    height, width = (min(a, b) for a, b in zip(view.size, sizes[1:], strict=True))
+    return height * width <= _MOST * sizes[1] * sizes[2]
+
+
+def read(graph: Graph, node: NodeProto, view: View) -> View | None:
+    """The window of its inputs that a node reads for one of its output; None if it is none."""
+    if node.domain not in STANDARD_DOMAINS:
+        return None
+    if node.op_type in _POINTWISE:
+        return view if _is_aligned(graph, node) else None
+    if node.op_type == "Concat":
+        return view if attributes(node).get("axis") in (1, -3) else None
+    window = sliding(graph, node)
+    return None if window is None else window.below(view)
+
+
+def sliding(graph: Graph, node: NodeProto) -> Sliding | None:
+    """How a convolution's or a pool's window slides; None for another node, or if not known."""
+    rule = _SLIDING.get(node.op_type)
+    return rule(graph, node) if rule is not None and node.domain in STANDARD_DOMAINS else None
+
+
+@dataclass(frozen=True)
+class Sliding:
+    """How the window of a node's input slides over it."""
+
+    stride: Pair
+    extent: Pair
+    pads: Pair
+
+    def below(self, view: View) -> View:
+        """What is read for a window of the output."""
+        return View(
+            step=_pair(_times, view.step, self.stride),
+            first=_pair(lambda a, b: a - b, _pair(_times, view.first, self.stride), self.pads),
+            size=_pair(
+                lambda a, b: a + b,
+                _pair(lambda n, s: (n - 1) * s, view.size, self.stride),
+                self.extent,
+            ),
+        )
+
+
+def _is_aligned(graph: Graph, node: NodeProto) -> bool:
+    """Whether a window of the output is made of the same window of what the path passes."""
+    whole = image(graph, node.output[0])
+    operands = node.input[:1] if node.op_type in _PARAMETERS else [n for n in node.input if n]
+    for name in operands:
+        tensor = graph.tensor(name)
+        shape = None if tensor is None else tensor.shape
+        if whole is None or shape is None or (len(shape) == 1 and shape != (1,)):
+            return False
+        constant = name in graph.constants
+        place = (1, 1, *shape)[-2:]
+        if place != ((1, 1) if constant else whole[1:]) or (len(shape) != 4 and not constant):
+            return False
+    return True
+
+
+def _conv(graph: Graph, node: NodeProto) -> Sliding | None:
+    weight = graph.tensor(node.input[1])
+    kernel = [] if weight is None or weight.shape is None else list(weight.shape[2:])
+    return _sliding(node, kernel)
+
+
+def _pool(graph: Graph, node: NodeProto) -> Sliding | None:
+    attrs = attributes(node)
+    if attrs.get("storage_order", 0) or len(node.output) > 1:
+        return None
+    return _sliding(node, attrs["kernel_shape"])
+
+
+def _average(graph: Graph, node: NodeProto) -> Sliding | None:
+    """Only where every window counts as many."""
+    attrs = attributes(node)
+    partly = any(attrs.get("pads") or []) and not attrs.get("count_include_pad", 0)
+    return None if partly or attrs.get("ceil_mode", 0) else _pool(graph, node)
+
+
+def _sliding(node: NodeProto, kernel: Sequence[object]) -> Sliding | None:
+    attrs = attributes(node)
+    sizes = [k for k in kernel if isinstance(k, int)]
+    if len(kernel) != 2 or len(sizes) != 2 or attrs.get("auto_pad", "NOTSET") != "NOTSET":
+        return None
+    dilations = attrs.get("dilations") or [1, 1]
+    extents = [d * (k - 1) + 1 for k, d in zip(sizes, dilations, strict=True)]
+    strides, pads = attrs.get("strides") or [1, 1], attrs.get("pads") or [0] * 4
+    return Sliding((strides[0], strides[1]), (extents[0], extents[1]), (pads[0], pads[1]))
+
+
+_SLIDING: Mapping[str, Callable[[Graph, NodeProto], Sliding | None]] = {
+    "Conv": _conv,
+    "MaxPool": _pool,
+    "AveragePool": _average,
+}
+
+
+def _pair(rule: Callable[[int, int], int], a: Pair, b: Pair) -> Pair:
+    return rule(a[0], b[0]), rule(a[1], b[1])
+
+
+def _times(a: int, b: int) -> int:
+    return a * b

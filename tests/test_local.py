@@ -1,0 +1,165 @@
+"""Units of a middle layer: the windows that they see give what the whole backward pass gives."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from onnx import ModelProto, helper, numpy_helper, parser
+
+from finite import Array, runtime
+from retrograph.methods import METHODS
+from retrograph.model import Model
+
+ITEMS = 2
+
+NETS = {
+    "plain": "a = Conv<pads=[1,1,1,1]>(x, k) b = Relu(a) c = Conv<pads=[1,1,1,1]>(b, w)"
+    " y = Relu(c)",
+    "no ReLU between": "a = Conv<pads=[1,1,1,1]>(x, k) b = Conv<pads=[1,1,1,1]>(a, w) y = Relu(b)",
+    "strided, unequal pads": "a = Conv<strides=[2,1], pads=[1,0,0,2]>(x, k) b = Relu(a)"
+    " c = Conv<strides=[1,2], pads=[0,1,1,1]>(b, w) y = Relu(c)",
+    "dilated": "a = Conv<dilations=[2,3], pads=[2,3,2,3]>(x, k) y = Relu(a)",
+    "pooled": "a = Conv<pads=[1,1,1,1]>(x, k) b = Relu(a)"
+    " c = MaxPool<kernel_shape=[3,3], strides=[2,2], pads=[1,1,1,1], ceil_mode=1>(b)"
+    " d = Conv<pads=[1,1,1,1]>(c, w) e = Relu(d)"
+    " y = AveragePool<kernel_shape=[2,2], strides=[2,2]>(e)",
+    "averaged with padding": "a = Conv(x, k) b = Relu(a)"
+    " y = AveragePool<kernel_shape=[3,3], pads=[1,1,1,1], count_include_pad=1>(b)",
+    "residual": "a = Conv<pads=[1,1,1,1]>(x, k) b = Relu(a) c = Conv<pads=[1,1,1,1]>(b, w)"
+    " d = Add(c, b) y = Relu(d)",
+    "branches": "a = Conv<pads=[1,1,1,1]>(x, k) b = Relu(a) c = Conv<pads=[1,1,1,1]>(b, w)"
+    " d = MaxPool<kernel_shape=[2,2], pads=[0,0,1,1]>(b) e = Concat<axis=1>(c, d)"
+    " f = Clip(e, zero, one) y = Conv(f, v)",
+    "normalised": "a = Conv<pads=[1,1,1,1]>(x, k) b = BatchNormalization(a, s, m, m, s)"
+    " c = Relu(b) d = Mul(c, h) y = Conv<pads=[1,1,1,1]>(d, w)",
+    "Swish": "a = Conv<pads=[1,1,1,1]>(x, k) s1 = Sigmoid(a) b = Mul(a, s1) c = Relu(b)"
+    " y = Conv<pads=[1,1,1,1]>(c, w)",
+}
+"""Models of an input x [N, 3, 20, 18]; every channel after the first convolution is one of 4."""
+
+_SHAPES = {"k": (4, 3, 3, 3), "w": (4, 4, 3, 3), "v": (5, 8, 1, 1), "h": (4, 1, 1)}
+
+
+def net(body: str, lead: str = "N") -> ModelProto:
+    graph = parser.parse_graph(f"g (float[{lead},3,20,18] x) => (float[M,P,Q,R] y) {{ {body} }}")
+    random = np.random.default_rng(3)
+    values = {name: random.normal(size=shape) for name, shape in _SHAPES.items()}
+    values |= {"zero": np.array(0.0), "one": np.array(1.0)}
+    values |= {"s": np.array([0.5, 1, 1.5, 2]), "m": np.array([0.1, -0.2, 0.3, 0.0])}
+    for name, value in values.items():
+        if any(name in node.input for node in graph.node):
+            graph.initializer.append(numpy_helper.from_array(value.astype(np.float32), name))
+    opsets = [helper.make_opsetid("", 18)]
+    return helper.make_model(graph, opset_imports=opsets, ir_version=8)
+
+
+def picture(items: int = ITEMS) -> Array:
+    return np.random.default_rng(1).normal(size=(items, 3, 20, 18)).astype(np.float32)
+
+
+def is_local(model: ModelProto) -> bool:
+    return any(node.op_type == "Loop" for node in model.graph.node)
+
+
+def wanted(model: Model, method: str, x: Array, index: Array) -> Array:
+    """By the whole backward pass of a cotangent that is 1 at one unit of each item."""
+    item = np.shape(runtime(model.proto)({"x": x})["y"])[1:]
+    ct = np.zeros((len(x), *item), np.float32)
+    for row, unit in enumerate(index):
+        if unit[0] >= 0:
+            ct[(row, *unit)] = 1
+    built = model.build(model.request(method=method, select="cotangent"))
+    assert not is_local(built)
+    return runtime(built)({"x": x, "cotangent": ct})["attribution"]
+
+
+def places(model: Model, x: Array) -> list[Array]:
+    """Units at each corner and side and in the middle of the target."""
+    channels, height, width = np.shape(runtime(model.proto)({"x": x})["y"])[1:]
+    rows, columns = ([0, 1, n // 2, n - 1] for n in (height, width))
+    random = np.random.default_rng(2)
+    return [
+        np.array([[random.integers(channels), (r + i) % height, c] for i in range(len(x))])
+        for r in rows
+        for c in columns
+    ]
+
+
+@pytest.mark.parametrize("method", ["gradient", "deconvnet", "guided"])
+@pytest.mark.parametrize("name", NETS)
+def test_a_unit(name: str, method: str) -> None:
+    model, x = Model(net(NETS[name])), picture()
+    built = model.build(model.request(method=method, select="unit"))
+    assert is_local(built)
+    run = runtime(built)
+    for index in places(model, x):
+        found = run({"x": x, "select": index})
+        np.testing.assert_array_equal(found["unit"], index)
+        expected = wanted(model, method, x, index)
+        np.testing.assert_allclose(found["attribution"], expected, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("select", ["top", "channel", "unit"])
+@pytest.mark.parametrize("many", [False, True])
+def test_every_choice(select: str, many: bool) -> None:
+    model, x = Model(net(NETS["branches"])), picture()
+    built = model.build(model.request(method="guided", select=select, many=many))
+    assert is_local(built)
+    count = 3 if many else 1
+    given = {
+        "unit": np.array([[4, 0, 17], [2, 9, 5], [0, 19, 0], [1, 3, 3], [3, 0, 0], [2, 18, 16]]),
+        "channel": np.array([[0], [3], [4], [1], [2], [0]]),
+    }
+    feeds = {"x": x}
+    if select in given:
+        chosen = given[select][: ITEMS * count]
+        feeds["select"] = chosen.reshape(ITEMS, count, -1) if many else chosen
+    elif many:
+        feeds["select"] = np.array([count])
+    found = runtime(built)(feeds)
+    units = found["unit"].reshape(ITEMS, count, 3)
+    attributions = found["attribution"].reshape(ITEMS, count, *x.shape[1:])
+    for k in range(count):
+        expected = wanted(model, "guided", x, units[:, k])
+        np.testing.assert_allclose(attributions[:, k], expected, rtol=1e-4, atol=1e-5)
+
+
+def test_a_unit_out_of_range_has_zeros() -> None:
+    model, x = Model(net(NETS["normalised"])), picture()
+    run = runtime(model.build(model.request(method="deconvnet", select="unit")))
+    found = run({"x": x, "select": np.array([[0, 20, 3], [1, 4, 4]])})
+    assert not found["attribution"][0].any()
+    assert found["attribution"][1].any()
+    np.testing.assert_array_equal(found["unit"][0], [-1, -1, -1])
+
+
+@pytest.mark.parametrize("method", [m for m in METHODS if m in ("saliency", "input-x-gradient")])
+def test_what_is_made_of_the_gradient(method: str) -> None:
+    model, x = Model(net(NETS["pooled"])), picture()
+    index = np.array([[1, 0, 0], [2, 2, 3]])
+    built = model.build(model.request(method=method, select="unit"))
+    found = runtime(built)({"x": x, "select": index})["attribution"]
+    np.testing.assert_allclose(found, wanted(model, method, x, index), rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "a = Conv<pads=[1,1,1,1]>(x, k) b = GlobalAveragePool(a) c = Mul(a, b) y = Relu(c)",
+        "a = Conv<pads=[1,1,1,1]>(x, k) b = Transpose<perm=[0,1,3,2]>(a) y = Relu(b)",
+        "a = Conv<pads=[7,7,7,7], dilations=[7,7]>(x, k) y = Relu(a)",
+    ],
+    ids=["all is read", "turned", "most is read"],
+)
+def test_where_windows_do_not_serve(body: str) -> None:
+    model = Model(net(body))
+    assert not is_local(model.build(model.request(method="guided", select="unit")))
+
+
+def test_a_fixed_batch() -> None:
+    model, x = Model(net(NETS["residual"], lead="1")), picture(1)
+    index = np.array([[3, 19, 17]])
+    built = model.build(model.request(method="guided", select="unit"))
+    assert is_local(built)
+    found = runtime(built)({"x": x, "select": index})["attribution"]
+    np.testing.assert_allclose(found, wanted(model, "guided", x, index), rtol=1e-4, atol=1e-5)
