@@ -253,6 +253,19 @@ net (float[N, 3] a, float[N, 3] b, float[N, 3] c) => (float[N, 3] scores)
 """
 
 
+def test_without_outputs_nothing_behind_the_target_is_computed() -> None:
+    source, x = golden("resnet__ts17.onnx"), golden_input("resnet__ts17.onnx")
+    whole = retrograph.build(source, target="relu1", select="unit")
+    alone = retrograph.build(source, target="relu1", select="unit", outputs=False)
+    names = [value.name for value in alone.graph.output]
+    assert names == ["attribution", "score", "unit"]
+    assert len(alone.graph.node) < len(whole.graph.node) - 10
+    unit = np.array([[1, 2, 3]] * len(x))
+    expected = runner(whole)(x, unit)
+    for name, found in runner(alone)(x, unit).items():
+        assert_close(found, expected[name])
+
+
 def test_inputs_that_no_gradient_reaches_are_not_explained() -> None:
     """b decides, without a derivative; c is not read at all."""
     model = onnx.parser.parse_model(GATED)

@@ -34,6 +34,7 @@ def build(
     wrt: str | Sequence[str] | None = None,
     preprocessing: Preprocessing | str | None = None,
     device: str = "cpu",
+    outputs: bool = True,
 ) -> ModelProto:
     """The forward pass and an explicit backward pass to the input, as one ONNX model.
 
@@ -51,10 +52,12 @@ def build(
             methods that need them the bounds of the input.
         device: cpu or cuda, what the operators of the backward pass suit best (cuda also for other
             accelerators); the file runs on any.
+        outputs: whether the model's own outputs are kept. Without them nothing behind the target
+            is computed.
 
     Returns:
-        A model with the source's inputs and outputs and, N items a batch, K units an item:
-        `attribution` [N, *input] ([N, K, *input]; `attribution.<input>` where several are
+        A model with the source's inputs, its outputs if they are kept, and, N items a batch, K
+        units an item: `attribution` [N, *input] ([N, K, *input]; `attribution.<input>` where several are
         explained), `score` [N] ([N, K]), `unit` int64 [N, r] ([N, K, r]); by a method of relevance
         `bias_relevance` [N] ([N, K]), what fell to the biases.
 
@@ -64,7 +67,13 @@ def build(
     """
     source = model if isinstance(model, Model) else Model(model)
     request = source.request(
-        method=method, target=target, select=select, many=many, wrt=wrt, device=device
+        method=method,
+        target=target,
+        select=select,
+        many=many,
+        wrt=wrt,
+        device=device,
+        outputs=outputs,
     )
     if preprocessing is None:
         return source.build(request)

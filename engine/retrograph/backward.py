@@ -49,6 +49,8 @@ class Request:
         select: how a unit is chosen at run time.
         many: whether K units of each item are explained at once.
         device: what the emitted operators suit best; they run on any.
+        outputs: whether the model's own outputs are kept; without them nothing that only they
+            need is computed.
     """
 
     graph: Graph
@@ -58,6 +60,7 @@ class Request:
     select: Select = "top"
     many: bool = False
     device: Device = "cpu"
+    outputs: bool = True
 
 
 def check_support(request: Request) -> Report:
@@ -103,6 +106,9 @@ class _Backward:
     def __init__(self, request: Request) -> None:
         self.request = request
         self.graph = defined(request.graph, request.sources, [request.target])
+        if not request.outputs:
+            self.graph = self.graph.copy()
+            self.graph.outputs = []
         self.leading, self.moved = batch_leading(self.graph)
         stops = blocked(self.graph).keys()
         self.path: Path = path(self.graph, request.sources, [request.target], stops)

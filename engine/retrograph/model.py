@@ -114,6 +114,7 @@ class Model:
         many: bool = False,
         wrt: str | Sequence[str] | None = None,
         device: str = "cpu",
+        outputs: bool = True,
     ) -> Request:
         """What is to be built, names resolved.
 
@@ -139,6 +140,7 @@ class Model:
             select=kind,
             many=many,
             device=suited,
+            outputs=outputs,
         )
 
     def check(self, request: Request) -> Report:

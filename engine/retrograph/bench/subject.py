@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -77,11 +77,8 @@ class Subject:
             many=many,
             wrt=self.wrt,
             device=device,
+            outputs=self.is_whole,
         )
-        if not self.is_whole:
-            graph = self.model.graph.copy()
-            graph.outputs = []
-            request = replace(request, graph=graph)
         return self.model.build(request)
 
     def multiply_adds(self, batch: int) -> int | None:

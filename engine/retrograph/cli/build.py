@@ -28,6 +28,7 @@ _EXAMPLES = """\
   retrograph build net.onnx -o net.guided.onnx
   retrograph build net.onnx -o net.relu3.onnx --layer relu3 --select unit --preprocess imagenet
   retrograph build net.onnx -o net.many.onnx --select unit --many
+  retrograph build net.onnx -o net.relu3.gpu.onnx --layer relu3 --no-outputs --device cuda
   retrograph build net.onnx -o net.rect.onnx --method rectgrad --param quantile=0.9
 
 The file needs ONNX Runtime alone. Its inputs are the model's and, by --select:
@@ -36,8 +37,9 @@ The file needs ONNX Runtime alone. Its inputs are the model's and, by --select:
   unit       select int64 [N, r]: the unit's index in the layer, without the batch axis
   cotangent  cotangent, of the layer's shape: any weighting of its units
 With --many, K units of each item: select [N, K, 1] or [N, K, r], for top select [1], which is K.
-Its outputs are the model's and attribution, score, unit. Its metadata tell all of this, and how
-a picture becomes the input. --json prints them: file, nodes, and each property "retrograph.*".
+Its outputs are the model's (not with --no-outputs) and attribution, score, unit. Its metadata tell
+all of this, and how a picture becomes the input. --json prints them: file, nodes, and each property
+"retrograph.*".
 """
 
 
@@ -57,6 +59,12 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     parser.add_argument("--select", default="top", choices=KINDS, help="how a unit is chosen")
     parser.add_argument("--many", action="store_true", help="K units of an item at once")
     parser.add_argument("--wrt", action="append", metavar="INPUT", help="the input to explain")
+    parser.add_argument(
+        "--no-outputs",
+        dest="outputs",
+        action="store_false",
+        help="leave out the model's own outputs: nothing behind the layer runs",
+    )
     parser.add_argument(
         "--device", default="cpu", choices=DEVICES, help="what the file suits best; it runs on any"
     )
@@ -80,6 +88,7 @@ def _run(args: argparse.Namespace) -> int:
             many=args.many,
             wrt=args.wrt,
             device=args.device,
+            outputs=args.outputs,
             preprocessing=chosen_preprocessing(args) or stored_preprocessing(model),
         )
     files = save(built, out_file, force=args.force)

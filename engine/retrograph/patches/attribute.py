@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 
 import numpy as np
 
@@ -41,12 +40,14 @@ class Attributor:
         threads: int | None = None,
     ) -> None:
         request = model.request(
-            method=method, target=tensor, select="unit", wrt=explained, device=suited(device)
+            method=method,
+            target=tensor,
+            select="unit",
+            wrt=explained,
+            device=suited(device),
+            outputs=False,
         )
-        graph = model.graph.copy()
-        graph.outputs = []
-        built = model.build(replace(request, graph=graph))
-        self._explainer = Explainer(built, device=device, threads=threads)
+        self._explainer = Explainer(model.build(request), device=device, threads=threads)
         self.contract = self._explainer.contract
         self.device = self._explainer.device
         self.input = next(i for i in self.inputs if i.name == explained)
