@@ -82,6 +82,15 @@ CASES: list[Case] = [
         k=(16, 1, 3, 3),
         v=(16, 16, 1, 1),
     ),
+    case(
+        "Conv of a tensor of unknown rank",
+        "r = Reshape(x, shape) y = Conv<pads=[1,1,1,1]>(r, w)",
+        x="N,2,5,4",
+        shape="int64 L",
+        values={"shape": [-1, 2, 5, 4]},
+        w=(3, 2, 3, 3),
+        sizes={"L": 4},
+    ),
     case("Swish spelled", "s = Sigmoid(x) y = Mul(s, x)", x="N,3,4", low=-4.0, high=4.0),
     case(
         "Swish spelled, its Sigmoid read again",

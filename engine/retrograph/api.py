@@ -57,9 +57,9 @@ def build(
 
     Returns:
         A model with the source's inputs, its outputs if they are kept, and, N items a batch, K
-        units an item: `attribution` [N, *input] ([N, K, *input]; `attribution.<input>` where several are
-        explained), `score` [N] ([N, K]), `unit` int64 [N, r] ([N, K, r]); by a method of relevance
-        `bias_relevance` [N] ([N, K]), what fell to the biases.
+        units an item: `attribution` [N, *input] ([N, K, *input]; `attribution.<input>` where
+        several are explained), `score` [N] ([N, K]), `unit` int64 [N, r] ([N, K, r]); by a method
+        of relevance `bias_relevance` [N] ([N, K]), what fell to the biases.
 
     Raises:
         InputError: what was given is wrong: the file, the layer, the method.

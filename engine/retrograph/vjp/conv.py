@@ -21,10 +21,9 @@ def conv(e: Emitter, node: Node, ct: Tensor) -> Cotangents:
     """
     weight, group = node.input(1), int(node.attrs.get("group", 1))
     window = window_of(node, _kernel(node))
-    phases = _phases(e, node, window, group)
     if all(s == 1 for s in window.strides) and window.turns:
         dx = _flipped_conv(e, ct, weight, window, group)
-    elif phases is not None:
+    elif (phases := _phases(e, node, window, group)) is not None:
         dx = strided(e, ct, weight, phases, group)
     else:
         dx = transposed_windows(e, ct, weight, window, node.x, node.y, group)
