@@ -84,11 +84,12 @@ CASES: list[Case] = [
     ),
     case(
         "Conv of a tensor of unknown rank",
-        "r = Reshape(x, shape) y = Conv<pads=[1,1,1,1]>(r, w)",
+        "r = Reshape(x, shape) c = Conv<pads=[1,1,1,1]>(r, w) y = Reshape(c, flat)",
         x="N,2,5,4",
         shape="int64 L",
         values={"shape": [-1, 2, 5, 4]},
         w=(3, 2, 3, 3),
+        flat=[-1, 60],
         sizes={"L": 4},
     ),
     case("Swish spelled", "s = Sigmoid(x) y = Mul(s, x)", x="N,3,4", low=-4.0, high=4.0),
