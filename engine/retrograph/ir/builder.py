@@ -195,6 +195,7 @@ class Builder:
             variable.name = name
             named.append(variable)
         self._graph.outputs = named
+        self._drop_unused()
         self._graph.cleanup(remove_unused_node_outputs=False).toposort()
         nodes = list(gs.export_onnx(self._graph, do_type_check=False).graph.node)
         read = {name for node in nodes for name in reads(node)}
@@ -246,7 +247,19 @@ class Builder:
     def graph(self, outputs: Sequence[Tensor]) -> gs.Graph:
         """The body, to be an attribute of its node."""
         self._graph.outputs = [self._copied(tensor) for tensor in outputs]
+        self._drop_unused()
         return self._graph
+
+    def _drop_unused(self) -> None:
+        """Leave out what the outputs do not need: GraphSurgeon takes long to take a node away."""
+        used: set[int] = set()
+        waiting = list(self._graph.outputs)
+        while waiting:
+            for node in waiting.pop().inputs:
+                if id(node) not in used:
+                    used.add(id(node))
+                    waiting.extend(_read(node))
+        self._graph.nodes = [node for node in self._graph.nodes if id(node) in used]
 
     def include(self, forward: Graph) -> None:
         """Compute a forward body again, here; its inputs are named before (`formal`, `let`)."""
@@ -316,6 +329,15 @@ class Builder:
             name = f"{hint}_{count}"
         self._taken.add(name)
         return name
+
+
+def _read(node: gs.Node) -> Iterator[gs.Variable]:
+    """What a node and the bodies in it read."""
+    yield from node.inputs
+    for body in (value for value in node.attrs.values() if isinstance(value, gs.Graph)):
+        yield from body.outputs
+        for inner in body.nodes:
+            yield from _read(inner)
 
 
 def _dtype_of(inputs: Sequence[Tensor | None]) -> DType:
