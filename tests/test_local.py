@@ -9,6 +9,7 @@ from onnx import ModelProto, helper, numpy_helper, parser
 from finite import Array, runtime
 from retrograph.methods import METHODS
 from retrograph.model import Model
+from test_placement import without_kernel
 
 ITEMS = 2
 
@@ -122,6 +123,14 @@ def test_every_choice(select: str, many: bool) -> None:
     for k in range(count):
         expected = wanted(model, "guided", x, units[:, k])
         np.testing.assert_allclose(attributions[:, k], expected, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", NETS)
+def test_cuda_has_what_is_emitted(name: str) -> None:
+    model = Model(net(NETS[name]))
+    built = model.build(model.request(method="guided", select="unit", device="cuda"))
+    assert is_local(built)
+    assert not without_kernel(built)
 
 
 def test_a_unit_out_of_range_has_zeros() -> None:

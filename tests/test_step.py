@@ -33,7 +33,7 @@ BOUNDS = [
 
 
 def near(bound: float) -> Array:
-    """Numbers around a bound, as near as they come, and far ones."""
+    """Numbers around a bound, as near as they come, and far ones; no subnormal (see `between`)."""
     at = np.float32(bound)
     around = [at]
     for end in (np.inf, -np.inf):

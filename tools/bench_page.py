@@ -74,8 +74,8 @@ def write(records: Sequence[Record], file: Path = FILE) -> None:
 def page(records: Sequence[Record], hand: str = _HAND_START) -> str:
     """The page's text."""
     parts = [_HEAD]
-    for record in records:
-        parts.extend(_record(record))
+    for on_gpu in (False, True):
+        parts.extend(_device([r for r in records if bool(r.machine.gpu) == on_gpu]))
     devices = {case.device for record in records for case in record.cases}
     for device, missing in (("cpu", _NOT_ON_A_CPU), ("cuda", _NOT_ON_CUDA)):
         if device not in devices:
@@ -89,10 +89,27 @@ def _by_hand(file: Path) -> str:
     return f"\n{mark}{rest}" if mark else _HAND_START
 
 
+def _device(records: Sequence[Record]) -> Iterable[str]:
+    """What was measured on one kind of device: what it comes to first, all of it behind."""
+    if not records:
+        return
+    yield "\n## " + ("On CUDA" if records[0].machine.gpu else "On a CPU") + "\n"
+    for record in records:
+        yield from _record(record)
+    yield "\n### Every contestant\n"
+    for case in (case for record in records for case in record.cases):
+        where = f", {case.target}" if case.question == "layer" else ""
+        yield f"\n**{case.model}{where}**: {case.words}, batch {case.batch}, "
+        yield f"{case.precision}\n\n"
+        yield _markdown(*case_table(case))
+        notes = [f"{entry.name}: {entry.note}." for entry in case.entries if entry.note]
+        yield "".join(f"\n{note}\n" for note in notes)
+
+
 def _record(record: Record) -> Iterable[str]:
-    yield "\n## " + ("On CUDA" if record.machine.gpu else "On a CPU") + "\n\n"
+    """One run: by which command, on which machine, and what it comes to."""
+    yield f"\n    {record.command}\n\n"
     yield "".join(f"{line}.  \n" for line in machine_lines(record))
-    yield f"\n    {record.command}\n"
     for warning in warnings(record):
         yield f"\n**{warning[0].upper()}{warning[1:]}.**\n"
     for cases in _groups(record.cases):
@@ -103,14 +120,6 @@ def _record(record: Record) -> Iterable[str]:
     if record.buildings:
         yield "\n### Building, each in a process of its own\n\n"
         yield _markdown(*building_table(record.buildings))
-    yield "\n### Every contestant\n"
-    for case in record.cases:
-        where = f", {case.target}" if case.question == "layer" else ""
-        yield f"\n**{case.model}{where}**: {case.words}, batch {case.batch}, "
-        yield f"{case.precision}\n\n"
-        yield _markdown(*case_table(case))
-        notes = [f"{entry.name}: {entry.note}." for entry in case.entries if entry.note]
-        yield "".join(f"\n{note}\n" for note in notes)
 
 
 def _groups(cases: Sequence[Case]) -> list[list[Case]]:

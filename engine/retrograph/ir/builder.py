@@ -166,7 +166,7 @@ class Builder:
 
     @property
     def has_blocks(self) -> bool:
-        """Whether the runtime has a blocked layout for the convolutions that are emitted here."""
+        """Whether what is emitted here may stay in the blocked layout; not in bodies."""
         return self._layout is not None
 
     def is_blocked(self, tensor: Tensor) -> bool:
@@ -222,7 +222,7 @@ class Builder:
         inner._graph = gs.Graph(opset=self.opset, name=self.fresh(f"{self._scope}/{name}"))
         inner._variables = self._variables.new_child()
         inner._repeated = {}
-        inner._layout = None  # a runtime leaves the convolutions of bodies as they are
+        inner._layout = None  # what a body reads from outside has been taken out of the layout
         inner._root = inner._scope = inner._graph.name
         return inner
 

@@ -11,7 +11,7 @@ from retrograph.ir.emit import Emitter
 from retrograph.ir.graph import Graph, NodeProto, Tensor
 from retrograph.ir.path import Composite, dependents, path
 from retrograph.ir.views import views
-from retrograph.vjp.local import Scene, Units, pull_back_windows
+from retrograph.vjp.local import Region, Units, pull_back_windows
 from retrograph.vjp.registry import MultiRule, Node, RuleOf, Unsupported, vjp
 from retrograph.vjp.walk import Walk, blocked
 
@@ -95,11 +95,10 @@ class Descent:
         seen = views(self.graph, way, self.target, names)
         if seen is None:
             return None
-        scene = Scene(
-            self.graph, way, seen, rule, [c for c in composites if not c.inside & {*names}]
-        )
+        whole = [c for c in composites if not c.inside & {*names}]
+        region = Region(self.graph, way, seen, rule, whole)
         try:
-            return pull_back_windows(self.e, scene, self.units, self.target, names)
+            return pull_back_windows(self.e, region, self.units, self.target, names)
         except Unsupported:
             return None
 

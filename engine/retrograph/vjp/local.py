@@ -39,7 +39,7 @@ class Units:
 
 
 @dataclass(frozen=True)
-class Scene:
+class Region:
     """What is walked.
 
     Attributes:
@@ -58,7 +58,7 @@ class Scene:
 
 
 def pull_back_windows(
-    e: Emitter, scene: Scene, units: Units, target: str, sources: Sequence[str]
+    e: Emitter, region: Region, units: Units, target: str, sources: Sequence[str]
 ) -> dict[str, Tensor]:
     """The cotangents of the sources, of each unit alone: [M, C, H, W]
 
@@ -69,7 +69,7 @@ def pull_back_windows(
     i = body.formal(Tensor(e.fresh("bwd/i"), INT64, ()))
     on = body.formal(Tensor(e.fresh("bwd/on"), BOOL, ()))
     index, item = (body.gather(given, i, 0) for given in (units.index, units.items))
-    walk = LocalWalk(body, scene, Cuts(body, _places(scene), index, item))
+    walk = LocalWalk(body, region, Cuts(body, _places(region), index, item))
     walk.run([(target, walk.one_hot(target, index))])
     if walk.problems:
         raise Unsupported("; ".join(problem.reason for problem in walk.problems))
@@ -84,14 +84,14 @@ def pull_back_windows(
     return {name: replace(ct, rows=units.rows) for name, ct in zip(sources, looped, strict=True)}
 
 
-def _places(scene: Scene) -> list[Place]:
+def _places(region: Region) -> list[Place]:
     """Every window that is cut out of something."""
-    found = [(_size(scene.graph, name), view) for name, view in scene.windows.items()]
-    for node in scene.way.nodes:
-        window = sliding(scene.graph, node)
+    found = [(_size(region.graph, name), view) for name, view in region.windows.items()]
+    for node in region.way.nodes:
+        window = sliding(region.graph, node)
         if window is not None:
-            below = window.below(scene.windows[node.output[0]])
-            found.append((_size(scene.graph, node.input[0]), below))
+            below = window.below(region.windows[node.output[0]])
+            found.append((_size(region.graph, node.input[0]), below))
     return list(dict.fromkeys(found))
 
 
@@ -115,6 +115,7 @@ class Cuts:
         self.e = e
         self._number = {place: number for number, place in enumerate(places)}
         self._parts: dict[tuple[str, View, float], Tensor] = {}
+        self._reading_zeros: set[str] = set()
         with e.scope("windows"):
             self._locate(places, index, item)
 
@@ -160,12 +161,14 @@ class Cuts:
             number = self._number[_hw(tensor), view]
             part = self.e.slice(tensor, self._starts[number], self._ends[number], [0, 2, 3])
             self._parts[key] = self._padded(part, self._around[number], outside)
+            if outside == 0:
+                self._reading_zeros.add(self._parts[key].name)
         assert tensor.shape is not None
         return replace(self._parts[key], shape=(1, tensor.shape[1], *view.size))
 
     def reads_zeros(self, tensor: Tensor) -> bool:
         """Whether this is a window that reads as zeros outside of its tensor."""
-        return any(part.name == tensor.name for key, part in self._parts.items() if not key[2])
+        return tensor.name in self._reading_zeros
 
     def bounded(self, ct: Tensor, place: Place) -> Tensor:
         """A window's cotangent with zeros outside of its tensor."""
@@ -188,10 +191,10 @@ class Cuts:
 class LocalWalk(Walk):
     """A walk that sees each node as if it computed nothing but the windows."""
 
-    def __init__(self, e: Emitter, scene: Scene, cuts: Cuts) -> None:
-        super().__init__(e, scene.graph, scene.way, scene.rule, None, scene.composites)
-        self.windows, self.cuts = scene.windows, cuts
-        self._protos = {proto.name: proto for proto in scene.way.nodes}
+    def __init__(self, e: Emitter, region: Region, cuts: Cuts) -> None:
+        super().__init__(e, region.graph, region.way, region.rule, None, region.composites)
+        self.windows, self.cuts = region.windows, cuts
+        self._protos = {proto.name: proto for proto in region.way.nodes}
 
     def one_hot(self, target: str, index: Tensor) -> Tensor:
         """The cotangent of the unit itself: [1, C, 1, 1]"""

@@ -21,7 +21,7 @@ def channels(e: Emitter, ct: Tensor, start: int, end: int) -> Tensor:
         return e.add(*(channels(e, part, start, end) for part in inputs if part is not None))
     if op == "AveragePool" and inputs[0] is not None:
         return e.emit(op, channels(e, inputs[0], start, end), **attrs)
-    if op == "Conv" and attrs.get("group", 1) == 1:
+    if op == "Conv" and attrs.get("group", 1) == 1 and len(inputs) == 2:
         x, weight = inputs
         assert weight is not None
         assert weight.shape is not None
