@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 import pytest
-from onnx import TensorProto, helper
+from onnx import AttributeProto, ModelProto, TensorProto, helper
 
 from finite import Array, runtime
 from retrograph.ir.emit import FLOAT32, Emitter
@@ -45,7 +45,8 @@ def near(bound: float) -> Array:
     return found[(np.abs(found) >= LEAST) | (found == 0)]
 
 
-def gate(low: float | None, high: float | None, x: Array, ct: Array) -> Array:
+def gated(low: float | None, high: float | None) -> ModelProto:
+    """y = between(ct, x, low, high)"""
     inputs = [helper.make_tensor_value_info(n, TensorProto.FLOAT, ["N"]) for n in ("x", "ct")]
     model = helper.make_model(
         helper.make_graph([], "g", inputs, []),
@@ -58,7 +59,11 @@ def gate(low: float | None, high: float | None, x: Array, ct: Array) -> Array:
     extra: Extra = e.finish({"y": between(e, *both, low, high)})
     built = graph.to_model(extra)
     built.graph.output.append(helper.make_tensor_value_info("y", TensorProto.FLOAT, ["N"]))
-    return runtime(built)({"x": x, "ct": ct})["y"]
+    return built
+
+
+def gate(low: float | None, high: float | None, x: Array, ct: Array) -> Array:
+    return runtime(gated(low, high))({"x": x, "ct": ct})["y"]
 
 
 @pytest.mark.parametrize("bound", BOUNDS)
@@ -82,3 +87,12 @@ def test_between_two_bounds() -> None:
 def test_without_bounds_all_passes() -> None:
     x = np.arange(3, dtype=np.float32)
     np.testing.assert_array_equal(gate(None, None, x, x), x)
+
+
+@pytest.mark.parametrize("bound", [0.0, 1.0, 6.0])
+def test_no_attribute_is_zero(bound: float) -> None:
+    """OpenVINO takes an attribute of 0 for one that is left out."""
+    nodes = [*gated(bound, None).graph.node, *gated(None, bound).graph.node]
+    floats = [a.f for node in nodes for a in node.attribute if a.type == AttributeProto.FLOAT]
+    assert len(floats) == 4
+    assert 0 not in floats

@@ -18,6 +18,7 @@ Bound = Tensor | float
 
 _STEEPEST = 127
 _LEAST = 2.0**-100
+_BELOW_ZERO = -(2.0**-126)
 
 
 def between(
@@ -64,11 +65,14 @@ def _step(e: Emitter, x: Tensor, bound: float, sign: float) -> Tensor:
     """1[x > bound], or 1[x < bound] for the sign -1: clip(sign * slope * (x - bound), 0, 1)
 
     The slope is a power of two that makes at least 1 of the distance to the next number, so the
-    product is exact and the difference is exact wherever it matters.
+    product is exact and the difference is exact wherever it matters. Where the bound is 0 the
+    offset is the least normal number and not 0, which OpenVINO's loader takes for an attribute that
+    is left out, and so for the 0.5 that the operator then has.
     """
     at = np.float32(bound)
     beyond = np.nextafter(at, np.float32(sign * np.inf))
     gap = abs(float(beyond) - float(at))
     exponent = 1 - math.frexp(gap)[1] if at else _STEEPEST
     slope = sign * 2.0**exponent
-    return e.emit("HardSigmoid", x, alpha=slope, beta=0.0 - slope * float(at))
+    offset = -slope * float(at) if at else _BELOW_ZERO
+    return e.emit("HardSigmoid", x, alpha=slope, beta=offset)
