@@ -69,7 +69,7 @@ ASKED = [
     ("--sheet 5", "--sheet: '5'", "such as 5x5"),
     ("--style blurred", "--style", "see retrograph explain --help"),
     ("--colour", "--colour", "see retrograph --help"),
-    ("--device tpu", "device 'tpu'", "choose one of: auto, cpu, cuda"),
+    ("--device tpu", "device 'tpu'", "choose one of: auto, "),
     ("--scale nought", "scale has 'nought'", "write 0.5"),
     ("--mean 1,2", "mean has 2 values", "give 1 or 3"),
     ("--std 0", "std has a 0", "give other values"),

@@ -21,6 +21,7 @@ from retrograph.errors import (
 from retrograph.layers import Layer
 from retrograph.maximize import Fooled, Maximum, dream, fool, maximize, maximize_code
 from retrograph.model import Model, save
+from retrograph.optimized import save_optimized
 from retrograph.preprocess import PRESETS, Preprocessing
 
 __all__ = [
@@ -51,4 +52,5 @@ __all__ = [
     "maximize",
     "maximize_code",
     "save",
+    "save_optimized",
 ]

@@ -20,7 +20,7 @@ from retrograph.ir.damage import blaming_damage
 from retrograph.ir.graph import Graph, Tensor
 from retrograph.ir.load import load
 from retrograph.ir.path import path
-from retrograph.ir.store import runnable, save
+from retrograph.ir.store import new_files, runnable, save
 from retrograph.ir.unknown import guess_types
 from retrograph.layers import Layer, default_target, find_layer, layers
 from retrograph.methods import Method, method_named
@@ -204,4 +204,4 @@ class Model:
 Source: TypeAlias = str | os.PathLike[str] | ModelProto | Model
 """What a model is taken from: a path to an .onnx file, or a model in memory."""
 
-__all__ = ["SCORES", "Model", "Source", "runnable", "save"]
+__all__ = ["SCORES", "Model", "Source", "new_files", "runnable", "save"]

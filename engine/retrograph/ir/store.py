@@ -49,17 +49,27 @@ def save(model: ModelProto, path: str | os.PathLike[str], *, force: bool = False
         InputError: a file exists and `force` is not set, holds the weights, or cannot be written.
     """
     out = Path(path)
+    files = new_files(model, out, force=force)
+    parts = {file: file.with_name(f".{file.name}.{os.getpid()}.part") for file in reversed(files)}
+    with _all_or_nothing(out, parts):
+        if files[1:]:
+            with parts[files[1]].open("wb") as data:
+                model = _written_apart(model, data, files[1].name)
+        parts[out].write_bytes(_to_bytes(model))
+    return files
+
+
+def new_files(model: ModelProto, out: Path, *, force: bool) -> list[Path]:
+    """The files that a model is written to: its own, and that of its weights where they lie apart.
+
+    Raises:
+        InputError: one exists and `force` is not set, or holds the weights.
+    """
     apart = held_bytes(model) >= LARGE or any(map(is_external, tensors(model)))
     files = [out, out.with_name(f"{out.name}.data")] if apart else [out]
     for file in files:
         _check_free(file, force)
         _check_not_read(file, model)
-    parts = {file: file.with_name(f".{file.name}.{os.getpid()}.part") for file in reversed(files)}
-    with _all_or_nothing(out, parts):
-        if apart:
-            with parts[files[1]].open("wb") as data:
-                model = _written_apart(model, data, files[1].name)
-        parts[out].write_bytes(_to_bytes(model))
     return files
 
 

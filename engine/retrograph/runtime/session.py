@@ -1,0 +1,177 @@
+"""Sessions of ONNX Runtime: a graph made ready once, and run."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from retrograph.errors import DeviceError, InputError
+from retrograph.runtime.feeds import Array, Spec, checked
+from retrograph.runtime.providers import PROVIDERS, Provider, import_runtime, provider
+
+_FOLDER = "session.model_external_initializers_file_folder_path"
+_WEIGHTS = "session.optimized_model_external_initializers_file_name"
+
+
+class Session:
+    """A graph that is ready to run.
+
+    Args:
+        model: the serialised graph, or the file it is in.
+        device: auto (CUDA if there, else the CPU), cpu, cuda, openvino, tensorrt, coreml,
+            directml, or the name of an execution provider that the installed ONNX Runtime has;
+            behind it options of the provider, as in "cuda,device_id=1".
+        threads: how many threads an operator may use; ONNX Runtime's choice if None.
+        folder: where the files with the weights of a serialised graph are, if it has any.
+
+    Attributes:
+        device: the short name of what runs the graph.
+
+    Raises:
+        DeviceError: ONNX Runtime is not installed, or the device is not there.
+        InputError: ONNX Runtime cannot load the graph, or an option of the device is none.
+    """
+
+    def __init__(
+        self,
+        model: bytes | Path,
+        device: str = "auto",
+        threads: int | None = None,
+        folder: str | None = None,
+    ) -> None:
+        options = _options(threads, folder)
+        wanted = provider(device)
+        self._session = _load(model, options, wanted)
+        self.providers: list[str] = self._session.get_providers()
+        if device != "auto" and wanted.name not in self.providers:
+            raise DeviceError(
+                f"device '{device}' was asked for and its libraries cannot be loaded; install "
+                "those that your ONNX Runtime's page names, or use --device cpu"
+            )
+        self.device = Provider(self.providers[0]).device
+        self.metadata: dict[str, str] = dict(self._session.get_modelmeta().custom_metadata_map)
+        self.inputs = tuple(Spec.of(given) for given in self._session.get_inputs())
+        self.outputs = tuple(o.name for o in self._session.get_outputs())
+
+    def run(self, feeds: Mapping[str, Array]) -> dict[str, Any]:
+        """All outputs by name.
+
+        Raises:
+            InputError: an input is missing, unknown, or has a wrong type or shape.
+        """
+        given = checked(self.inputs, feeds)
+        try:
+            values = self._session.run(None, given)
+        except Exception as error:
+            raise _not_run(self.device, error) from None
+        return dict(zip(self.outputs, values, strict=True))
+
+    def bound(self, fixed: Mapping[str, Array], outputs: Sequence[str]) -> Bound:
+        """The graph as it is run in a loop: some inputs put on the device once, for all runs.
+
+        Args:
+            fixed: the inputs that stay.
+            outputs: those that are wanted; no other leaves the device.
+
+        Raises:
+            InputError: an input is unknown, or has a wrong type or shape.
+        """
+        known = [spec for spec in self.inputs if spec.name in fixed]
+        return Bound(self, checked(known, fixed), outputs)
+
+
+class Bound:
+    """A graph that is run in a loop; made by `Session.bound`."""
+
+    def __init__(
+        self, session: Session, fixed: Mapping[str, Array], outputs: Sequence[str]
+    ) -> None:
+        self._session = session._session
+        self._specs = [spec for spec in session.inputs if spec.name not in fixed]
+        self._device = session.device
+        self._outputs = outputs
+        self._binding = self._session.io_binding()
+        place = "cuda" if session.device == "cuda" else "cpu"
+        held = import_runtime().OrtValue
+        for name, value in fixed.items():
+            self._binding.bind_ortvalue_input(name, held.ortvalue_from_numpy(value, place, 0))
+        for name in outputs:
+            self._binding.bind_output(name, "cpu")
+
+    def run(self, feeds: Mapping[str, Array]) -> list[Array]:
+        """The wanted outputs, in order, for the inputs that do not stay.
+
+        Raises:
+            InputError: an input is missing, unknown, or has a wrong type or shape.
+        """
+        for name, value in checked(self._specs, feeds).items():
+            self._binding.bind_cpu_input(name, np.ascontiguousarray(value))
+        try:
+            self._session.run_with_iobinding(self._binding)
+        except Exception as error:
+            raise _not_run(self._device, error) from None
+        found: list[Array] = self._binding.copy_outputs_to_cpu()
+        return found
+
+
+def write_optimized(
+    model: bytes | Path, file: Path, weights: str | None = None, folder: str | None = None
+) -> None:
+    """Write a graph as ONNX Runtime optimises it for this machine's CPU.
+
+    Args:
+        model: the serialised graph, or the file it is in.
+        file: is made.
+        weights: the name of a file beside it that takes the weights; they stay with the graph if
+            None.
+        folder: where the files with the weights of a serialised graph are, if it has any.
+
+    Raises:
+        DeviceError: ONNX Runtime is not installed.
+        InputError: ONNX Runtime cannot load the graph.
+    """
+    options = _options(None, folder)
+    options.optimized_model_filepath = str(file)
+    if weights is not None:
+        options.add_session_config_entry(_WEIGHTS, weights)
+    _load(model, options, provider("cpu"))
+
+
+def _options(threads: int | None, folder: str | None) -> Any:
+    options = import_runtime().SessionOptions()
+    options.log_severity_level = 4  # its errors are raised, too
+    if threads is not None:
+        options.intra_op_num_threads = threads
+    if folder is not None:
+        options.add_session_config_entry(_FOLDER, folder)
+    return options
+
+
+def _load(model: bytes | Path, options: Any, wanted: Provider) -> Any:
+    ort = import_runtime()
+    providers = [(wanted.name, wanted.options)]
+    if wanted.name != PROVIDERS["cpu"]:
+        providers.append((PROVIDERS["cpu"], {}))
+    try:
+        return ort.InferenceSession(model, options, providers=providers)
+    except Exception as error:
+        raise InputError(
+            f"ONNX Runtime {ort.__version__} cannot load the graph ({_first_line(error)}); "
+            "upgrade it, or export the model anew"
+        ) from None
+
+
+def _not_run(device: str, error: Exception) -> InputError:
+    return InputError(
+        f"ONNX Runtime cannot run the graph on {device} ({_first_line(error)}); "
+        "check the inputs' sizes, or try another device"
+    )
+
+
+def _first_line(error: Exception) -> str:
+    text = (str(error).splitlines() or [type(error).__name__])[0]
+    return re.sub(r"^\[ONNXRuntimeError\] : \d+ : \w+ : ", "", text)
