@@ -8,10 +8,9 @@ from dataclasses import dataclass, field
 from retrograph.cli.feeds import Job, Signature, named_jobs
 from retrograph.errors import InputError
 from retrograph.patches import Attributor
-from retrograph.preprocess import BadItem, Coding, Item, Preprocessing, iter_pending
+from retrograph.preprocess import BadItem, Coding, Item, Preprocessing, decoded, iter_pending
 from retrograph.runtime import Array
 from retrograph.scan import Scan, ScannedLayer, Unit
-from retrograph.scan.batches import decoded
 
 Key = tuple[str, int, int]
 """A layer's alias, a channel and a rank."""

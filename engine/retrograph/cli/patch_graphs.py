@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -18,7 +17,7 @@ from retrograph.cli.terminal import visible
 from retrograph.errors import InputError
 from retrograph.methods import Method
 from retrograph.patches import Attributor, explained_input, scanned_model
-from retrograph.preprocess import Coding, Preprocessing, infer_layout
+from retrograph.preprocess import Coding, Preprocessing, infer_layout, usual_workers
 from retrograph.scan import Scan, ScannedLayer
 
 
@@ -141,5 +140,5 @@ class Graphs:
             self.signature,
             scene.preprocessing,
             scene.coding,
-            min(8, os.cpu_count() or 1),
+            usual_workers(),
         )

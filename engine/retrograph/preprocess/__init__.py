@@ -1,5 +1,6 @@
 """From files on disk to inputs of a model."""
 
+from retrograph.preprocess.decoding import decoded, usual_workers
 from retrograph.preprocess.inputs import (
     BadItem,
     Item,
@@ -36,6 +37,7 @@ __all__ = [
     "Resize",
     "Shape",
     "count_inputs",
+    "decoded",
     "infer_layout",
     "iter_inputs",
     "iter_pending",
@@ -44,4 +46,5 @@ __all__ = [
     "parse_preprocessing",
     "prepare",
     "restore",
+    "usual_workers",
 ]

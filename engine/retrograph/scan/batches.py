@@ -1,19 +1,14 @@
-"""Inputs decoded ahead by threads, and put together as runs of a network."""
+"""Inputs put together as runs of a network."""
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
 
-from retrograph.preprocess import BadItem, Item, Pending
+from retrograph.preprocess import BadItem, Item
 from retrograph.runtime import Array
-
-_MOST_HELD = 2**28
-"""Bytes that may wait to be decoded."""
 
 _BAD_IN_A_ROW = 256
 """So many bad inputs are a batch of their own, so that a long series of them is not kept."""
@@ -31,25 +26,6 @@ class Batch:
 
     inputs: Sequence[Item | BadItem]
     feeds: dict[str, Array]
-
-
-def decoded(pending: Iterable[Pending], workers: int, ahead: int) -> Iterator[Item | BadItem]:
-    """The inputs in their order, decoded by threads, at most so many ahead of the reader."""
-    waiting: deque[tuple[Future[Item | BadItem], int]] = deque()
-    held = 0
-    with ThreadPoolExecutor(workers, "decode") as pool:
-        try:
-            for each in pending:
-                waiting.append((pool.submit(each.read), each.held))
-                held += each.held
-                while len(waiting) > ahead or held > _MOST_HELD:
-                    first, size = waiting.popleft()
-                    held -= size
-                    yield first.result()
-            while waiting:
-                yield waiting.popleft()[0].result()
-        finally:
-            pool.shutdown(wait=False, cancel_futures=True)
 
 
 def batches(

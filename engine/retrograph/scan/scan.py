@@ -4,24 +4,25 @@ from __future__ import annotations
 
 import os
 import time
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from retrograph._version import __version__
+from retrograph.ahead import worked_ahead
 from retrograph.errors import InputError
 from retrograph.preprocess import (
     PRESETS,
     Coding,
     Preprocessing,
     Reader,
+    decoded,
     infer_layout,
     iter_pending,
+    usual_workers,
 )
-from retrograph.scan.batches import Batch, batches, decoded
+from retrograph.scan.batches import Batch, batches
 from retrograph.scan.fingerprint import fingerprints
 from retrograph.scan.network import Network
 from retrograph.scan.read import Scan
@@ -85,7 +86,7 @@ class Scanner:
         self._preprocessing = _fitting(preprocessing or PRESETS["0-1"], network)
         self._coding, self._channels, self._k = coding, channels, k
         self._labels, self._file = list(labels), file
-        self._workers = workers or min(8, os.cpu_count() or 1)
+        self._workers = workers or usual_workers()
 
     def run_values(self) -> dict[str, Any]:
         """What is scanned and how, by which a scan is known again; the table `run` of the store."""
@@ -166,16 +167,7 @@ class Scanner:
 
     def _answered(self, source: Iterable[Batch]) -> Iterator[tuple[Batch, Answer]]:
         """Each batch with what the network makes of it, which runs while the next is read."""
-        running: deque[tuple[Batch, Future[Answer]]] = deque()
-        with ThreadPoolExecutor(1, "run") as runner:
-            for batch in source:
-                running.append((batch, runner.submit(self._run, batch)))
-                if len(running) > 1:
-                    first, answer = running.popleft()
-                    yield first, answer.result()
-            while running:
-                first, answer = running.popleft()
-                yield first, answer.result()
+        return worked_ahead(source, lambda each: (each, self._run(each)), workers=1, ahead=1)
 
     def _run(self, batch: Batch) -> Answer:
         if not batch.feeds:
