@@ -14,6 +14,7 @@ from retrograph._version import __version__
 from retrograph.backward import Request, blocked, build_backward, check_support
 from retrograph.contract import Contract
 from retrograph.errors import InputError
+from retrograph.ir.batch import keeps_rows_apart
 from retrograph.ir.builder import DEVICES, Device
 from retrograph.ir.canonicalize import canonicalize
 from retrograph.ir.damage import blaming_damage
@@ -24,6 +25,7 @@ from retrograph.ir.store import new_files, runnable, save
 from retrograph.ir.unknown import guess_types
 from retrograph.layers import Layer, default_target, find_layer, layers
 from retrograph.methods import Method, method_named
+from retrograph.methods.base import BIAS_RELEVANCE
 from retrograph.report import Report
 from retrograph.selector import KINDS, Select
 
@@ -147,6 +149,15 @@ class Model:
         """What stands in the way of a request, and what a user should know of it."""
         with blaming_damage(self.proto):
             return check_support(request)
+
+    def keeps_rows_apart(self, target: str) -> bool:
+        """Whether what an item gives is surely the same whatever the others of its batch are."""
+        added = (
+            {"score", "unit", BIAS_RELEVANCE, *self.contract.attributions} if self.contract else ()
+        )
+        with blaming_damage(self.proto):
+            own = [name for name in self.graph.output_names() if name not in added]
+            return keeps_rows_apart(self.graph, target, own)
 
     def build(self, request: Request, preprocessing: str = "") -> ModelProto:
         """The built graph, with its metadata.

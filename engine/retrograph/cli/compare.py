@@ -66,7 +66,7 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     add_explaining(parser, "gradient,deconvnet,guided")
     add_output(parser)
     add_preprocessing(parser)
-    parser.set_defaults(run=_run, top=1)
+    parser.set_defaults(run=_run, top=1, batch=1)
 
 
 def _run(args: argparse.Namespace) -> int:
@@ -93,11 +93,10 @@ def _run(args: argparse.Namespace) -> int:
     good_jobs = mistakes.sieve(with_progress(all_jobs, args.inputs, out))
     comparison = _Comparison(scene)
     for job in good_jobs:
-        with mistakes.reported():
-            for found in session.explain(job):
-                with mistakes.reported():
-                    comparison.add(found)
-                    results.report(found, scene, out)
+        for found in mistakes.sieve(session.explained(job)):
+            with mistakes.reported():
+                comparison.add(found)
+                results.report(found, scene, out)
     file = None
     if comparison.found:
         title = f"{Path(args.model).name}\n{_question(session.choice, scene)}"

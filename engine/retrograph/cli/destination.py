@@ -53,6 +53,7 @@ class Destination:
         self.file: Path | None = None
         self._folder = Path(output or ".")
         self._taken: dict[Path, str] = {}
+        self._promised: set[Path] = set()
         if not _is_folder(output, single):
             self.file = self._folder if self._folder.suffix else _with_suffix(self._folder)
             check_folder(self.file.parent)
@@ -80,14 +81,17 @@ class Destination:
         apart) the second one's files get a number.
 
         Raises:
-            InputError: a file is there already and may not be replaced.
+            InputError: a file is there already, or was promised, and may not be replaced.
         """
         picture = self.file or self._named(name, stem, tag)
         arrays = picture.with_name(f"{picture.stem}.npz")
         found = Files(
             picture if drawable else None, arrays if self.arrays or not drawable else None
         )
+        if picture in self._promised and not self.force:
+            raise InputError(f"{name} is given twice; give each input once, or --force")
         self._check_free(found)
+        self._promised.add(picture)
         return found
 
     def _named(self, name: str, stem: str, tag: str) -> Path:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator
-from itertools import chain, islice
+from collections.abc import Iterable, Iterator
+from functools import partial
 
 from rich.console import Console
 
+from retrograph.ahead import worked_ahead
 from retrograph.cli import results
 from retrograph.cli.destination import Destination, Files
 from retrograph.cli.explanation import Explanation, Scene
@@ -25,6 +26,7 @@ from retrograph.cli.session import Session, chosen_labels, open_session, set_sce
 from retrograph.cli.terminal import console, count, grid
 from retrograph.errors import InputError
 from retrograph.model import Model
+from retrograph.preprocess import BadItem
 
 _EXAMPLES = """\
   retrograph explain net.onnx dog.jpg --preprocess imagenet --labels imagenet.txt
@@ -40,7 +42,8 @@ _EXAMPLES = """\
 Inputs: pictures, and folders and archives of them (.zip, .tar, .tar.gz); .npy and .npz, bytes as
 pictures, floats as the model's input as it is; .csv, a picture a row. A model of several inputs
 takes .npz files with an array by the name of each. A model of a fixed batch of N is run on N inputs
-at once, the last one repeated.
+at once, the last one repeated; one of an open batch on --batch N, with the same results up to
+rounding. Inputs are decoded ahead, and pictures drawn while the next input is run.
 Sequences of letters, [N, C, L] or [N, L, C]: FASTA (.fa, .fasta, .faa, .fna, also .gz), one-hot by
 --alphabet or the alphabet in the model's metadata: a letter for each channel in order, "." for a
 channel that is none ("29." for 29 of them), or a name: dna ACGT, rna ACGU, protein in the order
@@ -61,6 +64,9 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     parser = add_command(commands, "explain", "what in a picture drives a unit?", _EXAMPLES)
     add_explaining(parser, "guided")
     parser.add_argument("--top", type=count, default=1, metavar="N", help="the N most active units")
+    parser.add_argument(
+        "--batch", type=count, default=1, metavar="N", help="inputs a run, where that is open (1)"
+    )
     output = add_output(parser)
     output.add_argument(
         "--sheet", type=grid, metavar="RxC", help="one sheet of the strongest, such as 5x5"
@@ -88,11 +94,11 @@ def _run(args: argparse.Namespace) -> int:
     results.announce(scene, notes, out)
     mistakes = Mistakes()
     all_jobs = jobs(args.inputs, session.signature, scene.preprocessing, scene.coding)
-    good_jobs = mistakes.sieve(with_progress(all_jobs, args.inputs, out))
+    followed = with_progress(all_jobs, args.inputs, out)
     if args.sheet is None:
-        found = _into_files(good_jobs, session, scene, destination, mistakes, out)
+        found = _into_files(followed, session, scene, destination, mistakes, out)
     else:
-        found = _into_sheet(good_jobs, session, scene, destination, mistakes, args.sheet)
+        found = _into_sheet(followed, session, scene, destination, mistakes, args.sheet)
         results.report_sheet(found, destination, out)
     if args.json:
         print(results.as_json(found, scene))
@@ -100,44 +106,68 @@ def _run(args: argparse.Namespace) -> int:
 
 
 def _into_files(
-    jobs: Iterator[Job],
+    jobs: Iterable[Job | BadItem],
     session: Session,
     scene: Scene,
     destination: Destination,
     mistakes: Mistakes,
     out: Console,
 ) -> list[Explanation]:
-    """Each input into files of its own, whose names are checked before it is explained."""
+    """Each input into files of its own; one is drawn while the next is run."""
     found: list[Explanation] = []
-    for job in _single(jobs, destination) if destination.file else jobs:
-        places: dict[int, Files] = {}
-        for row, source in enumerate(job.sources):
-            with mistakes.reported():
-                drawable = has_figure(source.item.array)
-                places[row] = destination.files(
-                    source.item.name, source.stem, scene.tag, drawable=drawable
-                )
-        if not places:
-            continue
-        with mistakes.reported():
-            for row, explanation in enumerate(session.explain(job)):
-                if row in places:
-                    written = results.write(explanation, places[row], scene)
-                    results.report(written, scene, out)
-                    found.append(written.without_arrays())
+    checked = _single(jobs, destination) if destination.file else jobs
+    explained = _explained(checked, session, scene, destination)
+    written = worked_ahead(explained, partial(_written, scene=scene), workers=1, ahead=2)
+    for explanation in mistakes.sieve(written):
+        results.report(explanation, scene, out)
+        found.append(explanation.without_arrays())
     return found
 
 
-def _single(jobs: Iterator[Job], destination: Destination) -> Iterator[Job]:
+def _explained(
+    jobs: Iterable[Job | BadItem], session: Session, scene: Scene, destination: Destination
+) -> Iterator[tuple[Explanation, Files] | BadItem]:
+    """Each input and the files for it, whose names are checked before it is explained."""
+    for job in jobs:
+        if isinstance(job, BadItem):
+            yield job
+            continue
+        places: dict[int, Files] = {}
+        for row, source in enumerate(job.sources):
+            name, drawable = source.item.name, has_figure(source.item.array)
+            try:
+                places[row] = destination.files(name, source.stem, scene.tag, drawable=drawable)
+            except InputError as error:
+                yield BadItem(name, error)
+        for row, found in enumerate(session.explained(job) if places else ()):
+            if isinstance(found, BadItem):
+                yield found
+            elif row in places:
+                yield found, places[row]
+
+
+def _written(found: tuple[Explanation, Files] | BadItem, scene: Scene) -> Explanation | BadItem:
+    if isinstance(found, BadItem):
+        return found
+    explanation, files = found
+    try:
+        return results.write(explanation, files, scene)
+    except InputError as error:
+        return BadItem(explanation.name, error)
+
+
+def _single(jobs: Iterable[Job | BadItem], destination: Destination) -> Iterator[Job | BadItem]:
     """The same jobs, which may be only one of one input where a file's name is given."""
-    first = list(islice(jobs, 2))
-    if sum(len(job.sources) for job in first) > 1:
-        raise InputError(f"-o {destination.file}: there are several inputs; name a folder")
-    return chain(first, jobs)
+    first: list[Job | BadItem] = []
+    for job in jobs:
+        first.append(job)
+        if sum(len(each.sources) for each in first if isinstance(each, Job)) > 1:
+            raise InputError(f"-o {destination.file}: there are several inputs; name a folder")
+    return iter(first)
 
 
 def _into_sheet(
-    jobs: Iterator[Job],
+    jobs: Iterable[Job | BadItem],
     session: Session,
     scene: Scene,
     destination: Destination,
@@ -146,15 +176,14 @@ def _into_sheet(
 ) -> list[Explanation]:
     """The strongest units of all inputs on one sheet."""
     best: list[Explanation] = []
-    for job in jobs:
+    for job in mistakes.sieve(jobs):
         if any(source.item.shown is None for source in job.sources):
             raise InputError(
                 f"{job.sources[0].item.name} is no picture, and --sheet is for pictures; "
                 "leave it out"
             )
-        with mistakes.reported():
-            for explanation in session.explain(job):
-                best = results.strongest([*best, *explanation.by_unit()], grid)
+        for explanation in mistakes.sieve(session.explained(job)):
+            best = results.strongest([*best, *explanation.by_unit()], grid)
     if best:
         results.write_sheet(best, scene, destination, grid)
     return best

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +12,16 @@ import numpy as np
 from PIL import Image
 
 from retrograph.errors import InputError
-from retrograph.preprocess import BadItem, Coding, Item, Preprocessing, iter_inputs
+from retrograph.preprocess import (
+    BadItem,
+    Coding,
+    Item,
+    Pending,
+    Preprocessing,
+    Reader,
+    decoded,
+    usual_workers,
+)
 from retrograph.preprocess.picture import one_line, restore
 from retrograph.preprocess.recipe import Shape
 from retrograph.runtime import Array, Spec
@@ -45,23 +55,43 @@ class Signature:
     Attributes:
         specs: all its inputs.
         explained: the one that is explained.
+        wanted: how many inputs a run is to take where the model leaves that open.
+        apart: whether an input gives the same whatever the others of its batch are.
     """
 
     specs: tuple[Spec, ...]
     explained: Spec
+    wanted: int = 1
+    apart: bool = True
+
+    @property
+    def fixed_batch(self) -> int | None:
+        """How many inputs the file makes a run take; None for any number."""
+        lead = self.explained.shape[:1]
+        return lead[0] if lead and isinstance(lead[0], int) and lead[0] > 0 else None
 
     @property
     def batch(self) -> int:
-        """How many inputs a run takes: what the file fixes, else 1."""
-        lead = self.explained.shape[:1]
-        return lead[0] if lead and isinstance(lead[0], int) and lead[0] > 0 else 1
+        """How many inputs a run takes."""
+        return self.fixed_batch or (self.wanted if self.apart else 1)
 
     @property
     def note(self) -> str:
         """What is to be known of batches; "" where there is nothing."""
-        if self.batch == 1:
+        unused = f"--batch {self.wanted} is not used: "
+        ignored = unused if self.wanted not in (1, self.batch) else ""
+        if len(self.specs) > 1 and self.wanted > 1:
+            return f"{unused}the model takes several inputs, and what each .npz holds is run whole"
+        if self.fixed_batch not in (None, 1):
+            return (
+                f"{ignored}the model takes batches of {self.batch}: the last input is repeated to "
+                "fill one"
+            )
+        if not ignored:
             return ""
-        return f"the model takes batches of {self.batch}: the last input is repeated to fill one"
+        if self.fixed_batch:
+            return f"{ignored}the model takes one input at a time"
+        return f"{ignored}the model may mix the inputs of a batch, so they are run one by one"
 
 
 def jobs(
@@ -73,7 +103,8 @@ def jobs(
     """What the inputs in files and folders are run as, in order."""
     if len(signature.specs) > 1:
         return named_jobs(paths, signature, preprocessing)
-    return batches(sources(paths, signature.explained.shape, preprocessing, coding), signature)
+    shape = signature.explained.shape
+    return batches(sources(paths, shape, preprocessing, coding, signature.batch), signature)
 
 
 def sources(
@@ -81,41 +112,56 @@ def sources(
     shape: Shape,
     preprocessing: Preprocessing,
     coding: Coding | None = None,
+    batch: int = 1,
 ) -> Iterator[Source | BadItem]:
-    """The inputs in files and folders, in order; what cannot be read as a BadItem."""
-    for path in paths:
-        for found in iter_inputs([path], shape, preprocessing, coding):
-            yield found if isinstance(found, BadItem) else Source(found, _stem(found, Path(path)))
+    """The inputs in files and folders, in order; what cannot be read as a BadItem.
+
+    They are decoded ahead by threads: about two batches.
+    """
+    reader = Reader(shape, preprocessing, coding)
+    owners = deque[Path]()
+
+    def pending() -> Iterator[Pending]:
+        for path in map(Path, paths):
+            for each in reader.read(path):
+                owners.append(path)
+                yield each
+
+    workers = usual_workers()
+    for found in decoded(pending(), workers, ahead=2 * batch + workers):
+        owner = owners.popleft()
+        yield found if isinstance(found, BadItem) else Source(found, _stem(found.name, owner))
 
 
-def _stem(item: Item, path: Path) -> str:
+def _stem(name: str, path: Path) -> str:
     """ "a_dog" of "a/dog.png" in a folder, "digits_x_test_3" of "digits.npz:x_test[3]"."""
     if path.is_dir():
-        return "_".join(Path(item.name).relative_to(path).with_suffix("").parts)
-    return path.stem + re.sub(r"\W+", "_", item.name.removeprefix(str(path)))
+        return "_".join(Path(name).relative_to(path).with_suffix("").parts)
+    return path.stem + re.sub(r"\W+", "_", name.removeprefix(str(path)))
 
 
 def batches(found: Iterable[Source | BadItem], signature: Signature) -> Iterator[Job | BadItem]:
-    """Inputs in the batches that the model takes; one that is not full repeats its last input."""
+    """Inputs of one shape in the batches that the model takes."""
     waiting: list[Source] = []
     for source in found:
         if isinstance(source, BadItem):
             yield source
             continue
         if waiting and source.item.array.shape != waiting[0].item.array.shape:
-            yield _job(waiting, signature)
+            yield job_of(waiting, signature)
             waiting = []
         waiting.append(source)
         if len(waiting) == signature.batch:
-            yield _job(waiting, signature)
+            yield job_of(waiting, signature)
             waiting = []
     if waiting:
-        yield _job(waiting, signature)
+        yield job_of(waiting, signature)
 
 
-def _job(filled: Sequence[Source], signature: Signature) -> Job:
+def job_of(filled: Sequence[Source], signature: Signature) -> Job:
+    """A run of some inputs, the last one repeated to fill a batch of a fixed size."""
     rows = [source.item.array for source in filled]
-    rows += rows[-1:] * (signature.batch - len(rows))
+    rows += rows[-1:] * ((signature.fixed_batch or 0) - len(rows))
     return Job({signature.explained.name: np.stack(rows)}, tuple(filled))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from typing import TypeVar
 
 from rich.console import Console
 from rich.progress import (
@@ -19,6 +20,8 @@ from retrograph.cli.feeds import Job
 from retrograph.cli.terminal import complain
 from retrograph.errors import InputError
 from retrograph.preprocess import BadItem, count_inputs
+
+T = TypeVar("T")
 
 
 class Mistakes:
@@ -36,14 +39,14 @@ class Mistakes:
             complain(str(error))
             self.count += 1
 
-    def sieve(self, jobs: Iterable[Job | BadItem]) -> Iterator[Job]:
+    def sieve(self, found: Iterable[T | BadItem]) -> Iterator[T]:
         """The good ones."""
-        for job in jobs:
-            if isinstance(job, Job):
-                yield job
+        for each in found:
+            if not isinstance(each, BadItem):
+                yield each
                 continue
             with self.reported():
-                raise job.error
+                raise each.error
 
 
 def with_progress(

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import argparse
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 from retrograph.cli import results
 from retrograph.cli.destination import Destination, make_folder
-from retrograph.cli.feeds import Source, sources
+from retrograph.cli.feeds import sources
 from retrograph.cli.options import (
     add_command,
     add_explaining,
@@ -22,7 +22,6 @@ from retrograph.cli.sanity_report import Report, as_json, print_report
 from retrograph.cli.session import chosen_labels, open_session, set_scene
 from retrograph.cli.terminal import console, count
 from retrograph.model import Model
-from retrograph.preprocess import BadItem
 from retrograph.render import save_picture
 from retrograph.sanity import DEFAULT_METHODS, Subject
 from retrograph.sanity.extra import check_installed
@@ -105,7 +104,7 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     output.add_argument("--force", action="store_true", help="replace a file that exists")
     output.add_argument("--json", action="store_true", help="print the numbers as JSON")
     add_preprocessing(parser)
-    parser.set_defaults(run=_run, method=",".join(DEFAULT_METHODS), top=1, style=None)
+    parser.set_defaults(run=_run, method=",".join(DEFAULT_METHODS), top=1, batch=1, style=None)
 
 
 def _checks(text: str) -> tuple[str, ...]:
@@ -147,7 +146,7 @@ def _run(args: argparse.Namespace) -> int:
     mistakes = Mistakes()
     shape = session.signature.explained.shape
     all_sources = sources(args.inputs, shape, scene.preprocessing, scene.coding)
-    found_sources = list(_sieved(all_sources, mistakes))
+    found_sources = list(mistakes.sieve(all_sources))
     if not found_sources:
         return 2
     with out.status("choosing units") as status:
@@ -177,15 +176,6 @@ def _plot_file(args: argparse.Namespace) -> Path | None:
         return None
     paths = [*args.inputs, args.model]
     return Destination(args.output, paths, single="sanity.png", arrays=False, force=args.force).file
-
-
-def _sieved(found: Iterator[Source | BadItem], mistakes: Mistakes) -> Iterator[Source]:
-    for source in found:
-        if isinstance(source, Source):
-            yield source
-            continue
-        with mistakes.reported():
-            raise source.error
 
 
 def _findings(

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import argparse
 import math
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -14,13 +14,13 @@ import numpy as np
 from retrograph.api import Attribution, Explainer
 from retrograph.cli.balance import balances
 from retrograph.cli.explanation import Explanation, Scene
-from retrograph.cli.feeds import Job, Signature
+from retrograph.cli.feeds import Job, Signature, job_of
 from retrograph.cli.lettering import chosen_coding
 from retrograph.cli.options import chosen_preprocessing, methods, stored_preprocessing
 from retrograph.cli.units import Choice, check_labels, parse_unit, read_labels
 from retrograph.errors import DeviceError, InputError, RetrographError, UnsupportedError
 from retrograph.model import SCORES, Model
-from retrograph.preprocess import PRESETS, Preprocessing, infer_layout
+from retrograph.preprocess import PRESETS, BadItem, Preprocessing, infer_layout
 from retrograph.preprocess.recipe import Shape
 from retrograph.runtime import Array
 
@@ -33,11 +33,15 @@ class Session:
         explainers: a built graph for each method.
         choice: the unit.
         top: how many of the most active units.
+        batch: how many inputs a run is to take where the model leaves that open.
+        apart: whether an input gives the same whatever the others of its batch are.
     """
 
     explainers: dict[str, Explainer]
     choice: Choice
     top: int
+    batch: int = 1
+    apart: bool = True
 
     @property
     def lead(self) -> Explainer:
@@ -48,7 +52,22 @@ class Session:
     def signature(self) -> Signature:
         """What the graphs take."""
         specs, name = self.lead.inputs, self.lead.contract.explained[0]
-        return Signature(specs, next(spec for spec in specs if spec.name == name))
+        explained = next(spec for spec in specs if spec.name == name)
+        return Signature(specs, explained, self.batch, self.apart)
+
+    def explained(self, job: Job) -> Iterator[Explanation | BadItem]:
+        """The same as `explain`; inputs that cannot be run together are run one by one."""
+        try:
+            found = self.explain(job)
+        except InputError as error:
+            signature = self.signature
+            if len(job.sources) == 1 or signature.fixed_batch or len(signature.specs) > 1:
+                yield BadItem(job.sources[0].item.name, error)
+                return
+            for source in job.sources:
+                yield from self.explained(job_of([source], signature))
+        else:
+            yield from found
 
     def explain(self, job: Job) -> list[Explanation]:
         """The explanations of a job's inputs; a single one where the layer has no batch axis.
@@ -129,7 +148,11 @@ def open_session(args: argparse.Namespace, model: Model, labels: Sequence[str]) 
         UnsupportedError: the graph cannot be built.
     """
     opened = _build if model.contract is None else _take
-    return opened(args, model, labels)
+    session = opened(args, model, labels)
+    if args.batch == 1:
+        return session
+    apart = model.keeps_rows_apart(session.lead.contract.target)
+    return replace(session, batch=args.batch, apart=apart)
 
 
 def _build(args: argparse.Namespace, model: Model, labels: Sequence[str]) -> Session:

@@ -48,6 +48,13 @@ def batch_leading(graph: Graph) -> tuple[set[str], set[str]]:
     return leading, moved
 
 
+def keeps_rows_apart(graph: Graph, target: str, outputs: Iterable[str]) -> bool:
+    """Whether each row of these tensors surely depends on its own row of the inputs alone."""
+    leading, moved = batch_leading(graph)
+    made = {name for node in graph.needed([target, *outputs])[0] for name in node.output}
+    return target in leading and not made & moved
+
+
 def _batch_names(graph: Graph) -> tuple[set[str], set[str]]:
     """The names that the inputs give to their leading axis and to no other, and those of others.
 

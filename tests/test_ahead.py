@@ -1,0 +1,87 @@
+"""Work done ahead by threads: in order, bounded, and over when its reader is."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+
+import pytest
+
+from retrograph.ahead import worked_ahead
+
+WAIT = 30
+
+
+def threads() -> list[threading.Thread]:
+    return [thread for thread in threading.enumerate() if thread.name.startswith("ahead")]
+
+
+class Counted:
+    """Items from 0, which knows how many have been taken."""
+
+    def __init__(self, count: int) -> None:
+        self.count, self.taken = count, 0
+
+    def __iter__(self) -> Iterator[int]:
+        for number in range(self.count):
+            self.taken += 1
+            yield number
+
+
+def test_results_come_in_the_order_of_the_items() -> None:
+    last_is_done = threading.Event()
+
+    def work(number: int) -> int:
+        if number == 3:
+            last_is_done.set()
+        else:
+            assert last_is_done.wait(WAIT)
+        return -number
+
+    assert list(worked_ahead(range(4), work, workers=4, ahead=4)) == [0, -1, -2, -3]
+
+
+def test_no_more_items_are_taken_than_is_said() -> None:
+    items = Counted(50)
+    found = []
+    for number in worked_ahead(items, lambda n: n, workers=3, ahead=5):
+        found.append(number)
+        assert items.taken <= len(found) + 5
+        assert items.taken == min(50, len(found) + 5)
+    assert found == list(range(50))
+
+
+def test_large_items_are_not_taken_ahead() -> None:
+    items = Counted(10)
+    sizes = {0: 2**27, 1: 2**27, 2: 2**27}
+    results = worked_ahead(
+        items, lambda n: n, workers=2, ahead=8, held=lambda n: sizes.get(n, 2**29)
+    )
+    for taken in (3, 4, 4, 4, 5, 6):
+        next(results)
+        assert items.taken == taken
+    results.close()
+
+
+def test_a_mistake_is_raised_where_its_turn_comes_and_the_threads_end() -> None:
+    items = Counted(100)
+
+    def work(number: int) -> int:
+        if number == 2:
+            raise ValueError("two")
+        return number
+
+    results = worked_ahead(items, work, workers=2, ahead=4)
+    assert [next(results), next(results)] == [0, 1]
+    with pytest.raises(ValueError, match="two"):
+        next(results)
+    assert items.taken <= 7
+    assert not threads()
+
+
+def test_a_reader_that_leaves_ends_the_threads() -> None:
+    results = worked_ahead(Counted(100), lambda n: n, workers=2, ahead=4)
+    next(results)
+    assert threads()
+    results.close()
+    assert not threads()
