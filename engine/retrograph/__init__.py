@@ -2,6 +2,7 @@
 
 >>> import retrograph
 >>> built = retrograph.build("net.onnx", method="guided", target="relu3")
+>>> found = retrograph.explain("net.onnx", x, method="guided", target="relu3")
 >>> explainer = retrograph.Explainer("net.onnx", method="guided", target="relu3")
 >>> found = explainer.attribute(x)
 """
@@ -18,6 +19,7 @@ from retrograph.errors import (
     RetrographError,
     UnsupportedError,
 )
+from retrograph.kept import explain
 from retrograph.layers import Layer
 from retrograph.maximize import Fooled, Maximum, dream, fool, maximize, maximize_code
 from retrograph.model import Model, save
@@ -47,6 +49,7 @@ __all__ = [
     "build",
     "check",
     "dream",
+    "explain",
     "fool",
     "layers",
     "maximize",
