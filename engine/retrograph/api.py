@@ -35,6 +35,7 @@ def build(
     preprocessing: Preprocessing | str | None = None,
     device: str = "cpu",
     outputs: bool = True,
+    precision: str = "float32",
 ) -> ModelProto:
     """The forward pass and an explicit backward pass to the input, as one ONNX model.
 
@@ -54,6 +55,8 @@ def build(
             accelerators); the file runs on any.
         outputs: whether the model's own outputs are kept. Without them nothing behind the target
             is computed.
+        precision: float32 (the model's own types), or float16 for a float32 model: forward and
+            backward pass in float16, inputs and outputs still float32.
 
     Returns:
         A model with the source's inputs, its outputs if they are kept, and, N items a batch, K
@@ -62,7 +65,8 @@ def build(
         of relevance `bias_relevance` [N] ([N, K]), what fell to the biases.
 
     Raises:
-        InputError: what was given is wrong: the file, the layer, the method.
+        InputError: what was given is wrong: the file, the layer, the method; or float16 cannot
+            hold the weights.
         UnsupportedError: nodes between target and input cannot be treated; it lists all of them.
     """
     source = model if isinstance(model, Model) else Model(model)
@@ -74,6 +78,7 @@ def build(
         wrt=wrt,
         device=device,
         outputs=outputs,
+        precision=precision,
     )
     if preprocessing is None:
         return source.build(request)
@@ -124,9 +129,9 @@ class Explainer:
 
     Args:
         model: a source model, from which the graph is built, or a graph that retrograph has
-            built; the latter brings its own method, target, select, many and wrt, and is refused
-            where others are given.
-        method, target, select, many, wrt, preprocessing: as in `build`.
+            built; the latter brings its own method, target, select, many, wrt and precision, and
+            is refused where others are given.
+        method, target, select, many, wrt, preprocessing, precision: as in `build`.
         device: auto, cpu, cuda, or the name of an execution provider.
         threads: how many threads an operator may use.
 
@@ -156,12 +161,13 @@ class Explainer:
         preprocessing: Preprocessing | str | None = None,
         device: str = "auto",
         threads: int | None = None,
+        precision: str | None = None,
     ) -> None:
         source = model if isinstance(model, Model) else Model(model)
         if source.contract is not None:
             chosen: dict[str, object] = {"method": method, "target": target, "select": select}
             chosen |= {"many": many, "wrt": (wrt,) if isinstance(wrt, str) else wrt and tuple(wrt)}
-            _check_unchanged(source.contract, chosen)
+            _check_unchanged(source.contract, chosen | {"precision": precision})
             proto = source.proto
         else:
             proto = build(
@@ -173,6 +179,7 @@ class Explainer:
                 wrt=wrt,
                 preprocessing=preprocessing,
                 device=suited(device),
+                precision=precision or "float32",
             )
         with runnable(proto) as (graph, folder):
             self._session = Session(graph, device, threads, folder)
@@ -284,6 +291,7 @@ def _check_unchanged(contract: Contract, chosen: Mapping[str, object]) -> None:
         "select": (contract.select,),
         "many": (contract.many,),
         "wrt": (contract.explained,),
+        "precision": (contract.precision,),
     }
     for key, value in chosen.items():
         if value is not None and value not in own[key]:

@@ -25,6 +25,7 @@ from retrograph.ir.graph import (
     rename,
     value_info,
 )
+from retrograph.ir.half import Precision
 from retrograph.ir.path import Path, path
 from retrograph.methods import Arrival, Method
 from retrograph.methods.base import BIAS_RELEVANCE, Scene
@@ -42,7 +43,7 @@ class Request:
     """What is to be built.
 
     Attributes:
-        graph: canonical.
+        graph: canonical, in the precision that is computed in.
         sources: the explained inputs.
         target: the explained tensor's name.
         method: the attribution method.
@@ -51,6 +52,7 @@ class Request:
         device: what the emitted operators suit best; they run on any.
         outputs: whether the model's own outputs are kept; without them nothing that only they
             need is computed.
+        precision: what is computed in; with float32 in the model's own types.
     """
 
     graph: Graph
@@ -61,6 +63,7 @@ class Request:
     many: bool = False
     device: Device = "cpu"
     outputs: bool = True
+    precision: Precision = "float32"
 
 
 def check_support(request: Request) -> Report:
@@ -325,7 +328,10 @@ class _Backward:
     def _attribution(self, source: Tensor) -> Tensor:
         e, shape = self.e, self._attribution_shape(source)
         with e.scope("attribution"):
-            found = [part.finish(e, self._arrival(part, source)) for part in self.method.parts]
+            found = [
+                e.cast(part.finish(e, self._arrival(part, source)), source.dtype)
+                for part in self.method.parts
+            ]
             made = replace(self.method.combine(e, found), shape=shape, dtype=source.dtype)
             if not self.request.many:
                 return made

@@ -33,6 +33,8 @@ class Contract:
         preprocessing: how a picture becomes the input (see `Preprocessing.to_json`), or "".
         labels: class names, if the source model carries them.
         notes: what a user should know of the result.
+        precision: what is computed in; with float32, as in files that say nothing of it, the source
+            model's own types.
     """
 
     version: str
@@ -48,6 +50,7 @@ class Contract:
     preprocessing: str
     labels: tuple[str, ...]
     notes: tuple[str, ...]
+    precision: str = "float32"
 
     @property
     def attributions(self) -> tuple[str, ...]:
@@ -70,7 +73,8 @@ class Contract:
         if _PREFIX + "version" not in properties:
             return None
         try:
-            texts = {f.name: properties[_PREFIX + f.name] for f in fields(cls)}
+            given = {_PREFIX + "precision": cls.precision, **properties}
+            texts = {f.name: given[_PREFIX + f.name] for f in fields(cls)}
             parsed: dict[str, Any] = {
                 name: text if name in _PLAIN else json.loads(text) for name, text in texts.items()
             }
@@ -87,6 +91,7 @@ class Contract:
 
 
 _PLAIN = {"version", "method", "target", "alias", "select", "source_sha256", "preprocessing"}
+_PLAIN |= {"precision"}
 _KINDS = {"parameters": dict, "shape": list, "many": bool, "explained": list}
 _KINDS |= {"labels": list, "notes": list}
 

@@ -19,6 +19,7 @@ from retrograph.ir.builder import DEVICES, Device
 from retrograph.ir.canonicalize import canonicalize
 from retrograph.ir.damage import blaming_damage
 from retrograph.ir.graph import Graph, Tensor
+from retrograph.ir.half import PRECISIONS, Precision, halved
 from retrograph.ir.load import load
 from retrograph.ir.path import path
 from retrograph.ir.store import new_files, runnable, save
@@ -31,6 +32,11 @@ from retrograph.selector import KINDS, Select
 
 SCORES = "scores"
 """The alias of the class scores, whatever operator makes them."""
+
+_HALF = (
+    "computed in float16 by the rules of float32: numbers have three digits, are 65504 at most and "
+    "vanish below 6e-8"
+)
 
 
 class Model:
@@ -117,11 +123,13 @@ class Model:
         wrt: str | Sequence[str] | None = None,
         device: str = "cpu",
         outputs: bool = True,
+        precision: str = "float32",
     ) -> Request:
         """What is to be built, names resolved.
 
         Raises:
-            InputError: an unknown method, layer, input, kind of choice or device.
+            InputError: an unknown method, layer, input, kind of choice, device or precision, or
+                the model cannot be computed in that precision.
         """
         if self.contract is not None:
             raise InputError(
@@ -131,11 +139,16 @@ class Model:
             raise InputError(f"unknown select '{select}'; choose one of: {', '.join(KINDS)}")
         if device not in DEVICES:
             raise InputError(f"unknown device '{device}'; build for one of: {', '.join(DEVICES)}")
+        if precision not in PRECISIONS:
+            raise InputError(
+                f"unknown precision '{precision}'; choose one of: {', '.join(PRECISIONS)}"
+            )
         tensor = self.target(target)
         kind: Select = select  # type: ignore[assignment]
         suited: Device = device
+        computed: Precision = precision
         return Request(
-            graph=self.graph,
+            graph=halved(self.graph, tensor) if computed == "float16" else self.graph,
             sources=self._sources(tensor, wrt),
             target=tensor,
             method=method_named(method).resolved(self.target),
@@ -143,6 +156,7 @@ class Model:
             many=many,
             device=suited,
             outputs=outputs,
+            precision=computed,
         )
 
     def check(self, request: Request) -> Report:
@@ -181,7 +195,8 @@ class Model:
             source_sha256=self.sha256,
             preprocessing=preprocessing,
             labels=self.labels,
-            notes=report.notes,
+            notes=(*report.notes, *([_HALF] if request.precision == "float16" else [])),
+            precision=request.precision,
         )
         kept = {k: v for k, v in self.properties.items() if not k.startswith("retrograph.")}
         helper.set_model_props(model, kept | contract.to_properties())

@@ -9,7 +9,7 @@ from retrograph.ir.graph import Graph, Tensor, attributes
 _COLOURS = (1, 3)
 
 _LAYOUT_KEEPING = frozenset(
-    ("Relu", "Clip", "Add", "Mul", "Sub", "Div", "Sigmoid", "Tanh", "LeakyRelu", "Identity")
+    ("Relu", "Clip", "Add", "Mul", "Sub", "Div", "Sigmoid", "Tanh", "LeakyRelu", "Identity", "Cast")
 )
 
 
