@@ -8,7 +8,7 @@ not define in float16 stays in float32 between Casts.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from functools import cache
 from typing import Literal
@@ -36,6 +36,7 @@ _BOUNDING = {"Add", "Clip", "Max", "Min", "Pad", "Sub", "Where"}
 """In these a constant from _ENDLESS on stands for infinity, as in the mask of an attention."""
 
 _TYPE_ATTRIBUTES = {"to", "dtype", "output_dtype"}
+_CASTS = {"Cast", "CastLike"}
 
 
 def halved(graph: Graph, target: str) -> Graph:
@@ -251,10 +252,18 @@ def _rounded(name: str, value: Array, readers: Sequence[NodeProto]) -> Array:
 
 @cache
 def _schema_of(op: str, domain: str, opset: int) -> defs.OpSchema | None:
+    """What ONNX says of an operator that it defines in float16."""
     try:
-        return defs.get_schema(op, opset, domain)
+        schema = defs.get_schema(op, opset, domain)
     except defs.SchemaError:
         return None
+    return None if schema.has_function and _is_single(schema.function_body.node) else schema
+
+
+def _is_single(body: Iterable[NodeProto]) -> bool:
+    """Whether a definition holds float32 numbers and brings them to no other type."""
+    held = [a.t.data_type for n in body if n.op_type == "Constant" for a in n.attribute]
+    return TensorProto.FLOAT in held and not any(n.op_type in _CASTS for n in body)
 
 
 def _schema(node: NodeProto, opset: int) -> defs.OpSchema | None:

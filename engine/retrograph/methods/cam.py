@@ -1,7 +1,8 @@
 """Class activation maps: where in a layer the unit finds what it looks for.
 
 A map is made at a layer with positions, by its activation A [N, C, *S] and the gradient G of the
-unit by it, and resized to the input linearly between the centres of its positions.
+unit by it, in float32 at least, and resized to the input linearly between the centres of its
+positions.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from retrograph.ir.path import Path
 from retrograph.methods.base import Arrival, Method, Scene, one_channel
 from retrograph.methods.relu import Guided
 from retrograph.methods.smooth import relu_notes
+from retrograph.vjp.linear import wide
 
 _EPSILON = 1e-6
 
@@ -54,7 +56,9 @@ class _Cam(Method):
         rank = arrival.x.rank or 0
         to_front = [0, arrival.end_channel or 1]
         to_front += [axis for axis in range(1, rank) if axis not in to_front]
-        activation, gradient = (_moved(e, t, to_front) for t in (arrival.end, arrival.ct))
+        activation, gradient = (
+            _moved(e, e.cast(t, wide(t.dtype)), to_front) for t in (arrival.end, arrival.ct)
+        )
         cam = e.relu(e.reduce_sum(self.shares(e, activation, gradient, rank), [1]))
         first = [0, *[axis for axis in range(1, rank) if axis != arrival.channel]]
         sizes = [e.dim(arrival.x, axis) for axis in first[1:]]
@@ -202,11 +206,17 @@ def _rank(graph: Graph, name: str) -> int:
 
 
 def _deepest(graph: Graph, way: Path, rank: int, target: str) -> str:
-    """The last tensor on the path before the target with more than one position; "" if none."""
+    """The last tensor on the path before the target with more than one position; "" if none.
+
+    What a Cast makes is the layer before it, in another type.
+    """
+    same = {target}
     for node in reversed(way.nodes):
+        if node.op_type == "Cast":
+            same.update(node.output if same.isdisjoint(node.output) else node.input)
         for name in node.output:
             tensor = graph.tensor(name)
-            if name == target or name not in way.tensors or tensor is None:
+            if name in same or name not in way.tensors or tensor is None:
                 continue
             shape = tensor.shape or ()
             if len(shape) == rank and sum(d != 1 for d in shape[1:]) > 1:
