@@ -20,6 +20,7 @@ from retrograph.cli.terminal import console, visible
 from retrograph.contract import Contract
 from retrograph.errors import InputError
 from retrograph.ir.builder import DEVICES
+from retrograph.ir.half import PRECISIONS
 from retrograph.methods import METHODS
 from retrograph.model import Model, save
 from retrograph.optimized import save_optimized
@@ -74,6 +75,12 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
         metavar="OUT.onnx",
         help="also as ONNX Runtime optimises it: starts faster, on this kind of machine alone",
     )
+    parser.add_argument(
+        "--precision",
+        default="float32",
+        choices=PRECISIONS,
+        help="what is computed in: the model's own types (float32), or float16",
+    )
     parser.add_argument("--force", action="store_true", help="replace a file that exists")
     parser.add_argument("--json", action="store_true", help="print what was built as JSON")
     add_preprocessing(parser)
@@ -99,6 +106,7 @@ def _run(args: argparse.Namespace) -> int:
             wrt=args.wrt,
             device=args.device,
             outputs=args.outputs,
+            precision=args.precision,
             preprocessing=chosen_preprocessing(args) or stored_preprocessing(model),
         )
     files = save(built, out_file, force=args.force)

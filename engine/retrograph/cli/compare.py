@@ -11,6 +11,7 @@ from PIL import Image
 from rich.console import Console
 
 from retrograph.cli import results
+from retrograph.cli.closeness import told
 from retrograph.cli.destination import Destination, make_folder
 from retrograph.cli.drawing import (
     attribution_picture,
@@ -26,6 +27,7 @@ from retrograph.cli.options import (
     add_command,
     add_explaining,
     add_output,
+    add_precision,
     add_preprocessing,
     chosen_preprocessing,
 )
@@ -64,6 +66,7 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Register the command."""
     parser = add_command(commands, "compare", "methods side by side in one picture", _EXAMPLES)
     add_explaining(parser, "gradient,deconvnet,guided")
+    add_precision(parser)
     add_output(parser)
     add_preprocessing(parser)
     parser.set_defaults(run=_run, top=1, batch=1)
@@ -89,8 +92,10 @@ def _run(args: argparse.Namespace) -> int:
     for name, reason in left_out.items():
         complain(f"{name} is left out: {reason}")
     mistakes = Mistakes()
+    distances: list[str] = []
     all_jobs = _first(jobs(args.inputs, session.signature, scene.preprocessing, scene.coding), out)
-    good_jobs = mistakes.sieve(with_progress(all_jobs, args.inputs, out))
+    followed = with_progress(all_jobs, args.inputs, out)
+    good_jobs = mistakes.sieve(told(followed, session, scene, out, distances))
     comparison = _Comparison(scene)
     for job in good_jobs:
         for found in mistakes.sieve(session.explained(job)):
@@ -103,7 +108,7 @@ def _run(args: argparse.Namespace) -> int:
         file = _save(comparison.page(title, left_out), destination)
         out.print(f"-> {visible(file)}", soft_wrap=True)
     if args.json:
-        print(results.as_json(comparison.found, scene, left_out=left_out, file=file))
+        print(results.as_json(comparison.found, scene, distances, left_out=left_out, file=file))
     return 2 if mistakes.count or file is None else 0
 
 

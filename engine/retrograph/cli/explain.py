@@ -10,6 +10,7 @@ from rich.console import Console
 
 from retrograph.ahead import worked_ahead
 from retrograph.cli import results
+from retrograph.cli.closeness import told
 from retrograph.cli.destination import Destination, Files
 from retrograph.cli.explanation import Explanation, Scene
 from retrograph.cli.feeds import Job, jobs
@@ -18,6 +19,7 @@ from retrograph.cli.options import (
     add_command,
     add_explaining,
     add_output,
+    add_precision,
     add_preprocessing,
     chosen_preprocessing,
 )
@@ -63,6 +65,7 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Register the command."""
     parser = add_command(commands, "explain", "what in a picture drives a unit?", _EXAMPLES)
     add_explaining(parser, "guided")
+    add_precision(parser)
     parser.add_argument("--top", type=count, default=1, metavar="N", help="the N most active units")
     parser.add_argument(
         "--batch", type=count, default=1, metavar="N", help="inputs a run, where that is open (1)"
@@ -93,15 +96,17 @@ def _run(args: argparse.Namespace) -> int:
     scene, notes = set_scene(args, chosen, model, session, labels)
     results.announce(scene, notes, out)
     mistakes = Mistakes()
+    distances: list[str] = []
     all_jobs = jobs(args.inputs, session.signature, scene.preprocessing, scene.coding)
     followed = with_progress(all_jobs, args.inputs, out)
+    followed = told(followed, session, scene, out, distances)
     if args.sheet is None:
         found = _into_files(followed, session, scene, destination, mistakes, out)
     else:
         found = _into_sheet(followed, session, scene, destination, mistakes, args.sheet)
         results.report_sheet(found, destination, out)
     if args.json:
-        print(results.as_json(found, scene))
+        print(results.as_json(found, scene, distances))
     return 2 if mistakes.count or not found else 0
 
 

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 from retrograph.cli.terminal import count
 from retrograph.errors import InputError
+from retrograph.ir.half import PRECISIONS
 from retrograph.methods import METHODS, Method
 from retrograph.methods.parameters import configured, parameter_names
 from retrograph.methods.smooth import CHOICES
@@ -135,6 +136,16 @@ def add_explaining(parser: argparse.ArgumentParser, methods: str) -> None:
     parser.add_argument("--wrt", metavar="INPUT", help="the model's input to explain (the first)")
     parser.add_argument("--device", default="auto", help="auto (default), cpu, cuda")
     parser.add_argument("--threads", type=count, help="threads of the runtime")
+
+
+def add_precision(parser: argparse.ArgumentParser) -> None:
+    """What is computed in; None where it is left to the model."""
+    parser.add_argument(
+        "--precision",
+        choices=PRECISIONS,
+        help="what is computed in, the model's own types (float32) if left out; of another it is "
+        "said how far it is from float32 on the first input",
+    )
 
 
 def add_output(parser: argparse.ArgumentParser) -> argparse._ArgumentGroup:

@@ -157,8 +157,10 @@ def report_sheet(found: Sequence[Explanation], destination: Destination, console
         console.print(f"  {_units(len(found))}\n  -> {destination.file}", soft_wrap=True)
 
 
-def as_json(found: Sequence[Explanation], scene: Scene, **more: Any) -> str:
-    """What was explained, and more by its name, for a program."""
+def as_json(
+    found: Sequence[Explanation], scene: Scene, noted: Sequence[str] = (), **more: Any
+) -> str:
+    """What was explained, what was noted of it, and more by its name, for a program."""
     records = [
         {
             "input": e.name,
@@ -180,7 +182,7 @@ def as_json(found: Sequence[Explanation], scene: Scene, **more: Any) -> str:
     contract = scene.contract
     head: dict[str, Any] = {"methods": scene.methods, "layer": contract.alias}
     head |= {"tensor": contract.target, "device": scene.device, "parameters": scene.parameters}
-    notes = [str(note) for note in gathered(scene.contracts)]
+    notes = [*map(str, gathered(scene.contracts)), *noted]
     return json.dumps({**head, **more, "notes": notes, "explained": records}, indent=1)
 
 

@@ -104,7 +104,14 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     output.add_argument("--force", action="store_true", help="replace a file that exists")
     output.add_argument("--json", action="store_true", help="print the numbers as JSON")
     add_preprocessing(parser)
-    parser.set_defaults(run=_run, method=",".join(DEFAULT_METHODS), top=1, batch=1, style=None)
+    defaults = {
+        "batch": 1,
+        "method": ",".join(DEFAULT_METHODS),
+        "top": 1,
+        "style": None,
+        "precision": None,
+    }
+    parser.set_defaults(run=_run, **defaults)
 
 
 def _checks(text: str) -> tuple[str, ...]:

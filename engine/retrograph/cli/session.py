@@ -19,6 +19,7 @@ from retrograph.cli.lettering import chosen_coding
 from retrograph.cli.options import chosen_preprocessing, methods, stored_preprocessing
 from retrograph.cli.units import Choice, check_labels, parse_unit, read_labels
 from retrograph.errors import DeviceError, InputError, RetrographError, UnsupportedError
+from retrograph.methods import Method
 from retrograph.model import SCORES, Model
 from retrograph.preprocess import PRESETS, BadItem, Preprocessing, infer_layout
 from retrograph.preprocess.recipe import Shape
@@ -35,6 +36,8 @@ class Session:
         top: how many of the most active units.
         batch: how many inputs a run is to take where the model leaves that open.
         apart: whether an input gives the same whatever the others of its batch are.
+        precision: what the graphs compute in.
+        reference: builds the same in float32, for graphs that were built in another precision.
     """
 
     explainers: dict[str, Explainer]
@@ -42,6 +45,8 @@ class Session:
     top: int
     batch: int = 1
     apart: bool = True
+    precision: str = "float32"
+    reference: Callable[[], Session] | None = None
 
     @property
     def lead(self) -> Explainer:
@@ -159,7 +164,7 @@ def _build(args: argparse.Namespace, model: Model, labels: Sequence[str]) -> Ses
     chosen = methods(args.method or "guided", args.param)
     choice, explainer = _question(args, model, labels)
     explainers = {name: explainer(method=method) for name, method in chosen.items()}
-    return Session(explainers, choice, args.top)
+    return _opened(args, choice, explainer, explainers, chosen)
 
 
 def open_comparison(
@@ -186,7 +191,25 @@ def open_comparison(
             refused[name] = error
     if not explainers:
         raise next(iter(refused.values()))
-    return Session(explainers, choice, args.top), refused
+    return _opened(args, choice, explainer, explainers, chosen), refused
+
+
+def _opened(
+    args: argparse.Namespace,
+    choice: Choice,
+    explainer: Callable[..., Explainer],
+    explainers: dict[str, Explainer],
+    chosen: Mapping[str, Method],
+) -> Session:
+    """The session of these graphs, with its reference where they are not in float32."""
+    if args.precision in (None, "float32"):
+        return Session(explainers, choice, args.top)
+
+    def reference() -> Session:
+        exact = {n: explainer(method=chosen[n], precision="float32") for n in explainers}
+        return Session(exact, choice, args.top)
+
+    return Session(explainers, choice, args.top, args.precision, reference)
 
 
 def _question(
@@ -207,6 +230,7 @@ def _question(
         preprocessing=_picture_recipe(args, model.tensor(request.sources[0]).shape, model),
         device=args.device,
         threads=args.threads,
+        precision=args.precision,
     )
 
 
@@ -250,6 +274,7 @@ def _take(args: argparse.Namespace, model: Model, labels: Sequence[str]) -> Sess
         wrt=args.wrt,
         device=args.device,
         threads=args.threads,
+        precision=args.precision,
     )
     return Session({contract.method: explainer}, choice, args.top)
 

@@ -257,7 +257,7 @@ def _schema_of(op: str, domain: str, opset: int) -> defs.OpSchema | None:
         schema = defs.get_schema(op, opset, domain)
     except defs.SchemaError:
         return None
-    return None if schema.has_function and _is_single(schema.function_body.node) else schema
+    return None if _is_single(schema.function_body.node) else schema
 
 
 def _is_single(body: Iterable[NodeProto]) -> bool:

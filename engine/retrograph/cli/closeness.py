@@ -1,0 +1,72 @@
+"""How far attributions that are computed less precisely are from those in float32."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+
+import numpy as np
+from rich.console import Console
+
+from retrograph.cli.explanation import Explanation, Scene
+from retrograph.cli.feeds import Job
+from retrograph.cli.session import Session
+from retrograph.cli.terminal import visible
+from retrograph.errors import InputError
+from retrograph.preprocess import BadItem
+from retrograph.runtime import Array
+
+
+def told(
+    jobs: Iterable[Job | BadItem], session: Session, scene: Scene, out: Console, notes: list[str]
+) -> Iterator[Job | BadItem]:
+    """The same jobs; of the first that can be run it is said how far it is from float32.
+
+    Args:
+        session: nothing is said where it has no reference.
+        notes: takes what is printed, too.
+    """
+    exact = None if session.reference is None else session.reference()
+    for job in jobs:
+        if exact is not None and isinstance(job, Job):
+            with suppress(InputError):  # whoever runs the job meets it again
+                found, wanted = session.explain(job)[0], exact.explain(job)[0]
+                notes.append(distance(session.precision, found, wanted, scene))
+                out.print(visible(notes[-1]), soft_wrap=True)
+                exact = None
+        yield job
+
+
+def distance(precision: str, found: Explanation, exact: Explanation, scene: Scene) -> str:
+    """How far an explanation in some precision is from the one in float32, in a line."""
+    for own, other in zip(found.units, exact.units, strict=True):
+        if not np.array_equal(own, other):
+            return (
+                f"{precision}: the most active unit is {scene.unit(own)}, in float32 it is "
+                f"{scene.unit(other)}: their attributions are not compared ({found.name})"
+            )
+    broken = [m for m, a in found.attributions.items() if not np.isfinite(a).all()]
+    if broken:
+        return (
+            f"{precision}: numbers beyond its range make the attribution by {', '.join(broken)} "
+            f"infinite or no number; explain in float32 ({found.name})"
+        )
+    shares = {m: _share(a, exact.attributions[m]) for m, a in found.attributions.items()}
+    if len(shares) == 1:
+        (share,) = shares.values()
+        by = f"the attribution differs from float32's by {share:.0e} of its maximum"
+    else:
+        each = ", ".join(f"{share:.0e} ({method})" for method, share in shares.items())
+        by = f"the attributions differ from float32's by {each} of their maximum"
+    return f"{precision}: {by} ({found.name})"
+
+
+def _share(found: Array, exact: Array) -> float:
+    """The largest difference of K attributions [K, *input], as a share of what is largest in each.
+
+    Of an attribution that is 0 everywhere it is the difference itself.
+    """
+    axes = tuple(range(1, exact.ndim))
+    difference = np.abs(found.astype(np.float64) - exact).max(axis=axes, initial=0.0)
+    largest = np.abs(exact.astype(np.float64)).max(axis=axes, initial=0.0)
+    return float((difference / np.where(largest > 0, largest, 1.0)).max(initial=0.0))
