@@ -42,8 +42,8 @@ def distance(precision: str, found: Explanation, exact: Explanation, scene: Scen
     for own, other in zip(found.units, exact.units, strict=True):
         if not np.array_equal(own, other):
             return (
-                f"{precision}: the most active unit is {scene.unit(own)}, in float32 it is "
-                f"{scene.unit(other)}: their attributions are not compared ({found.name})"
+                f"{precision}: {scene.unit(own)} is the most active, in float32 it is "
+                f"{scene.unit(other)}; their attributions are not compared ({found.name})"
             )
     broken = [m for m, a in found.attributions.items() if not np.isfinite(a).all()]
     if broken:
