@@ -9,14 +9,17 @@ import numpy as np
 import onnx
 import pytest
 from onnx import GraphProto, ModelProto, TensorProto, shape_inference
+from onnx.reference import ReferenceEvaluator
 
 import nets
 import retrograph
+import vjp_cases_control
 from graphs import METHODS, SMALL_NET, TWO_INPUTS, assert_close, noise, parse, runner
 from retrograph import Explainer, InputError, Model
 from retrograph.contract import Contract
 from retrograph.ir.graph import subgraphs
 from retrograph.methods import METHODS as ALL_METHODS
+from vjp_case import Case
 
 SAMPLE = Path(__file__).parents[1] / "sample_models" / "cifar10_cnn.onnx"
 HEAD = '<ir_version: 8, opset_import: ["" : 17]>\n'
@@ -193,12 +196,34 @@ def test_several_inputs_and_whole_numbers() -> None:
         assert_close(found[name], wanted[name], 1e-2)
 
 
+LAST = f"""{HEAD}
+net (float[N, 2, 6, 6] x) => (float[N, 6, 6, 3] y)
+<float[3, 2, 3, 3] w>
+{{
+    conv = Conv <pads = [1, 1, 1, 1]> (x, w)
+    turned = Transpose <perm = [0, 2, 3, 1]> (conv)
+    y = Relu (turned)
+}}
+"""
+
+
 def test_channels_that_come_last() -> None:
-    single, half = both(nets.nhwc_cnn(), target="turned", select="channel", method="gradient")
-    assert contract_of(half).shape == contract_of(single).shape
-    feeds = {"x": noise(1, 8, 8, 3), "select": np.array([[1]])}
+    single, half = both(parse(LAST), select="channel", method="gradient")
+    feeds = {"x": noise(2, 2, 6, 6), "select": np.array([[1], [2]])}
     wanted, found = runner(single)(**feeds), runner(half)(**feeds)
     np.testing.assert_array_equal(found["unit"], wanted["unit"])
+    np.testing.assert_array_equal(found["unit"][:, 2], [1, 2])
+
+
+@pytest.mark.parametrize("case", vjp_cases_control.CASES, ids=lambda case: case.name)
+def test_control_flow(case: Case) -> None:
+    """Bodies in bodies, states, what is captured: the cases of the rules."""
+    model, feeds = case.model(), case.feeds()
+    single, half = both(model, target="y", method="gradient", select="cotangent", wrt=case.sources)
+    feeds["cotangent"] = noise(*runner(model)(**feeds)["y"].shape)
+    wanted, found = runner(single)(**feeds), runner(half)(**feeds)
+    for name in wanted:
+        assert_close(found[name], wanted[name], 3e-2)
 
 
 SIZED = f"""{HEAD}
@@ -219,7 +244,9 @@ net (float[1, 1, L] x) => (float[1, 1, M] y)
 def test_sizes_are_not_rounded() -> None:
     """4102 / 2 is 2051, which float16 has not."""
     half = retrograph.build(parse(SIZED), method="gradient", precision="float16")
-    assert runner(half)(noise(1, 1, 4102))["y"].shape == (1, 1, 2051)
+    evaluator = ReferenceEvaluator(half)  # it rounds every number; ONNX Runtime leaves Casts out
+    y, *_ = evaluator.run(["y"], {"x": noise(1, 1, 4102)})
+    assert y.shape == (1, 1, 2051)
 
 
 def test_what_onnx_has_not_in_float16_stays_float32() -> None:
@@ -232,6 +259,15 @@ def test_what_onnx_has_not_in_float16_stays_float32() -> None:
 def test_a_model_in_float16_stays_as_it_is() -> None:
     built = retrograph.build(nets.half_cnn(), precision="float16")
     assert built.graph == retrograph.build(nets.half_cnn()).graph
+
+
+def test_a_map_of_a_model_in_float16() -> None:
+    found = runner(retrograph.build(nets.half_cnn(), method="grad-cam"))
+    x = noise(1, 3, 8, 8).astype(np.float16)
+    wanted = runner(retrograph.build(nets.cnn(), method="grad-cam"))(x.astype(np.float32))
+    attribution = found(x)["attribution"]
+    assert attribution.dtype == np.float16
+    assert_close(attribution.astype(np.float32), wanted["attribution"], 1e-2)
 
 
 def test_the_source_stays_as_it_is() -> None:
@@ -280,6 +316,18 @@ def test_what_stands_for_infinity_is_the_largest_number(step: str, weights: str)
     wanted, found = runner(single)(x), runner(half)(x)
     assert_close(found["y"], wanted["y"], 1e-2)
     assert_close(found["attribution"], wanted["attribution"], 1e-2)
+
+
+def test_a_row_that_is_masked_as_a_whole_stays_finite() -> None:
+    half = retrograph.build(
+        activation("s = Add (x, m)\ny = Softmax (s)", "float m = {-3.4e38}"),
+        method="gradient",
+        target="y",
+        precision="float16",
+    )
+    found = runner(half)(np.array([[0.5, -2.0, 1.5, 3.0]], np.float32))
+    assert np.isfinite(found["y"]).all()
+    assert np.isfinite(found["attribution"]).all()
 
 
 def test_a_number_does_not_vanish() -> None:
