@@ -51,6 +51,7 @@ def test_metadata(tmp_path: Path) -> None:
         "retrograph.source_sha256": sha256,
         "retrograph.labels": '["cat", "dog", "bird"]',
         "retrograph.notes": json.dumps([NO_SWITCHES]),
+        "retrograph.precision": "float32",
     }
     assert Preprocessing.from_json(json.loads(json.dumps(recipe.to_json()))) == recipe
 

@@ -257,10 +257,10 @@ def _schema_of(op: str, domain: str, opset: int) -> defs.OpSchema | None:
         schema = defs.get_schema(op, opset, domain)
     except defs.SchemaError:
         return None
-    return None if _is_single(schema.function_body.node) else schema
+    return None if _is_float32(schema.function_body.node) else schema
 
 
-def _is_single(body: Iterable[NodeProto]) -> bool:
+def _is_float32(body: Iterable[NodeProto]) -> bool:
     """Whether a definition holds float32 numbers and brings them to no other type."""
     held = [a.t.data_type for n in body if n.op_type == "Constant" for a in n.attribute]
     return TensorProto.FLOAT in held and not any(n.op_type in _CASTS for n in body)
