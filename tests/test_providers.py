@@ -7,8 +7,10 @@ from typing import Any
 import onnxruntime
 import pytest
 
+import nets
+from retrograph.api import Explainer
 from retrograph.errors import DeviceError, InputError
-from retrograph.runtime import PROVIDERS, suited
+from retrograph.runtime import PROVIDERS, suited, with_tf32
 from retrograph.runtime.providers import Provider, provider
 
 
@@ -38,6 +40,20 @@ def everything(monkeypatch: pytest.MonkeyPatch) -> None:
 )
 def test_a_device_is_a_provider(device: str, name: str, options: dict[str, str]) -> None:
     assert provider(device) == Provider(name, options)
+
+
+@pytest.mark.usefixtures("everything")
+def test_tf32_is_an_option_of_cuda() -> None:
+    for device in ("auto", "cuda", "cuda,device_id=1", "CUDAExecutionProvider"):
+        assert provider(with_tf32(device)).options["use_tf32"] == "1"
+    assert provider(with_tf32("cuda,device_id=1")).options["device_id"] == "1"
+    with pytest.raises(DeviceError, match=r"CUDA's, and the device is openvino; give --device"):
+        with_tf32("openvino")
+
+
+def test_tf32_needs_cuda() -> None:
+    with pytest.raises(DeviceError, match="the device is cpu"):
+        Explainer(nets.cnn(), device="cpu", precision="tf32")
 
 
 @pytest.mark.usefixtures("everything")

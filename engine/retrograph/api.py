@@ -18,7 +18,7 @@ from retrograph.methods import Method
 from retrograph.methods.base import BIAS_RELEVANCE
 from retrograph.model import Model, runnable
 from retrograph.preprocess import PRESETS, Preprocessing
-from retrograph.runtime import Array, Session, Spec, suited
+from retrograph.runtime import TF32, Array, Session, Spec, suited, with_tf32
 
 if TYPE_CHECKING:
     from onnx import ModelProto
@@ -131,9 +131,12 @@ class Explainer:
         model: a source model, from which the graph is built, or a graph that retrograph has
             built; the latter brings its own method, target, select, many, wrt and precision, and
             is refused where others are given.
-        method, target, select, many, wrt, preprocessing, precision: as in `build`.
-        device: auto, cpu, cuda, or the name of an execution provider.
+        method, target, select, many, wrt, preprocessing: as in `build`.
+        device: auto (CUDA if there, else the CPU), cpu, cuda, openvino, tensorrt, coreml,
+            directml, or the name of an execution provider that the installed ONNX Runtime has;
+            behind it options of the provider, as in "cuda,device_id=1".
         threads: how many threads an operator may use.
+        precision: as in `build`, or tf32: a float32 graph whose products CUDA may round.
 
     Attributes:
         contract: what the graph explains, and how.
@@ -164,6 +167,8 @@ class Explainer:
         precision: str | None = None,
     ) -> None:
         source = model if isinstance(model, Model) else Model(model)
+        if precision == TF32:
+            device, precision = with_tf32(device), "float32"
         if source.contract is not None:
             chosen: dict[str, object] = {"method": method, "target": target, "select": select}
             chosen |= {"many": many, "wrt": (wrt,) if isinstance(wrt, str) else wrt and tuple(wrt)}

@@ -14,6 +14,7 @@ from retrograph.methods.parameters import configured, parameter_names
 from retrograph.methods.smooth import CHOICES
 from retrograph.model import Model
 from retrograph.preprocess import PRESETS, Preprocessing, parse_preprocessing
+from retrograph.runtime import TF32
 
 
 def add_command(
@@ -142,9 +143,9 @@ def add_precision(parser: argparse.ArgumentParser) -> None:
     """What is computed in; None where it is left to the model."""
     parser.add_argument(
         "--precision",
-        choices=PRECISIONS,
-        help="what is computed in, the model's own types (float32) if left out; of another it is "
-        "said how far it is from float32 on the first input",
+        choices=(*PRECISIONS, TF32),
+        help="what is computed in, the model's own types (float32) if left out; tf32 is for CUDA; "
+        "of another it is said how far it is from float32 on the first input",
     )
 
 

@@ -23,7 +23,7 @@ from retrograph.methods import Method
 from retrograph.model import SCORES, Model
 from retrograph.preprocess import PRESETS, BadItem, Preprocessing, infer_layout
 from retrograph.preprocess.recipe import Shape
-from retrograph.runtime import Array
+from retrograph.runtime import TF32, Array
 
 
 @dataclass(frozen=True)
@@ -199,7 +199,7 @@ def _opened(
     choice: Choice,
     explainer: Callable[..., Explainer],
     explainers: dict[str, Explainer],
-    chosen: Mapping[str, Method],
+    chosen: Mapping[str, Method | None],
 ) -> Session:
     """The session of these graphs, with its reference where they are not in float32."""
     if args.precision in (None, "float32"):
@@ -209,7 +209,7 @@ def _opened(
         exact = {n: explainer(method=chosen[n], precision="float32") for n in explainers}
         return Session(exact, choice, args.top)
 
-    return Session(explainers, choice, args.top, args.precision, reference)
+    return Session(explainers, choice, args.top, precision=args.precision, reference=reference)
 
 
 def _question(
@@ -267,16 +267,19 @@ def _take(args: argparse.Namespace, model: Model, labels: Sequence[str]) -> Sess
         )
     if args.top > 1 and not contract.many:
         raise InputError("--top N needs a graph that was built with --many; build another")
-    explainer = Explainer(
+    explainer = partial(
+        Explainer,
         model,
-        method=args.method,
         target=args.layer,
         wrt=args.wrt,
         device=args.device,
         threads=args.threads,
         precision=args.precision,
     )
-    return Session({contract.method: explainer}, choice, args.top)
+    explainers = {contract.method: explainer(method=args.method)}
+    if args.precision == TF32:
+        return _opened(args, choice, explainer, explainers, {contract.method: args.method})
+    return Session(explainers, choice, args.top)
 
 
 def _check_top(top: int, choice: Choice, item: Sequence[int | None]) -> None:

@@ -19,8 +19,11 @@ PROVIDERS = {
 }
 """Short names; any other provider goes by its own."""
 
+TF32 = "tf32"
+"""A precision that is no type of numbers: float32, multiplied with 10 of its 23 bits."""
+
 _DEFAULTS = {"CUDAExecutionProvider": {"use_tf32": "0"}}
-"""What ONNX Runtime would choose otherwise: TF32 keeps 10 of float32's 23 bits."""
+"""ONNX Runtime itself would take TF32."""
 
 
 @dataclass(frozen=True)
@@ -116,3 +119,18 @@ def suited(device: str) -> Device:
         DeviceError: ONNX Runtime or the device is not there.
     """
     return provider(device).suited
+
+
+def with_tf32(device: str) -> str:
+    """The same device, whose products of float32 may be those of TF32.
+
+    Raises:
+        DeviceError: ONNX Runtime or the device is not there, or the device has no TF32.
+    """
+    found = provider(device)
+    if found.name != PROVIDERS["cuda"]:
+        raise DeviceError(
+            f"precision 'tf32' is CUDA's, and the device is {found.device}; "
+            "give --device cuda, or another precision"
+        )
+    return f"{'cuda' if device == 'auto' else device},use_tf32=1"
