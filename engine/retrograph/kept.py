@@ -30,6 +30,7 @@ def explain(
     target: str | None = None,
     device: str = "auto",
     threads: int | None = None,
+    precision: str | None = None,
 ) -> Attribution:
     """What in a batch of N inputs drives a unit.
 
@@ -44,7 +45,7 @@ def explain(
             for a class; else the unit's index in an item of the layer, [r] or [N, r].
         method: as in `build`.
         target: the layer, as in `build`.
-        device, threads: as in `Explainer`.
+        device, threads, precision: as in `Explainer`.
 
     Raises:
         InputError: what was given is wrong: the file, the layer, the method, the unit, the input.
@@ -58,7 +59,8 @@ def explain(
     """
     source = model if isinstance(model, Model) else _file(model)
     kind = "top" if unit is None else "unit" if np.ndim(unit) else "channel"
-    return _ready(source, kind, method, target, device, threads).attribute(x, unit)
+    ready = _ready(source, kind, method, target, device, threads, precision)
+    return ready.attribute(x, unit)
 
 
 class _File(NamedTuple):
@@ -80,9 +82,20 @@ def _file(given: str | os.PathLike[str]) -> _File:
 
 @lru_cache(maxsize=KEPT)
 def _ready(
-    source: _File | Model, kind: str, method: Any, target: str | None, device: str, threads: Any
+    source: _File | Model,
+    select: str,
+    method: Any,
+    target: str | None,
+    device: str,
+    threads: int | None,
+    precision: str | None,
 ) -> Explainer:
-    model = source if isinstance(source, Model) else Model(source.path)
     return Explainer(
-        model, method=method, target=target, select=kind, device=device, threads=threads
+        source if isinstance(source, Model) else source.path,
+        method=method,
+        target=target,
+        select=select,
+        device=device,
+        threads=threads,
+        precision=precision,
     )
