@@ -34,13 +34,13 @@ def explanation(unit: int, **attributions: list[float]) -> Explanation:
         (
             explanation(1, guided=[1.0, 3.99]),
             explanation(1, guided=[1.02, 4.0]),
-            "tf32: the attribution differs from float32's by 5e-03 of its maximum (dog.jpg)",
+            "tf32: the attribution differs from that in float32 by 5e-03 of its maximum (dog.jpg)",
         ),
         (
             explanation(1, guided=[1.0, -2.0], gradient=[0.0, 0.0]),
             explanation(1, guided=[1.0, -4.0], gradient=[0.0, 0.0]),
-            "tf32: the attributions differ from float32's by 5e-01 (guided), 0e+00 (gradient) of "
-            "their maximum (dog.jpg)",
+            "tf32: the attributions differ from those in float32 by 5e-01 (guided), 0e+00 "
+            "(gradient) of their maximum (dog.jpg)",
         ),
         (
             explanation(2, guided=[1.0, 2.0]),
@@ -57,7 +57,7 @@ def explanation(unit: int, **attributions: list[float]) -> Explanation:
     ],
 )
 def test_the_distance_in_words(found: Explanation, exact: Explanation, said: str) -> None:
-    assert distance("tf32", found, exact, SCENE) == said
+    assert distance("tf32", "in float32", found, exact, SCENE) == said
 
 
 def command(capsys: pytest.CaptureFixture[str], text: str) -> Ran:
@@ -76,7 +76,7 @@ def test_explain_prints_the_distance(
     wanted, found = (runner(m)(x[:1])["attribution"] for m in both(nets.cnn()))
     share = np.abs(found - wanted).max() / np.abs(wanted).max()
     lines = [line for line in ran.out.splitlines() if line.startswith("float16: ")]
-    line = f"float16: the attribution differs from float32's by {share:.0e} of its maximum"
+    line = f"float16: the attribution differs from that in float32 by {share:.0e} of its maximum"
     assert len(lines) == 1
     assert lines[0].startswith(line)
     assert 0 < share < 1e-2
@@ -126,3 +126,17 @@ def test_build_on_the_command_line(
     ran = command(capsys, "explain half.onnx dog.png --precision float32")
     assert_one_line(ran, "built for precision 'float16'")
     assert command(capsys, "explain half.onnx dog.png --precision float16").code == 0
+
+
+def test_another_device_is_held_against_the_cpu(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    nets.save(nets.cnn(), tmp_path / "net.onnx")
+    np.save("x.npy", noise(1, 3, 8, 8))
+    monkeypatch.setattr(retrograph.Explainer, "device", "openvino")
+    assert command(capsys, "build net.onnx -o built.onnx").code == 0
+    for model in ("net.onnx", "built.onnx"):
+        ran = command(capsys, f"explain {model} x.npy -o {Path(model).stem}")
+        line = "openvino: the attribution differs from that on the CPU by 0e+00 of its maximum"
+        assert ran.out.count(line) == 1

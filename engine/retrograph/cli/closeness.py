@@ -1,4 +1,4 @@
-"""How far attributions that are computed less precisely are from those in float32."""
+"""How far attributions are from those of a reference: in float32, or on the CPU."""
 
 from __future__ import annotations
 
@@ -20,45 +20,54 @@ from retrograph.runtime import Array
 def told(
     jobs: Iterable[Job | BadItem], session: Session, scene: Scene, out: Console, notes: list[str]
 ) -> Iterator[Job | BadItem]:
-    """The same jobs; of the first that can be run it is said how far it is from float32.
+    """The same jobs; of the first that can be run it is said how far it is from the reference.
 
     Args:
         session: nothing is said where it has no reference.
         notes: takes what is printed, too.
     """
-    exact = None if session.reference is None else session.reference()
+    reference = session.reference
+    exact = None if reference is None else reference.open()
     for job in jobs:
-        if exact is not None and isinstance(job, Job):
+        if reference is not None and exact is not None and isinstance(job, Job):
             with suppress(InputError):  # whoever runs the job meets it again
                 found, wanted = session.explain(job)[0], exact.explain(job)[0]
-                notes.append(distance(session.precision, found, wanted, scene))
+                notes.append(distance(reference.of, reference.where, found, wanted, scene))
                 out.print(visible(notes[-1]), soft_wrap=True)
                 exact = None
         yield job
 
 
-def distance(precision: str, found: Explanation, exact: Explanation, scene: Scene) -> str:
-    """How far an explanation in some precision is from the one in float32, in a line."""
+def distance(of: str, where: str, found: Explanation, exact: Explanation, scene: Scene) -> str:
+    """How far an explanation is from the reference, in a line.
+
+    Args:
+        of: its precision or device.
+        where: the reference, as in "in float32".
+        found: the explanation.
+        exact: that of the reference.
+        scene: names units.
+    """
     for own, other in zip(found.units, exact.units, strict=True):
         if not np.array_equal(own, other):
             return (
-                f"{precision}: {scene.unit(own)} is the most active, in float32 it is "
+                f"{of}: {scene.unit(own)} is the most active, {where} it is "
                 f"{scene.unit(other)}; their attributions are not compared ({found.name})"
             )
     broken = [m for m, a in found.attributions.items() if not np.isfinite(a).all()]
     if broken:
         return (
-            f"{precision}: numbers beyond its range make the attribution by {', '.join(broken)} "
-            f"infinite or no number; explain in float32 ({found.name})"
+            f"{of}: numbers beyond its range make the attribution by {', '.join(broken)} "
+            f"infinite or no number; explain {where} ({found.name})"
         )
     shares = {m: _share(a, exact.attributions[m]) for m, a in found.attributions.items()}
     if len(shares) == 1:
         (share,) = shares.values()
-        by = f"the attribution differs from float32's by {share:.0e} of its maximum"
+        by = f"the attribution differs from that {where} by {share:.0e} of its maximum"
     else:
         each = ", ".join(f"{share:.0e} ({method})" for method, share in shares.items())
-        by = f"the attributions differ from float32's by {each} of their maximum"
-    return f"{precision}: {by} ({found.name})"
+        by = f"the attributions differ from those {where} by {each} of their maximum"
+    return f"{of}: {by} ({found.name})"
 
 
 def _share(found: Array, exact: Array) -> float:

@@ -23,7 +23,22 @@ from retrograph.methods import Method
 from retrograph.model import SCORES, Model
 from retrograph.preprocess import PRESETS, BadItem, Preprocessing, infer_layout
 from retrograph.preprocess.recipe import Shape
-from retrograph.runtime import TF32, Array
+from retrograph.runtime import Array
+
+
+@dataclass(frozen=True)
+class Reference:
+    """What explanations are held against that are less precise, or made where little is proved.
+
+    Attributes:
+        of: the precision or the device of the explanations.
+        where: the reference, as in "in float32".
+        open: makes it ready.
+    """
+
+    of: str
+    where: str
+    open: Callable[[], Session]
 
 
 @dataclass(frozen=True)
@@ -36,8 +51,7 @@ class Session:
         top: how many of the most active units.
         batch: how many inputs a run is to take where the model leaves that open.
         apart: whether an input gives the same whatever the others of its batch are.
-        precision: what the graphs compute in.
-        reference: builds the same in float32, for graphs that were built in another precision.
+        reference: what the first explanation is held against; None where there is no need.
     """
 
     explainers: dict[str, Explainer]
@@ -45,8 +59,7 @@ class Session:
     top: int
     batch: int = 1
     apart: bool = True
-    precision: str = "float32"
-    reference: Callable[[], Session] | None = None
+    reference: Reference | None = None
 
     @property
     def lead(self) -> Explainer:
@@ -201,15 +214,21 @@ def _opened(
     explainers: dict[str, Explainer],
     chosen: Mapping[str, Method | None],
 ) -> Session:
-    """The session of these graphs, with its reference where they are not in float32."""
-    if args.precision in (None, "float32"):
-        return Session(explainers, choice, args.top)
+    """The session of these graphs, with its reference where they have one."""
 
-    def reference() -> Session:
-        exact = {n: explainer(method=chosen[n], precision="float32") for n in explainers}
-        return Session(exact, choice, args.top)
+    def reference(of: str, where: str, **instead: str) -> Session:
+        def exact() -> Session:
+            same = {n: explainer(method=chosen[n], **instead) for n in explainers}
+            return Session(same, choice, args.top)
 
-    return Session(explainers, choice, args.top, precision=args.precision, reference=reference)
+        return Session(explainers, choice, args.top, reference=Reference(of, where, exact))
+
+    device = next(iter(explainers.values())).device
+    if args.precision not in (None, "float32"):
+        return reference(args.precision, "in float32", precision="float32")
+    if device not in ("cpu", "cuda"):
+        return reference(device, "on the CPU", device="cpu")
+    return Session(explainers, choice, args.top)
 
 
 def _question(
@@ -277,9 +296,9 @@ def _take(args: argparse.Namespace, model: Model, labels: Sequence[str]) -> Sess
         precision=args.precision,
     )
     explainers = {contract.method: explainer(method=args.method)}
-    if args.precision == TF32:
-        return _opened(args, choice, explainer, explainers, {contract.method: args.method})
-    return Session(explainers, choice, args.top)
+    if args.precision == contract.precision:
+        args.precision = None
+    return _opened(args, choice, explainer, explainers, {contract.method: args.method})
 
 
 def _check_top(top: int, choice: Choice, item: Sequence[int | None]) -> None:
