@@ -1,12 +1,13 @@
 """Is a built graph right and wholly on the GPU? Placement, correctness against the CPU, times.
 
-    python tools/check_cuda.py [MODEL.onnx ...] [--json OUT] [--device cpu]
+    python tools/check_cuda.py [MODEL.onnx ...] [--json OUT] [--device openvino]
 
 For each model and method one row: how many nodes ran on the device and which ones fell back to the
 CPU, the largest difference of the attribution to the CPU's (relative to its maximum), and the
-median time of a run with its inputs and outputs bound to the device, forward alone and explained.
-Without models: the golden networks and the sample model of this repository. Needs onnxruntime-gpu;
-with `--device cpu` the script itself can be tried where there is no GPU.
+median time of a run with its inputs and outputs bound to the device: forward alone, explained, and
+explained as a CUDA graph, where one can be captured. Without models: the golden networks and the
+sample model of this repository. Needs onnxruntime-gpu; `--device` takes any other provider that
+the installed ONNX Runtime has, cpu too.
 """
 
 from __future__ import annotations
@@ -30,15 +31,16 @@ from rich.table import Table
 
 from retrograph.errors import RetrographError
 from retrograph.model import Model
+from retrograph.runtime import PROVIDERS, suited
 
 ROOT = Path(__file__).resolve().parent.parent
 METHODS = ("gradient", "guided", "deconvnet")
-PROVIDERS = {"cuda": "CUDAExecutionProvider", "cpu": "CPUExecutionProvider"}
+_EXACT = {"cuda": {"use_tf32": "0"}}
 
 
 @dataclass(frozen=True)
 class Row:
-    """What was seen of one model under one method; times in milliseconds."""
+    """What was seen of one model under one method; times in milliseconds, None if there is none."""
 
     model: str
     method: str
@@ -47,6 +49,7 @@ class Row:
     error: float
     forward_ms: float
     explain_ms: float
+    graph_ms: float | None
 
 
 def main() -> int:
@@ -82,7 +85,7 @@ def _own_models() -> list[Path]:
 
 def _check(path: Path, method: str, device: str, runs: int) -> Row:
     source = Model(path)
-    built = source.build(source.request(method=method, device=device))
+    built = source.build(source.request(method=method, device=suited(device)))
     feeds = _feeds(source)
     expected = _session(built, "cpu").run(["attribution"], feeds)[0]
     found, events = _profiled(built, device, feeds)
@@ -99,6 +102,7 @@ def _check(path: Path, method: str, device: str, runs: int) -> Row:
         error=float(np.abs(found - expected).max()) / scale,
         forward_ms=_time(source.proto, device, feeds, runs),
         explain_ms=_time(built, device, feeds, runs),
+        graph_ms=_graph_time(built, feeds, runs) if device == "cuda" else None,
     )
 
 
@@ -115,13 +119,17 @@ def _feeds(source: Model) -> dict[str, Any]:
     return feeds
 
 
-def _session(model: onnx.ModelProto, device: str, profile: str | None = None) -> Any:
+def _session(
+    model: onnx.ModelProto, device: str, profile: str | None = None, **provider: str
+) -> Any:
     options = ort.SessionOptions()
     options.log_severity_level = 3
     if profile is not None:
         options.enable_profiling = True
         options.profile_file_prefix = profile
-    providers = list(dict.fromkeys([PROVIDERS[device], PROVIDERS["cpu"]]))
+    providers = [(PROVIDERS[device], {**_EXACT.get(device, {}), **provider})]
+    if device != "cpu":
+        providers.append((PROVIDERS["cpu"], {}))
     return ort.InferenceSession(model.SerializeToString(), options, providers=providers)
 
 
@@ -140,11 +148,36 @@ def _profiled(
 def _time(model: onnx.ModelProto, device: str, feeds: dict[str, Any], runs: int) -> float:
     """The median of a run in milliseconds, inputs and outputs bound to the device."""
     session = _session(model, device)
+    place = "cuda" if device == "cuda" else "cpu"
+    binding = _bound(session, feeds, place)
+    for output in session.get_outputs():
+        binding.bind_output(output.name, place)
+    return _median(session, binding, runs)
+
+
+def _graph_time(model: onnx.ModelProto, feeds: dict[str, Any], runs: int) -> float | None:
+    """The same as a CUDA graph, for which every address stays; None where none can be captured."""
+    shapes = _session(model, "cpu").run(None, feeds)
+    try:
+        session = _session(model, "cuda", enable_cuda_graph="1")
+        binding = _bound(session, feeds, "cuda")
+        for output, value in zip(session.get_outputs(), shapes, strict=True):
+            held = ort.OrtValue.ortvalue_from_numpy(np.asarray(value), "cuda", 0)
+            binding.bind_ortvalue_output(output.name, held)
+        return _median(session, binding, runs)
+    except Exception as error:  # whatever ONNX Runtime refuses a graph for
+        print(f"no CUDA graph: {str(error).splitlines()[0]}")
+        return None
+
+
+def _bound(session: Any, feeds: dict[str, Any], place: str) -> Any:
     binding = session.io_binding()
     for name, value in feeds.items():
-        binding.bind_ortvalue_input(name, ort.OrtValue.ortvalue_from_numpy(value, device, 0))
-    for output in session.get_outputs():
-        binding.bind_output(output.name, device)
+        binding.bind_ortvalue_input(name, ort.OrtValue.ortvalue_from_numpy(value, place, 0))
+    return binding
+
+
+def _median(session: Any, binding: Any, runs: int) -> float:
     times = []
     for _ in range(runs + 3):
         start = time.perf_counter()
@@ -158,7 +191,7 @@ def _print(rows: list[Row]) -> None:
     table = Table(box=None, header_style="bold")
     for heading in ("model", "method"):
         table.add_column(heading)
-    for heading in ("on device", "error", "forward ms", "explain ms", "ratio"):
+    for heading in ("on device", "error", "forward ms", "explain ms", "ratio", "graph ms"):
         table.add_column(heading, justify="right")
     table.add_column("on the CPU")
     for row in rows:
@@ -170,6 +203,7 @@ def _print(rows: list[Row]) -> None:
             f"{row.forward_ms:.2f}",
             f"{row.explain_ms:.2f}",
             f"{row.explain_ms / row.forward_ms:.1f}",
+            "-" if row.graph_ms is None else f"{row.graph_ms:.2f}",
             ", ".join(f"{op} x{count}" for op, count in row.on_cpu.items()),
         )
     Console(width=160).print(table)
