@@ -56,6 +56,7 @@ def _session(file: Path, spec: Spec) -> Any:
     options = ort.SessionOptions()
     options.log_severity_level = 3
     options.intra_op_num_threads = spec.threads
+    options.enable_mem_pattern = False  # as in our own runtime
     if spec.device == "cpu":
         return ort.InferenceSession(file, options, providers=[_PROVIDERS["cpu"]])
     if hasattr(ort, "preload_dlls"):

@@ -144,6 +144,7 @@ def write_optimized(
 def _options(threads: int | None, folder: str | None) -> Any:
     options = import_runtime().SessionOptions()
     options.log_severity_level = 4  # its errors are raised, too
+    options.enable_mem_pattern = False  # a plan of all memory takes about twice as much of it
     if threads is not None:
         options.intra_op_num_threads = threads
     if folder is not None:
