@@ -214,3 +214,19 @@ def test_the_command_line_lists_them(capsys: pytest.CaptureFixture[str]) -> None
     assert "tau" in one["formula"]
     assert "Kim" in run(capsys, "methods", "rectgrad").out
     assert run(capsys, "methods", "magic").code == 2
+
+
+@pytest.mark.parametrize("method", ["guided", "deconvnet"])
+def test_no_relu_behind_a_product_of_matrices(method: str) -> None:
+    """OpenVINO fuses a Gemm, a ReLU and a product, wrongly; a Max it leaves."""
+    model = parse(
+        """<ir_version: 8, opset_import: ["": 18]>
+        g (float[N, 6] x, float[6, 5] a, float[5, 4] b, float[4, 3] c) => (float[N, 3] y) {
+        h = Gemm (x, a) i = Relu (h) j = MatMul (i, b) k = Relu (j) y = Gemm (k, c) }"""
+    )
+    nodes = retrograph.build(model, method=method, wrt="x").graph.node
+    made = {name: node.op_type for node in nodes for name in node.output}
+    emitted = [n for n in nodes if n.output[0].startswith("bwd")]
+    behind = [n.op_type for n in emitted if made.get(n.input[0]) in ("Gemm", "MatMul")]
+    assert behind.count("Max") == 2
+    assert "Relu" not in behind

@@ -79,6 +79,9 @@ class Emitter(Builder):
     def relu(self, a: Tensor) -> Tensor:
         return self.emit("Relu", a)
 
+    def maximum(self, a: Operand, b: Operand) -> Tensor:
+        return self.emit("Max", *self._pair(a, b))
+
     # Comparison and choice.
 
     def greater(self, a: Operand, b: Operand) -> Tensor:

@@ -154,7 +154,18 @@ class RectGrad(ReluMethod):
 
 
 def _positive(e: Emitter, cts: Sequence[Tensor | None]) -> list[Tensor | None]:
-    return [None if ct is None else e.relu(ct) for ct in cts]
+    return [None if ct is None else _part(e, ct) for ct in cts]
+
+
+def _part(e: Emitter, ct: Tensor) -> Tensor:
+    """max(ct, 0)
+
+    Behind a product of matrices as Max: OpenVINO's plugin (onnxruntime-openvino 1.24.1) makes one
+    operator of a Gemm, a ReLU and a product with a mask, and computes another number.
+    """
+    if e.origin(ct)[0] in ("Gemm", "MatMul"):
+        return e.maximum(ct, 0.0)
+    return e.relu(ct)
 
 
 _WITHOUT_SWITCHES = (
