@@ -140,3 +140,15 @@ def test_another_device_is_held_against_the_cpu(
         ran = command(capsys, f"explain {model} x.npy -o {Path(model).stem}")
         line = "openvino: the attribution differs from that on the CPU by 0e+00 of its maximum"
         assert ran.out.count(line) == 1
+
+
+def test_a_precision_on_another_device_is_held_against_float32_on_the_cpu(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    nets.save(nets.cnn(), tmp_path / "net.onnx")
+    np.save("x.npy", noise(1, 3, 8, 8))
+    monkeypatch.setattr(retrograph.Explainer, "device", "openvino")
+    ran = command(capsys, "explain net.onnx x.npy -o maps --precision float16")
+    line = "float16 on openvino: the attribution differs from that in float32 on the CPU by "
+    assert ran.out.count(line) == 1

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import onnx
 import pytest
-from onnx import external_data_helper
+from onnx import external_data_helper, numpy_helper, parser
 
 import retrograph
 from retrograph.cli import main
@@ -48,6 +48,23 @@ def test_weights_of_their_own_stay_apart(tmp_path: Path) -> None:
     found = retrograph.Explainer(files[0], device="cpu").attribute(picture())
     expected = retrograph.Explainer(built, device="cpu").attribute(picture())
     np.testing.assert_allclose(found.attribution, expected.attribution, rtol=1e-5, atol=1e-7)
+
+
+def test_weights_too_small_for_a_file_of_their_own(tmp_path: Path) -> None:
+    model = parser.parse_model("""<ir_version: 8, opset_import: ["": 17]>
+        g (float[N, 4] x) => (float[N, 3] y)
+        <float[4, 3] w = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12}> { y = MatMul (x, w) }""")
+    for tensor in model.graph.initializer:
+        tensor.CopyFrom(numpy_helper.from_array(numpy_helper.to_array(tensor), tensor.name))
+    source = tmp_path / "net.onnx"
+    onnx.save(model, source, save_as_external_data=True, location="w.bin", size_threshold=0)
+    built = retrograph.build(source, method="gradient")
+    made = tmp_path / "made"
+    made.mkdir()
+    files = retrograph.save_optimized(built, made / "fast.onnx")
+    assert sorted(made.iterdir()) == sorted(files)
+    found = retrograph.Explainer(files[0], device="cpu").attribute(np.ones((1, 4), np.float32))
+    np.testing.assert_array_equal(found.attribution, [[3, 6, 9, 12]])
 
 
 def test_nothing_is_replaced_or_left_behind(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ import argparse
 
 from retrograph.cli.ascending import run_ascent
 from retrograph.cli.fooling import run_fool
-from retrograph.cli.options import add_command, add_preprocessing
+from retrograph.cli.options import add_command, add_device, add_preprocessing
 from retrograph.cli.terminal import count, grid
 from retrograph.errors import InputError
 from retrograph.maximize.settings import Settings
@@ -76,7 +76,7 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     )
     parser.add_argument("--dream", metavar="PICTURE", help="the whole layer, on a photograph")
     parser.add_argument("--fool", metavar="PICTURE", help="the change that makes it class --unit")
-    parser.add_argument("--device", default="auto", help="auto (default), cpu, cuda")
+    add_device(parser)
     parser.add_argument("--threads", type=count, help="threads of the runtime")
     _add_generator(parser)
     _add_ascent(parser)

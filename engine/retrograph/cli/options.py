@@ -14,7 +14,7 @@ from retrograph.methods.parameters import configured, parameter_names
 from retrograph.methods.smooth import CHOICES
 from retrograph.model import Model
 from retrograph.preprocess import PRESETS, Preprocessing, parse_preprocessing
-from retrograph.runtime import TF32
+from retrograph.runtime import PROVIDERS, TF32
 
 
 def add_command(
@@ -135,8 +135,20 @@ def add_explaining(parser: argparse.ArgumentParser, methods: str) -> None:
         "--alphabet", metavar="LETTERS", help="of a sequence's channels: dna, rna, protein, ACGT"
     )
     parser.add_argument("--wrt", metavar="INPUT", help="the model's input to explain (the first)")
-    parser.add_argument("--device", default="auto", help="auto (default), cpu, cuda")
+    add_device(parser)
     parser.add_argument("--threads", type=count, help="threads of the runtime")
+
+
+def add_device(parser: argparse.ArgumentParser) -> None:
+    """Where it runs."""
+    names = ", ".join(PROVIDERS)
+    parser.add_argument(
+        "--device",
+        default="auto",
+        metavar="NAME",
+        help=f"auto (default), {names}, or a provider's own name; its options behind it, as in "
+        "cuda,device_id=1",
+    )
 
 
 def add_precision(parser: argparse.ArgumentParser) -> None:

@@ -19,7 +19,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-from retrograph.cli.options import add_param, methods
+from retrograph.cli.options import add_device, add_param, methods
 from retrograph.cli.patch_album import Album
 from retrograph.cli.patch_files import Shelf
 from retrograph.cli.patch_finding import Finder, Key, Wanted
@@ -84,7 +84,7 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     parser.add_argument(
         "--batch", type=count, default=32, metavar="N", help="units a run, where that is open (32)"
     )
-    parser.add_argument("--device", default="auto", help="auto (default), cpu, cuda")
+    add_device(parser)
     parser.add_argument("--threads", type=count, help="threads of the runtime")
     parser.add_argument("-o", "--output", required=True, metavar="OUT", help="a folder")
     parser.add_argument("--force", action="store_true", help="replace files that exist")

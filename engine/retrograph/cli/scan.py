@@ -21,7 +21,7 @@ from rich.text import Text
 
 from retrograph.cli.feeds import Job, Signature, named_jobs
 from retrograph.cli.lettering import chosen_coding
-from retrograph.cli.options import add_command, add_preprocessing, chosen_preprocessing
+from retrograph.cli.options import add_command, add_device, add_preprocessing, chosen_preprocessing
 from retrograph.cli.scan_report import announce, as_json, print_report
 from retrograph.cli.session import chosen_labels, recipe_for
 from retrograph.cli.terminal import channels, complain, console, count
@@ -83,7 +83,7 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     parser.add_argument(
         "--alphabet", metavar="LETTERS", help="of a sequence's channels: dna, rna, protein, ACGT"
     )
-    parser.add_argument("--device", default="auto", help="auto (default), cpu, cuda")
+    add_device(parser)
     parser.add_argument("--threads", type=count, help="threads of the runtime")
     parser.add_argument("--workers", type=count, metavar="N", help="threads that decode pictures")
     output = parser.add_argument_group("output")

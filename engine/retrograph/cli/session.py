@@ -177,7 +177,7 @@ def _build(args: argparse.Namespace, model: Model, labels: Sequence[str]) -> Ses
     chosen = methods(args.method or "guided", args.param)
     choice, explainer = _question(args, model, labels)
     explainers = {name: explainer(method=method) for name, method in chosen.items()}
-    return _opened(args, choice, explainer, explainers, chosen)
+    return _opened(args, choice, explainer, explainers, chosen, args.precision)
 
 
 def open_comparison(
@@ -204,7 +204,7 @@ def open_comparison(
             refused[name] = error
     if not explainers:
         raise next(iter(refused.values()))
-    return _opened(args, choice, explainer, explainers, chosen), refused
+    return _opened(args, choice, explainer, explainers, chosen, args.precision), refused
 
 
 def _opened(
@@ -213,22 +213,25 @@ def _opened(
     explainer: Callable[..., Explainer],
     explainers: dict[str, Explainer],
     chosen: Mapping[str, Method | None],
+    precision: str | None,
 ) -> Session:
     """The session of these graphs, with its reference where they have one."""
-
-    def reference(of: str, where: str, **instead: str) -> Session:
-        def exact() -> Session:
-            same = {n: explainer(method=chosen[n], **instead) for n in explainers}
-            return Session(same, choice, args.top)
-
-        return Session(explainers, choice, args.top, reference=Reference(of, where, exact))
-
     device = next(iter(explainers.values())).device
-    if args.precision not in (None, "float32"):
-        return reference(args.precision, "in float32", precision="float32")
-    if device not in ("cpu", "cuda"):
-        return reference(device, "on the CPU", device="cpu")
-    return Session(explainers, choice, args.top)
+    less = precision not in (None, "float32")
+    foreign = device not in ("cpu", "cuda")
+    session = Session(explainers, choice, args.top)
+    if not (less or foreign):
+        return session
+    instead = {"precision": "float32"} if less else {}
+    instead |= {"device": "cpu"} if foreign else {}
+
+    def exact() -> Session:
+        same = {name: explainer(method=chosen[name], **instead) for name in explainers}
+        return replace(session, explainers=same)
+
+    of = " on ".join([str(precision)] * less + [device] * foreign)
+    where = " ".join(["in float32"] * less + ["on the CPU"] * foreign)
+    return replace(session, reference=Reference(of, where, exact))
 
 
 def _question(
@@ -296,9 +299,9 @@ def _take(args: argparse.Namespace, model: Model, labels: Sequence[str]) -> Sess
         precision=args.precision,
     )
     explainers = {contract.method: explainer(method=args.method)}
-    if args.precision == contract.precision:
-        args.precision = None
-    return _opened(args, choice, explainer, explainers, {contract.method: args.method})
+    chosen = {contract.method: args.method}
+    precision = None if args.precision == contract.precision else args.precision
+    return _opened(args, choice, explainer, explainers, chosen, precision)
 
 
 def _check_top(top: int, choice: Choice, item: Sequence[int | None]) -> None:
