@@ -59,7 +59,7 @@ def picture(items: int = ITEMS) -> Array:
 
 
 def is_local(model: ModelProto) -> bool:
-    return any(node.op_type == "Loop" for node in model.graph.node)
+    return any(node.name.startswith("bwd/windows/") for node in model.graph.node)
 
 
 def wanted(model: Model, method: str, x: Array, index: Array) -> Array:
@@ -72,6 +72,12 @@ def wanted(model: Model, method: str, x: Array, index: Array) -> Array:
     built = model.build(model.request(method=method, select="cotangent"))
     assert not is_local(built)
     return runtime(built)({"x": x, "cotangent": ct})["attribution"]
+
+
+def activations(model: Model, x: Array, index: Array) -> Array:
+    """What units are in the forward pass."""
+    y = runtime(model.proto)({"x": x})["y"]
+    return np.array([item[tuple(unit)] for item, unit in zip(y, index, strict=True)])
 
 
 def places(model: Model, x: Array) -> list[Array]:
@@ -96,6 +102,7 @@ def test_a_unit(name: str, method: str) -> None:
     for index in places(model, x):
         found = run({"x": x, "select": index})
         np.testing.assert_array_equal(found["unit"], index)
+        np.testing.assert_allclose(found["score"], activations(model, x, index), rtol=1e-5)
         expected = wanted(model, method, x, index)
         np.testing.assert_allclose(found["attribution"], expected, rtol=1e-4, atol=1e-5)
 
@@ -122,6 +129,8 @@ def test_every_choice(select: str, many: bool) -> None:
     attributions = found["attribution"].reshape(ITEMS, count, *x.shape[1:])
     for k in range(count):
         expected = wanted(model, "guided", x, units[:, k])
+        scores = activations(model, x, units[:, k])
+        np.testing.assert_allclose(found["score"].reshape(ITEMS, count)[:, k], scores, rtol=1e-5)
         np.testing.assert_allclose(attributions[:, k], expected, rtol=1e-4, atol=1e-5)
 
 
@@ -139,7 +148,17 @@ def test_a_unit_out_of_range_has_zeros() -> None:
     found = run({"x": x, "select": np.array([[0, 20, 3], [1, 4, 4]])})
     assert not found["attribution"][0].any()
     assert found["attribution"][1].any()
+    assert found["score"][0] == 0
     np.testing.assert_array_equal(found["unit"][0], [-1, -1, -1])
+
+
+@pytest.mark.parametrize("many", [False, True])
+def test_a_chosen_unit_needs_nothing_but_its_window(many: bool) -> None:
+    model = Model(net(NETS["pooled"]))
+    request = model.request(method="guided", select="unit", many=many, outputs=False)
+    nodes = model.build(request).graph.node
+    assert [n.op_type for n in nodes].count("Conv") > 1
+    assert all(n.name.startswith("bwd/") for n in nodes)
 
 
 @pytest.mark.parametrize("method", [m for m in METHODS if m in ("saliency", "input-x-gradient")])
@@ -157,8 +176,10 @@ def test_what_is_made_of_the_gradient(method: str) -> None:
         "a = Conv<pads=[1,1,1,1]>(x, k) b = GlobalAveragePool(a) c = Mul(a, b) y = Relu(c)",
         "a = Conv<pads=[1,1,1,1]>(x, k) b = Transpose<perm=[0,1,3,2]>(a) y = Relu(b)",
         "a = Conv<pads=[7,7,7,7], dilations=[7,7]>(x, k) y = Relu(a)",
+        "a = Conv<pads=[1,1,1,1]>(x, k) b = Sqrt(a) c = Conv<pads=[1,1,1,1]>(b, w) y = Relu(c)",
+        "a = Conv<pads=[1,1,1,1]>(x, k) b = Relu(a) c = Div(b, a) y = Relu(c)",
     ],
-    ids=["all is read", "turned", "most is read"],
+    ids=["all is read", "turned", "most is read", "a root", "a quotient"],
 )
 def test_where_windows_do_not_serve(body: str) -> None:
     model = Model(net(body))

@@ -33,8 +33,8 @@ from retrograph.methods.descent import Descent
 from retrograph.report import Place, Report
 from retrograph.selector import Seed, Select, Target, seed
 from retrograph.vjp import Node, Unsupported
-from retrograph.vjp.local import Units
 from retrograph.vjp.obstacles import cuts, losing_rank, without_rule
+from retrograph.vjp.places import Units
 from retrograph.vjp.walk import blocked, defined
 
 
@@ -131,6 +131,7 @@ class _Backward:
             units=self._units(),
         )
         self.found = {part.name: part.descend(self.descent) for part in self.method.parts}
+        self.score = self._score()
 
     def _check_path(self) -> None:
         target, missing = self.request.target, set(self.request.sources) - self.path.tensors
@@ -222,7 +223,9 @@ class _Backward:
         with self.e.scope("units"):
             index = self.e.reshape(self.seed.unit, [-1, 3])
             items = self.e.item_of_unit or self.e.range(self.e.dim(replace(index, shape=None), 0))
-        return Units(index, items, Rows.UNITS if self.request.many else Rows.SHARED)
+        if self.request.many:
+            return Units(index, items, Rows.UNITS, "units")
+        return Units(index, items, Rows.SHARED, target.items)
 
     def _tensor(self, name: str) -> Tensor | None:
         tensor = self.graph.tensor(name)
@@ -292,7 +295,7 @@ class _Backward:
             attribution[key] = self._attribution(tensor)
         outputs = {
             **attribution,
-            "score": self.seed.score,
+            "score": self.score,
             "unit": self.seed.unit,
             **{name: self._for_each_unit(total) for name, total in self.descent.outputs.items()},
         }
@@ -335,12 +338,22 @@ class _Backward:
             made = replace(self.method.combine(e, found), shape=shape, dtype=source.dtype)
             if not self.request.many:
                 return made
-            lead = e.sizes(self.seed.score, 0, 2)
+            lead = self._lead()
             return e.reshape(made, e.concat([lead, e.sizes(made, 1)], axis=0))
 
     def _for_each_unit(self, total: Tensor) -> Tensor:
         """A number for each unit, [N] or [N, K]."""
-        return self.e.reshape(total, self.e.sizes(self.seed.score, 0))
+        return self.e.reshape(total, self._lead())
+
+    def _lead(self) -> Tensor:
+        """The sizes [N], or [N, K]."""
+        return self.e.sizes(self.seed.unit, 0, 2 if self.request.many else 1)
+
+    def _score(self) -> Tensor:
+        """The units' activations; off their windows where nothing else asks for more."""
+        if self.request.select != "unit" or not self.descent.scores:
+            return self.seed.score
+        return self._for_each_unit(self.descent.scores[0])
 
     def _arrival(self, method: Method, source: Tensor) -> Arrival:
         (name,) = method.ends([source.name])

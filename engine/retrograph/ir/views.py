@@ -18,7 +18,10 @@ from retrograph.ir.path import Path
 Pair = tuple[int, int]
 
 _PARAMETERS = {"BatchNormalization", "Dropout"}
-_POINTWISE = FUNCTIONS | _PARAMETERS | {"Add", "Sub", "Mul", "Div"}
+_UNBOUNDED = {"Exp", "Log", "Sqrt", "Reciprocal"}
+_POINTWISE = (FUNCTIONS - _UNBOUNDED) | _PARAMETERS | {"Add", "Sub", "Mul", "Div"}
+"""What makes finite numbers of any: around a tensor a window holds such as no picture leads to."""
+
 _MOST = 0.5
 """Of a larger share of the input the whole backward pass takes less."""
 
@@ -59,7 +62,10 @@ def views(graph: Graph, way: Path, target: str, sources: Sequence[str]) -> dict[
         view = read(graph, node, found[output])
         if view is None:
             return None
-        for name in dict.fromkeys(name for name in node.input if name in way.tensors):
+        reached = [name for name in dict.fromkeys(node.input) if name in way.tensors]
+        if sliding(graph, node) is not None and reached != [node.input[0]]:
+            return None
+        for name in reached:
             whole = view if name not in found else view.joined(found[name])
             if whole is None:
                 return None
@@ -67,6 +73,19 @@ def views(graph: Graph, way: Path, target: str, sources: Sequence[str]) -> dict[
     if any(image(graph, name) is None for name in found):
         return None
     return found if all(_is_small(graph, name, found.get(name)) for name in sources) else None
+
+
+def sticks_out(view: View, limit: Pair, positions: Pair) -> bool:
+    """Whether the window of any unit sticks out of its tensor.
+
+    Args:
+        view: the window.
+        limit: the height and width of the tensor.
+        positions: those of the target.
+    """
+    last = _pair(lambda p, step: (p - 1) * step, positions, view.step)
+    ends = _pair(lambda a, b: a + b, last, view.end)
+    return min(view.first) < 0 or any(end > n for end, n in zip(ends, limit, strict=True))
 
 
 def image(graph: Graph, name: str) -> tuple[int, int, int] | None:
@@ -90,7 +109,8 @@ def read(graph: Graph, node: NodeProto, view: View) -> View | None:
     if node.domain not in STANDARD_DOMAINS:
         return None
     if node.op_type in _POINTWISE:
-        return view if _is_aligned(graph, node) else None
+        divides = node.op_type == "Div" and node.input[1] not in graph.constants
+        return view if _is_aligned(graph, node) and not divides else None
     if node.op_type == "Concat":
         return view if attributes(node).get("axis") in (1, -3) else None
     window = sliding(graph, node)

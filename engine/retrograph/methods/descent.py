@@ -11,7 +11,8 @@ from retrograph.ir.emit import Emitter
 from retrograph.ir.graph import Graph, NodeProto, Tensor
 from retrograph.ir.path import Composite, dependents, path
 from retrograph.ir.views import views
-from retrograph.vjp.local import Region, Units, pull_back_windows
+from retrograph.vjp.local import Region, pull_back_windows
+from retrograph.vjp.places import Units
 from retrograph.vjp.registry import MultiRule, Node, RuleOf, Unsupported, vjp
 from retrograph.vjp.walk import Walk, blocked
 
@@ -31,6 +32,7 @@ class Descent:
         problems: the nodes that could not be treated.
         units: the explained units of a target [N, C, H, W], where each has one.
         outputs: what the built graph gives out besides the attributions.
+        scores: the units' activations, [M], of each walk that took them off windows.
     """
 
     e: Emitter
@@ -43,6 +45,7 @@ class Descent:
     units: Units | None = None
     problems: list[Problem] = field(default_factory=list)
     outputs: dict[str, Tensor] = field(default_factory=dict)
+    scores: list[Tensor] = field(default_factory=list)
 
     def given(self, name: str) -> Tensor:
         """A tensor of the graph, which must be one."""
@@ -96,11 +99,13 @@ class Descent:
         if seen is None:
             return None
         whole = [c for c in composites if not c.inside & {*names}]
-        region = Region(self.graph, way, seen, rule, whole)
+        region = Region(self.graph, way, self.target, seen, rule, whole)
         try:
-            return pull_back_windows(self.e, region, self.units, self.target, names)
+            glimpse = pull_back_windows(self.e, region, self.units, names)
         except Unsupported:
             return None
+        self.scores.append(glimpse.score)
+        return dict(glimpse.cts)
 
     def inside(self, body: Emitter, values: Mapping[str, Tensor]) -> Descent:
         """The same in a body, where the forward pass is computed for other inputs."""
