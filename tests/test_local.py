@@ -33,12 +33,25 @@ NETS = {
     " f = Clip(e, zero, one) y = Conv(f, v)",
     "normalised": "a = Conv<pads=[1,1,1,1]>(x, k) b = BatchNormalization(a, s, m, m, s)"
     " c = Relu(b) d = Mul(c, h) y = Conv<pads=[1,1,1,1]>(d, w)",
+    "padded apart": "a = Conv(x, k) b = Relu(a) c = Pad(b, around) d = Conv(c, w) e = Add(d, b)"
+    " f = Relu(e) y = Pad(f, below)",
+    "padded before a pool": "a = Conv(x, k) b = Pad(a, beside, nil, sides)"
+    " c = MaxPool<kernel_shape=[3,3], strides=[2,2]>(b) d = Relu(c)"
+    " y = Conv<pads=[1,1,1,1]>(d, w)",
+    "turned in front": "u = Mul(x, half) t = Transpose<perm=[0,1,3,2]>(u)"
+    " a = Conv<pads=[1,1,1,1]>(t, k) b = Relu(a) y = Conv<pads=[1,1,1,1]>(b, w)",
+    "a constant beside": "a = Conv<pads=[1,1,1,1]>(x, k) b = Relu(a) c = Concat<axis=1>(full, b)"
+    " y = Conv<pads=[1,1,0,0], strides=[2,2]>(c, v)",
+    "quantised": "a = Conv<pads=[1,1,1,1]>(x, k) b = Relu(a) q = QuantizeLinear(b, grain, level)"
+    " c = DequantizeLinear(q, grain, level) y = Conv<pads=[1,1,1,1]>(c, w)",
     "Swish": "a = Conv<pads=[1,1,1,1]>(x, k) s1 = Sigmoid(a) b = Mul(a, s1) c = Relu(b)"
     " y = Conv<pads=[1,1,1,1]>(c, w)",
 }
 """Models of an input x [N, 3, 20, 18]; every channel after the first convolution is one of 4."""
 
 _SHAPES = {"k": (4, 3, 3, 3), "w": (4, 4, 3, 3), "v": (5, 8, 1, 1), "h": (4, 1, 1)}
+_SHAPES |= {"full": (ITEMS, 4, 20, 18)}
+_KINDS = dict.fromkeys(("around", "below", "beside", "sides"), np.int64) | {"level": np.uint8}
 
 
 def net(body: str, lead: str = "N") -> ModelProto:
@@ -46,10 +59,16 @@ def net(body: str, lead: str = "N") -> ModelProto:
     random = np.random.default_rng(3)
     values = {name: random.normal(size=shape) for name, shape in _SHAPES.items()}
     values |= {"zero": np.array(0.0), "one": np.array(1.0)}
+    values |= {"nil": np.array(0.0), "sides": np.array([-1, 2])}
+    values |= {"around": np.array([0, 0, 1, 1] * 2), "below": np.array([0] * 6 + [3, 0])}
+    values |= {"half": np.full((1, 3, 20, 1), 0.5)}
+    values |= {"grain": np.array(0.02), "level": np.array(3)}
+    values |= {"beside": np.array([1, 0, 2, 1])}
     values |= {"s": np.array([0.5, 1, 1.5, 2]), "m": np.array([0.1, -0.2, 0.3, 0.0])}
     for name, value in values.items():
         if any(name in node.input for node in graph.node):
-            graph.initializer.append(numpy_helper.from_array(value.astype(np.float32), name))
+            kind = _KINDS.get(name, np.float32)
+            graph.initializer.append(numpy_helper.from_array(value.astype(kind), name))
     opsets = [helper.make_opsetid("", 18)]
     return helper.make_model(graph, opset_imports=opsets, ir_version=8)
 

@@ -8,19 +8,25 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 
+import numpy as np
 from onnx import NodeProto
 
 from retrograph.ir.activations import FUNCTIONS
 from retrograph.ir.graph import STANDARD_DOMAINS, Graph, attributes
-from retrograph.ir.path import Path
+from retrograph.ir.path import Path, path
 
 Pair = tuple[int, int]
 
 _PARAMETERS = {"BatchNormalization", "Dropout"}
 _UNBOUNDED = {"Exp", "Log", "Sqrt", "Reciprocal"}
-_POINTWISE = (FUNCTIONS - _UNBOUNDED) | _PARAMETERS | {"Add", "Sub", "Mul", "Div"}
+_POINTWISE = (FUNCTIONS - _UNBOUNDED) | _PARAMETERS | {"Add", "Sub", "Mul", "Div", "Round"}
 """What makes finite numbers of any: around a tensor a window holds such as no picture leads to."""
+
+_LIGHT = {"Transpose", "Reshape", "Squeeze", "Unsqueeze", "Identity", "Cast", "Pad", "Slice"}
+_LIGHT |= {"Gather", "Concat", "Split", "Add", "Sub", "Mul", "Div", "BatchNormalization"}
+"""What may lie between an input and the first windows: it turns the input or scales it."""
 
 _MOST = 0.5
 """Of a larger share of the input the whole backward pass takes less."""
@@ -47,32 +53,57 @@ class View:
         return _pair(lambda a, b: a + b, self.first, self.size)
 
 
-def views(graph: Graph, way: Path, target: str, sources: Sequence[str]) -> dict[str, View] | None:
+@dataclass(frozen=True)
+class Seen:
+    """What a unit sees.
+
+    Attributes:
+        windows: of each tensor from the target down to the ends.
+        ends: the sources, or what is made of them by light nodes that have no windows.
+    """
+
+    windows: dict[str, View]
+    ends: tuple[str, ...]
+
+
+def views(graph: Graph, way: Path, target: str, sources: Sequence[str]) -> Seen | None:
     """What a unit of the target sees of each tensor on a path down to the sources.
 
     Returns:
         None where an operator lets it see more than a window, a size is open, or the windows make
-        up so much of the sources that nothing would be saved.
+        up so much of the ends that nothing would be saved.
     """
     found = {target: View((1, 1), (0, 0), (1, 1))}
+    floor: list[str] = []
     for node in reversed(way.nodes):
-        output = node.output[0]
-        if output not in found:
-            continue
-        view = read(graph, node, found[output])
+        output, reached = node.output[0], [name for name in node.input if name in way.tensors]
+        view = _seen(graph, node, found[output], reached) if output in found else None
         if view is None:
-            return None
-        reached = [name for name in dict.fromkeys(node.input) if name in way.tensors]
-        if sliding(graph, node) is not None and reached != [node.input[0]]:
-            return None
-        for name in reached:
-            whole = view if name not in found else view.joined(found[name])
+            floor.extend({output} & {*found})
+            continue
+        for name in dict.fromkeys(reached):
+            whole = view.joined(found.get(name, view))
             if whole is None:
                 return None
             found[name] = whole
-    if any(image(graph, name) is None for name in found):
+    ends = tuple(dict.fromkeys([*floor, *(name for name in sources if name in found)]))
+    lower = path(graph, sources, ends, ())
+    if any(image(graph, name) is None for name in found) or not _is_light(lower, found, ends):
         return None
-    return found if all(_is_small(graph, name, found.get(name)) for name in sources) else None
+    return Seen(found, ends) if all(_is_small(graph, name, found[name]) for name in ends) else None
+
+
+def _is_light(lower: Path, windows: Mapping[str, View], ends: Sequence[str]) -> bool:
+    """Whether what lies below the ends is light, and no window is among it."""
+    light = all(n.op_type in _LIGHT and n.domain in STANDARD_DOMAINS for n in lower.nodes)
+    return light and not lower.tensors & {*windows} - {*ends}
+
+
+def _seen(graph: Graph, node: NodeProto, view: View, reached: Sequence[str]) -> View | None:
+    """What a node reads on the path for a window of its output; None if it is no window."""
+    if sliding(graph, node) is not None and [*reached] != [node.input[0]]:
+        return None
+    return read(graph, node, view)
 
 
 def sticks_out(view: View, limit: Pair, positions: Pair) -> bool:
@@ -96,10 +127,9 @@ def image(graph: Graph, name: str) -> tuple[int, int, int] | None:
     return (known[0], known[1], known[2]) if len(shape) == 4 and len(known) == 3 else None
 
 
-def _is_small(graph: Graph, name: str, view: View | None) -> bool:
+def _is_small(graph: Graph, name: str, view: View) -> bool:
     sizes = image(graph, name)
-    if view is None or sizes is None:
-        return False
+    assert sizes is not None
     height, width = (min(a, b) for a, b in zip(view.size, sizes[1:], strict=True))
     return height * width <= _MOST * sizes[1] * sizes[2]
 
@@ -146,7 +176,8 @@ class Sliding:
 
 def _is_aligned(graph: Graph, node: NodeProto) -> bool:
     """Whether a window of the output is made of the same window of what the path passes."""
-    whole = image(graph, node.output[0])
+    whole, made = image(graph, node.output[0]), graph.tensor(node.output[0])
+    lead = made.shape[0] if made is not None and made.shape else None
     operands = node.input[:1] if node.op_type in _PARAMETERS else [n for n in node.input if n]
     for name in operands:
         tensor = graph.tensor(name)
@@ -155,7 +186,9 @@ def _is_aligned(graph: Graph, node: NodeProto) -> bool:
             return False
         constant = name in graph.constants
         place = (1, 1, *shape)[-2:]
-        if place != ((1, 1) if constant else whole[1:]) or (len(shape) != 4 and not constant):
+        if place != ((1, 1) if constant else whole[1:]):
+            return False
+        if not constant and (len(shape) != 4 or (shape[0] == 1 and lead != 1)):
             return False
     return True
 
@@ -191,8 +224,24 @@ def _sliding(node: NodeProto, kernel: Sequence[object]) -> Sliding | None:
     return Sliding((strides[0], strides[1]), (extents[0], extents[1]), (pads[0], pads[1]))
 
 
+def _pad(graph: Graph, node: NodeProto) -> Sliding | None:
+    """Only zeros around height and width."""
+    pads, fill, axes = (
+        graph.value(name) if name else default
+        for name, default in zip_longest(node.input[1:], (None, np.zeros(1), np.arange(4)))
+    )
+    if pads is None or fill is None or axes is None or fill.any() or pads.min() < 0:
+        return None
+    begins, ends = (dict(zip(axes % 4, part.tolist(), strict=True)) for part in np.split(pads, 2))
+    outer = any(around.get(axis) for around in (begins, ends) for axis in (0, 1))
+    if outer or attributes(node).get("mode", "constant") != "constant":
+        return None
+    return Sliding((1, 1), (1, 1), (begins.get(2, 0), begins.get(3, 0)))
+
+
 _SLIDING: Mapping[str, Callable[[Graph, NodeProto], Sliding | None]] = {
     "Conv": _conv,
+    "Pad": _pad,
     "MaxPool": _pool,
     "AveragePool": _average,
 }

@@ -69,18 +69,28 @@ class Descent:
             ends: the explained inputs if there are none.
             composites: nodes that are treated as one.
         """
-        names = ends or self.sources
-        way = path(self.graph, names, [self.target], blocked(self.graph).keys())
+        seeds = {self.target: self.ct if ct is None else ct}
+        return self._passed(seeds, rule, ends or self.sources, composites)
+
+    def _passed(
+        self,
+        seeds: Mapping[str, Tensor],
+        rule: RuleOf,
+        ends: Sequence[str],
+        composites: Sequence[Composite],
+    ) -> dict[str, Tensor]:
+        """What comes down to the ends from the cotangents of some tensors."""
+        way = path(self.graph, ends, [*seeds], blocked(self.graph).keys())
 
         def checked(node: Node) -> MultiRule:
             self.check(node)
             return rule(node)
 
-        whole = [c for c in composites if not c.inside & {*names}]
+        whole = [c for c in composites if not c.inside & {*ends}]
         walk = Walk(self.e, self.graph, way, checked, self.tensor, whole)
-        walk.run([(self.target, self.ct if ct is None else ct)])
+        walk.run(seeds.items())
         self.problems.extend(walk.problems)
-        found = {name: walk.cotangent(self.given(name)) for name in names}
+        found = {name: walk.cotangent(self.given(name)) for name in ends}
         return {name: ct for name, ct in found.items() if ct is not None}
 
     def windows(
@@ -94,18 +104,19 @@ class Descent:
         names = ends or self.sources
         if self.units is None:
             return None
-        way = path(self.graph, names, [self.target], blocked(self.graph).keys())
-        seen = views(self.graph, way, self.target, names)
+        stops = blocked(self.graph).keys()
+        seen = views(self.graph, path(self.graph, names, [self.target], stops), self.target, names)
         if seen is None:
             return None
+        way = path(self.graph, seen.ends, [self.target], stops)
         whole = [c for c in composites if not c.inside & {*names}]
-        region = Region(self.graph, way, self.target, seen, rule, whole)
+        region = Region(self.graph, way, self.target, seen.windows, rule, whole)
         try:
-            glimpse = pull_back_windows(self.e, region, self.units, names)
+            glimpse = pull_back_windows(self.e, region, self.units, seen.ends)
         except Unsupported:
             return None
         self.scores.append(glimpse.score)
-        return dict(glimpse.cts)
+        return self._passed(glimpse.cts, rule, names, composites)
 
     def inside(self, body: Emitter, values: Mapping[str, Tensor]) -> Descent:
         """The same in a body, where the forward pass is computed for other inputs."""

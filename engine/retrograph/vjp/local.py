@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import zip_longest
 
 import numpy as np
 
@@ -110,6 +111,7 @@ class Windows:
         self.e, self.region, self.places = e, region, places
         self._wholes: dict[str, Tensor] = {}
         self._parts: dict[tuple[str, View, float], Tensor] = {}
+        self._crops: dict[tuple[str, str, View], Tensor] = {}
         self._reading_zeros: set[str] = set()
         self._bordered = {*region.bordered}
         for proto in region.way.nodes:
@@ -118,21 +120,36 @@ class Windows:
                     self._wholes[proto.output[0]] = self._computed(proto)
 
     def _computed(self, proto: NodeProto) -> Tensor:
-        graph, name = self.region.graph, proto.output[0]
-        tensor, view = self.region.tensor(name), self.region.windows[name]
-        below, attrs = read(graph, proto, view), attributes(proto)
-        assert below is not None
-        given = [graph.tensor(n) if n else None for n in proto.input]
-        if sliding(graph, proto) is None:
-            inputs = [t and self.of(t, below) for t in given]
-        else:
-            x = self.region.tensor(proto.input[0])
-            inputs = [self.of(x, below, outside_of(proto.op_type, x)), *given[1:]]
+        tensor = self.region.tensor(proto.output[0])
+        view, attrs = self.region.windows[tensor.name], attributes(proto)
+        inputs = self._inputs(proto, view)
+        if proto.op_type == "Pad":  # the window of its input, with the zeros around it
+            assert inputs[0] is not None
+            return inputs[0]
+        if sliding(self.region.graph, proto) is not None:
             attrs = {key: value for key, value in attrs.items() if key not in _BOUNDS}
         made = self.e.emit(proto.op_type, *inputs, dtype=tensor.dtype, **attrs)
         made = self.e.declare(made, self.shape(tensor, view))
         # The least number, which a maximum of nothing is, may overflow in what reads it.
         return self.bounded(made, self.place(tensor)) if proto.op_type == "MaxPool" else made
+
+    def _inputs(self, proto: NodeProto, view: View) -> list[Tensor | None]:
+        """What a node reads for a window of its output."""
+        graph = self.region.graph
+        below = read(graph, proto, view)
+        given = [graph.tensor(name) if name else None for name in proto.input]
+        assert below is not None
+        if proto.op_type == "Concat":
+            return [self._beside(t, below) for t in given if t is not None]
+        if sliding(graph, proto) is None:
+            return [t and self.of(t, below) for t in given]
+        x = self.region.tensor(proto.input[0])
+        return [self.of(x, below, outside_of(proto.op_type, x)), *given[1:]]
+
+    def _beside(self, tensor: Tensor, view: View) -> Tensor:
+        """What is joined to other channels, constants too."""
+        constant = tensor.name in self.region.graph.constants
+        return self._cut(tensor, view, 0.0) if constant else self.of(tensor, view)
 
     def shape(self, tensor: Tensor, view: View) -> Shape:
         """That of a tensor's window."""
@@ -185,17 +202,17 @@ class Windows:
         return self._parts[key]
 
     def _cropped(self, window: Tensor, tensor: Tensor, part: View) -> Tensor:
-        whole, key = self.region.windows[tensor.name], (window.name, part, 0.0)
+        whole, key = self.region.windows[tensor.name], (tensor.name, window.name, part)
         if whole == part:
             return window
-        if key not in self._parts:
+        if key not in self._crops:
             begins = [b - a for a, b in zip(whole.first, part.first, strict=True)]
             ends = [b + n for b, n in zip(begins, part.size, strict=True)]
             crop = self.e.slice(window, begins, ends, [2, 3])
-            self._parts[key] = self.e.declare(crop, self.shape(tensor, part))
+            self._crops[key] = self.e.declare(crop, self.shape(tensor, part))
             if window.name in self._reading_zeros:
                 self._reading_zeros.add(crop.name)
-        return self._parts[key]
+        return self._crops[key]
 
     def bounded(self, window: Tensor, place: Place) -> Tensor:
         """A window with zeros outside of its tensor."""
@@ -246,10 +263,12 @@ class LocalWalk(Walk):
         assert below is not None
         if sliding(self.graph, proto) is not None:
             cts = [ct and self._bounded(ct, node.y) for ct in cts]
-        found = super()._pass_down(self._windowed(node, proto, below), cts)
+        found = cts
+        if proto.op_type != "Pad":  # its window is that of its input
+            found = super()._pass_down(self._windowed(node, proto, below), cts)
         return [
             self._aligned(x, ct, below) if x is not None and ct is not None else None
-            for x, ct in zip(node.inputs, found, strict=True)
+            for x, ct in zip_longest(node.inputs, found)
         ]
 
     def _bounded(self, ct: Tensor, y: Tensor) -> Tensor:
