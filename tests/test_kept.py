@@ -56,6 +56,14 @@ def test_it_is_what_an_explainer_gives(
     np.testing.assert_array_equal(found.unit, expected.unit)
 
 
+def test_without_the_outputs(net: Path) -> None:
+    whole = explain(net, X, (1, 2, 3), target="relu1", device="cpu")
+    alone = explain(net, X, (1, 2, 3), target="relu1", device="cpu", outputs=False)
+    assert whole.outputs
+    assert not alone.outputs
+    np.testing.assert_allclose(alone.attribution, whole.attribution, rtol=1e-6)
+
+
 def test_the_same_question_is_built_once(net: Path) -> None:
     for unit in (0, 1, 2):
         explain(net, X, unit, device="cpu")

@@ -136,6 +136,8 @@ class Explainer:
             directml, or the name of an execution provider that the installed ONNX Runtime has;
             behind it options of the provider, as in "cuda,device_id=1".
         threads: how many threads an operator may use.
+        outputs: as in `build`; a unit of a middle layer then takes no more than its window. A built
+            graph gives what it has.
         precision: as in `build`, or tf32: a float32 graph whose products CUDA may round.
 
     Attributes:
@@ -164,6 +166,7 @@ class Explainer:
         preprocessing: Preprocessing | str | None = None,
         device: str = "auto",
         threads: int | None = None,
+        outputs: bool = True,
         precision: str | None = None,
     ) -> None:
         source = model if isinstance(model, Model) else Model(model)
@@ -184,6 +187,7 @@ class Explainer:
                 wrt=wrt,
                 preprocessing=preprocessing,
                 device=suited(device),
+                outputs=outputs,
                 precision=precision or "float32",
             )
         with runnable(proto) as (graph, folder):

@@ -30,6 +30,7 @@ def explain(
     target: str | None = None,
     device: str = "auto",
     threads: int | None = None,
+    outputs: bool = True,
     precision: str | None = None,
 ) -> Attribution:
     """What in a batch of N inputs drives a unit.
@@ -45,7 +46,7 @@ def explain(
             for a class; else the unit's index in an item of the layer, [r] or [N, r].
         method: as in `build`.
         target: the layer, as in `build`.
-        device, threads, precision: as in `Explainer`.
+        device, threads, outputs, precision: as in `Explainer`.
 
     Raises:
         InputError: what was given is wrong: the file, the layer, the method, the unit, the input.
@@ -59,7 +60,7 @@ def explain(
     """
     source = model if isinstance(model, Model) else _file(model)
     kind = "top" if unit is None else "unit" if np.ndim(unit) else "channel"
-    ready = _ready(source, kind, method, target, device, threads, precision)
+    ready = _ready(source, kind, method, target, device, threads, outputs, precision)
     return ready.attribute(x, unit)
 
 
@@ -88,6 +89,7 @@ def _ready(
     target: str | None,
     device: str,
     threads: int | None,
+    outputs: bool,
     precision: str | None,
 ) -> Explainer:
     return Explainer(
@@ -97,5 +99,6 @@ def _ready(
         select=select,
         device=device,
         threads=threads,
+        outputs=outputs,
         precision=precision,
     )
