@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from onnx import ModelProto, helper, numpy_helper, parser
+from onnx import ModelProto, TensorProto, helper, numpy_helper, parser
 
 from finite import Array, runtime
 from retrograph.methods import METHODS
@@ -33,6 +33,9 @@ NETS = {
     " f = Clip(e, zero, one) y = Conv(f, v)",
     "normalised": "a = Conv<pads=[1,1,1,1]>(x, k) b = BatchNormalization(a, s, m, m, s)"
     " c = Relu(b) d = Mul(c, h) y = Conv<pads=[1,1,1,1]>(d, w)",
+    "scaled behind a pool": "a = Conv(x, k) b = Relu(a)"
+    " c = MaxPool<kernel_shape=[3,3], strides=[2,2], pads=[1,1,1,1]>(b) d = Mul(c, large)"
+    " y = Conv<pads=[1,1,1,1]>(d, w)",
     "padded apart": "a = Conv(x, k) b = Relu(a) c = Pad(b, around) d = Conv(c, w) e = Add(d, b)"
     " f = Relu(e) y = Pad(f, below)",
     "padded before a pool": "a = Conv(x, k) b = Pad(a, beside, nil, sides)"
@@ -61,6 +64,7 @@ def net(body: str, lead: str = "N") -> ModelProto:
     values |= {"zero": np.array(0.0), "one": np.array(1.0)}
     values |= {"nil": np.array(0.0), "sides": np.array([-1, 2])}
     values |= {"around": np.array([0, 0, 1, 1] * 2), "below": np.array([0] * 6 + [3, 0])}
+    values |= {"large": np.array([3, -2, 5, -7]).reshape(4, 1, 1)}
     values |= {"half": np.full((1, 3, 20, 1), 0.5)}
     values |= {"grain": np.array(0.02), "level": np.array(3)}
     values |= {"beside": np.array([1, 0, 2, 1])}
@@ -203,6 +207,29 @@ def test_what_is_made_of_the_gradient(method: str) -> None:
 def test_where_windows_do_not_serve(body: str) -> None:
     model = Model(net(body))
     assert not is_local(model.build(model.request(method="guided", select="unit")))
+
+
+def test_what_is_one_for_the_whole_batch_has_no_windows() -> None:
+    proto = net("a = Conv(x, k) b = Cast<to=1>(n) c = Add(a, b) y = Relu(c)")
+    one = helper.make_tensor_value_info("n", TensorProto.INT32, [1, 4, 18, 16])
+    proto.graph.input.append(one)
+    model = Model(proto)
+    assert not is_local(model.build(model.request(method="guided", select="unit")))
+    one.type.tensor_type.shape.dim[0].dim_param = "N"
+    del proto.graph.input[:]
+    proto.graph.input.extend([*net(NETS["plain"]).graph.input, one])
+    model, x = Model(proto), picture()
+    number = np.arange(x[0, 0, 1:19, 1:17].size * 8).reshape(ITEMS, 4, 18, 16) % 5 - 2
+    index = np.array([[1, 0, 3], [2, 17, 9]])
+    built = model.build(model.request(method="guided", select="unit"))
+    assert is_local(built)
+    feeds = {"x": x, "n": number.astype(np.int32)}
+    found = runtime(built)({**feeds, "select": index})["attribution"]
+    ct = np.zeros((ITEMS, 4, 18, 16), np.float32)
+    ct[[0, 1], *index.T] = 1
+    whole = model.build(model.request(method="guided", select="cotangent"))
+    expected = runtime(whole)({**feeds, "cotangent": ct})["attribution"]
+    np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
 
 
 def test_a_fixed_batch() -> None:

@@ -76,12 +76,12 @@ def views(graph: Graph, way: Path, target: str, sources: Sequence[str]) -> Seen 
     found = {target: View((1, 1), (0, 0), (1, 1))}
     floor: list[str] = []
     for node in reversed(way.nodes):
-        output, reached = node.output[0], [name for name in node.input if name in way.tensors]
-        view = _seen(graph, node, found[output], reached) if output in found else None
+        output = node.output[0]
+        view = read(graph, node, found[output]) if output in found else None
         if view is None:
             floor.extend({output} & {*found})
             continue
-        for name in dict.fromkeys(reached):
+        for name in dict.fromkeys(name for name in node.input if name in way.tensors):
             whole = view.joined(found.get(name, view))
             if whole is None:
                 return None
@@ -97,13 +97,6 @@ def _is_light(lower: Path, windows: Mapping[str, View], ends: Sequence[str]) -> 
     """Whether what lies below the ends is light, and no window is among it."""
     light = all(n.op_type in _LIGHT and n.domain in STANDARD_DOMAINS for n in lower.nodes)
     return light and not lower.tensors & {*windows} - {*ends}
-
-
-def _seen(graph: Graph, node: NodeProto, view: View, reached: Sequence[str]) -> View | None:
-    """What a node reads on the path for a window of its output; None if it is no window."""
-    if sliding(graph, node) is not None and [*reached] != [node.input[0]]:
-        return None
-    return read(graph, node, view)
 
 
 def sticks_out(view: View, limit: Pair, positions: Pair) -> bool:
