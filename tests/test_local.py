@@ -209,27 +209,32 @@ def test_where_windows_do_not_serve(body: str) -> None:
     assert not is_local(model.build(model.request(method="guided", select="unit")))
 
 
-def test_what_is_one_for_the_whole_batch_has_no_windows() -> None:
+def with_another_input(lead: object) -> Model:
+    """A sum of a convolution and of whole numbers [lead, 4, 18, 16], which are not explained."""
     proto = net("a = Conv(x, k) b = Cast<to=1>(n) c = Add(a, b) y = Relu(c)")
-    one = helper.make_tensor_value_info("n", TensorProto.INT32, [1, 4, 18, 16])
-    proto.graph.input.append(one)
-    model = Model(proto)
-    assert not is_local(model.build(model.request(method="guided", select="unit")))
-    one.type.tensor_type.shape.dim[0].dim_param = "N"
-    del proto.graph.input[:]
-    proto.graph.input.extend([*net(NETS["plain"]).graph.input, one])
-    model, x = Model(proto), picture()
-    number = np.arange(x[0, 0, 1:19, 1:17].size * 8).reshape(ITEMS, 4, 18, 16) % 5 - 2
+    shape = [lead, 4, 18, 16]
+    proto.graph.input.append(helper.make_tensor_value_info("n", TensorProto.INT32, shape))
+    return Model(proto)
+
+
+def test_another_input_is_cut_for_each_item() -> None:
+    model, x = with_another_input("N"), picture()
+    random = np.random.default_rng(4)
+    feeds = {"x": x, "n": random.integers(-2, 3, (ITEMS, 4, 18, 16)).astype(np.int32)}
     index = np.array([[1, 0, 3], [2, 17, 9]])
     built = model.build(model.request(method="guided", select="unit"))
     assert is_local(built)
-    feeds = {"x": x, "n": number.astype(np.int32)}
-    found = runtime(built)({**feeds, "select": index})["attribution"]
     ct = np.zeros((ITEMS, 4, 18, 16), np.float32)
-    ct[[0, 1], *index.T] = 1
+    ct[(np.arange(ITEMS), *index.T)] = 1
     whole = model.build(model.request(method="guided", select="cotangent"))
+    found = runtime(built)({**feeds, "select": index})["attribution"]
     expected = runtime(whole)({**feeds, "cotangent": ct})["attribution"]
     np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
+
+
+def test_what_is_one_for_the_whole_batch_has_no_windows() -> None:
+    model = with_another_input(1)
+    assert not is_local(model.build(model.request(method="guided", select="unit")))
 
 
 def test_a_fixed_batch() -> None:
