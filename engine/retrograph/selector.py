@@ -169,6 +169,7 @@ class _Choice:
             ct = e.reshape_like(weights, self.tensor)
             return Seed(ct, e.squeeze(score, [1]), e.squeeze(unit, [1]), inputs)
         e.item_of_unit = self._item_of_unit(index)
+        e.units_apart = e.concat([e.sizes(index, 0), e.ints([-1])], axis=0)
         sizes = self.sizes if self.target.own else []
         ct = e.reshape(weights, e.concat([e.ints([-1]), *sizes], axis=0))
         shaped = replace(ct, shape=(None, *self.target.own), rows=Rows.UNITS)

@@ -67,6 +67,8 @@ class Builder:
         self._repeated: dict[str, Tensor] = {}
         self.item_of_unit: Tensor | None = None
         """For each of the N * K units the item it belongs to, int64 [N * K]."""
+        self.units_apart: Tensor | None = None
+        """The shape that parts units by their items, int64 [3]: N, K, -1."""
 
     @contextmanager
     def scope(self, name: str) -> Iterator[None]:
@@ -157,12 +159,18 @@ class Builder:
         known = replace(tensor, shape=shape)
         if shape is not None and tensor.name in self._variables:
             rows = ("units", *shape[1:]) if tensor.rows is Rows.UNITS and shape else shape
-            self._shapes[self._variables[tensor.name].name] = replace(known, shape=rows)
+            name = self._variables[tensor.name].name
+            self._shapes[name] = replace(known, name=name, shape=rows)
         return known
 
     def origin(self, tensor: Tensor) -> Origin:
         """What makes a tensor; the operator "" if it was not emitted here."""
         return self._origins.get(tensor.name, ("", (), {}))
+
+    def recall(self, tensor: Tensor, op: str, *inputs: Tensor) -> Tensor:
+        """Say what makes a tensor, where several nodes do."""
+        self._origins[tensor.name] = op, inputs, {}
+        return tensor
 
     @property
     def has_blocks(self) -> bool:

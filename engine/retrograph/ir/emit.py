@@ -6,6 +6,7 @@ A rule calls typed methods (`e.mul(a, b)`); how nodes are made and named is in b
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 import numpy as np
 from onnx import helper
@@ -52,6 +53,22 @@ class Emitter(Builder):
     def mul(self, a: Operand, b: Operand) -> Tensor:
         return self.emit("Mul", *self._pair(a, b))
 
+    def scaled(self, ct: Tensor, factor: Tensor, like: Tensor) -> Tensor:
+        """ct * factor, which has the shape of `like`.
+
+        Where units' rows meet their items' the factor is broadcast, which takes no copy of it for
+        each unit.
+        """
+        item = [d for d in (like.shape or ())[1:] if isinstance(d, int)]
+        same = ct.shape is not None and like.shape is not None and [*ct.shape[1:]] == item
+        parted = ct.rows is Rows.UNITS and factor.rows is Rows.ITEMS
+        if not (same and parted) or self.units_apart is None:
+            return self.mul(ct, factor)
+        units = replace(self.reshape(ct, self.units_apart), rows=Rows.SHARED)
+        items = replace(self.reshape(factor, [0, 1, -1]), rows=Rows.SHARED)
+        product = self.reshape(self.mul(units, items), [-1, *item])
+        return replace(product, rows=Rows.UNITS)
+
     def div(self, a: Operand, b: Operand) -> Tensor:
         return self.emit("Div", *self._pair(a, b))
 
@@ -77,7 +94,7 @@ class Emitter(Builder):
         return self.emit("Sigmoid", a)
 
     def relu(self, a: Tensor) -> Tensor:
-        return self.emit("Relu", a)
+        return replace(self.emit("Relu", a), shape=a.shape)
 
     def maximum(self, a: Operand, b: Operand) -> Tensor:
         return self.emit("Max", *self._pair(a, b))

@@ -16,7 +16,7 @@ from retrograph.methods.base import Method, Scene
 from retrograph.methods.quantile import quantile
 from retrograph.methods.smooth import ReluMethod
 from retrograph.vjp import Cotangents, Node, vjp
-from retrograph.vjp.step import between
+from retrograph.vjp.step import between, positive
 
 
 class Gradient(Method):
@@ -154,18 +154,7 @@ class RectGrad(ReluMethod):
 
 
 def _positive(e: Emitter, cts: Sequence[Tensor | None]) -> list[Tensor | None]:
-    return [None if ct is None else _part(e, ct) for ct in cts]
-
-
-def _part(e: Emitter, ct: Tensor) -> Tensor:
-    """max(ct, 0)
-
-    Behind a product of matrices as Max: OpenVINO's plugin (onnxruntime-openvino 1.24.1) makes one
-    operator of a Gemm, a ReLU and a product with a mask, and computes another number.
-    """
-    if e.origin(ct)[0] in ("Gemm", "MatMul"):
-        return e.maximum(ct, 0.0)
-    return e.relu(ct)
+    return [None if ct is None else positive(e, ct) for ct in cts]
 
 
 _WITHOUT_SWITCHES = (

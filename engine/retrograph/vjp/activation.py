@@ -100,7 +100,7 @@ def celu(e: Emitter, node: Node, ct: Tensor) -> Cotangents:
 @defvjp("Sigmoid")
 def sigmoid(e: Emitter, node: Node, ct: Tensor) -> Cotangents:
     """dx = ct * y * (1 - y)"""
-    return (e.mul(ct, e.mul(node.y, complement(e, node.y))),)
+    return (e.scaled(ct, e.mul(node.y, complement(e, node.y)), node.y),)
 
 
 @defvjp("Tanh")

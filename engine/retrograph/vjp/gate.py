@@ -19,14 +19,14 @@ def shrink(e: Emitter, node: Node, ct: Tensor) -> Cotangents:
 @defvjp("Swish")
 def swish(e: Emitter, node: Node, ct: Tensor) -> Cotangents:
     """dx = ct * slope(x)"""
-    return (e.mul(ct, _slope(e, node.x, node.attrs["alpha"])),)
+    return (e.scaled(ct, _slope(e, node.x, node.attrs["alpha"]), node.x),)
 
 
 @defvjp("Swish", domain=COMPOSITE)
 def spelled_swish(e: Emitter, node: Node, ct: Tensor) -> Cotangents:
     """dx = ct * (s + y * (1 - s))   for y = x * s, s = sigmoid(x)"""
     s = node.parts[0].y
-    return (e.mul(ct, e.add(s, e.mul(node.y, complement(e, s)))),)
+    return (e.scaled(ct, e.add(s, e.mul(node.y, complement(e, s))), node.y),)
 
 
 @defvjp("SwiGLU")

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 
 from retrograph.ir.emit import FLOAT32, INT64, Emitter
-from retrograph.ir.graph import Rows, Tensor
+from retrograph.ir.graph import Tensor
 from retrograph.vjp.linear import divided, scatter_add
 from retrograph.vjp.registry import Cotangents, Node, Unsupported, defvjp, shape_of
+from retrograph.vjp.step import gated
 from retrograph.vjp.window import (
     Window,
     spatial_sizes,
@@ -24,16 +26,28 @@ def max_pool(e: Emitter, node: Node, ct: Tensor) -> Cotangents:
     """dx[i] = sum of ct over the windows whose first maximum is i (the switches)"""
     attrs = {k: v for k, v in node.attrs.items() if k != "storage_order"}
     _, switches = e.emit_many("MaxPool", node.x, dtypes=[node.x.dtype, INT64], **attrs)
-    if e.device == "cpu" and _unpools(node) and ct.rows is not Rows.UNITS:
-        sizes = {key: attrs[key] for key in ("kernel_shape", "strides", "pads") if key in attrs}
-        return (e.emit("MaxUnpool", ct, switches, **sizes),)
-    return (_to_switches(e, node, ct, switches),)
+    window = window_of(node)
+    if ct.rows is not node.x.rows and _tiles(node, window):
+        ones = e.constant_of_shape(e.sizes(node.y, 0), 1.0, ct.dtype)
+        hits = _unpooled(e, node, replace(ones, rows=node.x.rows), switches)
+        spread = replace(_enlarged(e, ct, window), shape=node.x.shape)
+        return (gated(e, spread, replace(hits, shape=node.x.shape)),)
+    return (_unpooled(e, node, ct, switches),)
+
+
+def _unpooled(e: Emitter, node: Node, ct: Tensor, switches: Tensor) -> Tensor:
+    """Each element of ct at the place of its switch."""
+    if e.device == "cpu" and _unpools(node) and ct.rows is node.x.rows:
+        keys = ("kernel_shape", "strides", "pads")
+        sizes = {key: node.attrs[key] for key in keys if key in node.attrs}
+        return e.emit("MaxUnpool", ct, switches, **sizes)
+    return _to_switches(e, node, ct, switches)
 
 
 def _to_switches(e: Emitter, node: Node, ct: Tensor, switches: Tensor) -> Tensor:
     """Each element of ct added at the place that its switch names, counted over the whole x."""
     size = item_size(e, node.x)
-    if ct.rows is Rows.UNITS:  # x has fewer rows than ct
+    if ct.rows is not node.x.rows:  # units, K for each item
         place = e.reshape(e.mod(switches, size), [0, -1])
         sizes = e.concat([e.dim(ct, 0), size], axis=0)
         dx = scatter_add(e, sizes, place, e.reshape(ct, [0, -1]), axis=1)
@@ -70,7 +84,10 @@ def average_pool(e: Emitter, node: Node, ct: Tensor) -> Cotangents:
     padded = bool(node.attrs.get("count_include_pad", 0))
     full = padded or not any((*window.begins, *window.ends))
     if _tiles(node, window):
-        return (_enlarged(e, node, ct, window),)
+        channels = shape_of(node.x)[1]
+        one = (channels,) + (1,) * window.rank if isinstance(channels, int) else ()
+        share = e.mul(ct, e.const(np.full(one, 1 / math.prod(window.kernel)), ct.dtype))
+        return (_enlarged(e, share, window),)
     if {*window.strides, *window.dilations} == {1} and window.turns:
         if not full:
             counts = window_counts(e, window, node.x, node.y, padded)
@@ -95,15 +112,12 @@ def _tiles(node: Node, window: Window) -> bool:
     return plain and not any((*window.begins, *window.ends)) and tiled == sizes
 
 
-def _enlarged(e: Emitter, node: Node, ct: Tensor, window: Window) -> Tensor:
-    """ct / (size of the window), at every position of the window"""
-    channels = shape_of(node.x)[1]
-    one = (channels,) + (1,) * window.rank if isinstance(channels, int) else ()
-    share = e.mul(ct, e.const(np.full(one, 1 / math.prod(window.kernel)), ct.dtype))
+def _enlarged(e: Emitter, ct: Tensor, window: Window) -> Tensor:
+    """ct at every position of its window"""
     scales = e.const(np.array([1, 1, *window.kernel]), FLOAT32)
     return e.emit(
         "Resize",
-        share,
+        ct,
         None,
         scales,
         mode="nearest",

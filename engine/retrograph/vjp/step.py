@@ -8,6 +8,8 @@ Where would take every tensor out of it and back.
 from __future__ import annotations
 
 import math
+from dataclasses import replace
+from functools import reduce
 
 import numpy as np
 
@@ -35,10 +37,9 @@ def between(
         for bound, sign in limits
         if not isinstance(bound, Tensor) and _has_step(bound)
     ]
-    if x.dtype == FLOAT32 and len(steps) == len(limits):
-        for bound, sign in steps:
-            ct = e.mul(ct, _step(e, x, bound, sign))
-        return ct
+    if x.dtype == FLOAT32 and limits and len(steps) == len(limits):
+        gates = [_step(e, x, bound, sign) for bound, sign in steps]
+        return gated(e, ct, replace(reduce(e.mul, gates), shape=x.shape))
     masks = []
     if low is not None:
         masks.append(e.greater(x, low))
@@ -47,6 +48,40 @@ def between(
     if not masks:
         return ct
     return e.where(masks[0] if len(masks) == 1 else e.logical_and(*masks), ct, 0.0)
+
+
+_GATED = "product with a gate"
+
+
+def gated(e: Emitter, ct: Tensor, gate: Tensor) -> Tensor:
+    """ct * gate, which is 0 or 1.
+
+    Gates of an item that follow each other are joined before they meet its units.
+    """
+    if ct.rows is gate.rows:
+        return e.mul(ct, gate)
+    op, inputs, _ = e.origin(ct)
+    if op == _GATED:
+        whole, first = (t for t in inputs if t is not None)
+        ct, gate = whole, replace(e.mul(first, gate), shape=gate.shape)
+    return e.recall(e.scaled(ct, gate, gate), _GATED, ct, gate)
+
+
+def positive(e: Emitter, ct: Tensor) -> Tensor:
+    """max(ct, 0), before the gates of an item and before it is enlarged
+
+    Behind a product of matrices as Max: OpenVINO's plugin (onnxruntime-openvino 1.24.1) makes one
+    operator of a Gemm, a ReLU and a product with a mask, and computes another number.
+    """
+    op, inputs, attrs = e.origin(ct)
+    if op == _GATED:
+        whole, gate = (t for t in inputs if t is not None)
+        return gated(e, positive(e, whole), gate)
+    if op == "Resize" and attrs.get("mode") == "nearest" and inputs[0] is not None:
+        return replace(e.emit(op, e.relu(inputs[0]), *inputs[1:], **attrs), shape=ct.shape)
+    if op in ("Gemm", "MatMul"):
+        return e.maximum(ct, 0.0)
+    return e.relu(ct)
 
 
 def complement(e: Emitter, share: Tensor) -> Tensor:

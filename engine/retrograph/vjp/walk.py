@@ -16,6 +16,7 @@ from retrograph.ir.expand import expand
 from retrograph.ir.graph import (
     Graph,
     NodeProto,
+    Rows,
     Tensor,
     Values,
     attributes,
@@ -160,7 +161,9 @@ class Walk:
         plain = [part for part in parts if not self.e.is_blocked(part)]
         sums = [reduce(self.e.add, group) for group in (blocked, plain) if group]
         name, sought = tensor.name, self._sought
-        if name in sought.masked or (name in sought.convolved and len(sums) > 1):
+        # Units' rows are taken out of the layout to meet their item's mask.
+        stays = name in sought.masked and tensor.rows is not Rows.ITEMS
+        if stays or (len(sums) > 1 and name in sought.masked | sought.convolved):
             sums = [self.e.blocked(replace(part, shape=tensor.shape)) for part in sums]
         return reduce(self.e.add, sums)
 
