@@ -21,12 +21,38 @@ STRIDED = {
     "pads at the end": ("strides=[2,2], pads=[0,0,3,2]", "N,16,6,6", (16, 16, 3, 3)),
 }
 
+FEW = {
+    "3 to 16": ("pads=[1,1,1,1]", "N,3,8,4", (16, 3, 3, 3)),
+    "in tiles of 2": ("pads=[1,1,1,1]", "N,2,6,4", (16, 2, 3, 3)),
+    "odd sizes": ("pads=[1,1,1,1]", "N,3,5,4", (16, 3, 3, 3)),
+    "unequal pads": ("pads=[2,0,1,2]", "N,1,8,4", (16, 1, 4, 3)),
+    "unpadded": ("group=1", "N,4,8,8", (16, 4, 5, 3)),
+    "dilated": ("pads=[2,3,2,3], dilations=[2,3]", "N,2,4,8", (16, 2, 3, 3)),
+    "strided": ("strides=[2,2], pads=[3,3,3,3]", "N,3,8,12", (16, 3, 7, 7)),
+    "strided, a rest unread": ("strides=[2,2], pads=[1,2,0,2]", "N,2,8,8", (32, 2, 6, 5)),
+    "strided along one axis": ("strides=[1,4], pads=[1,4,1,4]", "N,1,4,8", (16, 1, 3, 9)),
+    "by 3": ("strides=[3,3], pads=[3,3,3,3]", "N,1,12,12", (16, 1, 7, 7)),
+    "wider pads than the kernel": ("pads=[3,3,3,3]", "N,2,4,4", (16, 2, 3, 3)),
+}
+"""Convolutions of few channels."""
+
 _WEIGHTS = {"w": (16, 16, 3, 3), "v": (16, 16, 1, 1)}
 
 CASES: list[Case] = [
     *(
         case(f"Conv of 16 channels strided {name}", f"y = Conv<{how}>(x, w)", x=x, w=w)
         for name, (how, x, w) in STRIDED.items()
+    ),
+    *(
+        case(f"Conv of few channels {name}", f"y = Conv<{how}>(x, w)", x=x, w=w)
+        for name, (how, x, w) in FEW.items()
+    ),
+    case(
+        "Conv of few channels computed from another input",
+        "d = Mul(w, two) y = Conv<pads=[1,1,1,1]>(x, d)",
+        x="N,3,8,4",
+        w=(16, 3, 3, 3),
+        two=2.0,
     ),
     case(
         "residual block",

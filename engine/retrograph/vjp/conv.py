@@ -6,9 +6,11 @@ from dataclasses import replace
 
 from retrograph.ir.emit import Emitter
 from retrograph.ir.graph import Tensor, is_static
+from retrograph.ir.layout import BLOCK
 from retrograph.vjp.conv_weight import bias_cotangent, weight_cotangent
 from retrograph.vjp.phases import Phases, phases_of, strided
-from retrograph.vjp.registry import Cotangents, Node, Unsupported, defvjp, shape_of
+from retrograph.vjp.registry import Cotangents, Node, Unsupported, defvjp, shape_of, static_shape
+from retrograph.vjp.tiles import Along, tiled, tiles_of
 from retrograph.vjp.weights import turned
 from retrograph.vjp.window import Window, spatial_sizes, transposed_windows, window_of
 
@@ -21,7 +23,9 @@ def conv(e: Emitter, node: Node, ct: Tensor) -> Cotangents:
     """
     weight, group = node.input(1), int(node.attrs.get("group", 1))
     window = window_of(node, _kernel(node))
-    if all(s == 1 for s in window.strides) and window.turns:
+    if (tiles := _tiles(e, node, window, group)) is not None:
+        dx = tiled(e, ct, weight, tiles)
+    elif all(s == 1 for s in window.strides) and window.turns:
         dx = _flipped_conv(e, ct, weight, window, group)
     elif (phases := _phases(e, node, window, group)) is not None:
         dx = strided(e, ct, weight, phases, group)
@@ -71,6 +75,17 @@ def _phases(e: Emitter, node: Node, window: Window, group: int) -> Phases | None
     if not e.has_blocks or sizes is None or outputs is None or not is_static(node.input(1).shape):
         return None
     return phases_of(window, sizes, outputs, node.input(1), group)
+
+
+def _tiles(e: Emitter, node: Node, window: Window, group: int) -> tuple[Along, ...] | None:
+    weight = node.input(1).shape
+    if not e.has_blocks or group != 1 or node.x.shape is None or not is_static(weight):
+        return None
+    m, channels, *_ = static_shape(node.input(1))
+    sizes, outputs = spatial_sizes(node.x), spatial_sizes(node.y)
+    if m % BLOCK or sizes is None or outputs is None:
+        return None
+    return tiles_of(window, channels, sizes, outputs)
 
 
 def _flipped_conv(e: Emitter, ct: Tensor, weight: Tensor, window: Window, group: int) -> Tensor:
