@@ -48,6 +48,18 @@ class Provider:
         """Which operators a graph should have that is to run here."""
         return "cpu" if self.name == PROVIDERS["cpu"] else "cuda"
 
+    @property
+    def records(self) -> bool:
+        """Whether runs are recorded as CUDA graphs."""
+        return self.options.get("enable_cuda_graph", "0").lower() in ("1", "true")
+
+    @property
+    def place(self) -> tuple[str, int]:
+        """Where tensors of this device lie, for ONNX Runtime."""
+        if self.device != "cuda":
+            return "cpu", 0
+        return "cuda", int(self.options.get("device_id", "0"))
+
 
 def import_runtime() -> Any:
     """ONNX Runtime.

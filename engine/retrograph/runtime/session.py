@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from retrograph.errors import DeviceError, InputError
+from retrograph.runtime.captured import Captured
 from retrograph.runtime.feeds import Array, Spec, checked
 from retrograph.runtime.providers import PROVIDERS, Provider, import_runtime, provider
 
@@ -29,6 +30,7 @@ class Session:
         folder: where the files with the weights of a serialised graph are, if it has any.
 
     Attributes:
+        provider: what was asked for.
         device: the short name of what runs the graph.
 
     Raises:
@@ -44,7 +46,7 @@ class Session:
         folder: str | None = None,
     ) -> None:
         options = _options(threads, folder)
-        wanted = provider(device)
+        wanted = self.provider = provider(device)
         self._session = _load(model, options, wanted)
         self.providers: list[str] = self._session.get_providers()
         if device != "auto" and wanted.name not in self.providers:
@@ -56,6 +58,7 @@ class Session:
         self.metadata: dict[str, str] = dict(self._session.get_modelmeta().custom_metadata_map)
         self.inputs = tuple(Spec.of(given) for given in self._session.get_inputs())
         self.outputs = tuple(o.name for o in self._session.get_outputs())
+        self._recorded = self.recording(self.outputs) if wanted.records else None
 
     def run(self, feeds: Mapping[str, Array]) -> dict[str, Any]:
         """All outputs by name.
@@ -65,7 +68,10 @@ class Session:
         """
         given = checked(self.inputs, feeds)
         try:
-            values = self._session.run(None, given)
+            if self._recorded is not None:
+                values = self._recorded.run(given)
+            else:
+                values = self._session.run(None, given)
         except Exception as error:
             raise _not_run(self.device, error) from None
         return dict(zip(self.outputs, values, strict=True))
@@ -81,7 +87,12 @@ class Session:
             InputError: an input is unknown, or has a wrong type or shape.
         """
         known = [spec for spec in self.inputs if spec.name in fixed]
-        return Bound(self, checked(known, fixed), outputs)
+        kind = Replayed if self.provider.records else Bound
+        return kind(self, checked(known, fixed), outputs)
+
+    def recording(self, outputs: Sequence[str]) -> Captured:
+        """Runs of the graph that are recorded as CUDA graphs and give these outputs."""
+        return Captured(self._session, outputs, *self.provider.place)
 
 
 class Bound:
@@ -93,12 +104,11 @@ class Bound:
         self._session = session._session
         self._specs = [spec for spec in session.inputs if spec.name not in fixed]
         self._device = session.device
-        self._outputs = outputs
         self._binding = self._session.io_binding()
-        place = "cuda" if session.device == "cuda" else "cpu"
         held = import_runtime().OrtValue
         for name, value in fixed.items():
-            self._binding.bind_ortvalue_input(name, held.ortvalue_from_numpy(value, place, 0))
+            there = held.ortvalue_from_numpy(value, *session.provider.place)
+            self._binding.bind_ortvalue_input(name, there)
         for name in outputs:
             self._binding.bind_output(name, "cpu")
 
@@ -108,14 +118,32 @@ class Bound:
         Raises:
             InputError: an input is missing, unknown, or has a wrong type or shape.
         """
-        for name, value in checked(self._specs, feeds).items():
-            self._binding.bind_cpu_input(name, np.ascontiguousarray(value))
+        given = checked(self._specs, feeds)
         try:
-            self._session.run_with_iobinding(self._binding)
+            return self._run(given)
         except Exception as error:
             raise _not_run(self._device, error) from None
+
+    def _run(self, given: Mapping[str, Array]) -> list[Array]:
+        for name, value in given.items():
+            self._binding.bind_cpu_input(name, np.ascontiguousarray(value))
+        self._session.run_with_iobinding(self._binding)
         found: list[Array] = self._binding.copy_outputs_to_cpu()
         return found
+
+
+class Replayed(Bound):
+    """The same by CUDA graphs."""
+
+    def __init__(
+        self, session: Session, fixed: Mapping[str, Array], outputs: Sequence[str]
+    ) -> None:
+        super().__init__(session, {}, ())
+        self._specs = [spec for spec in self._specs if spec.name not in fixed]
+        self._fixed, self._recorded = fixed, session.recording(outputs)
+
+    def _run(self, given: Mapping[str, Array]) -> list[Array]:
+        return self._recorded.run({**self._fixed, **given})
 
 
 def write_optimized(
