@@ -47,6 +47,8 @@ NETS = {
     " y = Conv<pads=[1,1,0,0], strides=[2,2]>(c, v)",
     "quantised": "a = Conv<pads=[1,1,1,1]>(x, k) b = Relu(a) q = QuantizeLinear(b, grain, level)"
     " c = DequantizeLinear(q, grain, level) y = Conv<pads=[1,1,1,1]>(c, w)",
+    "HardSwish": "a = Conv<pads=[1,1,1,1]>(x, k) h1 = HardSigmoid(a) b = Mul(a, h1) c = Relu(b)"
+    " d = Conv<pads=[1,1,1,1]>(c, w) e = HardSwish(d) y = Conv<pads=[1,1,1,1]>(e, w)",
     "Swish": "a = Conv<pads=[1,1,1,1]>(x, k) s1 = Sigmoid(a) b = Mul(a, s1) c = Relu(b)"
     " y = Conv<pads=[1,1,1,1]>(c, w)",
 }

@@ -297,7 +297,7 @@ class LocalWalk(Walk):
         given = [t for t in inputs if t is not None]
         match op:
             case "HardSigmoid":
-                return attrs["beta"] <= 0 and self.windows.reads_zeros(given[0])
+                return attrs.get("beta", 0.5) <= 0 and self.windows.reads_zeros(given[0])
             case "Mul":
                 return any(self._is_zero_outside(t) for t in given)
             case "Add":
