@@ -31,6 +31,10 @@ NETS = {
     "branches": "a = Conv<pads=[1,1,1,1]>(x, k) b = Relu(a) c = Conv<pads=[1,1,1,1]>(b, w)"
     " d = MaxPool<kernel_shape=[2,2], pads=[0,0,1,1]>(b) e = Concat<axis=1>(c, d)"
     " f = Clip(e, zero, one) y = Conv(f, v)",
+    "by single positions": "a = Conv<pads=[1,1,1,1]>(x, k) b = Conv<strides=[2,2]>(a, o)"
+    " c = Conv(b, o) d = Relu(c) y = Conv<pads=[1,1,1,1]>(d, w)",
+    "single positions padded": "a = Conv(x, k) b = Conv<pads=[1,0,1,2]>(a, o) c = Relu(b)"
+    " d = Conv<pads=[0,0,0,1]>(c, o) y = Conv<pads=[1,1,1,1]>(d, w)",
     "normalised": "a = Conv<pads=[1,1,1,1]>(x, k) b = BatchNormalization(a, s, m, m, s)"
     " c = Relu(b) d = Mul(c, h) y = Conv<pads=[1,1,1,1]>(d, w)",
     "scaled behind a pool": "a = Conv(x, k) b = Relu(a)"
@@ -54,7 +58,13 @@ NETS = {
 }
 """Models of an input x [N, 3, 20, 18]; every channel after the first convolution is one of 4."""
 
-_SHAPES = {"k": (4, 3, 3, 3), "w": (4, 4, 3, 3), "v": (5, 8, 1, 1), "h": (4, 1, 1)}
+_SHAPES = {
+    "k": (4, 3, 3, 3),
+    "w": (4, 4, 3, 3),
+    "v": (5, 8, 1, 1),
+    "o": (4, 4, 1, 1),
+    "h": (4, 1, 1),
+}
 _SHAPES |= {"full": (ITEMS, 4, 20, 18)}
 _KINDS = dict.fromkeys(("around", "below", "beside", "sides"), np.int64) | {"level": np.uint8}
 

@@ -148,11 +148,22 @@ def sliding(graph: Graph, node: NodeProto) -> Sliding | None:
 
 @dataclass(frozen=True)
 class Sliding:
-    """How the window of a node's input slides over it."""
+    """How the window of a node's input slides over it.
+
+    Attributes:
+        stride, extent, pads: along height and width; pads in front.
+        is_padded: whether any are in front or behind.
+    """
 
     stride: Pair
     extent: Pair
     pads: Pair
+    is_padded: bool
+
+    @property
+    def joins(self) -> bool:
+        """Whether what lies in a tensor is computed with what lies around one."""
+        return self.is_padded or self.extent != (1, 1)
 
     def below(self, view: View) -> View:
         """What is read for a window of the output."""
@@ -214,7 +225,12 @@ def _sliding(node: NodeProto, kernel: Sequence[object]) -> Sliding | None:
     dilations = attrs.get("dilations") or [1, 1]
     extents = [d * (k - 1) + 1 for k, d in zip(sizes, dilations, strict=True)]
     strides, pads = attrs.get("strides") or [1, 1], attrs.get("pads") or [0] * 4
-    return Sliding((strides[0], strides[1]), (extents[0], extents[1]), (pads[0], pads[1]))
+    return Sliding(
+        stride=(strides[0], strides[1]),
+        extent=(extents[0], extents[1]),
+        pads=(pads[0], pads[1]),
+        is_padded=any(pads),
+    )
 
 
 def _pad(graph: Graph, node: NodeProto) -> Sliding | None:
@@ -229,7 +245,7 @@ def _pad(graph: Graph, node: NodeProto) -> Sliding | None:
     outer = any(around.get(axis) for around in (begins, ends) for axis in (0, 1))
     if outer or attributes(node).get("mode", "constant") != "constant":
         return None
-    return Sliding((1, 1), (1, 1), (begins.get(2, 0), begins.get(3, 0)))
+    return Sliding((1, 1), (1, 1), (begins.get(2, 0), begins.get(3, 0)), is_padded=True)
 
 
 _SLIDING: Mapping[str, Callable[[Graph, NodeProto], Sliding | None]] = {

@@ -141,10 +141,12 @@ class Windows:
         assert below is not None
         if proto.op_type == "Concat":
             return [self._beside(t, below) for t in given if t is not None]
-        if sliding(graph, proto) is None:
+        window = sliding(graph, proto)
+        if window is None:
             return [t and self.of(t, below) for t in given]
         x = self.region.tensor(proto.input[0])
-        return [self.of(x, below, outside_of(proto.op_type, x)), *given[1:]]
+        outside = outside_of(proto.op_type, x) if window.joins else None
+        return [self.of(x, below, outside), *given[1:]]
 
     def _beside(self, tensor: Tensor, view: View) -> Tensor:
         """What is joined to other channels, constants too."""
@@ -261,7 +263,8 @@ class LocalWalk(Walk):
         proto = self._protos[node.name]
         below = read(self.graph, proto, self.region.windows[proto.output[0]])
         assert below is not None
-        if sliding(self.graph, proto) is not None:
+        window = sliding(self.graph, proto)
+        if window is not None and window.joins:
             cts = [ct and self._bounded(ct, node.y) for ct in cts]
         found = cts
         if proto.op_type != "Pad":  # its window is that of its input

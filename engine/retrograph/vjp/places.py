@@ -88,38 +88,53 @@ class Places:
 
     def cut(self, tensor: Tensor, view: View, outside: float = 0.0) -> Tensor:
         """The window of a tensor [N, C, H, W], of each unit's item: [M, C, h, w]"""
-        start = self._start(view)
-        return self._taken(tensor, self.units.items, start, view.size, outside)
+        e, (height, width) = self.e, hw(tensor)
+        rows, columns = self._lines(self._start(view), view.size)
+        inside = e.logical_and(
+            e.unsqueeze(self._between(rows, height), [1, 3]),
+            e.unsqueeze(self._between(columns, width), [1, 2]),
+        )
+        return e.where(inside, self._taken(tensor, self.units.items, rows, columns), outside)
 
     def restored(self, ct: Tensor, view: View, size: Pair) -> Tensor:
         """A window's cotangent at its place in a tensor, zeros elsewhere: [M, C, H, W]"""
-        row = self.e.range(self.e.dim(replace(self.units.items, shape=None), 0))
-        return self._taken(ct, row, self.e.neg(self._start(view)), size, 0.0)
+        e, (height, width) = self.e, hw(ct)
+        ringed = replace(
+            e.pad(ct, [1, 1, 1, 1], [2, 3], 4), shape=(None, channels(ct), height + 2, width + 2)
+        )
+        row = e.range(e.dim(replace(self.units.items, shape=None), 0))
+        rows, columns = self._lines(e.sub(1, self._start(view)), size)
+        return self._taken(ringed, row, rows, columns)
 
     def _start(self, view: View) -> Tensor:
         """The first row and column of a window: int64 [M, 2]"""
         e = self.e
         return e.add(e.mul(self._centre, e.ints(view.step)), e.ints(view.first))
 
-    def _taken(self, x: Tensor, item: Tensor, start: Tensor, size: Pair, outside: float) -> Tensor:
-        """x[item, :, start : start + size], and `outside` where there is no such element
+    def _lines(self, start: Tensor, size: Pair) -> tuple[Tensor, Tensor]:
+        """So many rows and columns from a place on: int64 [M, h] and [M, w]"""
+        e = self.e
+        firsts = (e.slice(start, [axis], [axis + 1], [1]) for axis in (0, 1))
+        rows, columns = (
+            e.add(a, e.const(np.arange(n), INT64)) for a, n in zip(firsts, size, strict=True)
+        )
+        return rows, columns
 
-        x: [N, C, H, W], item: int64 [M], start: int64 [M, 2] -> [M, C, *size]
+    def _taken(self, x: Tensor, item: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
+        """x[item, :, rows, columns], at the border what lies beyond it
+
+        x: [N, C, H, W], item: int64 [M], rows: int64 [M, h], columns: int64 [M, w]
+        -> [M, C, h, w]
         """
         e, (height, width) = self.e, hw(x)
-        rows, columns = (
-            e.add(e.slice(start, [axis], [axis + 1], [1]), e.const(np.arange(size[axis]), INT64))
-            for axis in (0, 1)
+        row, column = (
+            e.emit("Min", e.emit("Max", lines, e.const(0, INT64)), e.const(size - 1, INT64))
+            for lines, size in ((rows, height), (columns, width))
         )
-        inside = e.logical_and(
-            e.unsqueeze(self._between(rows, height), [2]),
-            e.unsqueeze(self._between(columns, width), [1]),
-        )
-        line = e.add(e.mul(e.reshape(item, [-1, 1]), height), rows)
-        number = e.add(e.mul(e.unsqueeze(line, [2]), width), e.unsqueeze(columns, [1]))
+        line = e.add(e.mul(e.reshape(item, [-1, 1]), height), row)
+        number = e.add(e.mul(e.unsqueeze(line, [2]), width), e.unsqueeze(column, [1]))
         elements = e.reshape(e.transpose(x, [0, 2, 3, 1]), [-1, channels(x)])
-        found = e.gather(elements, e.where(inside, number, 0), 0)
-        return e.where(e.unsqueeze(inside, [1]), e.transpose(found, [0, 3, 1, 2]), outside)
+        return e.transpose(e.gather(elements, number, 0), [0, 3, 1, 2])
 
     def bounded(self, window: Tensor, place: Place) -> Tensor:
         """A window with zeros outside of its tensor.   window: [M, C, h, w], finite"""
