@@ -34,7 +34,8 @@ it.
 - **/ forward**: time over ONNX Runtime's forward pass to the explained layer. The arithmetic of one
   class needs 2.0, of K classes 1 + K.
 - **/ arithmetic**: time over what those multiply-adds need at the rate of a large float32 matrix
-  product in the same process. Of a unit in a middle layer only the forward pass is counted.
+  product in the same process. Of a unit in a middle layer the forward pass is counted,
+  of which it takes a window.
 - **peer / ours**: the peer's time over ours; above 1 we are faster.
 
 The models are torchvision's with random weights, inputs are noise; neither changes what is

@@ -114,7 +114,7 @@ class Case:
         """Its median over the time that the multiply-adds need at the rate of matrix products.
 
         A class needs the forward pass and as much again, each further class as much once more. Of a
-        unit in a middle layer only the forward pass is counted: its window is small.
+        unit in a middle layer the forward pass is counted, of which it takes a window.
         """
         if not self.multiply_adds or not self.matrix_rate:
             return math.nan
