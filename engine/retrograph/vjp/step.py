@@ -14,7 +14,7 @@ from functools import reduce
 import numpy as np
 
 from retrograph.ir.emit import FLOAT32, Emitter
-from retrograph.ir.graph import Tensor
+from retrograph.ir.graph import Rows, Tensor
 
 Bound = Tensor | float
 
@@ -51,6 +51,7 @@ def between(
 
 
 _GATED = "product with a gate"
+_MOVES = {"Concat", "Expand", "Reshape", "Slice", "Unsqueeze"}
 
 
 def gated(e: Emitter, ct: Tensor, gate: Tensor) -> Tensor:
@@ -68,7 +69,7 @@ def gated(e: Emitter, ct: Tensor, gate: Tensor) -> Tensor:
 
 
 def positive(e: Emitter, ct: Tensor) -> Tensor:
-    """max(ct, 0), before the gates of an item and before it is enlarged
+    """max(ct, 0); of units before their items' gates, and before what only moves numbers
 
     Behind a product of matrices as Max: OpenVINO's plugin (onnxruntime-openvino 1.24.1) makes one
     operator of a Gemm, a ReLU and a product with a mask, and computes another number.
@@ -77,8 +78,12 @@ def positive(e: Emitter, ct: Tensor) -> Tensor:
     if op == _GATED:
         whole, gate = (t for t in inputs if t is not None)
         return gated(e, positive(e, whole), gate)
-    if op == "Resize" and attrs.get("mode") == "nearest" and inputs[0] is not None:
-        return replace(e.emit(op, e.relu(inputs[0]), *inputs[1:], **attrs), shape=ct.shape)
+    nearest = op == "Resize" and attrs["mode"] == "nearest"
+    if ct.rows is Rows.UNITS and (nearest or op in _MOVES):
+        count = len(inputs) if op == "Concat" else 1
+        moved = [t and positive(e, t) for t in inputs[:count]]
+        made = e.emit(op, *moved, *inputs[count:], **attrs)
+        return replace(made, shape=ct.shape, rows=ct.rows)
     if op in ("Gemm", "MatMul"):
         return e.maximum(ct, 0.0)
     return e.relu(ct)
