@@ -46,7 +46,7 @@ def tiles_of(
         channels: of its input.
         sizes, outputs: of its input and output.
     """
-    wide = all(k > 2 * s for k, s in zip(window.kernel, window.strides, strict=True))
+    wide = all(k > s for k, s in zip(window.kernel, window.strides, strict=True))
     if window.rank != 2 or channels > _FEW or not wide:
         return None
     for tile in _SIZES:
