@@ -249,6 +249,12 @@ def test_what_is_one_for_the_whole_batch_has_no_windows() -> None:
     assert not is_local(model.build(model.request(method="guided", select="unit")))
 
 
+def test_a_long_chain_is_no_deep_recursion() -> None:
+    chain = " ".join(f"t{i + 1} = Mul(t{i}, h)" for i in range(1500))
+    model = Model(net(f"t0 = Conv(x, k) {chain} b = Conv<pads=[1,1,1,1]>(t1500, w) y = Relu(b)"))
+    assert is_local(model.build(model.request(method="guided", select="unit")))
+
+
 def test_a_fixed_batch() -> None:
     model, x = Model(net(NETS["residual"], lead="1")), picture(1)
     index = np.array([[3, 19, 17]])

@@ -34,10 +34,11 @@ def net(body: str, lead: str) -> Model:
     graph = parser.parse_graph(f"g (float[{lead},3,12,12] x) => (float[N,16,P,Q] out) {{ {text} }}")
     random = np.random.default_rng(5)
     values = {"k": random.normal(size=(16, 3, 3, 3)), "w": random.normal(size=(16, 16, 2, 2))}
-    values |= {"zero": np.array(0.0), "one": np.array(1.0)}
+    values |= {"zero": np.array(0.0), "one": np.array(1.0), "whole": np.array([0, 16, 12, 12])}
     for name, value in values.items():
         if any(name in node.input for node in graph.node):
-            graph.initializer.append(numpy_helper.from_array(value.astype(np.float32), name))
+            kind = np.float32 if value.dtype.kind == "f" else np.int64
+            graph.initializer.append(numpy_helper.from_array(value.astype(kind), name))
     opsets = [helper.make_opsetid("", 18)]
     return Model(helper.make_model(graph, opset_imports=opsets, ir_version=8))
 
@@ -71,3 +72,16 @@ def test_they_are_those_of_single_units(name: str, lead: str, method: str, devic
     for k in range(UNITS):
         expected = alone({"x": x, "cotangent": ct[:, k]})["attribution"]
         np.testing.assert_allclose(found[:, k], expected, rtol=1e-4, atol=1e-4)
+
+
+def test_a_long_chain_is_no_deep_recursion() -> None:
+    chain = " ".join(f"t{i + 1} = Reshape(t{i}, whole)" for i in range(1500))
+    model, x = net(f"b = Relu(a) t0 = Identity(b) {chain} y = Identity(t1500)", "N"), picture(ITEMS)
+    ct = cotangents(model.proto, x)
+    alone, together = (
+        runtime(model.build(model.request(method="guided", select="cotangent", many=many)))
+        for many in (False, True)
+    )
+    found = together({"x": x, "cotangent": ct})["attribution"]
+    expected = alone({"x": x, "cotangent": ct[:, 1]})["attribution"]
+    np.testing.assert_allclose(found[:, 1], expected, rtol=1e-4, atol=1e-4)

@@ -12,12 +12,15 @@ _LINEAR = {"Add", "Sub", "Mul", "Div", "Neg", "Identity", "Cast", "Transpose"}
 _BENT = {"Exp", "Log", "Abs", "Min", "Max", "Relu", "Clip", "Elu", "Softplus", "Tanh", "Sigmoid"}
 
 
-def is_guard(graph: Graph, name: str) -> bool:
-    """Whether a tensor is only kept from being negative for a root, as Flax does a variance."""
+def is_guard(graph: Graph, name: str, reach: int = _FAR) -> bool:
+    """Whether a tensor is only kept from being negative for a root, as Flax does a variance.
+
+    The root is looked for among the next `reach` nodes.
+    """
     for node in graph.consumers.get(name, ()):
         shifts = node.op_type == "Add" and any(other in graph.constants for other in node.input)
         if shifts or node.op_type in _MOVING:
-            if not is_guard(graph, node.output[0]):
+            if not reach or not is_guard(graph, node.output[0], reach - 1):
                 return False
         elif node.op_type not in ("Sqrt", "Shape") and not _is_root(graph, node, name):
             return False

@@ -294,19 +294,24 @@ class LocalWalk(Walk):
         attrs = {key: value for key, value in node.attrs.items() if key not in _BOUNDS}
         return replace(node, inputs=(x, *node.inputs[1:]), outputs=(y,), attrs=attrs)
 
-    def _is_zero_outside(self, ct: Tensor) -> bool:
-        """Whether a cotangent has passed the mask of a tensor that reads as zeros outside."""
+    def _is_zero_outside(self, ct: Tensor, reach: int = 8) -> bool:
+        """Whether a cotangent has passed the mask of a tensor that reads as zeros outside.
+
+        What lies further back than `reach` nodes is not looked at.
+        """
+        if not reach:
+            return False
         op, inputs, attrs = self.e.origin(ct)
         given = [t for t in inputs if t is not None]
         match op:
             case "HardSigmoid":
                 return attrs.get("beta", 0.5) <= 0 and self.windows.reads_zeros(given[0])
             case "Mul":
-                return any(self._is_zero_outside(t) for t in given)
+                return any(self._is_zero_outside(t, reach - 1) for t in given)
             case "Add":
-                return all(self._is_zero_outside(t) for t in given)
+                return all(self._is_zero_outside(t, reach - 1) for t in given)
             case "Relu":
-                return self._is_zero_outside(given[0])
+                return self._is_zero_outside(given[0], reach - 1)
         return False
 
     def _aligned(self, x: Tensor, ct: Tensor, view: View) -> Tensor:

@@ -68,8 +68,10 @@ def gated(e: Emitter, ct: Tensor, gate: Tensor) -> Tensor:
     return e.recall(e.scaled(ct, gate, gate), _GATED, ct, gate)
 
 
-def positive(e: Emitter, ct: Tensor) -> Tensor:
+def positive(e: Emitter, ct: Tensor, reach: int = 16) -> Tensor:
     """max(ct, 0); of units before their items' gates, and before what only moves numbers
+
+    It goes no further back than `reach` nodes.
 
     Behind a product of matrices as Max: OpenVINO's plugin (onnxruntime-openvino 1.24.1) makes one
     operator of a Gemm, a ReLU and a product with a mask, and computes another number.
@@ -77,11 +79,11 @@ def positive(e: Emitter, ct: Tensor) -> Tensor:
     op, inputs, attrs = e.origin(ct)
     if op == _GATED:
         whole, gate = (t for t in inputs if t is not None)
-        return gated(e, positive(e, whole), gate)
-    nearest = op == "Resize" and attrs["mode"] == "nearest"
-    if ct.rows is Rows.UNITS and (nearest or op in _MOVES):
+        return gated(e, positive(e, whole, reach), gate)
+    nearest = op == "Resize" and attrs.get("mode") == "nearest"
+    if ct.rows is Rows.UNITS and reach and (nearest or op in _MOVES):
         count = len(inputs) if op == "Concat" else 1
-        moved = [t and positive(e, t) for t in inputs[:count]]
+        moved = [t and positive(e, t, reach - 1) for t in inputs[:count]]
         made = e.emit(op, *moved, *inputs[count:], **attrs)
         return replace(made, shape=ct.shape, rows=ct.rows)
     if op in ("Gemm", "MatMul"):
