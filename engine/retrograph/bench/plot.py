@@ -81,7 +81,9 @@ def _draw(place: Any, cases: Sequence[Case], colours: Mapping[str, str]) -> None
     place.set_xticks(range(len(cases)), [_label(case) for case in cases])
     place.set_xlim(-0.6, len(cases) - 0.4)
     place.set_ylabel("time / forward pass")
-    place.axhline(_floor(first), color="#444444", linestyle=(0, (4, 3)), linewidth=1.4, zorder=3)
+    if first.question != "layer":  # of which a window is enough
+        floor = 1.0 + first.units
+        place.axhline(floor, color="#444444", linestyle=(0, (4, 3)), linewidth=1.4, zorder=3)
     place.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), frameon=False)
     place.set_ymargin(0.12)
 
@@ -89,12 +91,9 @@ def _draw(place: Any, cases: Sequence[Case], colours: Mapping[str, str]) -> None
 def _written(height: float) -> str:
     if math.isnan(height):
         return ""
+    if height < 1:
+        return f"{height:.2f}"
     return f"{height:.0f}" if height >= _WHOLE else f"{height:.1f}"
-
-
-def _floor(case: Case) -> float:
-    """What the arithmetic needs: the forward pass, and as much again for each class."""
-    return 1.0 if case.question == "layer" else 1.0 + case.units
 
 
 def _label(case: Case) -> str:
