@@ -98,6 +98,19 @@ def test_old_forms_mean_what_they_meant(
     np.testing.assert_allclose(found, wanted(X), rtol=1e-5, atol=1e-6)
 
 
+@pytest.mark.parametrize(
+    ("opset", "kind"), [(7, "float"), (9, "float"), (10, "bool"), (11, "bool")]
+)
+def test_an_old_mask_is_what_the_runtime_makes_of_it(opset: int, kind: str) -> None:
+    model = parser.parse_model(
+        f'<ir_version: 8, opset_import: ["": {opset}]> '
+        f"m (float[N,3,4] x) => (float[N,3,4] y, {kind}[N,3,4] m) {{ y, m = Dropout(x) }}"
+    )
+    wanted, found = (runtime(m)({"x": X}) for m in (model, canonicalize(model).to_model()))
+    assert found["m"].dtype == wanted["m"].dtype
+    np.testing.assert_array_equal(found["m"], wanted["m"])
+
+
 def test_what_has_no_modern_form_is_refused_as_a_whole() -> None:
     mode = 'coordinate_transformation_mode="tf_half_pixel_for_nn"'
     scales = np.array([1, 1, 2], np.float32)

@@ -51,6 +51,11 @@ NETS = {
     " y = Conv<pads=[1,1,0,0], strides=[2,2]>(c, v)",
     "quantised": "a = Conv<pads=[1,1,1,1]>(x, k) b = Relu(a) q = QuantizeLinear(b, grain, level)"
     " c = DequantizeLinear(q, grain, level) y = Conv<pads=[1,1,1,1]>(c, w)",
+    "dropped out in inference": "a = Conv<pads=[1,1,1,1]>(x, k) b = Relu(a)"
+    " d, mask = Dropout(b, half_of_them) y = Conv<pads=[1,1,1,1]>(d, w)",
+    "dropped out, the mask read": "a = Conv<pads=[1,1,1,1]>(x, k) b = Relu(a)"
+    " d, mask = Dropout(b, half_of_them, no) e = Where(mask, d, b)"
+    " y = Conv<pads=[1,1,1,1]>(d, w)",
     "HardSwish": "a = Conv<pads=[1,1,1,1]>(x, k) h1 = HardSigmoid(a) b = Mul(a, h1) c = Relu(b)"
     " d = Conv<pads=[1,1,1,1]>(c, w) e = HardSwish(d) y = Conv<pads=[1,1,1,1]>(e, w)",
     "Swish": "a = Conv<pads=[1,1,1,1]>(x, k) s1 = Sigmoid(a) b = Mul(a, s1) c = Relu(b)"
@@ -66,13 +71,18 @@ _SHAPES = {
     "h": (4, 1, 1),
 }
 _SHAPES |= {"full": (ITEMS, 4, 20, 18)}
-_KINDS = dict.fromkeys(("around", "below", "beside", "sides"), np.int64) | {"level": np.uint8}
+_KINDS = (
+    dict.fromkeys(("around", "below", "beside", "sides"), np.int64)
+    | {"level": np.uint8}
+    | dict.fromkeys(("no", "yes"), np.bool_)
+)
 
 
 def net(body: str, lead: str = "N") -> ModelProto:
     graph = parser.parse_graph(f"g (float[{lead},3,20,18] x) => (float[M,P,Q,R] y) {{ {body} }}")
     random = np.random.default_rng(3)
     values = {name: random.normal(size=shape) for name, shape in _SHAPES.items()}
+    values |= {"half_of_them": np.array(0.5), "no": np.array(False), "yes": np.array(True)}
     values |= {"zero": np.array(0.0), "one": np.array(1.0)}
     values |= {"nil": np.array(0.0), "sides": np.array([-1, 2])}
     values |= {"around": np.array([0, 0, 1, 1] * 2), "below": np.array([0] * 6 + [3, 0])}
@@ -213,8 +223,9 @@ def test_what_is_made_of_the_gradient(method: str) -> None:
         "a = Conv<pads=[7,7,7,7], dilations=[7,7]>(x, k) y = Relu(a)",
         "a = Conv<pads=[1,1,1,1]>(x, k) b = Sqrt(a) c = Conv<pads=[1,1,1,1]>(b, w) y = Relu(c)",
         "a = Conv<pads=[1,1,1,1]>(x, k) b = Relu(a) c = Div(b, a) y = Relu(c)",
+        "a = Conv<pads=[1,1,1,1]>(x, k) b, m = Dropout(a, half_of_them, yes) y = Relu(b)",
     ],
-    ids=["all is read", "turned", "most is read", "a root", "a quotient"],
+    ids=["all is read", "turned", "most is read", "a root", "a quotient", "drawn anew"],
 )
 def test_where_windows_do_not_serve(body: str) -> None:
     model = Model(net(body))

@@ -26,6 +26,7 @@ REFUSED: list[tuple[str, str, str, str, str]] = [
     ],
     ("Slice", "float[N,3] x, int64[1] a", f"{ONE} y = Slice (x, one, one, a)", "N,M", AXES),
     ("Slice", "float[N,3] x, int64[A] a", "y = Slice (x, a, a)", "N,M", "how many axes it cuts"),
+    ("Slice", "float[N,3] x, int64 a", "y = Slice (x, a, a)", "N,M", "ends must have one axis"),
     (
         "Pad",
         "float[N,3] x, int64[1] a",

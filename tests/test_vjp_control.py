@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from onnx import GraphProto, ModelProto, helper, numpy_helper, parser
 
+import retrograph
 from finite import Array, runtime
 from retrograph.backward import Request, build_backward, check_support
 from retrograph.errors import InputError
@@ -169,3 +170,46 @@ def test_constants_of_a_body_stand_outside() -> None:
     (body,) = subgraphs(graph.nodes[0])
     assert [node.op_type for node in body.node] == ["Mul"]
     assert not body.initializer
+
+
+# --- branches of different shapes and types ----------------------------------------------------
+
+HALVED = "a = MaxPool<kernel_shape=[2,2], strides=[2,2]>(r)"
+WHOLE = "b = Identity(r)"
+KERNEL = np.random.default_rng(5).normal(size=(4, 3, 3, 3)).astype(np.float32)
+
+
+def pooled(middle: str) -> ModelProto:
+    """A network with something between its ReLU and the mean over all positions."""
+    model = parser.parse_model(
+        '<ir_version: 8, opset_import: ["": 18]> g (float[N,3,8,8] x, bool c) => (float[N,4,1,1] y)'
+        f" {{ k1 = Conv(x, k) r = Relu(k1) {middle} y = GlobalAveragePool(i) }}"
+    )
+    model.graph.initializer.append(numpy_helper.from_array(KERNEL, "k"))
+    return model
+
+
+def either(then: str, otherwise: str, shapes: tuple[str, str] = ("[]", "[]")) -> ModelProto:
+    return pooled(
+        f"i = If (c) <then_branch = some () => (float{shapes[0]} a) {{ {then} }},"
+        f" else_branch = other () => (float{shapes[1]} b) {{ {otherwise} }}>"
+    )
+
+
+@pytest.mark.parametrize("select", ["top", "unit", "cotangent"])
+@pytest.mark.parametrize("shapes", [("[]", "[]"), ("[N,4,3,3]", "[N,4,6,6]")])
+@pytest.mark.parametrize("taken", [True, False])
+def test_branches_of_different_shapes(taken: bool, shapes: tuple[str, str], select: str) -> None:
+    x = np.random.default_rng(6).normal(size=(2, 3, 8, 8)).astype(np.float32)
+    feeds = {"x": x, "c": np.array(taken)}
+    if select == "unit":
+        feeds["select"] = np.array([[2, 0, 0], [3, 0, 0]])
+    if select == "cotangent":
+        feeds["cotangent"] = np.ones((2, 4, 1, 1), np.float32)
+    alone = (HALVED if taken else WHOLE).replace("a =", "i =").replace("b =", "i =")
+    wanted = runtime(retrograph.build(pooled(alone), select=select))(feeds)
+    for optimised in (True, False):
+        built = retrograph.build(either(HALVED, WHOLE, shapes), select=select)
+        found = runtime(built, optimised)(feeds)
+        for name in ("y", "attribution", "score", "unit"):
+            np.testing.assert_allclose(found[name], wanted[name], rtol=1e-5, atol=1e-6)

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 import numpy as np
 from onnx import AttributeProto, GraphProto, ModelProto, NodeProto, ValueInfoProto, helper
 
+from retrograph.errors import InputError
 from retrograph.ir import infer, pad_axes, relu
 from retrograph.ir.graph import (
     STANDARD_DOMAINS,
@@ -53,6 +54,25 @@ def bodies(graph: Graph, node: NodeProto) -> dict[str, Graph]:
             body.relu_like = relu.relu_like(body)
             found[attribute.name] = body
     return found
+
+
+def check_branches(node: NodeProto, inner: Mapping[str, Graph]) -> None:
+    """Refuse an If whose branches give different types: no runtime takes it.
+
+    Raises:
+        InputError: they do.
+    """
+    if not _is(node, "If"):
+        return
+    ends = (body.output_names() for body in inner.values())
+    for name, *given in zip(node.output, *ends, strict=False):
+        found = [body.tensor(end) for body, end in zip(inner.values(), given, strict=True)]
+        types = list(dict.fromkeys(t.dtype.name for t in found if t is not None))
+        if len(types) > 1:
+            raise InputError(
+                f"node '{node.name}' (If) makes '{name}' as {types[0]} or {types[1]}, by its "
+                "condition; no runtime takes that: export the model with one type"
+            )
 
 
 def within(graph: Graph, nodes: Iterable[NodeProto]) -> Iterator[tuple[Graph, NodeProto]]:

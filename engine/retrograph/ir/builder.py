@@ -154,10 +154,11 @@ class Builder:
     def declare(self, tensor: Tensor, shape: Shape | None) -> Tensor:
         """Say of what shape a tensor is: what a runtime cannot see for itself keeps it from fusing.
 
-        The rows of units have a number of their own, whatever the shape says of them.
+        The rows of units have a number of their own, whatever the shape says of them. What a body
+        knows of a tensor outside of it holds only where the body is run.
         """
         known = replace(tensor, shape=shape)
-        if shape is not None and tensor.name in self._variables:
+        if shape is not None and tensor.name in self._variables.maps[0]:
             rows = ("units", *shape[1:]) if tensor.rows is Rows.UNITS and shape else shape
             name = self._variables[tensor.name].name
             self._shapes[name] = replace(known, name=name, shape=rows)

@@ -75,6 +75,7 @@ def _settled(graph: Graph, node: NodeProto) -> NodeProto:
     for one in inner.values():
         one.straight_through.clear()
         _bring_to_form(one)
+    body.check_branches(node, inner)
     for name in node.output:
         graph.behind_bodies.pop(name, None)
     return body.written(graph, node, inner)

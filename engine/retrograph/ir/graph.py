@@ -364,6 +364,14 @@ def default_attributes(op: str, domain: str, opset: int) -> Mapping[str, Any]:
     return {k: _attribute(v) for k, v in found.items()}
 
 
+def draws(graph: Graph, node: NodeProto) -> bool:
+    """Whether a node is a Dropout that may draw what it drops, in training."""
+    if node.op_type != "Dropout" or len(node.input) < 3 or not node.input[2]:
+        return False
+    training = graph.value(node.input[2])
+    return training is None or bool(training.any())
+
+
 def op_label(node: NodeProto) -> str:
     """An operator as people write it: its name, the domain before it where not the standard one."""
     if node.domain in STANDARD_DOMAINS:

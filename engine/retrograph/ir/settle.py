@@ -7,7 +7,7 @@ from onnx import NodeProto
 from retrograph.ir import constants, infer, padding, quantize, relu, sequences
 from retrograph.ir.body import type_behind
 from retrograph.ir.cuts import type_cuts
-from retrograph.ir.graph import STANDARD_DOMAINS, Graph
+from retrograph.ir.graph import STANDARD_DOMAINS, Graph, draws
 from retrograph.ir.ranks import type_unranked
 
 _READ_BY_RULES = {"TopK": 2, "Dropout": 2}
@@ -39,8 +39,9 @@ def _with_outputs(graph: Graph, node: NodeProto) -> NodeProto:
     """The node with a name for each output that a rule needs."""
     count = _READ_BY_RULES.get(node.op_type, 0) if node.domain in STANDARD_DOMAINS else 0
     given = [*node.output, *[""] * (count - len(node.output))]
-    draws = node.op_type != "Dropout" or len(node.input) > 2
-    if not draws or all(given[:count]):
+    if node.op_type == "Dropout" and not draws(graph, node):
+        return node
+    if all(given[:count]):
         return node
     whole = NodeProto()
     whole.CopyFrom(node)

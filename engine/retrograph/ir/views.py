@@ -14,7 +14,7 @@ import numpy as np
 from onnx import NodeProto
 
 from retrograph.ir.activations import FUNCTIONS
-from retrograph.ir.graph import STANDARD_DOMAINS, Graph, attributes
+from retrograph.ir.graph import STANDARD_DOMAINS, Graph, attributes, draws
 from retrograph.ir.path import Path, path
 
 Pair = tuple[int, int]
@@ -132,6 +132,8 @@ def read(graph: Graph, node: NodeProto, view: View) -> View | None:
     if node.domain not in STANDARD_DOMAINS:
         return None
     if node.op_type in _POINTWISE:
+        if draws(graph, node):
+            return None
         divides = node.op_type == "Div" and node.input[1] not in graph.constants
         return view if _is_aligned(graph, node) and not divides else None
     if node.op_type == "Concat":

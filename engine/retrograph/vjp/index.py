@@ -34,7 +34,10 @@ def slice_(e: Emitter, node: Node, ct: Tensor) -> Cotangents:
 
 
 def _number_of_axes(node: Node) -> int:
-    counts = {shape_of(node.input(i))[0] for i in (1, 2, 3) if node.has(i)}
+    shapes = [shape_of(node.input(i)) for i in (1, 2, 3) if node.has(i)]
+    if any(len(shape) != 1 for shape in shapes):
+        raise Unsupported("its starts and ends must have one axis; give Slice lists of numbers")
+    counts = {shape[0] for shape in shapes}
     known = [c for c in counts if isinstance(c, int)]
     if not known:
         raise Unsupported("how many axes it cuts is not known; export with static shapes")

@@ -255,7 +255,9 @@ class LocalWalk(Walk):
             return self.windows.places.restored(ct, self.region.windows[source], hw(tensor))
 
     def cotangent(self, tensor: Tensor) -> Tensor | None:
-        """What came down to a tensor's window: [M, C, h, w]"""
+        """What came down to a tensor's window: [M, C, h, w]; None to what is off the path."""
+        if tensor.name not in self.region.windows:
+            return None
         shape = self.windows.shape(tensor, self.region.windows[tensor.name])
         return super().cotangent(replace(tensor, shape=shape))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import onnx
 from onnx import NodeProto, TensorProto, helper
 
@@ -144,7 +145,21 @@ def _top_k(graph: Graph, node: NodeProto, attrs: Attributes) -> list[NodeProto]:
 
 @before(12, "Dropout")
 def _dropout(graph: Graph, node: NodeProto, attrs: Attributes) -> list[NodeProto]:
-    return [in_place(node, "Dropout", [node.input[0]])]
+    """In inference; the mask is zeros then, as ONNX Runtime gives it."""
+    x, (y, *masks) = node.input[0], node.output
+    kept = helper.make_node("Dropout", [x], [y], name=node.name)
+    mask = masks[0] if masks else ""
+    if not mask:
+        return [kept]
+    zero = number(graph, node, "zero", 0)
+    if graph.opset >= 10:
+        zero = graph.add_constant(np.array(False), f"{y}/zero")
+    sizes = graph.fresh(f"{mask}/sizes")
+    return [
+        kept,
+        helper.make_node("Shape", [x], [sizes], name=f"{node.name}/Shape"),
+        helper.make_node("Expand", [zero, sizes], [mask], name=f"{node.name}/Expand"),
+    ]
 
 
 @before(11, "Scatter")
