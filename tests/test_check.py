@@ -148,7 +148,7 @@ def test_an_unknown_operator_blocks(here: Path, capsys: Capture) -> None:
         ("whirl", "com.acme.Whirl"),
     ]
     for block in record["blocked"]:
-        assert block["reason"] == "no VJP rule"
+        assert block["reason"] == "no VJP rule, and the domain 'com.acme' is unknown"
         assert "@defvjp" in block["mend"]
     assert record["methods"]["guided"]["reason"] == "2 nodes block"
     assert record["nearest"] == "relu2"

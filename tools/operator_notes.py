@@ -105,6 +105,10 @@ FUSED: dict[tuple[str, str], str] = {
         "DynamicQuantizeMatMul",
     ): "DynamicQuantizeLinear, MatMul behind DequantizeLinear, Add of the bias",
     (
+        "com.microsoft",
+        "DequantizeLinear",
+    ): "with QuantizeLinear: the standard operator, for numbers of 16 and 4 bits, too",
+    (
         "com.ms.internal.nhwc",
         "AveragePool, BatchNormalization, Conv, ConvTranspose, DepthToSpace, GlobalAveragePool, "
         "GlobalMaxPool, InstanceNormalization, LRN, LpPool, MaxPool, SpaceToDepth",

@@ -33,7 +33,7 @@ from retrograph.methods.descent import Descent
 from retrograph.report import Place, Report
 from retrograph.selector import Seed, Select, Target, seed
 from retrograph.vjp import Node, Unsupported
-from retrograph.vjp.obstacles import cuts, losing_rank, without_rule
+from retrograph.vjp.obstacles import cuts, losing_rank, strangers, without_rule
 from retrograph.vjp.places import Units
 from retrograph.vjp.walk import blocked, defined
 
@@ -108,6 +108,7 @@ class _Backward:
 
     def __init__(self, request: Request) -> None:
         self.request = request
+        self._check_known()
         self.graph = defined(request.graph, request.sources, [request.target])
         if not request.outputs:
             self.graph = self.graph.copy()
@@ -132,6 +133,17 @@ class _Backward:
         )
         self.found = {part.name: part.descend(self.descent) for part in self.method.parts}
         self.score = self._score()
+
+    def _check_known(self) -> None:
+        graph, target = self.request.graph, self.request.target
+        unknown = strangers(graph, target)
+        if unknown:
+            raise UnsupportedError(
+                f"cannot build '{self.request.method.name}' from '{target}': {len(unknown)} of the "
+                f"{len(graph.needed([target])[0])} nodes that it needs are not known",
+                unknown,
+                "Choose an earlier layer as the target (see `retrograph layers`).",
+            )
 
     def _check_path(self) -> None:
         target, missing = self.request.target, set(self.request.sources) - self.path.tensors

@@ -50,6 +50,7 @@ def _bring_to_form(graph: Graph) -> None:
     unfuse(graph)
     settle(graph)
     _settle_bodies(graph)
+    opsets.give_back(graph)
     graph.relu_like = relu.relu_like(graph)
 
 

@@ -90,12 +90,8 @@ def _all(nodes: Iterable[NodeProto]) -> Iterator[NodeProto]:
 
 
 def _key(function: FunctionProto) -> _Key:
-    return _domain(function.domain), function.name, getattr(function, "overload", "")
+    return function.domain, function.name, getattr(function, "overload", "")
 
 
 def _called(node: NodeProto) -> _Key:
-    return _domain(node.domain), node.op_type, getattr(node, "overload", "")
-
-
-def _domain(domain: str) -> str:
-    return "" if domain == "ai.onnx" else domain
+    return node.domain, node.op_type, getattr(node, "overload", "")

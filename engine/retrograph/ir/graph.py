@@ -23,6 +23,7 @@ Dim = int | str | None
 Shape = tuple[Dim, ...]
 
 STANDARD_DOMAINS = ("", "ai.onnx")
+MICROSOFT = "com.microsoft"
 
 
 class Rows(IntEnum):

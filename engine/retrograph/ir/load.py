@@ -13,7 +13,8 @@ from google.protobuf.message import DecodeError
 from onnx import ModelProto
 
 from retrograph.errors import InputError
-from retrograph.ir.damage import check, check_sparse
+from retrograph.ir.damage import blaming_damage, check, check_sparse
+from retrograph.ir.domains import unify_domains
 from retrograph.ir.weights import (
     LARGE,
     held_bytes,
@@ -48,6 +49,7 @@ def load(model: str | Path | ModelProto) -> tuple[ModelProto, Digest]:
     if isinstance(model, ModelProto):
         copy = ModelProto()
         copy.CopyFrom(model)
+        _unify_domains(copy)
         check(copy, "the model")
         for tensor in filter(is_external, tensors(copy)):
             slice_of(tensor)
@@ -65,10 +67,16 @@ def load(model: str | Path | ModelProto) -> tuple[ModelProto, Digest]:
         ) from None
     own = hashlib.sha256(raw)
     del raw
+    _unify_domains(loaded)
     check(loaded, str(path))
     files = settle_files(loaded, path)
     check_sparse(loaded)
     return loaded, partial(_with_files, own, files)
+
+
+def _unify_domains(model: ModelProto) -> None:
+    with blaming_damage(model):
+        unify_domains(model)
 
 
 def _with_files(own: _Hash, files: Sequence[Path]) -> str:

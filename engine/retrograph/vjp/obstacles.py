@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Sequence
 
 from retrograph.errors import Problem
-from retrograph.ir.graph import Graph, NodeProto, op_label, reads
+from retrograph.ir.domains import has_schema
+from retrograph.ir.expand.registry import definition_of
+from retrograph.ir.graph import MICROSOFT, STANDARD_DOMAINS, Graph, NodeProto, op_label, reads
 from retrograph.ir.path import ancestors, flow
-from retrograph.vjp.registry import rule_of
+from retrograph.vjp.registry import rule_of, why_nondifferentiable
 from retrograph.vjp.walk import blocked
 
 
@@ -30,6 +32,51 @@ def without_rule(graph: Graph, nodes: Sequence[NodeProto]) -> tuple[Problem, ...
         for n in nodes
         if rule_of(n.domain, n.op_type) is None and n.name not in graph.straight_through
     )
+
+
+def strangers(graph: Graph, target: str) -> tuple[Problem, ...]:
+    """The nodes that the target needs whose operator nobody knows, the last one first.
+
+    One of ONNX Runtime is in the way only where the rank of its result is not known, either.
+    """
+    return tuple(
+        Problem(n.name, op_label(n), _strangeness(n.domain))
+        for n in reversed(graph.needed([target])[0])
+        if not _is_known(n) and not (_is_of_runtime(n.domain) and _has_rank(graph, n.output))
+    )
+
+
+def _is_known(node: NodeProto) -> bool:
+    key = (node.domain, node.op_type)
+    return (
+        rule_of(*key) is not None
+        or why_nondifferentiable(*key) is not None
+        or definition_of(node) is not None
+        or has_schema(node)
+    )
+
+
+def _is_of_runtime(domain: str) -> bool:
+    return domain == MICROSOFT or domain.startswith(f"{MICROSOFT}.")
+
+
+def _strangeness(domain: str) -> str:
+    if domain in STANDARD_DOMAINS:
+        return "no operator of ONNX; export the model again with standard operators"
+    if _is_of_runtime(domain):
+        return "no VJP rule"
+    way = next((how for tool, how in _STANDARD_EXPORTS.items() if tool in domain), "")
+    return (
+        f"no VJP rule, and the domain '{domain}' is unknown; add a rule with @defvjp "
+        f"(CONTRIBUTING.md), or export with standard operators{way}"
+    )
+
+
+_STANDARD_EXPORTS = {
+    "brevitas": ", by Brevitas' export_onnx_qcdq",
+    "qonnx": ", by QONNX's conversion to QCDQ",
+    "finn": ", as QCDQ, before FINN's own transformations",
+}
 
 
 def losing_rank(graph: Graph, nodes: Sequence[NodeProto]) -> tuple[Problem, ...]:

@@ -11,9 +11,8 @@ from onnx import NodeProto, TensorProto
 from retrograph.ir.expand.layout import channels_first, channels_last
 from retrograph.ir.expand.registry import NoDefinition, defines
 from retrograph.ir.expand.steps import FLOAT32, Steps
-from retrograph.ir.graph import Graph
+from retrograph.ir.graph import MICROSOFT, Graph
 
-MICROSOFT = "com.microsoft"
 _CONV = ("auto_pad", "dilations", "group", "kernel_shape", "pads", "strides")
 _PARAMETERS = {
     "LeakyRelu": ("alpha",),

@@ -15,9 +15,8 @@ from onnx import NodeProto, helper
 from retrograph.ir.expand.layout import channels_first, channels_last
 from retrograph.ir.expand.registry import NoDefinition, defines
 from retrograph.ir.expand.steps import FLOAT32, Steps
-from retrograph.ir.graph import Graph
+from retrograph.ir.graph import MICROSOFT, Graph
 
-MICROSOFT = "com.microsoft"
 _POOL = ("auto_pad", "ceil_mode", "count_include_pad", "kernel_shape", "pads", "strides")
 _CONV = ("auto_pad", "dilations", "group", "kernel_shape", "pads", "strides")
 
@@ -60,12 +59,13 @@ def q_linear_conv(graph: Graph, node: NodeProto) -> list[NodeProto]:
 defines("QLinearConv", domain=MICROSOFT)(q_linear_conv)
 
 
+@defines("DequantizeLinear", domain=MICROSOFT)
 @defines("DequantizeLinear")
 def dequantize_linear(graph: Graph, node: NodeProto) -> list[NodeProto]:
     """y = scale * (x - zero), for whole numbers x that nothing of the model quantised"""
     steps = Steps(graph, node)
     element = helper.np_dtype_to_tensor_dtype(steps.tensor(1).dtype)
-    axis, block = int(steps.attrs["axis"]), int(steps.attrs.get("block_size", 0))
+    axis, block = int(steps.attrs.get("axis", 1)), int(steps.attrs.get("block_size", 0))
     x = steps.add("Cast", steps.input(0), to=element)
     if steps.has(2):
         zero = steps.add("Cast", steps.input(2), to=element)
@@ -78,12 +78,12 @@ def dequantize_linear(graph: Graph, node: NodeProto) -> list[NodeProto]:
 def _along(steps: Steps, name: str, axis: int, block: int) -> str:
     """A scale or zero point beside x: for all of it, each place along an axis, or each block."""
     rank, scales = steps.rank(0), steps.tensor(1)
-    if scales.rank == 0:
+    if scales.rank == 0 or scales.shape == (1,):
         return name
     if block:
         return _repeated(steps, name, axis % rank, block)
     shape = [1] * rank
-    shape[axis] = -1
+    shape[axis % rank] = -1
     return steps.add("Reshape", name, steps.ints(shape))
 
 

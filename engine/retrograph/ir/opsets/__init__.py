@@ -20,10 +20,11 @@ from retrograph.ir.opsets import (  # noqa: F401  importing a family registers i
     resize,
     sampling,
 )
+from retrograph.ir.opsets.lent import as_standard, give_back
 from retrograph.ir.opsets.lower import lower
 from retrograph.ir.opsets.registry import FLOOR, NoRewriting, adapt
 
-__all__ = ["FLOOR", "lower", "modernize"]
+__all__ = ["FLOOR", "give_back", "lower", "modernize"]
 
 
 def modernize(graph: Graph) -> None:
@@ -71,7 +72,7 @@ def _modernize_nodes(
             del body.node[:]
             body.node.extend(inner)
         if node.domain not in STANDARD_DOMAINS:
-            modern.append(node)
+            modern.append(as_standard(node))
             continue
         try:
             modern.extend(_trimmed(graph, new) for new in adapt(graph, node))

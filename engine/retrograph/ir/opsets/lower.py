@@ -108,6 +108,11 @@ def _has_ends(
     return True
 
 
+def takes_types(graph: Graph, node: NodeProto) -> bool:
+    """Whether the graph's opset has a standard operator with the element types of its inputs."""
+    return _has_ends(graph, list(node.input), defs.get_schema(node.op_type, graph.opset).inputs)
+
+
 def _takes(parameter: defs.OpSchema.FormalParameter, element: int) -> bool:
     name = helper.tensor_dtype_to_string(element).removeprefix("TensorProto.").lower()
     return not parameter.types or f"tensor({name})" in parameter.types

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from onnx import NodeProto, helper
 
-from retrograph.ir.graph import STANDARD_DOMAINS, Graph, attributes
+from retrograph.ir.graph import STANDARD_DOMAINS, Array, Graph, Tensor, attributes
 
 
 def decoded(graph: Graph, node: NodeProto) -> list[NodeProto] | None:
@@ -26,10 +29,7 @@ def decoded(graph: Graph, node: NodeProto) -> list[NodeProto] | None:
         return None
     if attrs.get("block_size", 0) or attrs.get("output_dtype", 0):
         return None
-    shape = [1] * len(weight.shape)
-    if shape and values[0] is not None and values[0].ndim == 1:
-        shape[attrs.get("axis", 1)] = -1
-    scale, *zero = (v.reshape(shape) for v in values if v is not None)
+    scale, *zero = (_beside(weight, v, attrs) for v in values if v is not None)
     out, name = node.output[0], node.name
     whole, element = f"{out}/whole", helper.np_dtype_to_tensor_dtype(scale.dtype)
     nodes = [helper.make_node("Cast", [node.input[0]], [whole], f"{name}/Cast", to=element)]
@@ -40,3 +40,12 @@ def decoded(graph: Graph, node: NodeProto) -> list[NodeProto] | None:
         whole = shifted
     factor = graph.add_constant(scale, f"{out}/scale")
     return [*nodes, helper.make_node("Mul", [whole, factor], [out], name)]
+
+
+def _beside(weight: Tensor, value: Array, attrs: Mapping[str, Any]) -> Array:
+    """A scale or zero point in a shape that broadcasts: one number, or one along the axis."""
+    if value.size == 1:
+        return value.reshape(())
+    shape = [1] * len(weight.shape or ())
+    shape[int(attrs.get("axis", 1))] = -1
+    return value.reshape(shape)
