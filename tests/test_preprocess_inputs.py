@@ -145,8 +145,7 @@ def test_arrays_that_cannot_be_used(tmp_path: Path) -> None:
 def test_csv_rows_are_interleaved_pixels(tmp_path: Path) -> None:
     pixels = noise(2, 3)
     values = ",".join(map(str, pixels.ravel()))
-    header = "label," + ",".join(f"pixel{i}" for i in range(18))
-    (tmp_path / "x.csv").write_text(f"{header}\n7,{values}\n\n{values}\ncat,{values}\n")
+    (tmp_path / "x.csv").write_text(f"7,{values}\n\n{values}\ncat,{values}\n")
     items, bad = read(tmp_path / "x.csv", (None, 3, 2, 3))
     assert not bad
     assert [item.label for item in items] == ["7", None, "cat"]

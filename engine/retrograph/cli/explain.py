@@ -41,11 +41,13 @@ _EXAMPLES = """\
   retrograph explain net.guided.onnx dog.jpg                           a graph that build has made
   retrograph explain dna.onnx promoters.fa --alphabet ACGT             letters, by their channels
 
-Inputs: pictures, and folders and archives of them (.zip, .tar, .tar.gz); .npy and .npz, bytes as
-pictures, floats as the model's input as it is; .csv, a picture a row. A model of several inputs
-takes .npz files with an array by the name of each. A model of a fixed batch of N is run on N inputs
-at once, the last one repeated; one of an open batch on --batch N, with the same results up to
-rounding. Inputs are decoded ahead, and pictures drawn while the next input is run.
+Inputs: pictures, and folders and archives of them (.zip, .tar, .tar.gz), what is hidden left out;
+.npy and .npz, bytes as pictures, floats as the model's input as it is; .csv, a picture a row, whose
+header, if any, says where the label and the pixels stand (without one, a value more than a picture
+has is its label). A model of several inputs takes .npz files with an array by the name of each. A
+model of a fixed batch of N is run on N inputs at once, the last one repeated; one of an open batch
+on --batch N, with the same results up to rounding. Inputs are decoded ahead, and pictures drawn
+while the next input is run.
 Sequences of letters, [N, C, L] or [N, L, C]: FASTA (.fa, .fasta, .faa, .fna, also .gz), one-hot by
 --alphabet or the alphabet in the model's metadata: a letter for each channel in order, "." for a
 channel that is none ("29." for 29 of them), or a name: dna ACGT, rna ACGU, protein in the order

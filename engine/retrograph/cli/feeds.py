@@ -12,6 +12,7 @@ import numpy as np
 from PIL import Image
 
 from retrograph.errors import InputError
+from retrograph.pointers import refuse_pointer_file
 from retrograph.preprocess import (
     BadItem,
     Coding,
@@ -208,6 +209,7 @@ def _named_job(path: Path, signature: Signature, preprocessing: Preprocessing) -
 
 
 def _load(path: Path) -> dict[str, Array]:
+    refuse_pointer_file(path)
     try:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as data:
             return {name: data[name] for name in data.files}

@@ -24,7 +24,7 @@ from retrograph.cli.lettering import chosen_coding
 from retrograph.cli.options import add_command, add_device, add_preprocessing, chosen_preprocessing
 from retrograph.cli.scan_report import announce, as_json, print_report
 from retrograph.cli.session import chosen_labels, recipe_for
-from retrograph.cli.terminal import channels, complain, console, count
+from retrograph.cli.terminal import channels, complain, console, count, visible
 from retrograph.model import Model
 from retrograph.preprocess import BadItem, Item, Preprocessing
 from retrograph.scan import Batch, Network, Scanner
@@ -38,8 +38,9 @@ _EXAMPLES = """\
 
 Inputs: pictures, and folders and archives of them (.zip, .tar, .tar.gz, .tgz, .tar.bz2, .tar.xz;
 nothing is unpacked to disk); .npy and .npz, bytes as pictures, floats as the model's input as it
-is; .csv, a picture a row. Classes: the folders of a folder or archive, where all its pictures lie
-in such, or the labels in a .csv. A model of several inputs takes .npz files with an array by the
+is; .csv, a picture a row, whose header, if any, says where the label and the pixels stand. What is
+hidden is left out. Classes: the folders of a folder or archive, where all its pictures lie in such,
+or the labels in a .csv. A model of several inputs takes .npz files with an array by the
 name of each.
 
 The store is RUN/scan.sqlite; SCAN.md says what its tables hold. A scan that is interrupted goes on
@@ -58,6 +59,9 @@ class, strength, mean_peak, fires, classes}]}].
 
 _MOST_TOLD = 20
 """So many bad inputs are told one by one."""
+
+_MOST_NOTES = 5
+"""So many different notes on inputs are told, each with the first that it is of."""
 
 
 def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -147,7 +151,7 @@ def _named(
 
 
 class _Watch:
-    """Tells of inputs as they are done: a bar on a terminal, and a line for each bad one.
+    """Tells of inputs as they are done: a bar on a terminal, a line for each bad one, and notes.
 
     Bad inputs before the first good one wait until there is one: where none is, the error at the
     end says it all.
@@ -161,6 +165,7 @@ class _Watch:
         self._out, self._good = out, False
         self._waiting: list[BadItem] = []
         self._told = 0
+        self._notes = set[str]()
         self._bar = Progress(
             TextColumn("scanning"),
             BarColumn(),
@@ -190,12 +195,20 @@ class _Watch:
         self.ran = True
         self._bar.update(self._task, completed=done)
         self._good = self._good or len(found) > sum(isinstance(each, BadItem) for each in found)
+        for each in found:
+            if isinstance(each, Item):
+                self._note(each)
         self._waiting += [each for each in found if isinstance(each, BadItem)]
         while self._good and self._waiting:
             bad = self._waiting.pop(0)
             self._told += 1
             if self._told <= _MOST_TOLD:
                 complain(str(bad.error))
+
+    def _note(self, item: Item) -> None:
+        if item.note and item.note not in self._notes and len(self._notes) < _MOST_NOTES:
+            self._notes.add(item.note)
+            self._out.print(visible(f"note: {item.name}: {item.note}"), soft_wrap=True)
 
 
 class _Rate(ProgressColumn):

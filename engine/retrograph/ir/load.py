@@ -24,6 +24,7 @@ from retrograph.ir.weights import (
     tensors,
     without_weights,
 )
+from retrograph.pointers import refuse_pointer
 
 if TYPE_CHECKING:
     from hashlib import _Hash
@@ -58,6 +59,7 @@ def load(model: str | Path | ModelProto) -> tuple[ModelProto, Digest]:
         return copy, lambda: digest
     path = Path(model)
     raw = _read(path)
+    refuse_pointer(str(path), raw)
     loaded = ModelProto()
     try:
         loaded.ParseFromString(raw)

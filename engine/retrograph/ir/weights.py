@@ -29,6 +29,7 @@ from onnx import (
 )
 
 from retrograph.errors import InputError
+from retrograph.pointers import refuse_pointer_file
 
 Array = np.ndarray[Any, Any]
 
@@ -252,6 +253,7 @@ def _located(path: Path, roots: list[Path], location: str) -> tuple[Path, str, i
         raise InputError(f"{head} that is no regular file; {advice}")
     if not os.access(file, os.R_OK):
         raise InputError(f"{head} that cannot be read (its rights forbid it); {advice}")
+    refuse_pointer_file(file)
     return root, file.relative_to(root).as_posix(), status.st_size
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 import bz2
 import gzip
 import lzma
-import os
 import tarfile
 import zipfile
 from collections.abc import Callable, Iterable, Iterator
@@ -21,7 +20,8 @@ from typing import IO, Any, cast
 
 from retrograph.errors import InputError
 from retrograph.preprocess.blame import blaming
-from retrograph.preprocess.picture import one_line, picture_suffixes
+from retrograph.preprocess.folders import is_picture
+from retrograph.preprocess.picture import one_line
 
 LARGEST_MEMBER = 2**27
 """Bytes of a member: more than any picture that is decoded needs."""
@@ -131,7 +131,7 @@ class _Zip:
         self.close = self._file.close
 
     def pictures(self) -> Iterator[tuple[str, zipfile.ZipInfo]]:
-        found = [i for i in self._file.infolist() if not i.is_dir() and _is_picture(i.filename)]
+        found = [i for i in self._file.infolist() if not i.is_dir() and is_picture(i.filename)]
         for member in sorted(found, key=lambda i: PurePosixPath(i.filename).parts):
             yield member.filename, member
 
@@ -156,7 +156,7 @@ class _Tar:
     def pictures(self) -> Iterator[tuple[str, tarfile.TarInfo]]:
         while (member := self._file.next()) is not None:
             cast(Any, self._file).members.clear()  # it would keep them all
-            if member.isreg() and _is_picture(member.name):
+            if member.isreg() and is_picture(member.name):
                 yield member.name, member
 
     def file(self, member: tarfile.TarInfo) -> IO[bytes]:
@@ -185,8 +185,3 @@ def _opened(path: Path) -> Iterator[_Zip | _Tar]:
         yield archive
     finally:
         archive.close()
-
-
-def _is_picture(name: str) -> bool:
-    last = PurePosixPath(name).name
-    return not last.startswith(".") and os.path.splitext(last)[1].lower() in picture_suffixes()

@@ -1,25 +1,53 @@
-"""The pictures of a folder, in the order of their names, without a list of them all."""
+"""The pictures of a folder, in the order of their names, without a list of them all.
+
+What systems and tools put beside them is no data: what is hidden, previews, recycle bins.
+"""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from retrograph.errors import InputError
 from retrograph.preprocess.picture import picture_suffixes
+
+_SYSTEM = frozenset(
+    {
+        "__macosx",
+        "@eadir",
+        "@recycle",
+        "#recycle",
+        "#snapshot",
+        "$recycle.bin",
+        "lost+found",
+        "system volume information",
+    }
+)
+"""Names of what macOS, Windows, Linux and network disks keep for themselves, in lower case."""
+
+
+def is_hidden(name: str) -> bool:
+    """Whether a file or folder of this name is no data: begins with a dot, or is a system's."""
+    return (name.startswith(".") and name not in (".", "..")) or name.lower() in _SYSTEM
+
+
+def is_picture(path: str) -> bool:
+    """Whether a path within a folder or archive is a picture's: by its suffix, nothing hidden."""
+    suffix = os.path.splitext(path)[1].lower()
+    return suffix in picture_suffixes() and not any(map(is_hidden, PurePosixPath(path).parts))
 
 
 def pictures_in(folder: Path) -> Iterator[Path]:
     """The pictures in a folder and those below it, known by their suffixes, sorted.
 
-    Those whose names begin with a dot are left out, and folders that are links.
+    Files and folders that are hidden are left out, and folders that are links.
 
     Raises:
         InputError: a folder cannot be read.
     """
     for entry in _entries(folder):
-        if entry.is_dir(follow_symlinks=False):
+        if entry.is_dir(follow_symlinks=False) and not is_hidden(entry.name):
             yield from pictures_in(folder / entry.name)
         elif _is_picture(entry):
             yield folder / entry.name
@@ -41,5 +69,4 @@ def _entries(folder: Path) -> list[os.DirEntry[str]]:
 
 
 def _is_picture(entry: os.DirEntry[str]) -> bool:
-    suffix = os.path.splitext(entry.name)[1].lower()
-    return suffix in picture_suffixes() and not entry.name.startswith(".") and entry.is_file()
+    return is_picture(entry.name) and entry.is_file()

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import chain
 from pathlib import Path
@@ -15,6 +16,7 @@ import numpy as np
 from PIL import Image
 
 from retrograph.errors import InputError
+from retrograph.pointers import refuse_pointer_file
 from retrograph.preprocess.archives import is_archive, members, survey
 from retrograph.preprocess.arrays import AnyArray, as_bytes, as_inputs, as_pictures
 from retrograph.preprocess.folders import has_classes, pictures_in
@@ -29,7 +31,7 @@ from retrograph.preprocess.picture import (
 from retrograph.preprocess.recipe import Preprocessing, Shape, infer_layout, spatial
 from retrograph.preprocess.sequences import Coding, is_fasta, read_fasta
 from retrograph.preprocess.stored import Stored, stored_arrays
-from retrograph.preprocess.table import rows_of
+from retrograph.preprocess.table import TABLES, Row, rows_of
 
 
 @dataclass(frozen=True)
@@ -94,16 +96,17 @@ def iter_inputs(
     `shape` is that of the model's input, batch first. A path may be
 
     - a picture, or a folder, searched through for pictures by their suffixes, sorted, those
-      whose names begin with a dot left out;
+      what is hidden or a system's own left out;
     - an archive of pictures (.zip, .tar, .tar.gz, .tgz, .tar.bz2, .tar.xz), which are read
       without being unpacked to disk;
     - a .npy array, or a .npz, of which the first array that fits is taken. For a picture model
       bytes (uint8) are pictures, RGB or grey, with the channels last or first, and are
       preprocessed. Floats are the model's input as they are. Either may have a batch axis
       before, and is then one input for each entry along it;
-    - a .csv, with one picture a row, as values from 0 to 255, pixel by pixel, row by row of the
-      picture, the channels of a pixel (red, green, blue) side by side; before them possibly a
-      label. A first row of column names is skipped;
+    - a .csv or .tsv, with one picture a row, as values from 0 to 255, pixel by pixel, row by row
+      of the picture, the channels of a pixel (red, green, blue) side by side, possibly all in
+      one cell. A first row of column names tells where the label and the pixels are; without
+      it, one value more is a label: the last if that is a word, else the first;
     - FASTA (.fa, .fasta, .faa, .fna, also with .gz): sequences of letters, one-hot by `coding`,
       which says that the model takes no pictures.
 
@@ -138,7 +141,7 @@ def _count(path: Path) -> int | None:
             return survey(path).count
     except InputError:
         return 1  # the one that says so
-    return None if path.suffix.lower() in (".npy", ".npz", ".csv") or is_fasta(path) else 1
+    return None if path.suffix.lower() in (".npy", ".npz", *TABLES) or is_fasta(path) else 1
 
 
 class Reader:
@@ -163,6 +166,7 @@ class Reader:
     def read(self, path: Path) -> Iterator[Pending]:
         """The inputs in a file or folder, not decoded yet."""
         try:
+            refuse_pointer_file(path)
             yield from self._reader(path)(path)
         except InputError as error:
             yield _failed(str(path), error)
@@ -184,7 +188,8 @@ class Reader:
             return self._archive
         if is_fasta(path):
             return self._sequences
-        readers = {".npy": self._arrays, ".npz": self._arrays, ".csv": self._table}
+        readers = {".npy": self._arrays, ".npz": self._arrays}
+        readers |= dict.fromkeys(TABLES, self._table)
         return readers.get(path.suffix.lower(), self._picture)
 
     def _picture(self, path: Path, label: str | None = None) -> Iterator[Pending]:
@@ -257,9 +262,9 @@ class Reader:
                 "give the input as a .npy array"
             )
         size = height, width, self.preprocessing.channels
-        for number, (line, row) in enumerate(rows_of(path)):
+        for number, row in enumerate(rows_of(path, math.prod(size))):
             name = f"{path}[{number}]"
-            yield Pending(name, partial(self._from_row, name, line, row, size))
+            yield Pending(name, partial(self._from_row, name, row, size))
 
     def _sequences(self, path: Path) -> Iterator[Pending]:
         if self.coding is None:
@@ -311,22 +316,17 @@ class Reader:
         values = _finite(name, entry)
         return Item(name, values, Image.fromarray(restore(values, self.preprocessing)))
 
-    def _from_row(
-        self, name: str, line: int, row: Sequence[str], size: tuple[int, int, int]
-    ) -> Item:
-        count = int(np.prod(size))
-        label = row[0].strip() if len(row) == count + 1 else None
-        values = row if label is None else row[1:]
-        if len(values) != count:
-            raise InputError(
-                f"{name}: line {line} has {len(row)} values; "
-                f"write {count}, possibly after a label, or check the model's input size"
-            )
+    def _from_row(self, name: str, row: Row, size: tuple[int, int, int]) -> Item:
         try:
-            pixels = as_bytes(values)
+            taken = row.columns.take(row.cells)
         except InputError as error:
-            raise InputError(f"{name}: line {line}: {error}") from None
-        return self._from_image(name, _image(pixels.reshape(size)), label)
+            raise InputError(f"{name}: line {row.line} {error}") from None
+        try:
+            pixels = as_bytes(taken.values)
+        except InputError as error:
+            raise InputError(f"{name}: line {row.line}: {error}") from None
+        item = self._from_image(name, _image(pixels.reshape(size)), taken.label)
+        return replace(item, note=taken.note)
 
 
 def _failed(name: str, error: InputError) -> Pending:

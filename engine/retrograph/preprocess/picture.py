@@ -15,6 +15,7 @@ import numpy.typing as npt
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from retrograph.errors import InputError
+from retrograph.pointers import refuse_pointer, refuse_pointer_file
 from retrograph.preprocess.recipe import (
     Interpolation,
     Preprocessing,
@@ -103,6 +104,10 @@ def _decoded(name: str, source: Path | io.BytesIO) -> Image.Image:
             f"{name} has over {Image.MAX_IMAGE_PIXELS} pixels, too many to be safe; scale it down"
         ) from None
     except UnidentifiedImageError:
+        if isinstance(source, Path):
+            refuse_pointer_file(source)
+        else:
+            refuse_pointer(name, source.getvalue())
         raise InputError(f"{name} is no picture that can be read; save it as PNG or JPEG") from None
     except Exception as error:  # on damaged data decoders raise nearly anything
         raise InputError(

@@ -1,27 +1,53 @@
-"""Rows of .csv files."""
+"""Rows of .csv files, each a picture, with or without a first row of names."""
 
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
+from typing import TextIO
 
 from retrograph.errors import InputError
+from retrograph.preprocess.columns import Columns, is_header, named, unnamed
 from retrograph.preprocess.picture import one_line
 
+TABLES = (".csv", ".tsv")
+"""The suffixes of tables."""
 
-def rows_of(path: Path) -> Iterator[tuple[int, list[str]]]:
-    """The rows of a .csv with the numbers of their lines; a first row of names is left out.
+_SEPARATORS = ",;\t|"
+
+
+@dataclass(frozen=True)
+class Row:
+    """A row of a table.
+
+    Attributes:
+        line: the number of its last line in the file, from 1.
+        cells: what stands in it.
+        columns: what its cells are.
+    """
+
+    line: int
+    cells: Sequence[str]
+    columns: Columns
+
+
+def rows_of(path: Path, count: int) -> Iterator[Row]:
+    """The rows of a .csv of pictures of `count` values.
+
+    Values lie between commas, semicolons, tabs, bars or spaces. Lines before the first row that
+    begin with "#" are left out. A first row of names says where the label and the pixels stand.
 
     Raises:
-        InputError: the file cannot be read.
+        InputError: the file cannot be read or has no rows, or its header does not tell which
+            columns are the pixels.
     """
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
-            reader = csv.reader(file)
-            for row in reader:
-                if row and not (reader.line_num == 1 and _is_header(row)):
-                    yield reader.line_num, row
+            yield from _rows(path, file, count)
     except FileNotFoundError:
         raise InputError(f"{path} does not exist; check the path") from None
     except (OSError, UnicodeDecodeError, csv.Error) as error:
@@ -30,9 +56,48 @@ def rows_of(path: Path) -> Iterator[tuple[int, list[str]]]:
         ) from None
 
 
-def _is_header(row: Sequence[str]) -> bool:
+def _rows(path: Path, file: TextIO, count: int) -> Iterator[Row]:
+    skipped, comment, start = _beginning(file)
+    separator = _separator(start)
+    reader = csv.reader(chain([start], file), delimiter=separator, skipinitialspace=True)
+    rows = ((skipped + reader.line_num, cells) for cells in reader if cells)
+    first = next(rows, None)
+    if first is None:
+        raise InputError(f"{path} is empty; write a picture a row")
+    names = _commented(comment, separator)
+    if is_header(first[1]):
+        names, first = first[1], next(rows, None)
+        if first is None:
+            raise InputError(f"{path} has names of columns and no rows; write a picture a row")
+    elif len(names) != len(first[1]) or not is_header(names):
+        names = []
     try:
-        float(row[-1])
-    except ValueError:
-        return True
-    return False
+        columns = named(names, count) if names else unnamed(first[1], count)
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from None
+    for line, cells in chain([first], rows):
+        yield Row(line, cells, columns)
+
+
+def _beginning(file: TextIO) -> tuple[int, str, str]:
+    """How many lines come before the first row, the last comment of them, and that row's line."""
+    skipped, comment = 0, ""
+    while line := file.readline():
+        text = line.strip()
+        if text and not text.startswith("#"):
+            break
+        skipped += 1
+        comment = text or comment
+    return skipped, comment, line
+
+
+def _separator(line: str) -> str:
+    """What stands most often between the values of a line; a comma where nothing does."""
+    bare = re.sub(r'"[^"]*"', "", line)
+    return max(_SEPARATORS, key=bare.count)
+
+
+def _commented(comment: str, separator: str) -> list[str]:
+    """The names of columns in a comment before the first row, as NumPy writes them."""
+    text = comment.lstrip("# ")
+    return next(csv.reader([text], delimiter=separator, skipinitialspace=True), [])
