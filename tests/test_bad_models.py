@@ -137,9 +137,10 @@ def test_a_model_that_is_cut_short(here: Path, capsys: Capture) -> None:
 def _only_whole_numbers(model: ModelProto) -> None:
     model.graph.input[0].type.tensor_type.elem_type = TensorProto.INT64
     model.graph.node.insert(
-        0, helper.make_node("Cast", ["x"], ["floats"], name="cast", to=TensorProto.FLOAT)
+        0, helper.make_node("Cast", ["same"], ["floats"], name="cast", to=TensorProto.FLOAT)
     )
-    model.graph.node[1].input[0] = "floats"
+    model.graph.node.insert(0, helper.make_node("Equal", ["x", "x"], ["same"], name="equal"))
+    model.graph.node[2].input[0] = "floats"
 
 
 def test_a_model_of_whole_numbers_has_no_gradient(here: Path, capsys: Capture) -> None:

@@ -165,7 +165,9 @@ def test_a_target_that_does_not_depend_on_the_input_is_refused() -> None:
 def test_a_model_with_whole_number_inputs_only_is_refused() -> None:
     model = parse("""
         <ir_version: 8, opset_import: ["" : 17]>
-        net (int64[N, 3] count) => (float[N, 3] y) { x = Cast <to = 1> (count) y = Relu (x) }
+        net (int64[N, 3] count) => (float[N, 3] y) {
+            odd = Equal (count, count) x = Cast <to = 1> (odd) y = Relu (x)
+        }
     """)
     with pytest.raises(InputError, match="no floating-point input"):
         retrograph.build(model)

@@ -13,11 +13,12 @@ from numpy.typing import ArrayLike
 
 from retrograph.contract import Contract
 from retrograph.errors import InputError
+from retrograph.ir.graph import DType, Shape
 from retrograph.layers import Layer
 from retrograph.methods import Method
 from retrograph.methods.base import BIAS_RELEVANCE
 from retrograph.model import Model, runnable
-from retrograph.preprocess import PRESETS, Preprocessing
+from retrograph.preprocess import PRESETS, Preprocessing, check_whole, infer_layout, of_bytes
 from retrograph.runtime import TF32, Array, Session, Spec, suited, with_tf32
 
 if TYPE_CHECKING:
@@ -80,12 +81,9 @@ def build(
         outputs=outputs,
         precision=precision,
     )
-    if preprocessing is None:
+    recipe = _recipe(preprocessing, source, request.sources)
+    if recipe is None:
         return source.build(request)
-    recipe = _recipe(preprocessing)
-    shape = source.tensor(request.sources[0]).shape if request.sources else None
-    if shape is not None:
-        recipe = recipe.for_shape(shape)
     bounded = replace(request, method=request.method.within(*recipe.limits()))
     return source.build(bounded, recipe.to_json())
 
@@ -314,14 +312,30 @@ def _quoted(value: object) -> str:
     return " and ".join(f"'{v}'" for v in (value if isinstance(value, tuple) else (value,)))
 
 
-def _recipe(preprocessing: Preprocessing | str) -> Preprocessing:
-    if isinstance(preprocessing, Preprocessing):
-        return preprocessing
-    if preprocessing not in PRESETS:
-        raise InputError(
-            f"unknown preprocessing '{preprocessing}'; choose one of: {', '.join(PRESETS)}"
-        )
-    return PRESETS[preprocessing]
+def _recipe(
+    given: Preprocessing | str | None, model: Model, explained: Sequence[str]
+) -> Preprocessing | None:
+    """How a picture becomes the first explained input; None where that is not known."""
+    if isinstance(given, str) and given not in PRESETS:
+        raise InputError(f"unknown preprocessing '{given}'; choose one of: {', '.join(PRESETS)}")
+    if not explained:
+        return PRESETS[given] if isinstance(given, str) else given
+    dtype, shape = model.taken(explained[0]), model.tensor(explained[0]).shape
+    chosen = PRESETS[given] if isinstance(given, str) else given or _of_bytes(dtype, shape)
+    if chosen is None or shape is None:
+        return chosen
+    fitted = chosen.for_shape(shape)
+    check_whole(fitted, dtype)
+    return fitted
+
+
+def _of_bytes(dtype: DType, shape: Shape | None) -> Preprocessing | None:
+    """How a picture becomes bytes, where an input of them takes pictures."""
+    try:
+        infer_layout(shape or ())
+    except InputError:
+        return None
+    return of_bytes(dtype)
 
 
 def _shape_text(shape: Sequence[int | None]) -> str:

@@ -257,6 +257,8 @@ class _Backward:
         kinds = Counter(place.op for place in smooth)
         scene = Scene(self.graph, self.path, self.request.target, len(relu), kinds)
         notes = [*self.method.notes(scene)]
+        entries = (self.graph.entries.get(name) for name in self.request.sources)
+        notes += [entry.note for entry in entries if entry is not None]
         if passed:
             notes.append(
                 f"{len(passed)} quantised activations pass the cotangent straight through: the "

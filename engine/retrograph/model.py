@@ -18,7 +18,7 @@ from retrograph.ir.batch import keeps_rows_apart
 from retrograph.ir.builder import DEVICES, Device
 from retrograph.ir.canonicalize import canonicalize
 from retrograph.ir.damage import blaming_damage
-from retrograph.ir.graph import Graph, Tensor
+from retrograph.ir.graph import DType, Graph, Tensor
 from retrograph.ir.half import PRECISIONS, Precision, halved
 from retrograph.ir.load import load
 from retrograph.ir.path import path
@@ -78,7 +78,7 @@ class Model:
 
     @property
     def inputs(self) -> list[Tensor]:
-        """The floating-point inputs."""
+        """The floating-point inputs, and those of whole numbers that floating point stands for."""
         found = [self.graph.tensor(v.name) for v in self.graph.inputs]
         return [t for t in found if t is not None and t.is_float]
 
@@ -100,12 +100,18 @@ class Model:
         """
         if not self.inputs:
             raise InputError(
-                "the model has no floating-point input, so there is no gradient; "
-                "export it with the picture as floating point"
+                "the model has no floating-point input, nor whole numbers that it casts to "
+                "floating point itself, so there is no gradient; export it with the picture as "
+                "floating point"
             )
         if name is None or (name == SCORES and self.graph.tensor(name) is None):
             return default_target(self.graph, self._input_names())
         return find_layer(self.graph, self._input_names(), name)
+
+    def taken(self, name: str) -> DType:
+        """The element type that the file takes for an input."""
+        entry = self.graph.entries.get(name)
+        return self.tensor(name).dtype if entry is None else entry.dtype
 
     def tensor(self, name: str) -> Tensor:
         """A tensor of the graph."""
@@ -217,7 +223,7 @@ class Model:
         names = self._input_names()
         if wrt is None:
             reached = path(self.graph, names, [target], blocked(self.graph)).tensors
-            return tuple(name for name in names if name in reached) or tuple(names)
+            return self._usual([name for name in names if name in reached] or names)
         wanted = tuple(dict.fromkeys((wrt,) if isinstance(wrt, str) else wrt))
         for name in wanted:
             if name not in names:
@@ -225,6 +231,18 @@ class Model:
                     f"no floating-point input '{name}'; the model has: {', '.join(names)}"
                 )
         return wanted
+
+    def _usual(self, names: Sequence[str]) -> tuple[str, ...]:
+        """Those of some inputs that are explained if none is named.
+
+        Whole numbers are left out where there is floating point with as many axes: then they are
+        masks or sizes rather than what the model looks at.
+        """
+        ranks = {name: self.tensor(name).rank or 0 for name in names}
+        whole = [name for name in names if name in self.graph.entries]
+        floats = [name for name in names if name not in self.graph.entries]
+        most = max((ranks[name] for name in whole), default=0)
+        return tuple(floats if any(ranks[name] >= most for name in floats) else names)
 
 
 Source: TypeAlias = str | os.PathLike[str] | ModelProto | Model

@@ -190,10 +190,12 @@ def _named_job(path: Path, signature: Signature, preprocessing: Preprocessing) -
         raise InputError(f"{path} has no array {', '.join(map(repr, missing))}; {mend}")
     feeds = {s.name: _with_batch(arrays[s.name], s) for s in signature.specs}
     explained = feeds[signature.explained.name]
-    if explained.dtype.kind != "f" or not np.isfinite(explained).all():
+    wanted = signature.explained.dtype
+    whole = wanted is not None and wanted.kind in "iu"
+    if explained.dtype.kind not in ("iu" if whole else "f") or not np.isfinite(explained).all():
         raise InputError(
             f"{path}: '{signature.explained.name}' is {explained.dtype} or has NaN or infinite "
-            "values; save the model's input as it is, as finite float32"
+            f"values; save the model's input as it is, as finite {wanted or 'float32'}"
         )
     many = len(explained) > 1
     return Job(

@@ -13,7 +13,7 @@ from retrograph.methods import METHODS, Method
 from retrograph.methods.parameters import configured, parameter_names
 from retrograph.methods.smooth import CHOICES
 from retrograph.model import Model
-from retrograph.preprocess import PRESETS, Preprocessing, parse_preprocessing
+from retrograph.preprocess import PRESETS, Preprocessing, of_bytes, parse_preprocessing
 from retrograph.runtime import PROVIDERS, TF32
 
 
@@ -75,11 +75,12 @@ def chosen_preprocessing(args: argparse.Namespace) -> Preprocessing | None:
 
 
 def stored_preprocessing(model: Model) -> Preprocessing | None:
-    """The preprocessing that a model's metadata name, if they do."""
+    """The preprocessing that a model's metadata name, or that an input of bytes shows."""
     if model.contract is not None:
         text = model.contract.preprocessing
         return Preprocessing.from_json(text) if text else None
-    return PRESETS.get(model.properties.get("preprocessing", ""))
+    stored = PRESETS.get(model.properties.get("preprocessing", ""))
+    return stored or next(filter(None, (of_bytes(model.taken(t.name)) for t in model.inputs)), None)
 
 
 def add_param(parser: argparse.ArgumentParser) -> None:

@@ -21,7 +21,7 @@ from retrograph.cli.units import Choice, check_labels, parse_unit, read_labels
 from retrograph.errors import DeviceError, InputError, RetrographError, UnsupportedError
 from retrograph.methods import Method
 from retrograph.model import SCORES, Model
-from retrograph.preprocess import PRESETS, BadItem, Preprocessing, infer_layout
+from retrograph.preprocess import PRESETS, BadItem, Preprocessing, check_whole, infer_layout
 from retrograph.preprocess.recipe import Shape
 from retrograph.runtime import Array
 
@@ -386,4 +386,6 @@ def recipe_for(
     except InputError:
         return recipe or PRESETS["0-1"], ""
     note = "" if recipe else _UNSCALED
-    return (recipe or PRESETS["0-1"]).for_shape(shape), note
+    fitted = (recipe or PRESETS["0-1"]).for_shape(shape)
+    check_whole(fitted, signature.explained.dtype)
+    return fitted, note

@@ -1,7 +1,8 @@
 """One modern form of any ONNX file, with the same outputs.
 
 In order: local functions are inlined, nodes sorted and named, Constant nodes become initialisers,
-old operators modern ones (opsets/), fused operators of a runtime standard ones (expand/), types
+old operators modern ones (opsets/), fused operators of a runtime standard ones (expand/), inputs
+of whole numbers become floating point where the file makes them so (entry.py), types
 and shapes are inferred and what is constant is folded (infer.py), the spellings of ReLU become
 Relu or Clip (relu.py), quantised activations floating point (quantize.py), paddings numbers
 (padding.py).
@@ -17,6 +18,7 @@ from onnx import ModelProto, NodeProto
 
 from retrograph.errors import InputError
 from retrograph.ir import body, bounds, constants, infer, opsets, relu
+from retrograph.ir.entry import enter
 from retrograph.ir.expand import unfuse
 from retrograph.ir.graph import Graph, reads
 from retrograph.ir.settle import settle
@@ -35,12 +37,14 @@ def canonicalize(model: ModelProto) -> Graph:
         model = onnx.inliner.inline_local_functions(model)
     bounds.check_nesting(model.graph)
     graph = Graph(model)
-    _bring_to_form(graph)
+    _modernize(graph)
+    enter(graph)
+    _settle(graph)
     opsets.lower(graph)
     return graph
 
 
-def _bring_to_form(graph: Graph) -> None:
+def _modernize(graph: Graph) -> None:
     infer.open_dimensions(graph)
     _name_nodes(graph)
     _sort(graph)
@@ -48,6 +52,9 @@ def _bring_to_form(graph: Graph) -> None:
     infer.infer_types(graph)
     opsets.modernize(graph)
     unfuse(graph)
+
+
+def _settle(graph: Graph) -> None:
     settle(graph)
     _settle_bodies(graph)
     opsets.give_back(graph)
@@ -75,7 +82,8 @@ def _settled(graph: Graph, node: NodeProto) -> NodeProto:
     inner = body.bodies(graph, node)
     for one in inner.values():
         one.straight_through.clear()
-        _bring_to_form(one)
+        _modernize(one)
+        _settle(one)
     body.check_branches(node, inner)
     for name in node.output:
         graph.behind_bodies.pop(name, None)

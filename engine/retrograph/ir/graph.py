@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import ml_dtypes
 import numpy as np
@@ -16,6 +16,9 @@ from onnx import ModelProto, TensorProto, ValueInfoProto, helper, numpy_helper
 from onnx import NodeProto as NodeProto
 
 from retrograph.ir.weights import SMALL, elements, is_external, to_array, to_dense
+
+if TYPE_CHECKING:
+    from retrograph.ir.entry import Entry
 
 Array = np.ndarray[Any, Any]
 DType = np.dtype[Any]
@@ -74,7 +77,8 @@ class Graph:
     Nodes have unique names. Constants are the initialisers; an initialiser that the file also
     lists as an input (IR version 3) is a constant here. `types` has the tensors and `containers`
     the element types of sequences and optionals. Once canonical, `relu_like` names the nodes that a
-    ReLU rule treats and `straight_through` those that the cotangent passes unchanged;
+    ReLU rule treats and `straight_through` those that the cotangent passes unchanged; `entries`
+    has the inputs of whole numbers in the file, which are floating point here (entry.py);
     `undefined` says of nodes whose operator is defined by others why these forms are not.
     """
 
@@ -97,6 +101,7 @@ class Graph:
         self.relu_like: set[str] = set()
         self.straight_through: set[str] = set()
         self.undefined: dict[str, str] = {}
+        self.entries: dict[str, Entry] = {}
         self.producer: dict[str, NodeProto] = {}
         self.consumers: dict[str, list[NodeProto]] = {}
         self._values: dict[str, Array] = {}
@@ -110,6 +115,12 @@ class Graph:
         for node in self.nodes:
             for name in dict.fromkeys(reads(node)):
                 self.consumers.setdefault(name, []).append(node)
+
+    def of_floats(self) -> Graph:
+        """The same graph, written with floating-point inputs in the place of whole numbers."""
+        twin = self.copy()
+        twin.entries = {}
+        return twin
 
     def copy(self) -> Graph:
         """A graph to change on its own; the protobufs in it stay shared and must not change."""
@@ -188,8 +199,11 @@ class Graph:
     def to_model(self, extra: Extra | None = None) -> ModelProto:
         """A model that gives the graph's outputs, and those of `extra`."""
         extra = extra or Extra()
-        nodes, constants = self.needed([*self.output_names(), *extra.reads])
+        entering = [name for entry in self.entries.values() for name in entry.parameters]
+        nodes, constants = self.needed([*self.output_names(), *extra.reads, *entering])
         model = self._frame([*nodes, *extra.nodes], extra)
+        for entry in self.entries.values():
+            entry.begin(model, self)
         model.graph.initializer.extend([*constants, *extra.constants])
         return model
 
@@ -290,12 +304,24 @@ def _rename(graph: onnx.GraphProto, names: Mapping[str, str]) -> None:
     for value in (*graph.input, *graph.output, *graph.value_info, *graph.initializer, *thin):
         value.name = names.get(value.name, value.name)
     for node in graph.node:
-        for ends in (node.input, node.output):
-            for i, name in enumerate(ends):
-                if name in names:
-                    ends[i] = names[name]
-        for body in subgraphs(node):
-            _rename(body, names)
+        _rename_in(node, names)
+
+
+def _rename_in(node: NodeProto, names: Mapping[str, str]) -> None:
+    for ends in (node.input, node.output):
+        for i, name in enumerate(ends):
+            if name in names:
+                ends[i] = names[name]
+    for body in subgraphs(node):
+        _rename(body, names)
+
+
+def renamed(node: NodeProto, names: Mapping[str, str]) -> NodeProto:
+    """A node with other names for what it reads and makes, in its bodies too."""
+    twin = NodeProto()
+    twin.CopyFrom(node)
+    _rename_in(twin, names)
+    return twin
 
 
 def subgraphs(node: NodeProto) -> Iterator[onnx.GraphProto]:

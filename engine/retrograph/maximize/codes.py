@@ -78,7 +78,7 @@ def maximize_code(
     before = generator if isinstance(generator, Model) else Model(generator)
     request = source.request(method="gradient", target=target, wrt=wrt)
     made = request.sources[0]
-    recipe = recipe_of(source, preprocessing, source.tensor(made).shape or ())
+    recipe = recipe_of(source, made, preprocessing, source.tensor(made).shape or ())
     whole = joined(before, source, made, recipe, output_range)
     goal = Goal(request.target, indices(units), measure, place, whole.code)
     slope = Slope(whole.model, goal, device=device, threads=threads)

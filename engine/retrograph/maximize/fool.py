@@ -129,7 +129,7 @@ def fool(
     """
     source = model if isinstance(model, Model) else Model(model)
     margins = _Margins(source, device, threads)
-    recipe = recipe_of(source, preprocessing, margins.shape)
+    recipe = recipe_of(source, margins.name, preprocessing, margins.shape)
     bounds = (-np.inf, np.inf) if recipe is None else (-0.5, 0.5)
     item = np.asarray(picture)
     space = Space(item.shape, recipe, *bounds)
@@ -159,15 +159,17 @@ class _Margins:
             )
         self.item = tuple(int(d or 1) for d in item)
         request = replace(
-            request, graph=exposed(request.graph, request.target), sources=request.sources[:1]
+            request,
+            graph=exposed(request.graph.of_floats(), request.target),
+            sources=request.sources[:1],
         )
         with runnable(model.build(request)) as (graph, folder):
             session = Session(graph, device, threads, folder)
-        self._name = request.sources[0]
-        others = [s.name for s in session.inputs if s.name not in (self._name, "cotangent")]
+        self.name = request.sources[0]
+        others = [s.name for s in session.inputs if s.name not in (self.name, "cotangent")]
         if others:
             raise InputError(f"the model takes {', '.join(others)} besides; give one of one input")
-        self.shape = next(s.shape for s in session.inputs if s.name == self._name)
+        self.shape = next(s.shape for s in session.inputs if s.name == self.name)
         self.batch = lead if isinstance(lead := self.shape[0], int) and lead > 0 else 1
         self._run = session.bound({}, (request.target, "attribution")).run
 
@@ -188,7 +190,7 @@ class _Margins:
 
     def _both(self, x: Array, weights: Array) -> tuple[Array, Array]:
         rows = self.batch
-        feeds = {self._name: x.repeat(rows, axis=0)}
+        feeds = {self.name: x.repeat(rows, axis=0)}
         feeds["cotangent"] = np.tile(weights.reshape(1, *self.item), (rows, *[1] * len(self.item)))
         scores, gradient = self._run(feeds)
         return scores[0].reshape(-1).astype(np.float64), gradient[:1].astype(np.float64)

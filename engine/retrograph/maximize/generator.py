@@ -76,7 +76,7 @@ def joined(
     limits, why = _range_of(generator, made.name, given)
     fit = _fitted(made, wanted, recipe)
     adapter = _scaled(fit, recipe, limits)
-    proto, prefix = join(generator.graph, made.name, model.graph, source, adapter)
+    proto, prefix = join(generator.graph, made.name, model.graph.of_floats(), source, adapter)
     whole = Model(proto)
     passed = {f"{prefix}{name}" for name in generator.graph.straight_through}
     whole.graph.straight_through |= passed | model.graph.straight_through

@@ -16,7 +16,7 @@ from retrograph.maximize.slope import Goal, Measure, Place, Slope
 from retrograph.maximize.space import Space, space_of
 from retrograph.maximize.views import Size, resized
 from retrograph.model import Model, Source
-from retrograph.preprocess import PRESETS, Preprocessing, infer_layout
+from retrograph.preprocess import PRESETS, Preprocessing, check_whole, infer_layout, of_bytes
 from retrograph.preprocess.recipe import spatial
 from retrograph.runtime import Array
 
@@ -81,7 +81,7 @@ def maximize(
     source = model if isinstance(model, Model) else Model(model)
     goal = Goal(target, indices(units), measure, place, wrt)
     slope = Slope(source, goal, device=device, threads=threads)
-    recipe = recipe_of(source, preprocessing, slope.shape)
+    recipe = recipe_of(source, slope.name, preprocessing, slope.shape)
     space = space_of(
         slope.shape if start is None else _closed(slope.shape, start), recipe, size, bounds
     )
@@ -141,7 +141,7 @@ def dream(
     source = model if isinstance(model, Model) else Model(model)
     goal = Goal(target, indices(units), wrt=wrt)
     slope = Slope(source, goal, device=device, threads=threads)
-    recipe = recipe_of(source, preprocessing, slope.shape)
+    recipe = recipe_of(source, slope.name, preprocessing, slope.shape)
     if recipe is None:
         raise InputError("a dream needs a model that takes pictures; leave it out")
     window = _window(slope.shape, recipe)
@@ -165,9 +165,12 @@ def dream(
 
 
 def recipe_of(
-    model: Model, preprocessing: Preprocessing | str | None, shape: Sequence[int | str | None]
+    model: Model,
+    name: str,
+    preprocessing: Preprocessing | str | None,
+    shape: Sequence[int | str | None],
 ) -> Preprocessing | None:
-    """How a picture becomes an input of a shape; None where the input is no picture.
+    """How a picture becomes an input of that name and shape; None where it is no picture.
 
     Raises:
         InputError: there is no such preset, or it does not go with the input.
@@ -177,14 +180,17 @@ def recipe_of(
     except InputError:
         return None
     if preprocessing is None:
-        preprocessing = model.properties.get("preprocessing", "0-1")
+        stored = model.properties.get("preprocessing", "")
+        preprocessing = stored or of_bytes(model.taken(name)) or "0-1"
     if isinstance(preprocessing, str):
         if preprocessing not in PRESETS:
             raise InputError(
                 f"unknown preprocessing '{preprocessing}'; choose one of: {', '.join(PRESETS)}"
             )
         preprocessing = PRESETS[preprocessing]
-    return preprocessing.for_shape(shape)
+    fitted = preprocessing.for_shape(shape)
+    check_whole(fitted, model.taken(name))
+    return fitted
 
 
 def indices(units: Unit | Sequence[Unit]) -> tuple[tuple[int, ...], ...]:

@@ -74,7 +74,7 @@ class Slope:
         request = model.request(
             method="gradient", target=goal.target, wrt=goal.wrt, device=suited(device)
         )
-        request = replace(request, sources=request.sources[:1])
+        request = replace(request, graph=request.graph.of_floats(), sources=request.sources[:1])
         self.item = model.check(request).item
         self.alias = model.alias(request.target)
         self.is_class = self.alias == SCORES and all(d == 1 for d in self.item[1:])

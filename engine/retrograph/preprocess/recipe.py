@@ -187,6 +187,27 @@ def parse_preprocessing(
     return replace(PRESETS[preset], **given)
 
 
+def of_bytes(dtype: np.dtype[Any] | None) -> Preprocessing | None:
+    """How a picture becomes an input of bytes (uint8): as it is. None for other types."""
+    return PRESETS["0-255"] if dtype == np.uint8 else None
+
+
+def check_whole(preprocessing: Preprocessing, dtype: np.dtype[Any] | None) -> None:
+    """Raises InputError when an input of whole numbers cannot hold what `preprocessing` makes."""
+    if dtype is None or dtype.kind not in "iu":
+        return
+    pixels = np.arange(256.0)[:, np.newaxis]
+    made = (pixels * preprocessing.scale - preprocessing.mean) / preprocessing.std
+    ends = np.iinfo(dtype)
+    if (made != made.round()).any() or made.min() < ends.min or made.max() > ends.max:
+        mend = "scale 1 and mean 128" if dtype == np.int8 else "0-255"
+        raise InputError(
+            f"the model's input holds {dtype}, and the preprocessing makes of pictures numbers "
+            f"from {made.min():g} to {made.max():g} that are not whole or out of its range; give "
+            f"another, such as {mend}"
+        )
+
+
 def infer_layout(shape: Shape) -> Layout:
     """Where a picture model's input of `shape` (batch first) has its channels.
 

@@ -18,6 +18,10 @@ _DTYPES = {
     "tensor(float16)": np.float16,
     "tensor(int64)": np.int64,
     "tensor(int32)": np.int32,
+    "tensor(uint64)": np.uint64,
+    "tensor(uint32)": np.uint32,
+    "tensor(uint16)": np.uint16,
+    "tensor(int16)": np.int16,
     "tensor(uint8)": np.uint8,
     "tensor(int8)": np.int8,
     "tensor(bool)": np.bool_,
@@ -63,12 +67,34 @@ def checked(specs: Sequence[Spec], feeds: Mapping[str, Array]) -> dict[str, Arra
 def _as(spec: Spec, value: Array) -> Array:
     if spec.dtype is None:
         return value
-    kinds = "iu" if spec.dtype.kind in "iu" else "biuf"
+    whole = spec.dtype.kind in "iu"
     fits = len(spec.shape) == value.ndim and all(
         not isinstance(d, int) or d == n for d, n in zip(spec.shape, value.shape, strict=True)
     )
-    if not fits or value.dtype.kind not in kinds:
+    if not fits or value.dtype.kind not in "biuf" or (whole and not _holds(spec.dtype, value)):
         raise InputError(
             f"input '{spec.name}' takes {spec}; what is given is {value.dtype} {list(value.shape)}"
+            f"{_beyond(spec.dtype, value) if fits and whole else ''}"
         )
     return value.astype(spec.dtype, copy=False)
+
+
+def _holds(dtype: np.dtype[Any], value: Array) -> bool:
+    """Whether a type of whole numbers holds all of these numbers."""
+    if value.dtype.kind == "b" or np.can_cast(value.dtype, dtype):
+        return bool(value.dtype.kind != "b")
+    if value.dtype.kind == "f" and not bool(np.all(value == np.round(value))):
+        return False
+    ends = np.iinfo(dtype)
+    return not value.size or bool(ends.min <= value.min() and value.max() <= ends.max)
+
+
+def _beyond(dtype: np.dtype[Any], value: Array) -> str:
+    """What numbers there are, where they are not those of a type."""
+    if value.dtype.kind not in "iuf" or not value.size:
+        return ""
+    ends = np.iinfo(dtype)
+    return (
+        f" of numbers from {value.min():g} to {value.max():g}; give whole numbers from {ends.min} "
+        f"to {ends.max}"
+    )

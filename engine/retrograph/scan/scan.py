@@ -17,9 +17,11 @@ from retrograph.preprocess import (
     Coding,
     Preprocessing,
     Reader,
+    check_whole,
     decoded,
     infer_layout,
     iter_pending,
+    of_bytes,
     usual_workers,
 )
 from retrograph.scan.batches import Batch, batches
@@ -83,7 +85,7 @@ class Scanner:
         self.network, self.inputs = network, [os.fspath(path) for path in inputs]
         self.layers = _layers(network, channels)
         self.batch = network.batch(batch)
-        self._preprocessing = _fitting(preprocessing or PRESETS["0-1"], network)
+        self._preprocessing = _fitting(preprocessing, network)
         self._coding, self._channels, self._k = coding, channels, k
         self._labels, self._file = list(labels), file
         self._workers = workers or usual_workers()
@@ -215,13 +217,16 @@ def _layers(network: Network, channels: Sequence[int] | None) -> tuple[ScannedLa
     return tuple(found)
 
 
-def _fitting(recipe: Preprocessing, network: Network) -> Preprocessing:
+def _fitting(given: Preprocessing | None, network: Network) -> Preprocessing:
     """The recipe in the layout of the input; as it is where that takes no pictures."""
+    recipe = given or of_bytes(network.input.dtype) or PRESETS["0-1"]
     try:
         infer_layout(network.input.shape)
     except InputError:
         return recipe
-    return recipe.for_shape(network.input.shape)
+    fitted = recipe.for_shape(network.input.shape)
+    check_whole(fitted, network.input.dtype)
+    return fitted
 
 
 def _opened(folder: Path, run: dict[str, Any], *, force: bool) -> Unfinished | Scan:

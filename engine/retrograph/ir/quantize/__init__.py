@@ -24,7 +24,11 @@ from retrograph.ir.quantize.weights import decoded
 def to_float(graph: Graph) -> None:
     """Rewrite what quantises and what reads it, in place; note the Round nodes."""
     codes = Codes(graph)
+    entries = {entry.whole: entry for entry in graph.entries.values()}
     for node in graph.nodes:
+        if node.output and node.output[0] in entries:
+            linear.enter(codes, node, entries[node.output[0]])
+            continue
         weight = decoded(graph, node)
         if weight is not None:
             codes.nodes.extend(weight)

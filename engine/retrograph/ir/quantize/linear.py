@@ -4,8 +4,20 @@ from __future__ import annotations
 
 from onnx import NodeProto, helper
 
+from retrograph.ir.entry import Entry
 from retrograph.ir.graph import Array, attributes
-from retrograph.ir.quantize.codes import FLOAT32, Code, Codes, follows, limits
+from retrograph.ir.quantize.codes import FLOAT32, NOUGHT, Code, Codes, follows, limits
+
+
+def enter(codes: Codes, node: NodeProto, entry: Entry) -> None:
+    """The code of an input's whole numbers, which its floating-point numbers are exactly."""
+    codes.keep(node)
+    name, zero = node.input[0], NOUGHT
+    if entry.parameters:
+        name = codes.add(node, "Div", name, entry.parameters[0])
+        given = codes.zero(node)
+        zero = NOUGHT if given is None or isinstance(given[0], str) else given[0]
+    codes.of[entry.whole] = Code(name, FLOAT32, zero)
 
 
 @follows("QuantizeLinear")

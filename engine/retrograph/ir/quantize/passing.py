@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 from onnx import NodeProto, helper
 
 from retrograph.ir.graph import attributes, is_float
@@ -68,10 +69,17 @@ def _joined(codes: Codes, node: NodeProto) -> bool:
 
 @follows("Cast")
 def _cast(codes: Codes, node: NodeProto) -> bool:
-    """To floating point: the numbers themselves."""
-    code = codes.of.get(node.input[0])
+    """To floating point: the numbers themselves. To a type that holds them all: the same code."""
+    code, tensor = codes.of.get(node.input[0]), codes.graph.tensor(node.input[0])
     element = attributes(node)["to"]
-    if code is None or not is_float(helper.tensor_dtype_to_np_dtype(element)):
+    wanted = helper.tensor_dtype_to_np_dtype(element)
+    if code is None or tensor is None:
         return False
+    if not is_float(wanted):
+        if not np.can_cast(tensor.dtype, wanted):
+            return False
+        codes.keep(node)
+        codes.of[node.output[0]] = code
+        return True
     codes.replace(node, "Cast", codes.less(node, code, NOUGHT), to=element)
     return True
