@@ -10,7 +10,8 @@ from retrograph.preprocess.inputs import (
     iter_inputs,
     iter_pending,
 )
-from retrograph.preprocess.picture import load_picture, prepare, restore
+from retrograph.preprocess.opening import load_picture
+from retrograph.preprocess.picture import prepare, restore
 from retrograph.preprocess.recipe import (
     PRESETS,
     Layout,

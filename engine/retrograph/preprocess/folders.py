@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
 from retrograph.errors import InputError
-from retrograph.preprocess.picture import picture_suffixes
+from retrograph.preprocess.opening import picture_suffixes
 
 _SYSTEM = frozenset(
     {

@@ -20,11 +20,10 @@ from retrograph.pointers import refuse_pointer_file
 from retrograph.preprocess.archives import is_archive, members, survey
 from retrograph.preprocess.arrays import AnyArray, as_bytes, as_inputs, as_pictures
 from retrograph.preprocess.folders import has_classes, pictures_in
+from retrograph.preprocess.opening import Opened, open_bytes, open_picture
 from retrograph.preprocess.picture import (
     Array,
     check,
-    decode_picture,
-    load_picture,
     prepare,
     restore,
 )
@@ -194,7 +193,7 @@ class Reader:
 
     def _picture(self, path: Path, label: str | None = None) -> Iterator[Pending]:
         name = str(path)
-        yield Pending(name, lambda: self._from_image(name, load_picture(path), label))
+        yield Pending(name, lambda: self._from_opened(name, open_picture(path), label))
 
     def _folder(self, folder: Path) -> Iterator[Pending]:
         classes = has_classes(folder)
@@ -302,8 +301,11 @@ class Reader:
             raise InputError(f"{name}: {error}") from None
         return Item(name, array, shown, label)
 
+    def _from_opened(self, name: str, opened: Opened, label: str | None) -> Item:
+        return replace(self._from_image(name, opened.image, label), note=opened.note)
+
     def _from_bytes(self, name: str, data: bytes, label: str | None) -> Item:
-        return self._from_image(name, decode_picture(name, data), label)
+        return self._from_opened(name, open_bytes(name, data), label)
 
     def _from_stored(self, name: str, row: AnyArray) -> Item:
         return self._from_array(name, self._as_batch(row)[0])

@@ -1,21 +1,15 @@
-"""Pictures: read from files, made into a model's input, and back."""
+"""Pictures: made into a model's input, and back."""
 
 from __future__ import annotations
 
-import io
 import math
-import os
-import threading
-import warnings
-from pathlib import Path
 from typing import Final, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image
 
 from retrograph.errors import InputError
-from retrograph.pointers import refuse_pointer, refuse_pointer_file
 from retrograph.preprocess.recipe import (
     Interpolation,
     Preprocessing,
@@ -31,94 +25,12 @@ Pixels: TypeAlias = npt.NDArray[np.uint8]
 Size: TypeAlias = tuple[int, int]
 """Width and height, as Pillow orders them."""
 
-FORMATS: Final = ("AVIF", "BMP", "GIF", "JPEG", "JPEG2000", "PNG", "PPM", "TIFF", "WEBP")
-"""What is tried on a file; formats that would start other programs (EPS) are left out."""
-BACKGROUND: Final = (255, 255, 255)
-"""White: what transparent pictures are made to be seen on, and where viewers show them."""
-
 FILTERS: Final[dict[Interpolation, Image.Resampling]] = {
     "nearest": Image.Resampling.NEAREST,
     "bilinear": Image.Resampling.BILINEAR,
     "bicubic": Image.Resampling.BICUBIC,
     "lanczos": Image.Resampling.LANCZOS,
 }
-
-
-class _Strict:
-    """Pillow's warning of too many pixels is an error, and its other ones are not shown.
-
-    Filters are one for all threads: the first that enters sets them, the last to leave takes them
-    back.
-    """
-
-    def __init__(self) -> None:
-        self._lock, self._inside = threading.Lock(), 0
-
-    def __enter__(self) -> None:
-        with self._lock:
-            self._inside += 1
-            if self._inside == 1:
-                self._filters = warnings.catch_warnings()
-                self._filters.__enter__()
-                warnings.simplefilter("ignore")
-                warnings.simplefilter("error", Image.DecompressionBombWarning)
-
-    def __exit__(self, *_: object) -> None:
-        with self._lock:
-            self._inside -= 1
-            if self._inside == 0:
-                self._filters.__exit__(None, None, None)
-
-
-_STRICT = _Strict()
-
-
-def load_picture(path: str | os.PathLike[str]) -> Image.Image:
-    """The picture in a file, upright, as 8-bit RGB.
-
-    The EXIF orientation is applied; transparency is composited over white; 16-bit values keep
-    their high byte; of an animation the first frame is taken; colour profiles are not applied.
-    Raises InputError when there is no such file, or it cannot be decoded, wholly and safely.
-    """
-    path = Path(path)
-    if path.is_dir():
-        raise InputError(f"{path} is a folder, not a picture; name a file in it")
-    return _decoded(str(path), path)
-
-
-def decode_picture(name: str, data: bytes) -> Image.Image:
-    """The picture in bytes, as `load_picture` gives that in a file; `name` is for messages."""
-    return _decoded(name, io.BytesIO(data))
-
-
-def _decoded(name: str, source: Path | io.BytesIO) -> Image.Image:
-    try:
-        with _STRICT, Image.open(source, formats=FORMATS) as image:
-            return _to_rgb(ImageOps.exif_transpose(image))
-    except FileNotFoundError:
-        raise InputError(f"{name} does not exist; check the path") from None
-    except PermissionError:
-        raise InputError(f"{name} may not be read; change its permissions") from None
-    except (Image.DecompressionBombWarning, Image.DecompressionBombError):
-        raise InputError(
-            f"{name} has over {Image.MAX_IMAGE_PIXELS} pixels, too many to be safe; scale it down"
-        ) from None
-    except UnidentifiedImageError:
-        if isinstance(source, Path):
-            refuse_pointer_file(source)
-        else:
-            refuse_pointer(name, source.getvalue())
-        raise InputError(f"{name} is no picture that can be read; save it as PNG or JPEG") from None
-    except Exception as error:  # on damaged data decoders raise nearly anything
-        raise InputError(
-            f"{name} is damaged or of a rare kind ({one_line(error)}); save it anew as PNG or JPEG"
-        ) from None
-
-
-def picture_suffixes() -> frozenset[str]:
-    """The suffixes, in lower case with the dot, by which a folder's pictures are known."""
-    formats = Image.registered_extensions().items()
-    return frozenset(suffix for suffix, name in formats if name in FORMATS)
 
 
 def prepare(
@@ -179,23 +91,6 @@ def check(preprocessing: Preprocessing, shape: Shape) -> None:
 def one_line(error: Exception) -> str:
     """What an error of a library says, or else its kind, without line breaks."""
     return " ".join(str(error).split()) or type(error).__name__
-
-
-def _to_rgb(image: Image.Image) -> Image.Image:
-    if image.mode in ("I", "F") or image.mode.startswith("I;16"):
-        return _high_byte(image).convert("RGB")
-    if image.has_transparency_data:
-        image = image.convert("RGBA")
-        page = Image.new("RGBA", image.size, BACKGROUND)
-        image = Image.alpha_composite(page, image)
-    return image.convert("RGB")
-
-
-def _high_byte(image: Image.Image) -> Image.Image:
-    values = np.asarray(image)
-    if image.mode == "F" or values.min() < 0 or values.max() > 0xFFFF:
-        raise ValueError("32-bit pixels have no fixed white")
-    return Image.fromarray((values >> 8).astype(np.uint8))
 
 
 def _resize(image: Image.Image, preprocessing: Preprocessing, shape: Shape) -> Image.Image:
