@@ -222,6 +222,14 @@ def test_the_note_says_what_stands_for_the_input(case: Case) -> None:
     assert any(f"'{case.stands}'" in note for note in json.loads(kept["retrograph.notes"]))
 
 
+def test_what_stands_for_the_input_is_a_name_of_it() -> None:
+    case = CASES[0]
+    source = model(case.nodes, case.element, case.shape, case.more)
+    built = retrograph.build(source, wrt=case.stands)
+    kept = {p.key: p.value for p in built.metadata_props}
+    assert json.loads(kept["retrograph.explained"]) == ["x"]
+
+
 @pytest.mark.parametrize(
     "method", ["guided", "grad-cam", "integrated-gradients", "lrp-epsilon", "deeplift-rescale"]
 )

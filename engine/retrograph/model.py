@@ -224,7 +224,9 @@ class Model:
         if wrt is None:
             reached = path(self.graph, names, [target], blocked(self.graph)).tensors
             return self._usual([name for name in names if name in reached] or names)
-        wanted = tuple(dict.fromkeys((wrt,) if isinstance(wrt, str) else wrt))
+        stands = {entry.tensor: name for name, entry in self.graph.entries.items()}
+        given = (wrt,) if isinstance(wrt, str) else wrt
+        wanted = tuple(dict.fromkeys(stands.get(name, name) for name in given))
         for name in wanted:
             if name not in names:
                 raise InputError(
