@@ -24,6 +24,7 @@ from retrograph.ir.load import load
 from retrograph.ir.path import path
 from retrograph.ir.store import new_files, runnable, save
 from retrograph.ir.unknown import guess_types
+from retrograph.labels import parse_labels
 from retrograph.layers import Layer, default_target, find_layer, layers
 from retrograph.methods import Method, method_named
 from retrograph.methods.base import BIAS_RELEVANCE
@@ -84,8 +85,12 @@ class Model:
 
     @property
     def labels(self) -> tuple[str, ...]:
-        """The class names that the file carries."""
-        return tuple(self.properties.get("labels", "").splitlines())
+        """The class names that the file carries, as labels or, by Ultralytics, as names."""
+        text = self.properties.get("labels") or self.properties.get("names", "")
+        try:
+            return parse_labels(text)
+        except InputError:  # nobody gave them, and nothing depends on them
+            return ()
 
     def layers(self) -> list[Layer]:
         """Every explainable tensor, in order, with its alias."""

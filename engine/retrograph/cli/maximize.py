@@ -58,7 +58,7 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
         default=[],
         help="channels, indices (17,4,5), class names, ranges (0-9) or all; a picture each",
     )
-    parser.add_argument("--labels", metavar="FILE", help="class names, a line each")
+    parser.add_argument("--labels", metavar="FILE", help="class names: a line each, JSON, YAML")
     parser.add_argument(
         "--measure",
         choices=MEASURES,

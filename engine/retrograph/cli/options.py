@@ -131,7 +131,7 @@ def add_explaining(parser: argparse.ArgumentParser, methods: str) -> None:
     parser.add_argument(
         "--unit", default="top", metavar="UNIT", help="top (default), channel, index or class name"
     )
-    parser.add_argument("--labels", metavar="FILE", help="class names, a line each")
+    parser.add_argument("--labels", metavar="FILE", help="class names: a line each, JSON, YAML")
     parser.add_argument(
         "--alphabet", metavar="LETTERS", help="of a sequence's channels: dna, rna, protein, ACGT"
     )

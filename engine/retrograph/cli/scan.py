@@ -83,7 +83,9 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     parser.add_argument(
         "--batch", type=count, default=32, metavar="N", help="inputs a run, where that is open (32)"
     )
-    parser.add_argument("--labels", metavar="FILE", help="class names of the model, a line each")
+    parser.add_argument(
+        "--labels", metavar="FILE", help="class names of the model: a line each, JSON, YAML"
+    )
     parser.add_argument(
         "--alphabet", metavar="LETTERS", help="of a sequence's channels: dna, rna, protein, ACGT"
     )

@@ -9,8 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from retrograph.errors import InputError
+from retrograph.labels import parse_labels
+from retrograph.pointers import refuse_pointer_file
 
-_SYNSET = re.compile(r"^n\d{8}\s+")
+_LARGEST = 2**24
+"""Bytes; ImageNet's 21,000 classes take 1 MB."""
 
 
 @dataclass(frozen=True)
@@ -109,23 +112,27 @@ def _class_named(text: str, labels: Sequence[str]) -> int:
 
 
 def read_labels(path: str) -> tuple[str, ...]:
-    """Class names, a line each; WordNet numbers before them are left out.
+    """Class names: see `parse_labels`.
 
     Raises:
-        InputError: the file cannot be read as text, or is empty.
+        InputError: the file cannot be read as text, or does not name each class.
     """
     try:
-        lines = Path(path).read_text(encoding="utf-8-sig").splitlines()
+        refuse_pointer_file(path)
+        if Path(path).stat().st_size > _LARGEST:
+            raise InputError(
+                f"{path}: is too large for labels; give a text file with a name a line"
+            )
+        text = Path(path).read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or "not UTF-8 text"
         raise InputError(
             f"{path}: the labels cannot be read ({reason}); give a text file with a name a line"
         ) from None
-    while lines and not lines[-1].strip():
-        lines.pop()
-    if not lines:
-        raise InputError(f"{path}: holds no labels; give a text file with a name a line")
-    return tuple(_SYNSET.sub("", line.strip()) for line in lines)
+    try:
+        return parse_labels(text, is_yaml=path.lower().endswith((".yaml", ".yml")))
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from None
 
 
 def check_labels(labels: Sequence[str], classes: int | None, path: str) -> None:
