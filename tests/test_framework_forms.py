@@ -10,7 +10,7 @@ from onnx import ModelProto, numpy_helper, parser
 
 import retrograph
 from graphs import runner
-from retrograph.ir.batch import batch_leading
+from retrograph.ir.batch import follow_batch
 from retrograph.ir.canonicalize import canonicalize
 
 
@@ -85,7 +85,7 @@ def test_where_the_batch_leads(body: str, leads: bool) -> None:
     ints = {"chan": [1], "minus": [-1], "two": [2], "zeros": [0, 0], "axes": [0, 1], "first": [0]}
     constants = {k: np.array(v, np.int64) for k, v in {**ints, "two2": [2, 2]}.items()}
     graph = canonicalize(model(body, "float[N,4,W] x", **constants))
-    assert ("y" in batch_leading(graph)[0]) == leads
+    assert follow_batch(graph).leads("y") == leads
 
 
 def test_an_if_with_a_constant_condition_is_its_branch() -> None:

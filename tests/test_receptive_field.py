@@ -12,7 +12,7 @@ import pytest
 from onnx import ModelProto, TensorProto, helper
 
 from retrograph.errors import UnsupportedError
-from retrograph.ir.batch import batch_leading
+from retrograph.ir.batch import follow_batch
 from retrograph.ir.canonicalize import canonicalize
 from retrograph.ir.graph import Graph, is_static
 from retrograph.ir.load import load
@@ -199,13 +199,13 @@ def test_units_of_a_model_see_no_more_than_their_window(path: Path) -> None:
     """Three units of up to four layers, spread over those that do not see all."""
     graph = canonicalize(load(path)[0])
     sources = [v.name for v in graph.inputs if (t := graph.tensor(v.name)) and t.is_float]
-    leading, _ = batch_leading(graph)
+    batch = follow_batch(graph)
     found = [
         layer
         for layer in layers(graph, sources)
         if layer.field is not None
         and any(layer.field.spans)
-        and layer.tensor.name in leading
+        and batch.leads(layer.tensor.name)
         and has_units(layer.tensor.shape)
     ]
     if len(sources) != 1 or len(graph.inputs) != 1 or not found:

@@ -11,7 +11,7 @@ from onnx import ModelProto, NodeProto
 from retrograph.errors import BlockedError, InputError, Problem, UnsupportedError
 from retrograph.ir import pad_axes
 from retrograph.ir.activations import SMOOTH, activations, name_of
-from retrograph.ir.batch import batch_leading
+from retrograph.ir.batch import follow_batch
 from retrograph.ir.body import within
 from retrograph.ir.builder import Device
 from retrograph.ir.channels import channel_axis, input_channels
@@ -31,9 +31,9 @@ from retrograph.methods import Arrival, Method
 from retrograph.methods.base import BIAS_RELEVANCE, Scene
 from retrograph.methods.descent import Descent
 from retrograph.report import Place, Report
-from retrograph.selector import Seed, Select, Target, seed
-from retrograph.vjp import Node, Unsupported
-from retrograph.vjp.obstacles import cuts, losing_rank, strangers, without_rule
+from retrograph.selector import Seed, Select, Target, seed, target_of
+from retrograph.vjp import Node
+from retrograph.vjp.obstacles import Apart, cuts, losing_rank, strangers, without_rule
 from retrograph.vjp.places import Units
 from retrograph.vjp.walk import blocked, defined
 
@@ -113,7 +113,7 @@ class _Backward:
         if not request.outputs:
             self.graph = self.graph.copy()
             self.graph.outputs = []
-        self.leading, self.moved = batch_leading(self.graph)
+        self.batch = follow_batch(self.graph)
         stops = blocked(self.graph).keys()
         self.path: Path = path(self.graph, request.sources, [request.target], stops)
         self._check_path()
@@ -128,7 +128,9 @@ class _Backward:
             target=request.target,
             ct=self.seed.ct,
             tensor=self._tensor,
-            check=self._check_many if request.many else _unchecked,
+            check=Apart(self.graph, self.batch, request.target).check
+            if request.many
+            else _unchecked,
             units=self._units(),
         )
         self.found = {part.name: part.descend(self.descent) for part in self.method.parts}
@@ -174,13 +176,11 @@ class _Backward:
                 )
 
     def _target(self) -> Target:
-        tensor = self.graph.tensor(self.request.target)
-        assert tensor is not None
-        if tensor.shape is None:
+        request = self.request
+        found = target_of(self.graph, self.batch, request.target, request.sources[0])
+        if found is None:
             raise self._rank_unknown()
-        batched = tensor.name in self.leading
-        rank = len(tensor.shape) - (1 if batched else 0)
-        return Target(tensor, batched, channel_axis(self.graph, tensor.name, rank))
+        return found
 
     def _rank_unknown(self) -> UnsupportedError | InputError:
         """Why the target's rank is not known: nodes without a rule, or shapes that are open."""
@@ -192,44 +192,10 @@ class _Backward:
             losing_rank(self.graph, self.path.nodes),
         )
 
-    def _check_many(self, node: Node) -> None:
-        """Whether the units of an item can be told apart at a node.
-
-        Raises:
-            Unsupported: they cannot.
-        """
-        tensors = [t for t in (*node.inputs, *node.outputs) if t is not None]
-        wanted = [node.input(i) for i in sorted(node.wanted)]
-        reasons = [
-            *(
-                f"the batch axis of '{t.name}' is not in front"
-                for t in tensors
-                if t.name in self.moved
-            ),
-            *(
-                f"'{t.name}' is one for the whole batch, its attribution a sum over it"
-                for t in wanted
-                if t.rows is Rows.SHARED
-            ),
-            *(f"'{name}' has one row for the whole batch" for name in self._single_rows(tensors)),
-        ]
-        if reasons:
-            raise Unsupported(
-                f"{reasons[0]}, so many=True is not possible; explain one unit at a time"
-            )
-
-    def _single_rows(self, tensors: Sequence[Tensor]) -> list[str]:
-        """The tensors with one row where others have one for each item of an open batch."""
-        inputs = (self.graph.tensor(name) for name in self.graph.input_names())
-        batch = {t.shape[0] for t in inputs if t and t.shape and isinstance(t.shape[0], str)}
-        wholes = (self.graph.tensor(t.name) for t in tensors if t.rows is Rows.ITEMS)
-        rows = {t.name: t.shape[0] for t in wholes if t and t.shape}
-        return [name for name, d in rows.items() if d == 1 and batch & set(rows.values())]
-
     def _units(self) -> Units | None:
         """The explained units one by one; None where they have no place in a picture."""
         target = self._target()
-        plain = target.batched and len(target.own) == 3 and target.channel_axis == 0
+        plain = target.rows == 1 and len(target.own) == 3 and target.channel_axis == 0
         if self.request.select == "cotangent" or not plain:
             return None
         with self.e.scope("units"):
@@ -241,9 +207,13 @@ class _Backward:
 
     def _tensor(self, name: str) -> Tensor | None:
         tensor = self.graph.tensor(name)
-        if tensor is None or not self.request.many or name not in self.leading:
+        if tensor is None or not self.request.many:
             return tensor
         # The rows of its cotangent are units: nothing may be read off its leading dimension.
+        if name == self.request.target:
+            return replace(tensor, shape=(None, *self._target().own), rows=Rows.ITEMS)
+        if not self.batch.leads(name):
+            return tensor
         shape = None if tensor.shape is None else (None, *tensor.shape[1:])
         return replace(tensor, shape=shape, rows=Rows.ITEMS)
 
@@ -267,7 +237,7 @@ class _Backward:
         target = self._target()
         sources = (self.graph.tensor(name) for name in self.request.sources)
         leads = {t.shape[0] for t in sources if t is not None and t.shape}
-        if not target.batched and leads - {1}:
+        if target.rows is None and leads - {1}:
             notes.append(
                 f"the batch is not the first axis of '{self.request.target}': all of it is one item"
             )

@@ -14,7 +14,7 @@ from onnx import ModelProto, ValueInfoProto, helper
 
 from retrograph.errors import InputError
 from retrograph.ir import pad_axes
-from retrograph.ir.batch import batch_leading
+from retrograph.ir.batch import follow_batch
 from retrograph.ir.channels import channel_axis
 from retrograph.ir.emit import FLOAT32, FLOAT64, INT64, Emitter
 from retrograph.ir.graph import Graph, Shape, Tensor, reads
@@ -61,14 +61,14 @@ def build_probe(
     Raises:
         InputError: how many channels a layer has is not known.
     """
-    leading, _ = batch_leading(defined(graph, sources, tensors))
+    batch = follow_batch(defined(graph, sources, tensors))
     probes, outputs, infos = [], dict[str, Tensor](), list[ValueInfoProto]()
     e = Emitter(graph)
     for number, name in enumerate(tensors):
         tensor = graph.tensor(name)
         assert tensor is not None
         names = {key: e.fresh(f"probe/{number}/{key}") for key in COUNTED}
-        probe = _probe(graph, tensor, name in leading, names)
+        probe = _probe(graph, tensor, batch.rows(tensor) == 1, names)
         probes.append(probe)
         for key, value in _counted(e, tensor, probe).items():
             outputs[names[key]] = value

@@ -8,19 +8,25 @@
 With `many`, K units for each item: `channel` [N, K, 1], `unit` [N, K, r], `cotangent`
 [N, K, *target], and for `top` select int64 [1] holds K, how many of the most active units to take.
 
-Where the target's leading axis is not the batch, the whole target counts as one item: N is 1 and
-an index has the target's full rank. An index out of range explains nothing: attribution and score
-are 0 and the unit that is given back is -1.
+r is the rank of an item of the target, its shape without the batch axis. Where others are folded
+into that axis (windows, frames, the classes of a squeezed [N * C]), the rows of an item are the
+first axis of its units. Where the target has no batch axis the whole target is one item: N is 1 and
+an index has its full rank. An item that is a single number, a target of rank 0 for one, has one
+unit: r is 1 and its index [0]. An index out of range explains nothing: attribution and score are 0
+and the unit that is given back is -1.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal, get_args
 
+from retrograph.ir.batch import Batch
+from retrograph.ir.channels import channel_axis
 from retrograph.ir.emit import INT64, Emitter
-from retrograph.ir.graph import Dim, DType, Rows, Shape, Tensor
+from retrograph.ir.graph import Dim, DType, Graph, Rows, Shape, Tensor
 
 Select = Literal["top", "channel", "unit", "cotangent"]
 KINDS: tuple[str, ...] = get_args(Select)
@@ -32,29 +38,48 @@ class Target:
 
     Attributes:
         tensor: as in the graph.
-        batched: whether its leading axis is the batch.
+        rows: how many rows of its leading axis an item has; None where the whole is one item.
+        items: how many items there are.
         channel_axis: the axis of an item that counts channels.
     """
 
     tensor: Tensor
-    batched: bool
+    rows: int | None
+    items: Dim
     channel_axis: int
 
     @property
     def own(self) -> Shape:
         """The shape of one item."""
         shape = self.tensor.shape or ()
-        return shape[1:] if self.batched else shape
+        if self.rows is None:
+            return shape
+        return shape[1:] if self.rows == 1 else (self.rows, *shape[1:])
 
     @property
     def item(self) -> Shape:
         """The shape of one item as its units are counted: (1,) where it is a single number."""
         return self.own or (1,)
 
-    @property
-    def items(self) -> Dim:
-        """How many items there are."""
-        return (self.tensor.shape or (1,))[0] if self.batched else 1
+
+def target_of(graph: Graph, batch: Batch, name: str, source: str) -> Target | None:
+    """How a tensor is explained to one of the inputs; None where its rank is not known."""
+    tensor, explained = graph.tensor(name), graph.tensor(source)
+    assert tensor is not None
+    assert explained is not None
+    if tensor.shape is None:
+        return None
+    rows = batch.rows(tensor)
+    items: Dim = 1
+    if rows is not None:
+        lead = tensor.shape[0]
+        folded = lead // rows if isinstance(lead, int) else (explained.shape or (None,))[0]
+        items = lead if rows == 1 else folded
+    whole = Target(tensor, rows, items, 0)
+    # Rows, channels and positions; of a single item the rows may be its channels.
+    inside = int(rows not in (None, 1) and len(whole.own) > (3 if batch.single else 2))
+    axis = channel_axis(graph, name, len(whole.own) - inside)
+    return replace(whole, channel_axis=axis + inside)
 
 
 @dataclass(frozen=True)
@@ -93,14 +118,25 @@ class _Choice:
         self.tensor = replace(target.tensor, rows=Rows.SHARED)
         self.rank = len(target.item)
         with e.scope("select"):
-            self.flat = e.reshape(self.tensor, [0 if target.batched else 1, -1])  # [N, M]
+            self.flat = self._by_item(self.tensor)  # [N, M]
             self.sizes = [self._size(axis) for axis in range(self.rank)]
+
+    def _by_item(self, x: Tensor, *units: int) -> Tensor:
+        """What has the target's shape as [N, *units, M]."""
+        e, target = self.e, self.target
+        if target.rows in (None, 1):
+            return e.reshape(x, [1 if target.rows is None else 0, *units, -1])
+        numbers = [d for d in target.own if isinstance(d, int)]
+        if len(numbers) == len(target.own):
+            return e.reshape(x, [-1, *units, math.prod(numbers)])
+        count = e.div(e.dim(self.tensor, 0), target.rows)
+        return e.reshape(x, e.concat([count, e.ints([*units, -1])], axis=0))
 
     def _size(self, axis: int) -> Tensor:
         size = self.target.item[axis]
         if isinstance(size, int):
             return self.e.ints([size])
-        return self.e.dim(self.tensor, axis + (1 if self.target.batched else 0))
+        return self.e.dim(self.tensor, axis + int(self.target.rows == 1))
 
     def top(self) -> tuple[Tensor, dict[str, Tensor]]:
         if not self.many:
@@ -141,8 +177,7 @@ class _Choice:
         if self.many:
             shape = (self.target.items, "K", *self.target.own)
         given = self._input("cotangent", self.flat.dtype, shape)
-        lead = [0, 0, -1] if self.many else [0 if self.target.batched else 1, 1, -1]
-        weights = e.reshape(given, lead)
+        weights = e.reshape(given, [0, 0, -1]) if self.many else self._by_item(given, 1)
         score = e.reduce_sum(e.mul(weights, e.unsqueeze(self.flat, [1])), [2], keepdims=False)
         size = e.emit("Abs", weights)
         index = e.emit("ArgMax", size, dtype=INT64, axis=2, keepdims=0)

@@ -9,7 +9,7 @@ import numpy as np
 from onnx import helper
 
 from retrograph.errors import InputError
-from retrograph.ir.batch import batch_leading
+from retrograph.ir.batch import follow_batch
 from retrograph.ir.channels import channel_axis
 from retrograph.ir.emit import FLOAT32
 from retrograph.ir.graph import DType, Graph, Shape, Tensor
@@ -122,8 +122,7 @@ def _described(graph: Graph, target: str) -> tuple[Tensor, int, int]:
     """A target, the rank of its items and the axis, batch counted, of its channels."""
     tensor = graph.tensor(target)
     assert tensor is not None
-    leading, _ = batch_leading(graph)
-    if not tensor.shape or target not in leading:
+    if not tensor.shape or follow_batch(graph).rows(tensor) != 1:
         raise InputError(
             f"the batch is not the first axis of '{target}', so its items cannot be told apart; "
             "choose another layer (see `retrograph layers`)"

@@ -5,11 +5,21 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Sequence
 
 from retrograph.errors import Problem
+from retrograph.ir.batch import Batch
 from retrograph.ir.domains import has_schema
 from retrograph.ir.expand.registry import definition_of
-from retrograph.ir.graph import MICROSOFT, STANDARD_DOMAINS, Graph, NodeProto, op_label, reads
+from retrograph.ir.graph import (
+    MICROSOFT,
+    STANDARD_DOMAINS,
+    Graph,
+    NodeProto,
+    Rows,
+    Tensor,
+    op_label,
+    reads,
+)
 from retrograph.ir.path import ancestors, flow
-from retrograph.vjp.registry import rule_of, why_nondifferentiable
+from retrograph.vjp.registry import Node, Unsupported, rule_of, why_nondifferentiable
 from retrograph.vjp.walk import blocked
 
 
@@ -92,3 +102,60 @@ def losing_rank(graph: Graph, nodes: Sequence[NodeProto]) -> tuple[Problem, ...]
 def _has_rank(graph: Graph, names: Iterable[str]) -> bool:
     tensors = (graph.tensor(name) for name in names if name)
     return all(tensor is None or tensor.shape is not None for tensor in tensors)
+
+
+class Apart:
+    """Whether the units of an item can be told apart, K rows of cotangents for one of the item.
+
+    Args:
+        graph: canonical.
+        batch: where the items lie in it.
+        target: the explained tensor.
+    """
+
+    def __init__(self, graph: Graph, batch: Batch, target: str) -> None:
+        self._graph, self._batch, self._target = graph, batch, target
+        self._moved = batch.moved
+
+    def check(self, node: Node) -> None:
+        """Whether they can at a node.
+
+        Raises:
+            Unsupported: they cannot.
+        """
+        ends = node.inputs[:1] if self._reshapes_items(node) else (*node.inputs, *node.outputs)
+        tensors = [t for t in ends if t is not None]
+        wanted = [node.input(i) for i in sorted(node.wanted)]
+        reasons = [
+            *(
+                f"the batch axis of '{t.name}' is not in front"
+                for t in tensors
+                if t.name in self._moved
+            ),
+            *(
+                f"'{t.name}' is one for the whole batch, its attribution a sum over it"
+                for t in wanted
+                if t.rows is Rows.SHARED
+            ),
+            *(f"'{name}' has one row for the whole batch" for name in self._single_rows(tensors)),
+        ]
+        if reasons:
+            raise Unsupported(
+                f"{reasons[0]}, so many=True is not possible; explain one unit at a time"
+            )
+
+    def _reshapes_items(self, node: Node) -> bool:
+        """Whether a node only gives the items another shape, the target's, without a batch axis.
+
+        The cotangents of their units are rows still, and become those of its input.
+        """
+        moves = node.op in ("Reshape", "Squeeze", "Flatten", "Unsqueeze")
+        return moves and node.y.name == self._target and self._batch.leads(node.x.name)
+
+    def _single_rows(self, tensors: Sequence[Tensor]) -> list[str]:
+        """The tensors with one row where others have one for each item of an open batch."""
+        inputs = (self._graph.tensor(name) for name in self._graph.input_names())
+        batch = {t.shape[0] for t in inputs if t and t.shape and isinstance(t.shape[0], str)}
+        wholes = (self._graph.tensor(t.name) for t in tensors if t.rows is Rows.ITEMS)
+        rows = {t.name: t.shape[0] for t in wholes if t and t.shape}
+        return [name for name, d in rows.items() if d == 1 and batch & set(rows.values())]

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from dataclasses import replace
 
 from retrograph.ir.activations import FUNCTIONS
-from retrograph.ir.batch import batch_leading
+from retrograph.ir.batch import Batch, follow_batch
 from retrograph.ir.emit import Emitter
-from retrograph.ir.graph import Graph, NodeProto, Tensor, attributes
+from retrograph.ir.graph import Graph, NodeProto, Rows, Tensor, attributes
 from retrograph.vjp.registry import Unsupported
 
 _IN_ORDER = FUNCTIONS | {"Reshape", "Flatten", "Squeeze", "Unsqueeze", "MatMul", "Gemm"}
@@ -27,10 +26,11 @@ class Tally:
 
     def __init__(self, e: Emitter, graph: Graph, target: str, start: Tensor) -> None:
         self.e, self.start = e, start
-        leading, _ = batch_leading(graph)
-        self._whole = target not in leading
-        self._leading = leading
-        self._ordered = _in_order(graph, leading)
+        tensor = graph.tensor(target)
+        assert tensor is not None
+        self._batch = follow_batch(graph)
+        self._rows = self._batch.rows(tensor)
+        self._ordered = _in_order(graph, self._batch)
         self._total: Tensor | None = None
 
     def add(self, part: Tensor, y: Tensor) -> None:
@@ -39,7 +39,7 @@ class Tally:
         Raises:
             Unsupported: it cannot be told which item a number of y belongs to.
         """
-        if y.name in self._leading and not self._whole:
+        if self._batch.leads(y.name) and self._rows is not None:
             rows = self.e.reshape(part, [0, -1])
         elif y.name in self._ordered or self._is_single():
             rows = self.e.reshape(part, self.e.concat([self._count(), self.e.ints([-1])], axis=0))
@@ -59,18 +59,21 @@ class Tally:
         return replace(zero, rows=self.start.rows)
 
     def _is_single(self) -> bool:
-        return self._whole or (self.start.shape or (None,))[0] == 1
+        alone = self._rows is None or self._batch.single
+        return alone or (self.start.shape or (None,))[0] == 1
 
     def _count(self) -> Tensor:
         """How many units there are, int64 [1]."""
-        if self._whole:
+        if self._rows is None:
             return self.e.ints([1])
-        return self.e.dim(replace(self.start, shape=None), 0)
+        rows = self.e.dim(replace(self.start, shape=None), 0)
+        folded = self._rows > 1 and self.start.rows is not Rows.UNITS
+        return self.e.div(rows, self._rows) if folded else rows
 
 
-def _in_order(graph: Graph, leading: Collection[str]) -> set[str]:
+def _in_order(graph: Graph, batch: Batch) -> set[str]:
     """The tensors whose numbers lie item by item, though a Reshape joined the batch and others."""
-    found = set(leading)
+    found = {n for n, at in batch.places.items() if (at.axis, at.before) == (0, 1)}
     for node in graph.nodes:
         if node.input and node.input[0] in found and _keeps_order(graph, node):
             found.update(node.output)
