@@ -43,8 +43,8 @@ def build(
     Args:
         model: a path to an .onnx file, or a model in memory.
         method: a name of `retrograph methods`, or a method with parameters of its own.
-        target: the tensor to explain, by name or alias; the class scores before a final Softmax
-            if None.
+        target: the tensor to explain, by name or alias; if None the class scores before a final
+            Softmax, Sigmoid or tanh, however it is spelled, and a last quantiser (a note says so).
         select: which unit of the target: top (the most active one), channel, unit (chosen at run
             time by the input `select`) or cotangent (any weighting, by the input `cotangent`).
         many: explain K units of each item at once, sharing the forward pass.

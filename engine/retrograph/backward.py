@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from onnx import ModelProto, NodeProto
@@ -26,6 +26,7 @@ from retrograph.ir.graph import (
     value_info,
 )
 from retrograph.ir.half import Precision
+from retrograph.ir.origin import among
 from retrograph.ir.path import Path, path
 from retrograph.methods import Arrival, Method
 from retrograph.methods.base import BIAS_RELEVANCE, Scene
@@ -53,6 +54,7 @@ class Request:
         outputs: whether the model's own outputs are kept; without them nothing that only they
             need is computed.
         precision: what is computed in; with float32 in the model's own types.
+        notes: what a user should know of the target, a line each.
     """
 
     graph: Graph
@@ -64,6 +66,7 @@ class Request:
     device: Device = "cpu"
     outputs: bool = True
     precision: Precision = "float32"
+    notes: tuple[str, ...] = ()
 
 
 def check_support(request: Request) -> Report:
@@ -226,7 +229,7 @@ class _Backward:
         smooth = self._smooth(nodes)
         kinds = Counter(place.op for place in smooth)
         scene = Scene(self.graph, self.path, self.request.target, len(relu), kinds)
-        notes = [*self.method.notes(scene)]
+        notes = [*self.request.notes, *self.method.notes(scene)]
         entries = (self.graph.entries.get(name) for name in self.request.sources)
         notes += [entry.note for entry in entries if entry is not None]
         if passed:
@@ -255,7 +258,7 @@ class _Backward:
     def _places(self, nodes: Iterable[tuple[Graph, NodeProto]]) -> tuple[Place, ...]:
         """Where nodes come of; those of bodies are as they are."""
         file = {n.name: n for n in self.graph.model.graph.node}
-        found = (_origin(file, n) if graph is self.graph else n for graph, n in nodes)
+        found = (among(file, n) if graph is self.graph else n for graph, n in nodes)
         return tuple(Place(n.name, op_label(n), n.output[0]) for n in found)
 
     def _smooth(self, nodes: Sequence[tuple[Graph, NodeProto]]) -> tuple[Place, ...]:
@@ -370,14 +373,6 @@ class _Backward:
 
 def _unchecked(node: Node) -> None:
     """One unit an item: any node will do."""
-
-
-def _origin(file: Mapping[str, NodeProto], node: NodeProto) -> NodeProto:
-    """The node of the file that a node is, or has come of: q of q/Round."""
-    name = node.name
-    while name not in file and "/" in name:
-        name = name.rpartition("/")[0]
-    return file.get(name, node)
 
 
 __all__ = ["Request", "blocked", "build_backward", "check_support"]

@@ -1,4 +1,4 @@
-"""The explainable tensors of a model by the short names of people, and the default target."""
+"""The explainable tensors of a model by the short names of people."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from onnx import NodeProto
 
 from retrograph.errors import InputError
-from retrograph.ir.graph import STANDARD_DOMAINS, Graph, Tensor, op_label, reads
-from retrograph.ir.path import ancestors, flow
+from retrograph.ir.graph import STANDARD_DOMAINS, Graph, Tensor, op_label
+from retrograph.ir.path import flow
 from retrograph.receptive_field import Field, receptive_fields
 
 _SHORT = {
@@ -27,10 +27,6 @@ _SHORT = {
     "Gemm": "fc",
     "MatMul": "fc",
 }
-
-_AFTER_SCORES = {"Softmax", "LogSoftmax"}
-_RESHAPING = {"Identity", "Reshape", "Flatten", "Squeeze", "Unsqueeze", "Cast", "Transpose"}
-_RESHAPING |= {"Gather"}  # of one batch item, as a Squeeze
 
 
 @dataclass(frozen=True)
@@ -145,55 +141,3 @@ def find_layer(graph: Graph, sources: Sequence[str], name: str) -> str:
 
 def _listed(names: Sequence[str]) -> str:
     return " or ".join(f"'{n}'" for n in names)
-
-
-def default_target(graph: Graph, sources: Sequence[str]) -> str:
-    """The class scores before a final Softmax: what the first output that depends on the input is.
-
-    Labels, maps and other outputs that are no floating-point tensor are followed back to the
-    scores that they come from.
-
-    Raises:
-        InputError: no output depends on the sources.
-    """
-    reached = flow(graph, sources)
-    for output in graph.output_names():
-        scores = _float_source(graph, output, reached - set(sources))
-        if scores is not None:
-            return _before_softmax(graph, scores)
-    raise InputError(
-        f"no output depends on {_listed(sources)} through floating-point numbers; choose a layer "
-        "(see `retrograph layers`)"
-    )
-
-
-def _float_source(graph: Graph, output: str, reached: set[str]) -> str | None:
-    """The output itself, or what lies deepest before it of the tensors that the input reaches."""
-    if output in reached:
-        return output
-    behind = ancestors(graph, output) & reached
-    depth: dict[str, int] = {}
-    for node in graph.nodes:
-        below = 1 + max((depth.get(name, 0) for name in reads(node)), default=0)
-        depth |= dict.fromkeys(behind.intersection(node.output), below)
-    return max(reversed(depth), key=depth.__getitem__, default=None)
-
-
-def _before_softmax(graph: Graph, scores: str) -> str:
-    name = scores
-    while (node := graph.producer.get(name)) is not None:
-        if node.op_type in _AFTER_SCORES and node.domain in STANDARD_DOMAINS:
-            return _in_the_file(graph, node.input[0])
-        if node.op_type not in _RESHAPING or node.input[0] in graph.constants:
-            return scores
-        name = str(node.input[0])
-    return scores
-
-
-def _in_the_file(graph: Graph, name: str) -> str:
-    """The tensor itself, or the one before it where canonicalisation has put a Reshape between."""
-    source = graph.model.graph
-    own = {o for n in source.node for o in n.output} | {v.name for v in source.input}
-    while name not in own and name in graph.producer:
-        name = str(graph.producer[name].input[0])
-    return name

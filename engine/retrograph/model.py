@@ -25,10 +25,11 @@ from retrograph.ir.path import path
 from retrograph.ir.store import new_files, runnable, save
 from retrograph.ir.unknown import guess_types
 from retrograph.labels import parse_labels
-from retrograph.layers import Layer, default_target, find_layer, layers
+from retrograph.layers import Layer, find_layer, layers
 from retrograph.methods import Method, method_named
 from retrograph.methods.base import BIAS_RELEVANCE
 from retrograph.report import Report
+from retrograph.scores import Scores, find_scores
 from retrograph.selector import KINDS, Select
 
 SCORES = "scores"
@@ -110,13 +111,23 @@ class Model:
                 "floating point"
             )
         if name is None or (name == SCORES and self.graph.tensor(name) is None):
-            return default_target(self.graph, self._input_names())
+            return self.scores.target
         return find_layer(self.graph, self._input_names(), name)
 
     def taken(self, name: str) -> DType:
         """The element type that the file takes for an input."""
         entry = self.graph.entries.get(name)
         return self.tensor(name).dtype if entry is None else entry.dtype
+
+    @cached_property
+    def scores(self) -> Scores:
+        """What is explained if no layer is named.
+
+        Raises:
+            InputError: no output depends on an input, or nodes that cannot be treated cut them off.
+        """
+        with blaming_damage(self.proto):
+            return find_scores(self.graph, self._input_names())
 
     def tensor(self, name: str) -> Tensor:
         """A tensor of the graph."""
@@ -168,6 +179,7 @@ class Model:
             device=suited,
             outputs=outputs,
             precision=computed,
+            notes=self.scores.notes if self._is_scores(tensor) else (),
         )
 
     def check(self, request: Request) -> Report:
@@ -216,10 +228,16 @@ class Model:
 
     def alias(self, tensor: str) -> str:
         """The short name of a tensor: "scores" for the class scores, its own if it has none."""
-        if tensor == default_target(self.graph, self._input_names()):
+        if self._is_scores(tensor):
             return SCORES
         found = (layer.alias for layer in self.layers() if layer.tensor.name == tensor)
         return next(found, tensor)
+
+    def _is_scores(self, tensor: str) -> bool:
+        try:
+            return tensor == self.scores.target
+        except InputError:
+            return False
 
     def _input_names(self) -> list[str]:
         return [t.name for t in self.inputs]

@@ -81,6 +81,7 @@ class Slope:
         self._bound: tuple[object, Bound] | None = None
         _check_units(goal.units, self.item, self.alias)
         self._scores = model.target(None)
+        self._exclusive = model.scores.exclusive
         grown = _grown(request, goal, self.item)
         grown = replace(grown, graph=exposed(grown.graph, self._scores))
         with runnable(model.build(grown)) as (graph, folder):
@@ -139,7 +140,8 @@ class Slope:
         feeds = {self.name: _filled(x, rows), "select": self._index(units, rows)}
         found = self._session.run(feeds)
         score = found["score"][: len(x)].astype(np.float64)
-        return Outcome(score, probabilities(found[self._scores][: len(x)]), found)
+        chances = probabilities(found[self._scores][: len(x)]) if self._exclusive else None
+        return Outcome(score, chances, found)
 
     def _index(self, units: Sequence[tuple[int, ...]], rows: int) -> Array:
         given = list(units) or [(0,)]

@@ -1,0 +1,253 @@
+"""What is explained if no layer is named: the scores that the model's first output is made of."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+
+from onnx import NodeProto
+
+from retrograph.errors import BlockedError, InputError, Problem
+from retrograph.ir.graph import STANDARD_DOMAINS, Graph, op_label, reads
+from retrograph.ir.origin import origin
+from retrograph.ir.path import ancestors, flow
+from retrograph.ir.squash import SOFTMAX, Squash, before, changing, squashing, transposed_by
+from retrograph.vjp.registry import rule_of, why_nondifferentiable
+
+_QUANTISING = {"QuantizeLinear", "DynamicQuantizeLinear"}
+_CHOOSING = {"ArgMax", "ArgMin", "TopK", "Equal", "Greater", "GreaterOrEqual", "Less"}
+_CHOOSING |= {"LessOrEqual", "NonZero", "NonMaxSuppression", "Hardmax"}
+"""Operators that make labels, places and truth values of numbers, quantised ones too."""
+
+_MOVING = {"Identity", "Reshape", "Flatten", "Squeeze", "Unsqueeze", "Transpose", "Cast"}
+
+
+@dataclass(frozen=True)
+class Scores:
+    """What is explained if no layer is named.
+
+    Attributes:
+        target: the tensor.
+        output: the output of the model that is made of it.
+        exclusive: whether the classes share what they are given, as behind a Softmax, as far as
+            the model tells: False where something squashes each score alone.
+        notes: what lies between the target and the output, a line each; none where they are one.
+    """
+
+    target: str
+    output: str
+    exclusive: bool
+    notes: tuple[str, ...]
+
+
+def find_scores(graph: Graph, sources: Sequence[str]) -> Scores:
+    """The scores that the first output is made of which depends on the sources.
+
+    What is flat where scores are large is stepped over: a final Softmax, Sigmoid or tanh, however
+    it is spelled, and a quantiser, with what only moves or scales numbers behind it. Labels, maps
+    and other outputs that have no derivative are followed back to the scores they come from.
+
+    Raises:
+        InputError: no output depends on the sources.
+        BlockedError: nodes that cannot be treated cut the outputs off; it names them.
+    """
+    reached = flow(graph, sources) - set(sources)
+    refused: BlockedError | None = None
+    skipped: list[str] = []
+    for output in graph.output_names():
+        try:
+            name, cut = _float_source(graph, output, reached)
+        except BlockedError as error:
+            refused = refused or error
+            skipped.append(str(error))
+            continue
+        if name is not None:
+            return _stepped_back(graph, sources, reached, name, output, cut, skipped)
+    if refused is not None:
+        raise refused
+    raise InputError(
+        f"no output depends on {' or '.join(map(repr, sources))} through floating-point numbers; "
+        "choose a layer (see `retrograph layers`)"
+    )
+
+
+def _stepped_back(
+    graph: Graph,
+    sources: Sequence[str],
+    reached: Collection[str],
+    name: str,
+    output: str,
+    cut: str,
+    notes: Sequence[str],
+) -> Scores:
+    """The scores before a tensor.
+
+    Args:
+        cut: what makes the output of it without a derivative, in words; "" where nothing does.
+        notes: what is to be known besides.
+    """
+    found = _squashes(graph, sources, reached, name)
+    target = _in_the_file(graph, found[-1].input) if found else name
+    what = ""
+    if found:
+        crossed = dict.fromkeys(_described(graph, each) for each in reversed(found))
+        what = f"explained is '{target}', the scores before {_listed([*crossed])}"
+    if cut:
+        explained = what or f"explained is '{target}', which it reads"
+        notes = [*notes, f"output '{output}' {cut}: {explained}"]
+    elif found:
+        notes = [*notes, f"{what} (output '{output}')"]
+    alone = any(each.kind not in SOFTMAX | {"quantiser"} for each in found)
+    return Scores(target, output, not alone, tuple(notes))
+
+
+def _listed(names: Sequence[str]) -> str:
+    return " and ".join(filter(None, [", ".join(names[:-1]), names[-1]]))
+
+
+def _described(graph: Graph, squash: Squash) -> str:
+    node = origin(graph, squash.node)
+    label = op_label(node)
+    if squash.kind in label:
+        return f"{label} '{node.name}'"
+    if squash.kind == "quantiser":
+        return (
+            f"{label} '{node.name}'"
+            if "Quant" in label or "QLinear" in label
+            else f"rounding '{node.name}'"
+        )
+    return f"a {squash.kind} that ends in {label} '{node.name}'"
+
+
+# Back over what squashes.
+
+
+def _squashes(
+    graph: Graph, sources: Sequence[str], reached: Collection[str], name: str
+) -> list[Squash]:
+    """The squashing functions before a tensor, the last one of the graph first."""
+    changed = changing(graph, sources)
+    found: list[Squash] = []
+    while (squash := _next_squash(graph, changed, reached, name)) is not None:
+        found.append(squash)
+        name = squash.input
+    return found
+
+
+def _next_squash(
+    graph: Graph, changed: Collection[str], reached: Collection[str], name: str
+) -> Squash | None:
+    """The nearest squashing function, behind which nothing changes the order of the scores."""
+    perm: Sequence[int] | None = ()
+    while name in reached:
+        squash = squashing(graph, name, changed)
+        if squash is not None and squash.input in reached:
+            return _turned(graph, squash, perm)
+        earlier = before(graph, name)
+        if earlier is None:
+            return None
+        perm = transposed_by(graph.producer[name], perm)
+        name = earlier
+    return None
+
+
+def _turned(graph: Graph, squash: Squash, perm: Sequence[int] | None) -> Squash:
+    """Before the Transpose that is taken back behind it, so that the axes are the output's."""
+    node = graph.producer.get(squash.input)
+    if not perm or node is None or node.op_type != "Transpose":
+        return squash
+    whole = transposed_by(node, perm)
+    if whole is None or list(whole) != sorted(whole):
+        return squash
+    return Squash(squash.kind, squash.node, str(node.input[0]))
+
+
+def _in_the_file(graph: Graph, name: str) -> str:
+    """The tensor itself, or the one before it where canonicalisation has only moved that."""
+    source = graph.model.graph
+    own = {o for n in source.node for o in n.output} | {v.name for v in source.input}
+    earlier = name
+    while earlier not in own:
+        node = graph.producer.get(earlier)
+        if node is None or node.op_type not in _MOVING:
+            return name
+        earlier = str(node.input[0])
+    return earlier
+
+
+# Outputs without a derivative.
+
+
+def _float_source(graph: Graph, output: str, reached: Collection[str]) -> tuple[str | None, str]:
+    """The output itself, or what lies deepest before it of the tensors that the input reaches.
+
+    Returns:
+        The tensor, None where there is none; and what makes the output of it, in words.
+
+    Raises:
+        BlockedError: a node that cannot be treated lies between.
+    """
+    if output in reached:
+        return output, ""
+    behind = ancestors(graph, output) & set(reached)
+    depth: dict[str, int] = {}
+    for node in graph.nodes:
+        below = 1 + max((depth.get(name, 0) for name in reads(node)), default=0)
+        depth |= dict.fromkeys(behind.intersection(node.output), below)
+    name = max(reversed(depth), key=depth.__getitem__, default=None)
+    if name is None:
+        return None, ""
+    _check_treated(graph, output, reached)
+    node = _reader(graph, name, output)
+    verb = "is made by" if output in node.output else "comes of"
+    return name, f"{verb} {op_label(node)} '{node.name}', which has no derivative"
+
+
+def _reader(graph: Graph, name: str, output: str) -> NodeProto:
+    """The node through which an output depends on a tensor without a derivative."""
+    behind = ancestors(graph, output)
+    readers = [n for n in graph.consumers[name] if not behind.isdisjoint(n.output)]
+    return origin(graph, readers[-1])
+
+
+def _check_treated(graph: Graph, output: str, reached: Collection[str]) -> None:
+    """Raises BlockedError where an output is cut off by what has a derivative, and no rule."""
+    behind = ancestors(graph, output)
+    between = [n for n in graph.nodes if not behind.isdisjoint(n.output)]
+    cut = [n for n in between if _cuts(n, reached)]
+    culprits = [n for n in cut if _is_unknown(n)]
+    quantised = {o for n in cut if n.op_type in _QUANTISING for o in n.output}
+    for node in between:
+        if quantised.isdisjoint(node.input):
+            continue
+        if node.op_type in _MOVING:
+            quantised.update(node.output)
+        elif node.op_type not in _CHOOSING:
+            culprits.append(node)
+    if culprits:
+        first = origin(graph, culprits[0])
+        problems = [Problem(n.name, op_label(n), _why(n)) for n in culprits]
+        raise BlockedError(
+            f"output '{output}' cannot be explained: '{first.name}' ({op_label(first)}) on the way "
+            f"to it cannot be treated: {_why(culprits[0])}; choose a layer (see `retrograph "
+            "layers`)",
+            problems,
+        )
+
+
+def _cuts(node: NodeProto, reached: Collection[str]) -> bool:
+    inputs = [name in reached for name in reads(node)]
+    return any(inputs) and not any(name in reached for name in node.output)
+
+
+def _is_unknown(node: NodeProto) -> bool:
+    """Whether an operator is neither of the standard nor said to have no derivative."""
+    if node.domain in (*STANDARD_DOMAINS, "ai.onnx.ml"):
+        return False
+    return why_nondifferentiable(node.domain, node.op_type) is None
+
+
+def _why(node: NodeProto) -> str:
+    if rule_of(node.domain, node.op_type) is None:
+        return "no VJP rule"
+    return "it computes with whole numbers"

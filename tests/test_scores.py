@@ -1,0 +1,389 @@
+"""What is explained if no layer is named: the scores before whatever squashes them, and a word."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import onnxruntime as ort
+import pytest
+from onnx import ModelProto, NodeProto, TensorProto, ValueInfoProto, helper, numpy_helper
+
+import nets
+import retrograph
+from nets import info, node
+from retrograph import InputError, Model
+from retrograph.errors import BlockedError
+
+Array = np.ndarray
+
+CONSTANTS: dict[str, Array] = {
+    "one": np.float32(1),
+    "two": np.float32([2]),
+    "half": np.float32(0.5),
+    "small": np.float32(1e-7),
+    "nought": np.float32(0),
+    "weights": np.float32([[1, 2, 3, 4]]),
+    "eye": np.eye(4, dtype=np.float32)[::-1].copy(),
+    "axis": np.array([1]),
+    "first": np.array([0]),
+    "second": np.array([1]),
+    "fine": np.float32(1 / 256),
+    "coarse": np.float32(1 / 16),
+    "byte": np.uint8(0),
+    "middle": np.uint8(128),
+}
+
+
+def with_tail(
+    tail: Sequence[NodeProto],
+    outputs: Sequence[ValueInfoProto] | None = None,
+    *,
+    opset: int = 17,
+    domains: Sequence[str] = (),
+) -> ModelProto:
+    """The classifier with more after its scores, `s` [N, 4]."""
+    nodes, stored = nets.cnn_parts()
+    for each in nodes:
+        each.output[0] = "s" if each.output[0] == "scores_out" else f"net/{each.output[0]}"
+        each.name = f"net/{each.name}"
+        each.input[0] = "x" if each.input[0] == "x" else f"net/{each.input[0]}"
+    inputs = [info("x", ["N", 3, 8, 8])]
+    return nets.model(
+        [*nodes, *tail],
+        inputs,
+        outputs or [info("y", ["N", 4])],
+        stored | CONSTANTS,
+        opset=opset,
+        domains=domains,
+    )
+
+
+@dataclass(frozen=True)
+class Tail:
+    """What lies between the scores and the output, and what is explained.
+
+    Attributes:
+        nodes: each an operator, its inputs and its outputs.
+        target: what is explained.
+        said: what the note names.
+        opset: of the model.
+    """
+
+    nodes: Sequence[tuple[str, str, str] | tuple[str, str, str, dict[str, object]]]
+    target: str = "s"
+    said: str = ""
+    opset: int = 17
+
+    def model(self) -> ModelProto:
+        domains = {str(n[3]["domain"]) for n in self.nodes if len(n) > 3 and "domain" in n[3]}
+        made = [node(n[0], n[1], n[2], **(n[3] if len(n) > 3 else {})) for n in self.nodes]
+        return with_tail(made, opset=self.opset, domains=sorted(domains))
+
+
+A1 = {"axis": 1}
+R1 = {"axes": [1]}
+MS = {"domain": "com.microsoft"}
+SOFTMAX = ("Softmax", "s", "p", A1)
+SHIFTED = [("ReduceMax", "s", "m", R1), ("Sub", "s m", "d"), ("Exp", "d", "e")]
+QUANTISED = [("QuantizeLinear", "p fine byte", "q"), ("DequantizeLinear", "q fine byte", "y")]
+
+SQUASHED = {
+    "softmax": Tail([("Softmax", "s", "y", A1)], said="Softmax 'n_y'"),
+    "softmax, quantised": Tail(
+        [SOFTMAX, *QUANTISED], said="Softmax 'n_p' and QuantizeLinear 'n_q'"
+    ),
+    "softmax, clip": Tail([SOFTMAX, ("Clip", "p", "y")], said="Softmax 'n_p'"),
+    "softmax, bounds": Tail([SOFTMAX, ("Clip", "p small one", "y")], said="Softmax 'n_p'"),
+    "softmax, log": Tail([SOFTMAX, ("Log", "p", "y")], said="Softmax 'n_p'"),
+    "softmax, log(p + eps)": Tail([SOFTMAX, ("Add", "small p", "a"), ("Log", "a", "y")]),
+    "softmax, dropout": Tail([SOFTMAX, ("Dropout", "p", "y")], said="Softmax 'n_p'"),
+    "softmax, factor": Tail([SOFTMAX, ("Mul", "two p", "y")], said="Softmax 'n_p'"),
+    "softmax, quotient": Tail([SOFTMAX, ("Div", "p two", "y")], said="Softmax 'n_p'"),
+    "softmax, there and back": Tail(
+        [SOFTMAX, ("Unsqueeze", "p axis", "u"), ("Squeeze", "u axis", "y")]
+    ),
+    "softmax of a softmax": Tail([SOFTMAX, ("Softmax", "p", "y", A1)]),
+    "log-softmax": Tail([("LogSoftmax", "s", "y", A1)], said="LogSoftmax 'n_y'"),
+    "exp of a log-softmax": Tail([("LogSoftmax", "s", "l", A1), ("Exp", "l", "y")]),
+    "softmax of shifted scores": Tail([*SHIFTED[:2], ("Softmax", "d", "y", A1)]),
+    "softmax, temperature": Tail([("Div", "s two", "t"), ("Softmax", "t", "y", A1)], target="t"),
+    "softmax, turned": Tail(
+        [
+            ("Transpose", "s", "t", {"perm": [1, 0]}),
+            ("Softmax", "t", "p", {"axis": 0}),
+            ("Transpose", "p", "y", {"perm": [1, 0]}),
+        ]
+    ),
+    "exp / sum": Tail(
+        [("Exp", "s", "e"), ("ReduceSum", "e axis", "z"), ("Div", "e z", "y")],
+        said="a Softmax that ends in Div 'n_y'",
+    ),
+    "shifted exp / sum": Tail([*SHIFTED, ("ReduceSum", "e axis", "z"), ("Div", "e z", "y")]),
+    "exp / (sum + eps)": Tail(
+        [*SHIFTED, ("ReduceSum", "e axis", "z"), ("Add", "z small", "w"), ("Div", "e w", "y")]
+    ),
+    "exp * (1 / sum)": Tail(
+        [*SHIFTED, ("ReduceSum", "e axis", "z"), ("Reciprocal", "z", "w"), ("Mul", "w e", "y")]
+    ),
+    "exp / L1": Tail([("Exp", "s", "e"), ("ReduceL1", "e", "z", R1), ("Div", "e z", "y")]),
+    "exp, normalised": Tail([("Exp", "s", "e"), ("LpNormalization", "e", "y", {**A1, "p": 1})]),
+    "exp / sum, temperature": Tail(
+        [
+            ("Div", "s two", "t"),
+            ("Exp", "t", "e"),
+            ("ReduceSum", "e axis", "z"),
+            ("Div", "e z", "y"),
+        ],
+        target="t",
+    ),
+    "exp / sum, quantised": Tail(
+        [("Exp", "s", "e"), ("ReduceSum", "e axis", "z"), ("Div", "e z", "p"), *QUANTISED]
+    ),
+    "s - log-sum-exp": Tail(
+        [("ReduceLogSumExp", "s", "z", R1), ("Sub", "s z", "y")],
+        said="a LogSoftmax that ends in Sub 'n_y'",
+    ),
+    "shifted - log(sum(exp))": Tail(
+        [*SHIFTED, ("ReduceSum", "e axis", "z"), ("Log", "z", "w"), ("Sub", "d w", "y")]
+    ),
+    "exp / sum, opset 11": Tail(
+        [("Exp", "s", "e"), ("ReduceSum", "e", "z", R1), ("Div", "e z", "y")], opset=11
+    ),
+    "sigmoid": Tail([("Sigmoid", "s", "y")], said="Sigmoid 'n_y'"),
+    "hard sigmoid": Tail([("HardSigmoid", "s", "y")], said="HardSigmoid 'n_y'"),
+    "tanh": Tail([("Tanh", "s", "y")], said="Tanh 'n_y'"),
+    "log(sigmoid)": Tail([("Sigmoid", "s", "p"), ("Log", "p", "y")]),
+    "1 / (1 + exp(-s))": Tail(
+        [("Neg", "s", "n"), ("Exp", "n", "e"), ("Add", "e one", "a"), ("Div", "one a", "y")],
+        said="a Sigmoid that ends in Div 'n_y'",
+    ),
+    "reciprocal of 1 + exp(-s)": Tail(
+        [("Neg", "s", "n"), ("Exp", "n", "e"), ("Add", "one e", "a"), ("Reciprocal", "a", "y")]
+    ),
+    "exp / (1 + exp)": Tail([("Exp", "s", "e"), ("Add", "e one", "a"), ("Div", "e a", "y")]),
+    "-softplus(-s)": Tail([("Neg", "s", "n"), ("Softplus", "n", "l"), ("Neg", "l", "y")]),
+    "sigmoid in two branches": Tail(
+        [
+            ("GreaterOrEqual", "s nought", "c"),
+            ("Neg", "s", "n"),
+            ("Exp", "n", "en"),
+            ("Add", "one en", "an"),
+            ("Div", "one an", "above"),
+            ("Exp", "s", "ep"),
+            ("Add", "one ep", "ap"),
+            ("Div", "ep ap", "below"),
+            ("Where", "c above below", "y"),
+        ]
+    ),
+    "tanh by exp": Tail(
+        [
+            ("Exp", "s", "a"),
+            ("Neg", "s", "n"),
+            ("Exp", "n", "b"),
+            ("Sub", "a b", "c"),
+            ("Add", "a b", "d"),
+            ("Div", "c d", "y"),
+        ],
+        said="a Tanh that ends in Div 'n_y'",
+    ),
+    "quantised scores": Tail(
+        [
+            ("QuantizeLinear", "s coarse middle", "q"),
+            ("DequantizeLinear", "q coarse middle", "y"),
+        ],
+        said="QuantizeLinear 'n_q'",
+    ),
+    "quantised before and behind": Tail(
+        [
+            ("QuantizeLinear", "s coarse middle", "qs"),
+            ("DequantizeLinear", "qs coarse middle", "d"),
+            ("Softmax", "d", "p", A1),
+            *QUANTISED,
+        ]
+    ),
+    "QLinearSoftmax": Tail(
+        [
+            ("QuantizeLinear", "s coarse middle", "qs"),
+            ("QLinearSoftmax", "qs coarse middle fine byte", "q", {**A1, **MS, "opset": 13}),
+            ("DequantizeLinear", "q fine byte", "y"),
+        ],
+        said="com.microsoft.QLinearSoftmax 'n_q'",
+    ),
+    "QLinearSigmoid": Tail(
+        [
+            ("QuantizeLinear", "s coarse middle", "qs"),
+            ("QLinearSigmoid", "qs coarse middle fine byte", "q", MS),
+            ("DequantizeLinear", "q fine byte", "y"),
+        ],
+    ),
+}
+
+KEPT = {
+    "nothing": [("Identity", "s", "y")],
+    "a factor": [("Mul", "s two", "y")],
+    "relu": [("Relu", "s", "y")],
+    "softplus": [("Softplus", "s", "y")],
+    "exp": [("Exp", "s", "y")],
+    "swish": [("Sigmoid", "s", "p"), ("Mul", "p s", "y")],
+    "1 - sigmoid": [("Sigmoid", "s", "p"), ("Sub", "one p", "y")],
+    "another factor for each class": [SOFTMAX, ("Mul", "p weights", "y")],
+    "attention": [SOFTMAX, ("MatMul", "p eye", "y")],
+    "a gate": [SOFTMAX, ("Mul", "p s", "y")],
+    "norm": [("ReduceL2", "s", "z", R1), ("Div", "s z", "y")],
+    "share": [("Abs", "s", "a"), ("ReduceSum", "a axis", "z"), ("Div", "a z", "y")],
+    "the wrong sum": [("Exp", "s", "e"), ("ReduceMax", "e", "z", R1), ("Div", "e z", "y")],
+}
+
+
+def run(model: ModelProto, x: Array, *outputs: str) -> list[Array]:
+    """The output y, and more tensors."""
+    seen = ModelProto()
+    seen.CopyFrom(model)
+    for name in outputs:
+        if name not in [o.name for o in seen.graph.output]:
+            seen.graph.output.append(helper.make_tensor_value_info(name, TensorProto.FLOAT, None))
+    options = ort.SessionOptions()
+    options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL
+    session = ort.InferenceSession(seen.SerializeToString(), options)
+    found: list[Array] = session.run(list(outputs), {"x": x})
+    return found
+
+
+def confident(model: ModelProto, factor: float = 400.0) -> ModelProto:
+    """The same with scores so far apart that their Softmax is 0 or 1 in float32."""
+    for stored in model.graph.initializer:
+        if stored.name in ("w3", "b3"):
+            values = numpy_helper.to_array(stored) * np.float32(factor)
+            stored.CopyFrom(numpy_helper.from_array(values, stored.name))
+    return model
+
+
+X = np.random.default_rng(3).standard_normal((2, 3, 8, 8)).astype(np.float32)
+
+
+@pytest.mark.parametrize("name", SQUASHED)
+def test_the_scores_before_what_squashes_them(name: str) -> None:
+    """They are named, in a note too, and are in the order of the output."""
+    tail = SQUASHED[name]
+    model = tail.model()
+    source = Model(model)
+    assert source.target(None) == tail.target
+    assert source.alias(tail.target) == "scores"
+    (note,) = source.scores.notes
+    assert f"explained is '{tail.target}', the scores before" in note
+    assert tail.said in note
+    scores, y = run(model, X, tail.target, "y")
+    assert (y >= np.take_along_axis(y, scores.argmax(axis=1)[:, None], 1) - 1e-6).sum() >= len(X)
+    order = np.argsort(scores, axis=1)
+    assert (np.diff(np.take_along_axis(y, order, 1), axis=1) >= -1e-6).all()
+
+
+@pytest.mark.parametrize("name", SQUASHED)
+def test_a_confident_class_is_explained(name: str) -> None:
+    """Its probability is flat, its score is not: each map is that of the scores without a tail."""
+    tail = SQUASHED[name]
+    found = retrograph.Explainer(confident(tail.model()), method="gradient").attribute(X)
+    plain = retrograph.Explainer(
+        confident(with_tail([node("Identity", "s", "y")])), method="gradient"
+    ).attribute(X)
+    assert np.array_equal(found.unit, plain.unit)
+    factor = 0.5 if tail.target == "t" else 1.0
+    assert np.allclose(found.attribution, factor * plain.attribution, rtol=1e-4, atol=1e-4)
+    assert np.abs(found.attribution).max() > 1
+
+
+@pytest.mark.parametrize("name", KEPT)
+def test_what_is_no_squashing_function_is_the_output_itself(name: str) -> None:
+    source = Model(Tail(KEPT[name]).model())
+    assert source.scores.target == "y"
+    assert source.scores.notes == ()
+
+
+def test_one_class_of_a_softmax_is_no_score() -> None:
+    """The most active unit before it may be another class."""
+    tail = [node("Softmax", "s", "p", axis=1), node("Gather", "p second", "y", axis=1)]
+    assert Model(with_tail(tail, [info("y", ["N", 1])])).target(None) == "y"
+
+
+def test_the_one_item_of_a_batch_is_a_squeeze() -> None:
+    nodes, stored = nets.cnn_parts()
+    nodes += [node("Softmax", "scores_out", "p", axis=1), node("Gather", "p first", "y", axis=0)]
+    inputs, outputs = [info("x", [1, 3, 8, 8])], [info("y", [1, 4])]
+    assert (
+        Model(nets.model(nodes, inputs, outputs, stored | CONSTANTS)).target(None) == "scores_out"
+    )
+
+
+@pytest.mark.parametrize(("op", "exclusive"), [("Softmax", True), ("Sigmoid", False)])
+def test_whether_classes_exclude_each_other(op: str, exclusive: bool) -> None:
+    assert Model(with_tail([node(op, "s", "y")])).scores.exclusive == exclusive
+
+
+# --- outputs without a derivative --------------------------------------------------------------
+
+LABEL = info("label", ["N"], TensorProto.INT64)
+
+
+def test_labels_are_said_to_come_of_the_scores() -> None:
+    tail = [node("Softmax", "s", "p", axis=1), node("ArgMax", "p", "label", axis=1, keepdims=0)]
+    source = Model(with_tail(tail, [LABEL]))
+    assert source.target(None) == "s"
+    assert source.scores.notes == (
+        "output 'label' is made by ArgMax 'n_label', which has no derivative: explained is 's', "
+        "the scores before Softmax 'n_p'",
+    )
+
+
+def test_thresholds_are_said_to_come_of_the_scores() -> None:
+    tail = [node("Greater", "s half", "b"), node("Cast", "b", "y", to=TensorProto.FLOAT)]
+    assert Model(with_tail(tail)).scores.notes == (
+        "output 'y' comes of Greater 'n_b', which has no derivative: explained is 's', which it "
+        "reads",
+    )
+
+
+def test_quantised_scores_are_said_to_come_of_the_scores() -> None:
+    tail = [node("QuantizeLinear", "s coarse middle", "y")]
+    source = Model(with_tail(tail, [info("y", ["N", 4], TensorProto.UINT8)]))
+    assert source.target(None) == "s"
+    assert source.scores.notes[0].startswith("output 'y' is made by QuantizeLinear 'n_y', which")
+
+
+def test_an_unknown_operator_before_a_whole_number_is_an_error_that_names_it() -> None:
+    """Not the layer before it in silence."""
+    tail = [node("Whirl", "s", "label", domain="com.acme")]
+    source = Model(with_tail(tail, [LABEL], domains=["com.acme"]))
+    with pytest.raises(BlockedError, match=r"output 'label' .* 'n_label' \(com.acme.Whirl\)"):
+        source.target(None)
+    assert source.alias("s") == "fc1"
+    assert source.target("s") == "s"
+
+
+def test_an_output_that_can_be_explained_comes_before_one_that_cannot() -> None:
+    tail = [node("Whirl", "s", "label", domain="com.acme"), node("Mul", "s two", "y")]
+    source = Model(with_tail(tail, [LABEL, info("y", ["N", 4])], domains=["com.acme"]))
+    assert source.target(None) == "y"
+    assert "'n_label'" in source.scores.notes[0]
+
+
+def test_whole_numbers_that_are_computed_with_are_an_error_that_names_them() -> None:
+    tail = [
+        node("QuantizeLinear", "s coarse byte", "q"),
+        node("BitShift", "q one_byte", "b", direction="RIGHT"),
+        node("Mul", "b b", "squares"),
+        node("DequantizeLinear", "squares coarse byte", "y"),
+    ]
+    model = with_tail(tail)
+    model.graph.initializer.append(numpy_helper.from_array(np.uint8(1), "one_byte"))
+    with pytest.raises(InputError, match=r"output 'y' cannot be explained: 'n_b' \(BitShift\)"):
+        Model(model).target(None)
+
+
+def test_the_note_is_in_the_built_graph() -> None:
+    model = SQUASHED["softmax, quantised"].model()
+    contract = retrograph.Explainer(model, method="gradient").contract
+    assert contract.notes[0] == Model(model).scores.notes[0]
+    assert retrograph.check(model).notes[0] == Model(model).scores.notes[0]
+    assert Model(model).check(Model(model).request(target="y")).notes[0] != contract.notes[0]
