@@ -18,6 +18,7 @@ from graphs import noise
 from limited import ENGINE
 from retrograph.errors import InputError
 from retrograph.scan import Network, Scanner
+from retrograph.scan.fingerprint import fingerprints
 from scan_case import folder, pixels
 
 _PROGRAM = """
@@ -173,6 +174,14 @@ def test_another_scan_is_not_taken_for_the_same(run: str, desk: Path) -> None:
     with pytest.raises(InputError, match="other inputs"):
         scanner().run(run)
     renamed.rename(first)
+    held = first.read_bytes()
+    times = first.stat()
+    first.write_bytes(held[:-1] + b"?")
+    os.utime(first, ns=(times.st_atime_ns, times.st_mtime_ns + 1))
+    with pytest.raises(InputError, match="other inputs"):
+        scanner().run(run)
+    first.write_bytes(held)
+    os.utime(first, ns=(times.st_atime_ns, times.st_mtime_ns))
     nets.save(nets.cnn(batch="M"), desk / "net.onnx")
     with pytest.raises(InputError, match="another model"):
         scanner().run(run)
@@ -262,3 +271,23 @@ def test_a_disk_that_is_full_at_the_end(desk: Path, monkeypatch: pytest.MonkeyPa
     scanner().run("run", taken=lambda done, found: heard.append(done))
     assert heard == [41]
     assert_whole(desk)
+
+
+def test_a_large_file_that_changed_in_its_middle(tmp_path: Path) -> None:
+    path = tmp_path / "x.npy"
+    path.write_bytes(bytes(3 * 2**20))
+    times, before = path.stat(), fingerprints([str(path)])
+    assert fingerprints([str(path)]) == before
+    with path.open("r+b") as file:
+        file.seek(3 * 2**19)
+        file.write(b"x")
+    os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns + 1))
+    assert fingerprints([str(path)]) != before
+
+
+def test_a_picture_that_is_no_utf_8_by_its_name(desk: Path) -> None:
+    first = desk / "set" / "cat" / "000.png"
+    first.rename(Path(os.fsdecode(os.fsencode(first.parent) + b"/\xff.png")))
+    found = scanner().run("run")
+    assert found.run["pictures"] == {"good": 39, "bad": 2}
+    assert any("no UTF-8 text; rename it" in problem for _, problem in found.problems)

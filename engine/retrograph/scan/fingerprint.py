@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -16,8 +17,9 @@ _END = 2**20
 def fingerprints(paths: Sequence[str]) -> list[dict[str, Any]]:
     """What tells of each path whether it still holds the same.
 
-    Of a file its size and a digest of its first and last 1 MiB; of a folder the number of its
-    pictures and a digest of their names and sizes.
+    Of a file its size, a digest of its first and last 1 MiB, and, where that is not all of it,
+    when it was changed; of a folder the number of its pictures and a digest of their names,
+    their sizes and when they were changed.
 
     Raises:
         InputError: a folder cannot be read.
@@ -34,14 +36,18 @@ def _of(path: Path) -> dict[str, Any]:
             size = file.seek(0, 2)
             file.seek(max(_END, size - _END))
             digest.update(file.read())
+            changed = os.fstat(file.fileno()).st_mtime_ns
     except OSError:
         return {"bytes": None}  # reading it will say why
-    return {"bytes": size, "digest": digest.hexdigest()}
+    whole = {"bytes": size, "digest": digest.hexdigest()}
+    return whole if size <= 2 * _END else whole | {"changed": changed}
 
 
 def _of_folder(folder: Path) -> dict[str, Any]:
     digest, count = hashlib.sha256(), 0
     for path in pictures_in(folder):
-        digest.update(f"{path.relative_to(folder).as_posix()}\0{path.stat().st_size}\0".encode())
+        name, status = path.relative_to(folder).as_posix(), path.stat()
+        told = f"{name}\0{status.st_size}\0{status.st_mtime_ns}\0"
+        digest.update(told.encode(errors="surrogateescape"))
         count += 1
     return {"pictures": count, "digest": digest.hexdigest()}

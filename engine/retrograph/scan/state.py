@@ -68,7 +68,10 @@ class State:
         """Count a batch; returns its inputs, those bad of which nothing can be counted."""
         found = list(inputs)
         places = [place for place, each in enumerate(inputs) if isinstance(each, Item)]
-        reasons = [self._why_bad(answer, row) for row in range(len(places))]
+        reasons = [
+            _no_text(inputs[place].name) or self._why_bad(answer, row)
+            for row, place in enumerate(places)
+        ]
         for place, reason in zip(places, reasons, strict=True):
             if reason is not None:
                 name = inputs[place].name
@@ -89,7 +92,7 @@ class State:
         number = self.done
         self.done += 1
         if isinstance(each, BadItem):
-            self.new.append((number, each.name, None, str(each.error)))
+            self.new.append((number, _escaped(each.name), None, _escaped(str(each.error))))
             return number
         self.good += 1
         self.new.append((number, each.name, each.label, None))
@@ -108,3 +111,12 @@ class State:
                     "check the preprocessing"
                 )
         return None
+
+
+def _no_text(name: str) -> str | None:
+    """Why a name cannot be kept, if it cannot: file systems take bytes that are no text."""
+    return None if _escaped(name) == name else "its name is no UTF-8 text; rename it"
+
+
+def _escaped(text: str) -> str:
+    return text.encode(errors="backslashreplace").decode()
