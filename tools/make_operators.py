@@ -11,6 +11,7 @@ in no way is an error.
 from __future__ import annotations
 
 import sys
+import textwrap
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -39,6 +40,8 @@ from retrograph.vjp import operators
 from vjp_cases import CASES
 
 FILE = Path(__file__).resolve().parent.parent / "OPERATORS.md"
+
+_TRUTH = "gives truth values"
 
 HOW = {
     "rule": "it has a rule of its own",
@@ -93,7 +96,15 @@ def document() -> str:
             the verdicts are those of another onnx.
     """
     _check_notes()
-    parts = (_introduction(), _proof(), _standard(), _fused(), _legacy(), _other_domains())
+    parts = (
+        _introduction(),
+        _proof(),
+        _standard(),
+        _whole(),
+        _fused(),
+        _legacy(),
+        _other_domains(),
+    )
     return "\n\n".join(parts) + "\n"
 
 
@@ -145,7 +156,7 @@ def _how(schema: OpSchema) -> str | None:
     key, rewritten = (schema.domain, schema.name), {("", op) for op in _always_rewritten()}
     entries = operators()
     has_rule = key in entries and entries[key] is None
-    if key in {("", op) for op in FOLLOWERS} and not has_rule:
+    if key in {("", op) for op in _rounding()} and not has_rule:
         return "straight-through"
     if key in entries and not has_rule:
         return "none"
@@ -156,6 +167,11 @@ def _how(schema: OpSchema) -> str | None:
     if key in defined_operators() or key in rewritten:
         return "definition"
     return "function body" if _has_body(schema) else None
+
+
+def _rounding() -> set[str]:
+    """The operators that make whole numbers of others, or read them, and give no truth values."""
+    return {op for op in FOLLOWERS if operators().get(("", op)) != _TRUTH}
 
 
 def _always_rewritten() -> set[str]:
@@ -175,7 +191,7 @@ def _has_body(schema: Any) -> bool:
 
 def _remarks(name: str) -> str:
     why = operators().get(("", name))
-    if why is not None and name not in FOLLOWERS:
+    if why is not None and name not in _rounding():
         return why
     said = [notes.BECOMES.get(name), notes.RESTRICTIONS.get(name)]
     said += [f"ReLU: {form}" for form in [notes.AS_RELU.get(name)] if form]
@@ -292,6 +308,17 @@ def _standard() -> str:
 | operator | how | suite | own | versions | remarks |
 |---|---|---:|---:|---|---|
 {table}"""
+
+
+def _whole() -> str:
+    names = ", ".join(sorted(FOLLOWERS.keys() - {"QuantizeLinear", "DynamicQuantizeLinear"}))
+    listed = textwrap.fill(f"{names}.", 110)
+    return f"""## Whole numbers between quantisers
+
+Between QuantizeLinear and DequantizeLinear (or a Cast and a product) these operators pass what they
+pass in floating point, of what the whole numbers stand for:
+{listed}
+{notes.WHOLE_NUMBERS}"""
 
 
 def _fused() -> str:

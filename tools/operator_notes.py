@@ -41,6 +41,14 @@ RESTRICTIONS: dict[str, str] = {
 }
 """What a rule does not treat."""
 
+WHOLE_NUMBERS = """
+What may wrap around (a Cast to a type that does not hold every number, a sum of 8-bit numbers),
+what counts bit by bit, divides or looks up a table is refused and named, and so is a Resize of
+whole numbers that is cubic, antialiased or has the channels last: runtimes round there in ways of
+their own.
+""".strip()
+"""Which operators on whole numbers between quantisers do not pass."""
+
 AS_RELU: dict[str, str] = {
     "Clip": "Clip(x, 0, c)",
     "LeakyRelu": "LeakyRelu(x) with alpha = 0",

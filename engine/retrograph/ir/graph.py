@@ -78,7 +78,8 @@ class Graph:
     lists as an input (IR version 3) is a constant here. `types` has the tensors and `containers`
     the element types of sequences and optionals. Once canonical, `relu_like` names the nodes that a
     ReLU rule treats and `straight_through` those that the cotangent passes unchanged; `entries`
-    has the inputs of whole numbers in the file, which are floating point here (entry.py);
+    has the inputs of whole numbers in the file, which are floating point here (entry.py); `lifted`
+    names the tensors of whole numbers of which the graph has the same in floating point;
     `undefined` says of nodes whose operator is defined by others why these forms are not.
     """
 
@@ -100,6 +101,7 @@ class Graph:
         self.behind_bodies: dict[str, Tensor] = {}
         self.relu_like: set[str] = set()
         self.straight_through: set[str] = set()
+        self.lifted: set[str] = set()
         self.undefined: dict[str, str] = {}
         self.entries: dict[str, Entry] = {}
         self.producer: dict[str, NodeProto] = {}

@@ -18,14 +18,15 @@ _STEPS = (sequences.resolve, type_behind, type_unranked, type_cuts)
 
 
 def settle(graph: Graph) -> None:
-    """Fold what is constant, spell ReLUs, quantisation and paddings in one way, infer types."""
+    """Fold what is constant, spell quantisation, ReLUs and paddings in one way, infer types."""
     _name_outputs(graph)
     infer.fold(graph)
     while any(step(graph) for step in _STEPS):
         constants.hoist(graph)
         infer.fold(graph)
+    if quantize.to_float(graph):
+        infer.infer_types(graph)
     relu.unify(graph)
-    quantize.to_float(graph)
     padding.resolve(graph)
     infer.infer_types(graph)
 

@@ -25,14 +25,23 @@ from retrograph.vjp.walk import blocked
 
 def cuts(graph: Graph, sources: Collection[str], target: str) -> tuple[Problem, ...]:
     """The nodes behind which the target depends on the sources, but without a derivative."""
-    stops = blocked(graph)
-    reached, behind = flow(graph, sources, stops), ancestors(graph, target)
+    reasons = graph.undefined | blocked(graph)
+    reached, behind = _passed(graph, sources), ancestors(graph, target)
     return tuple(
-        Problem(n.name, op_label(n), stops.get(n.name, "its result is not floating point"))
+        Problem(n.name, op_label(n), reasons.get(n.name, "its result is not floating point"))
         for n in graph.nodes
         if not (reached.isdisjoint(reads(n)) or behind.isdisjoint(n.output))
         and reached.isdisjoint(n.output)
     )
+
+
+def _passed(graph: Graph, sources: Collection[str]) -> set[str]:
+    """What changes with the sources in floating point, or has the same in floating point."""
+    reached = flow(graph, sources, blocked(graph))
+    for node in graph.nodes:
+        if not reached.isdisjoint(reads(node)):
+            reached.update(graph.lifted.intersection(node.output))
+    return reached
 
 
 def without_rule(graph: Graph, nodes: Sequence[NodeProto]) -> tuple[Problem, ...]:

@@ -13,6 +13,7 @@ from onnx import NodeProto
 
 from retrograph.ir.graph import STANDARD_DOMAINS, Graph, reads
 from retrograph.ir.quantize import (  # noqa: F401  importing a family registers it
+    arithmetic,
     linear,
     passing,
     product,
@@ -21,9 +22,13 @@ from retrograph.ir.quantize.codes import FOLLOWERS, Codes
 from retrograph.ir.quantize.weights import decoded
 
 
-def to_float(graph: Graph) -> None:
-    """Rewrite what quantises and what reads it, in place; note the Round nodes."""
+def to_float(graph: Graph) -> bool:
+    """Rewrite what quantises and what reads it, in place; note what rounds; True if there was any.
+
+    What reads whole numbers and has no form in floating point stays, and is said to be in the way.
+    """
     codes = Codes(graph)
+    before = graph.nodes
     entries = {entry.whole: entry for entry in graph.entries.values()}
     for node in graph.nodes:
         if node.output and node.output[0] in entries:
@@ -33,15 +38,25 @@ def to_float(graph: Graph) -> None:
         if weight is not None:
             codes.nodes.extend(weight)
         elif not _followed(codes, node):
+            _explain(codes, node)
             codes.nodes.append(node)
+    graph.lifted = set(codes.of)
     graph.nodes = _without_left_over(graph, codes)
     graph.index()
+    return bool(codes.of) or len(graph.nodes) != len(before)
 
 
 def _followed(codes: Codes, node: NodeProto) -> bool:
     """Whether nodes were added in the place of a node, or beside it where it gives integers."""
     follow = FOLLOWERS.get(node.op_type) if node.domain in STANDARD_DOMAINS else None
     return follow is not None and follow(codes, node)
+
+
+def _explain(codes: Codes, node: NodeProto) -> None:
+    """Say why a node that reads codes does not pass them, unless that is said already."""
+    if not codes.of.keys().isdisjoint(node.input):
+        reason = "takes whole numbers, and has no form in floating point here"
+        codes.graph.undefined.setdefault(node.name, reason)
 
 
 def _without_left_over(graph: Graph, codes: Codes) -> list[NodeProto]:

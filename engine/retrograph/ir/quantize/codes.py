@@ -15,6 +15,8 @@ from retrograph.ir.graph import Array, DType, Graph, attributes
 FLOAT32 = np.dtype(np.float32)
 NOUGHT = np.zeros((), np.int64)
 
+Reach = tuple[int, int]
+
 
 @dataclass(frozen=True)
 class Code:
@@ -25,11 +27,13 @@ class Code:
         dtype: its type.
         zero: the zero point: a number, one for each place along an axis in a shape that
             broadcasts, or the name of a tensor that holds a number.
+        reach: the lowest and the highest whole number that the quantised tensor may hold.
     """
 
     name: str
     dtype: DType
     zero: Array | str
+    reach: Reach
 
     @property
     def is_uniform(self) -> bool:
@@ -70,6 +74,12 @@ class Codes:
         self.spare.add(outputs[0])
         return outputs
 
+    def straight(self, node: NodeProto, op: str, *inputs: str) -> str:
+        """One more node that rounds, through which the cotangent passes unchanged."""
+        rounded = self.add(node, op, *inputs)
+        self.graph.straight_through.add(rounded)
+        return rounded
+
     def replace(self, node: NodeProto, op: str, *inputs: str, **attrs: Any) -> None:
         """The last node in the place of a node: it gives the same output."""
         self.nodes.append(helper.make_node(op, inputs, node.output[:1], name=node.name, **attrs))
@@ -89,6 +99,35 @@ class Codes:
         if not shift.any():
             return code.name
         return self.add(node, "Add", code.name, self.constant(node, shift, code.dtype))
+
+    def operand(self, node: NodeProto, name: str, zero: Array | str, dtype: DType) -> str:
+        """The whole numbers of any integer tensor less a zero point, in floating point."""
+        if name in self.of:
+            return self.less(node, self.of[name], zero)
+        value = self.graph.value(name)
+        if value is None:
+            whole = self.add(node, "Cast", name, to=helper.np_dtype_to_tensor_dtype(dtype))
+        elif isinstance(zero, str):
+            whole = self.constant(node, value, dtype)
+        else:
+            return self.constant(node, value.astype(NOUGHT.dtype) - zero, dtype)
+        if not isinstance(zero, str) and not zero.any():
+            return whole
+        return self.add(node, "Sub", whole, self.float_zero(node, zero, dtype))
+
+    def reach(self, name: str) -> Reach:
+        """The lowest and the highest whole number that an integer tensor may hold."""
+        if name in self.of:
+            return self.of[name].reach
+        value, tensor = self.graph.value(name), self.graph.tensor(name)
+        if value is not None and value.size:
+            return int(value.min()), int(value.max())
+        return (tensor and limits(tensor.dtype)) or limits_of(np.int64)
+
+    def refuse(self, node: NodeProto, reason: str) -> bool:
+        """Leave a node as it is, which its codes do not pass; False."""
+        self.graph.undefined[node.name] = reason
+        return False
 
     def float_zero(self, node: NodeProto, zero: Array | str, dtype: DType) -> str:
         """A zero point in floating point."""
@@ -118,7 +157,7 @@ class Codes:
         if tensor is None or tensor.shape is None:
             return None
         if value is None:
-            return name if tensor.shape == () else None
+            return name if tensor.shape in ((), (1,)) else None
         if value.size == 1:
             return value.reshape(())
         attrs, x = attributes(node), self.graph.tensor(node.input[0])
@@ -133,17 +172,20 @@ class Codes:
         return np.repeat(value, block, axis).take(range(size), axis)
 
 
-def limits(dtype: DType) -> tuple[int, int] | None:
+def limits(dtype: DType) -> Reach | None:
     """The lowest and highest number of an integer type; None for other types."""
     if dtype in _NARROW:
         return _NARROW[dtype]
-    if not np.issubdtype(dtype, np.integer):
-        return None
-    found = np.iinfo(dtype)
+    return limits_of(dtype.type) if np.issubdtype(dtype, np.integer) else None
+
+
+def limits_of(kind: type[np.integer[Any]]) -> Reach:
+    """The lowest and highest number of one of NumPy's integer types."""
+    found = np.iinfo(kind)
     return int(found.min), int(found.max)
 
 
-_NARROW: dict[DType, tuple[int, int]] = {
+_NARROW: dict[DType, Reach] = {
     np.dtype(ml_dtypes.int4): (-8, 7),
     np.dtype(ml_dtypes.uint4): (0, 15),
     np.dtype(ml_dtypes.int2): (-2, 1),

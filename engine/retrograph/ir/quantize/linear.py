@@ -6,7 +6,7 @@ from onnx import NodeProto, helper
 
 from retrograph.ir.entry import Entry
 from retrograph.ir.graph import Array, attributes
-from retrograph.ir.quantize.codes import FLOAT32, NOUGHT, Code, Codes, follows, limits
+from retrograph.ir.quantize.codes import FLOAT32, NOUGHT, Code, Codes, follows, limits, limits_of
 
 
 def enter(codes: Codes, node: NodeProto, entry: Entry) -> None:
@@ -17,7 +17,7 @@ def enter(codes: Codes, node: NodeProto, entry: Entry) -> None:
         name = codes.add(node, "Div", name, entry.parameters[0])
         given = codes.zero(node)
         zero = NOUGHT if given is None or isinstance(given[0], str) else given[0]
-    codes.of[entry.whole] = Code(name, FLOAT32, zero)
+    codes.of[entry.whole] = Code(name, FLOAT32, zero, limits_of(entry.dtype.type))
 
 
 @follows("QuantizeLinear")
@@ -41,7 +41,7 @@ def _quantize(codes: Codes, node: NodeProto) -> bool:
             clipped = codes.add(node, "Clip", code, *ends)
         else:
             clipped = codes.add(node, "Min", codes.add(node, "Max", code, ends[0]), ends[1])
-    codes.of[node.output[0]] = Code(clipped, source.dtype, zero)
+    codes.of[node.output[0]] = Code(clipped, source.dtype, zero, bounds)
     return True
 
 
@@ -57,7 +57,7 @@ def _quantize_by_range(codes: Codes, node: NodeProto) -> bool:
     code = _rounded(codes, node, scale)
     top = _end(codes, node, 255, zero)
     above = codes.add(node, "Greater", code, top)
-    codes.of[y] = Code(codes.add(node, "Where", above, top, code), FLOAT32, zero)
+    codes.of[y] = Code(codes.add(node, "Where", above, top, code), FLOAT32, zero, (0, 255))
     return True
 
 
@@ -84,9 +84,7 @@ def _factor(codes: Codes, node: NodeProto, scale: Array | str) -> str:
 
 def _rounded(codes: Codes, node: NodeProto, scale: str) -> str:
     """round(x / scale), which the cotangent passes straight through"""
-    code = codes.add(node, "Round", codes.add(node, "Div", node.input[0], scale))
-    codes.graph.straight_through.add(code)
-    return code
+    return codes.straight(node, "Round", codes.add(node, "Div", node.input[0], scale))
 
 
 def _end(codes: Codes, node: NodeProto, bound: int, zero: str) -> str:

@@ -1,16 +1,19 @@
-"""Operators that move whole numbers, or add them up: the same of their codes."""
+"""Operators that move whole numbers, or pick some of them: the same of their codes."""
 
 from __future__ import annotations
 
-import numpy as np
+from collections.abc import Iterable
+from dataclasses import replace
+
 from onnx import NodeProto, helper
 
-from retrograph.ir.graph import attributes, is_float
-from retrograph.ir.quantize.codes import FLOAT32, NOUGHT, Code, Codes, follows
+from retrograph.ir.graph import Array, attributes, is_float
+from retrograph.ir.quantize.codes import FLOAT32, NOUGHT, Code, Codes, Reach, follows, limits
 
 
 @follows("Reshape", "Transpose", "Flatten", "Squeeze", "Unsqueeze", "Slice", "Gather", "Expand")
 @follows("Identity", "Split", "Tile", "DepthToSpace", "SpaceToDepth", "MaxPool")
+@follows("GatherElements", "GatherND", "Compress", "ReverseSequence", "ReduceMax", "ReduceMin")
 def _moved(codes: Codes, node: NodeProto) -> bool:
     """The operator on the code, for one zero point; it moves numbers and computes none."""
     code = codes.of.get(node.input[0])
@@ -22,13 +25,45 @@ def _moved(codes: Codes, node: NodeProto) -> bool:
         node, node.op_type, code.name, *node.input[1:], count=count, **attributes(node)
     )
     for name, moved in zip(node.output, found, strict=False):
-        codes.of[name] = Code(moved, code.dtype, code.zero)
+        codes.of[name] = replace(code, name=moved)
     return True
 
 
 @follows("Resize")
 def _resize(codes: Codes, node: NodeProto) -> bool:
-    return attributes(node).get("mode", "nearest") == "nearest" and _moved(codes, node)
+    """Linear: cut off after the point, as ONNX Runtime does it; the zero point counts in it."""
+    attrs, code = attributes(node), codes.of.get(node.input[0])
+    mode = attrs.get("mode", "nearest")
+    if code is None or mode == "nearest":
+        return _moved(codes, node)
+    if mode != "linear" or attrs.get("antialias", 0) or _in_steps(codes, node):
+        return codes.refuse(
+            node,
+            "rounds whole numbers in a way of its own; supported: nearest, and linear without "
+            "antialias, channels first",
+        )
+    codes.keep(node)
+    whole = codes.less(node, code, NOUGHT)
+    y = codes.add(node, "Resize", whole, *node.input[1:], **attrs)
+    codes.of[node.output[0]] = Code(_cut_off(codes, node, y, code), code.dtype, NOUGHT, code.reach)
+    return True
+
+
+def _in_steps(codes: Codes, node: NodeProto) -> bool:
+    """Whether ONNX Runtime may take whole numbers of weights, as it does for channels last."""
+    x, y = codes.graph.tensor(node.input[0]), codes.graph.tensor(node.output[0])
+    if x is None or y is None or x.shape is None or y.shape is None:
+        return True
+    return len(x.shape) == 4 and x.shape[1] != y.shape[1] and x.shape[3] == y.shape[3]
+
+
+def _cut_off(codes: Codes, node: NodeProto, y: str, code: Code) -> str:
+    """The whole part, which the cotangent passes straight through."""
+    whole = codes.straight(node, "Floor", y)
+    if code.reach[0] >= 0:
+        return whole
+    below = codes.add(node, "Less", y, codes.constant(node, 0, code.dtype))
+    return codes.add(node, "Where", below, codes.straight(node, "Ceil", y), whole)
 
 
 @follows("Pad")
@@ -42,44 +77,64 @@ def _pad(codes: Codes, node: NodeProto) -> bool:
     if value is None:
         return False
     codes.keep(node)
-    fill = value.astype(NOUGHT.dtype).reshape(()) - code.zero.reshape(())
-    inputs = [code.name, node.input[1], codes.constant(node, fill, code.dtype), *node.input[3:]]
-    codes.of[node.output[0]] = Code(
-        codes.add(node, "Pad", *inputs, mode=mode), code.dtype, code.zero
-    )
+    raw: Array = value.astype(NOUGHT.dtype).reshape(())
+    fill = codes.constant(node, raw - code.zero.reshape(()), code.dtype)
+    inputs = [code.name, node.input[1], fill, *node.input[3:]]
+    y = codes.add(node, "Pad", *inputs, mode=mode)
+    codes.of[node.output[0]] = replace(code, name=y, reach=joined(code.reach, (int(raw), int(raw))))
     return True
 
 
-@follows("Concat", "Add")
-def _joined(codes: Codes, node: NodeProto) -> bool:
-    """The operator on the numbers themselves: quantised tensors, a sum of products and its bias."""
-    if not any(name in codes.of for name in node.input):
+@follows("Concat")
+def _concat(codes: Codes, node: NodeProto) -> bool:
+    """In the zero point of the first, where that is one number."""
+    first = common(codes, node.input)
+    if first is None:
         return False
     codes.keep(node)
-    parts = [
-        codes.less(node, codes.of[name], NOUGHT)
-        if name in codes.of
-        else codes.add(node, "Cast", name, to=helper.np_dtype_to_tensor_dtype(FLOAT32))
-        for name in node.input
-    ]
-    y = codes.add(node, node.op_type, *parts, **attributes(node))
-    codes.of[node.output[0]] = Code(y, FLOAT32, NOUGHT)
+    parts = [codes.operand(node, name, first.zero, first.dtype) for name in node.input]
+    y = codes.add(node, "Concat", *parts, **attributes(node))
+    reach = joined(*map(codes.reach, node.input))
+    codes.of[node.output[0]] = replace(first, name=y, reach=reach)
     return True
 
 
 @follows("Cast")
 def _cast(codes: Codes, node: NodeProto) -> bool:
-    """To floating point: the numbers themselves. To a type that holds them all: the same code."""
-    code, tensor = codes.of.get(node.input[0]), codes.graph.tensor(node.input[0])
+    """To floating point the numbers themselves; to integers, where they fit in, the same code."""
+    code = codes.of.get(node.input[0])
     element = attributes(node)["to"]
-    wanted = helper.tensor_dtype_to_np_dtype(element)
-    if code is None or tensor is None:
+    dtype = helper.tensor_dtype_to_np_dtype(element)
+    if code is None:
         return False
-    if not is_float(wanted):
-        if not np.can_cast(tensor.dtype, wanted):
-            return False
-        codes.keep(node)
-        codes.of[node.output[0]] = code
+    if is_float(dtype):
+        codes.replace(node, "Cast", codes.less(node, code, NOUGHT), to=element)
         return True
-    codes.replace(node, "Cast", codes.less(node, code, NOUGHT), to=element)
+    room = limits(dtype)
+    if room is None:
+        return False
+    if not within(code.reach, room):
+        return codes.refuse(node, f"whole numbers beyond {dtype} wrap around")
+    codes.keep(node)
+    codes.of[node.output[0]] = code
     return True
+
+
+def common(codes: Codes, names: Iterable[str]) -> Code | None:
+    """What a node over several integer tensors computes in; None where none of them has a code.
+
+    That is the zero point and type of the first code, or no zero point where it has several.
+    """
+    first = next((codes.of[name] for name in names if name in codes.of), None)
+    if first is None or first.is_uniform:
+        return first
+    return replace(first, dtype=FLOAT32, zero=NOUGHT)
+
+
+def joined(*reaches: Reach) -> Reach:
+    """What holds each of these."""
+    return min(low for low, _ in reaches), max(high for _, high in reaches)
+
+
+def within(reach: Reach, room: Reach) -> bool:
+    return room[0] <= reach[0] and reach[1] <= room[1]

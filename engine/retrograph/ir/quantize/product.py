@@ -5,10 +5,11 @@ Below 2^24 every sum is exact in float32; beyond, it is rounded as any float sum
 
 from __future__ import annotations
 
+import numpy as np
 from onnx import NodeProto, TensorProto
 
 from retrograph.ir.graph import attributes
-from retrograph.ir.quantize.codes import FLOAT32, NOUGHT, Code, Codes, follows
+from retrograph.ir.quantize.codes import FLOAT32, NOUGHT, Code, Codes, follows, limits_of
 
 
 @follows("ConvInteger")
@@ -32,7 +33,7 @@ def _product(codes: Codes, node: NodeProto, op: str, spread: tuple[list[int], li
     codes.keep(node)
     operands = [_operand(codes, node, i, spread[i]) for i in (0, 1)]
     y = codes.add(node, op, *operands, **attributes(node))
-    codes.of[node.output[0]] = Code(y, FLOAT32, NOUGHT)
+    codes.of[node.output[0]] = Code(y, FLOAT32, NOUGHT, limits_of(np.int32))
     return True
 
 
