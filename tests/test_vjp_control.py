@@ -213,3 +213,9 @@ def test_branches_of_different_shapes(taken: bool, shapes: tuple[str, str], sele
         found = runtime(built, optimised)(feeds)
         for name in ("y", "attribution", "score", "unit"):
             np.testing.assert_allclose(found[name], wanted[name], rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("kind", [6, 7, 9, 11])
+def test_branches_of_different_types_are_refused(kind: int) -> None:
+    with pytest.raises(InputError, match=r"'If_\d' \(If\) makes 'i' as .*; no runtime takes"):
+        retrograph.build(either(HALVED, f"b = Cast<to={kind}>(r)"))

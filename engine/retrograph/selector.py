@@ -72,9 +72,12 @@ def target_of(graph: Graph, batch: Batch, name: str, source: str) -> Target | No
     rows = batch.rows(tensor)
     items: Dim = 1
     if rows is not None:
-        lead = tensor.shape[0]
-        folded = lead // rows if isinstance(lead, int) else (explained.shape or (None,))[0]
-        items = lead if rows == 1 else folded
+        lead, batched = tensor.shape[0], (explained.shape or (None,))[0]
+        items = lead // rows if isinstance(lead, int) else batched
+        if rows == 1 and isinstance(items, str):
+            tensor = replace(tensor, shape=(items, *tensor.shape[1:]))
+        elif rows == 1:
+            items = lead
     whole = Target(tensor, rows, items, 0)
     # Rows, channels and positions; of a single item the rows may be its channels.
     inside = int(rows not in (None, 1) and len(whole.own) > (3 if batch.single else 2))

@@ -48,10 +48,11 @@ def bodies(graph: Graph, node: NodeProto) -> dict[str, Graph]:
         if attribute.type == AttributeProto.GRAPH:
             formals = _formals(graph, node, attribute.g)
             body = _typed(graph, node, attribute.g, formals)
+            unsteady = _unsteady(node, body)
             while (wider := _invariant(node, body, formals)) != formals:
                 formals = wider
                 body = _typed(graph, node, attribute.g, formals)
-            body.relu_like = relu.relu_like(body)
+            body.relu_like, body.unsteady = relu.relu_like(body), unsteady
             found[attribute.name] = body
     return found
 
@@ -137,8 +138,7 @@ def _formals(graph: Graph, node: NodeProto, proto: GraphProto) -> Formals:
         given = [None] * len(proto.input)
     formals = {}
     for info, tensor in zip(proto.input, given, strict=True):
-        declared = info.type.tensor_type.HasField("shape")
-        if tensor is not None and (tensor.shape is not None or not declared):
+        if tensor is not None:
             formals[info.name] = Tensor(info.name, tensor.dtype, tensor.shape)
     return formals
 
@@ -161,6 +161,25 @@ def _invariant(node: NodeProto, body: Graph, formals: Formals) -> Formals:
             shape = join(before.shape, None if after is None else after.shape)
             wider[before.name] = Tensor(before.name, before.dtype, shape)
     return wider
+
+
+def _unsteady(node: NodeProto, body: Graph) -> set[str]:
+    """The states of a body whose shape a step surely changes."""
+    places = zip(states(node), next_states(node, body), strict=True)
+    pairs = [(body.tensor(body.input_names()[i]), body.tensor(end)) for i, end in places]
+    return {a.name for a, b in pairs if a is not None and b is not None and differ(a, b)}
+
+
+def differ(a: Tensor, b: Tensor) -> bool:
+    """Whether two shapes are known to be different; no size 0 stays from step to step."""
+    if a.shape is None or b.shape is None:
+        return False
+    if len(a.shape) != len(b.shape):
+        return True
+    return any(
+        isinstance(x, int) and (x == 0 or (isinstance(y, int) and x != y))
+        for x, y in zip(a.shape, b.shape, strict=True)
+    )
 
 
 def next_states(node: NodeProto, body: Graph) -> list[str]:
@@ -225,11 +244,17 @@ def written(graph: Graph, node: NodeProto, inner: Mapping[str, Graph]) -> NodePr
     return whole
 
 
+def _typed_info(body: Graph, info: ValueInfoProto) -> ValueInfoProto:
+    """A tensor of a body with its type, as far as that is known."""
+    tensor = body.tensor(info.name)
+    return info if tensor is None else infer.to_info(tensor)
+
+
 def _written(graph: Graph, source: GraphProto, body: Graph, prefix: str) -> GraphProto:
     model = ModelProto()
     model.graph.name = source.name
-    model.graph.input.extend(source.input)
-    model.graph.output.extend(source.output)
+    model.graph.input.extend(_typed_info(body, info) for info in source.input)
+    model.graph.output.extend(_typed_info(body, info) for info in source.output)
     model.graph.sparse_initializer.extend(source.sparse_initializer)
     nodes, constants = body.needed(body.output_names())
     model.graph.node.extend(nodes)

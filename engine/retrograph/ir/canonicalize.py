@@ -37,10 +37,12 @@ def canonicalize(model: ModelProto) -> Graph:
         model = onnx.inliner.inline_local_functions(model)
     bounds.check_nesting(model.graph)
     graph = Graph(model)
+    infer.forget_shapes(graph)
     _modernize(graph)
     enter(graph)
     _settle(graph)
     opsets.lower(graph)
+    graph.outputs = [infer.as_inferred(graph, info) for info in graph.outputs]
     return graph
 
 

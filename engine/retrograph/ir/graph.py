@@ -98,6 +98,7 @@ class Graph:
         self.types: dict[str, Tensor] = {}
         self.containers: dict[str, DType] = {}
         self.captured: frozenset[str] = frozenset()
+        self.unsteady: set[str] = set()
         self.behind_bodies: dict[str, Tensor] = {}
         self.relu_like: set[str] = set()
         self.straight_through: set[str] = set()
@@ -210,9 +211,14 @@ class Graph:
         return model
 
     def skeleton(self) -> ModelProto:
-        """The model for shape inference, with inputs in the place of large and sparse weights."""
+        """The model for shape inference, with inputs in the place of large and sparse weights.
+
+        What is declared of its outputs is left out.
+        """
         nodes, constants = self.needed(self.output_names())
         model = self._frame(nodes, Extra())
+        for info in model.graph.output:
+            info.ClearField("type")
         del model.graph.sparse_initializer[:]
         for thin in self.sparse.values():
             name, kind, dims = thin.values.name, thin.values.data_type, list(thin.dims)

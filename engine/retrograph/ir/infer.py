@@ -6,12 +6,14 @@ graph. What does not depend on the input is evaluated here once, so that the rul
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import onnx
 from onnx import NodeProto, helper, numpy_helper, shape_inference
 
-from retrograph.ir import bounds, branch, constants, partial
+from retrograph.ir import bounds, branch, constants, partial, pools
 from retrograph.ir.evaluate import evaluate
-from retrograph.ir.graph import DType, Graph, Tensor
+from retrograph.ir.graph import DType, Graph, Tensor, subgraphs
 
 _MOST_ROUNDS = 100
 _MOST_FOLDED = 2**25
@@ -29,28 +31,95 @@ def open_dimensions(graph: Graph) -> None:
                     dim.ClearField("dim_value")
 
 
+def forget_shapes(graph: Graph) -> None:
+    """Take away what bodies declare of their outputs, and of the sizes of their inputs."""
+    graph.nodes = [_forgetful(node) for node in graph.nodes]
+    graph.index()
+
+
+def _forgetful(node: NodeProto) -> NodeProto:
+    if not any(True for _ in subgraphs(node)):
+        return node
+    whole = NodeProto()
+    whole.CopyFrom(node)
+    waiting = [*subgraphs(whole)]
+    while waiting:
+        body = waiting.pop()
+        waiting.extend(inner for step in body.node for inner in subgraphs(step))
+        del body.value_info[:]
+        for info in body.input:
+            for dim in info.type.tensor_type.shape.dim:
+                dim.Clear()
+        for info in body.output:
+            if info.type.HasField("tensor_type"):
+                info.type.tensor_type.ClearField("shape")
+    return whole
+
+
 def infer_types(graph: Graph) -> None:
-    """Fill `graph.types` by ONNX's shape inference; large weights are not copied for it."""
-    skeleton = graph.skeleton()
-    fixed = {v.name for v in (*skeleton.graph.input, *skeleton.graph.output)}
-    skeleton.graph.value_info.extend(
-        to_info(t) for name, t in graph.behind_bodies.items() if name not in fixed
-    )
-    bounds.check_axes(skeleton.graph)
-    follow = bounds.follow_numbers(skeleton.graph)
-    inferred = shape_inference.infer_shapes(skeleton, data_prop=follow).graph
-    declared = {v.name: v for v in [*graph.model.graph.value_info, *inferred.input]}
-    declared |= {v.name: v for v in [*inferred.output, *inferred.value_info]}
-    graph.types, graph.containers = {}, {}
-    for name, info in declared.items():
-        held = _held_type(info.type)
-        if held is not None:
-            graph.containers[name] = held
-        tensor = to_tensor(info)
-        if tensor is not None and tensor.shape is None:
-            tensor = graph.behind_bodies.get(name, tensor)
+    """Fill `graph.types` from the inputs, the weights and the operators, as runtimes compute them.
+
+    Of what a file declares of other tensors, element types and the number of axes are taken where
+    nothing is inferred, and no size. Pools that inference counts otherwise are spelled anew, in
+    place. Large weights are not copied.
+    """
+    inferred = _inferred(graph)
+    while pools.settle(graph, inferred):
+        inferred = _inferred(graph)
+    infos = (*graph.model.graph.value_info, *graph.outputs)
+    infos = (*infos, *inferred.input, *inferred.output, *inferred.value_info)
+    held = {v.name: kind for v in infos if (kind := _held_type(v.type)) is not None}
+    said = _tensors((*graph.model.graph.value_info, *graph.outputs))
+    found = _tensors((*inferred.input, *inferred.output, *inferred.value_info))
+    graph.types, graph.containers = {}, held
+    for name in said | found:
+        tensor = found.get(name)
+        if tensor is None or tensor.shape is None:
+            hint = graph.behind_bodies.get(name) or _opened(said.get(name))
+            tensor = hint if hint and (not tensor or tensor.dtype == hint.dtype) else tensor
         if tensor is not None:
             graph.types[name] = tensor
+
+
+def _inferred(graph: Graph) -> onnx.GraphProto:
+    """The skeleton with the types that ONNX's shape inference finds."""
+    skeleton = graph.skeleton()
+    fixed = {v.name for v in skeleton.graph.input}
+    ends = {v.name: v for v in skeleton.graph.output}
+    for name, tensor in graph.behind_bodies.items():
+        if name in ends:
+            ends[name].CopyFrom(to_info(tensor))
+        elif name not in fixed:
+            skeleton.graph.value_info.append(to_info(tensor))
+    bounds.check_axes(skeleton.graph)
+    follow = bounds.follow_numbers(skeleton.graph)
+    return shape_inference.infer_shapes(skeleton, data_prop=follow).graph
+
+
+def _tensors(infos: Iterable[onnx.ValueInfoProto]) -> dict[str, Tensor]:
+    found = (to_tensor(info) for info in infos)
+    return {tensor.name: tensor for tensor in found if tensor is not None}
+
+
+def _opened(tensor: Tensor | None) -> Tensor | None:
+    """A tensor of which nothing but its type and the number of its axes is known."""
+    if tensor is None or tensor.shape is None:
+        return tensor
+    return Tensor(tensor.name, tensor.dtype, (None,) * len(tensor.shape))
+
+
+def as_inferred(graph: Graph, info: onnx.ValueInfoProto) -> onnx.ValueInfoProto:
+    """What is said of an output, without sizes that nothing but the file says."""
+    tensor, declared = graph.tensor(info.name), to_tensor(info)
+    if tensor is None or declared is None or declared.shape is None:
+        return info
+    dims = tensor.shape
+    if dims is None:
+        dims = (None,) * len(declared.shape)
+    elif len(dims) == len(declared.shape):
+        pairs = zip(declared.shape, dims, strict=True)
+        dims = tuple(found if isinstance(told, int) else told for told, found in pairs)
+    return to_info(Tensor(info.name, tensor.dtype, dims))
 
 
 def to_tensor(info: onnx.ValueInfoProto) -> Tensor | None:

@@ -6,6 +6,7 @@ from onnx import AttributeProto, NodeProto, helper
 
 from retrograph.ir.auto_pad import padded_before, without_auto_pad
 from retrograph.ir.graph import Graph, attributes, is_static
+from retrograph.ir.pools import POOLS, same_pads
 
 _WINDOWED = {"Conv", "MaxPool", "AveragePool", "LpPool", "ConvInteger", "QLinearConv"}
 
@@ -34,19 +35,18 @@ def _explicit(graph: Graph, node: NodeProto) -> list[NodeProto]:
     upper = mode == "SAME_UPPER"
     strides = attrs.get("strides", [1] * rank)
     dilations = attrs.get("dilations", [1] * rank)
+    if node.op_type in POOLS:  # runtimes leave a pool's dilations out of its padding
+        dilations = [1] * rank
     extents = [d * (k - 1) + 1 for k, d in zip(kernel, dilations, strict=True)]
     source = graph.tensor(node.input[0])
     sizes = source.shape[2:] if source is not None and source.shape is not None else (None,) * rank
-    totals = []
-    for size, extent, s in zip(sizes, extents, strides, strict=True):
-        if s == 1:
-            totals.append(extent - 1)
-        elif isinstance(size, int):
-            totals.append(max((-(-size // s) - 1) * s + extent - size, 0))
-        else:
+    pads = []
+    for size, extent, stride in zip(sizes, extents, strides, strict=True):
+        if stride > 1 and not isinstance(size, int):
             return padded_before(graph, node, extents, strides, upper)
-    small, large = [t // 2 for t in totals], [t - t // 2 for t in totals]
-    return [_with_pads(node, small + large if upper else large + small)]
+        pads.append(same_pads(size if isinstance(size, int) else 0, extent, stride, upper))
+    begins, ends = zip(*pads, strict=True)
+    return [_with_pads(node, [*begins, *ends])]
 
 
 def _kernel(graph: Graph, node: NodeProto) -> list[int] | None:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
+from retrograph.ir.body import differ
 from retrograph.ir.emit import Emitter
 from retrograph.ir.graph import Graph, Tensor
 from retrograph.ir.path import ancestors, flow, path
@@ -78,7 +79,7 @@ class Steps:
             first, tensor = self.node.inputs[self.before + i], self.body.tensor(name)
             if first is None or tensor is None:
                 raise Unsupported("it carries something that is no tensor")
-            if _differ(first, tensor):
+            if differ(first, tensor) or self.states[i].name in self.body.unsteady:
                 raise Unsupported(
                     f"its state '{first.name}' changes its shape from step to step; states of "
                     "one shape are supported"
@@ -196,15 +197,3 @@ class Steps:
 def zeros_like(e: Emitter, tensor: Tensor) -> Tensor:
     """Zeros in the type and shape of a tensor."""
     return e.constant_of_shape(e.sizes(tensor, 0), 0.0, tensor.dtype)
-
-
-def _differ(a: Tensor, b: Tensor) -> bool:
-    """Whether two shapes are known to be different; no size 0 stays from step to step."""
-    if a.shape is None or b.shape is None:
-        return False
-    if len(a.shape) != len(b.shape):
-        return True
-    return any(
-        isinstance(x, int) and (x == 0 or (isinstance(y, int) and x != y))
-        for x, y in zip(a.shape, b.shape, strict=True)
-    )
