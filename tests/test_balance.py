@@ -47,7 +47,7 @@ def test_from_python() -> None:
 
 def test_it_is_printed(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     ran = run(capsys, "explain", "net.onnx", "x.npy", "--method", "lrp-epsilon,gradient")
-    assert "  relevance by lrp-epsilon: 6 of 7 in the input, 1 in biases\n" in ran.out
+    assert "  relevance by lrp-epsilon: 6 of 7 in the input, 1 in biases and constants\n" in ran.out
     assert "relevance by gradient" not in ran.out
 
 
@@ -65,11 +65,11 @@ def test_it_is_in_the_json(here: Path, capsys: pytest.CaptureFixture[str]) -> No
 
 def test_each_of_many_units(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     ran = run(capsys, "explain", "net.onnx", "x.npy", "--top", "2", "--method", "lrp-epsilon")
-    assert "6 of 7 in the input, 1 in biases" in ran.out
+    assert "6 of 7 in the input, 1 in biases and constants" in ran.out
     assert "0 of 0 in the input" in ran.out
 
 
 def test_what_is_lost_is_said() -> None:
     assert str(Balance("lrp-zplus", 0, 10.0, 6.0, 3.0)) == (
-        "relevance by lrp-zplus: 6 of 10 in the input, 3 in biases, 1 lost"
+        "relevance by lrp-zplus: 6 of 10 in the input, 3 in biases and constants, 1 lost"
     )

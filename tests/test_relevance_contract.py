@@ -236,12 +236,24 @@ def test_a_batch_joined_with_places_and_parted_again(rule: str) -> None:
     by.assert_rule(net(text, "N, 3, 6", "N, l, m", weights), EACH[rule], (3, 6))
 
 
+TURNED = "t = Transpose <perm = [1, 0, 2]> (x) c = MatMul (t, k) d = Add (c, b) "
+TURNED += "y = Transpose <perm = [1, 0, 2]> (d)"
+
+
+@pytest.mark.parametrize("rule", EACH)
+def test_a_batch_behind_another_axis_is_known_by_its_name(rule: str) -> None:
+    by.assert_rule(
+        net(TURNED, "N, 3, 6", "N, l, m", "float[6, 4] k, float[4] b"), EACH[rule], (3, 6)
+    )
+
+
 def test_a_batch_that_is_lost_track_of() -> None:
-    """Turned behind other axes, biases cannot be summed for each item: refused, or left out."""
-    text = "t = Transpose <perm = [1, 0, 2]> (x) c = MatMul (t, k) d = Add (c, b) "
-    text += "y = Transpose <perm = [1, 0, 2]> (d)"
-    model = net(text, "N, 3, 6", "N, l, m", "float[6, 4] k, float[4] b")
-    with pytest.raises(UnsupportedError, match="the batch axis of 'd' is not in front"):
+    """Joined with places that are then turned, it cannot be told apart: refused, or left out."""
+    text = "t = Transpose <perm = [1, 0, 2]> (x) f = Reshape (t, rows) c = MatMul (f, k) "
+    text += "d = Add (c, b) p = Reshape (d, places) y = Transpose <perm = [1, 0, 2]> (p)"
+    weights = "float[6, 4] k, float[4] b, int64[2] rows = {-1, 6}, int64[3] places = {3, -1, 4}"
+    model = net(text, "N, 3, 6", "N, l, m", weights)
+    with pytest.raises(UnsupportedError, match="the items of the batch are not told apart in 'd'"):
         retrograph.build(model, method="lrp-epsilon")
     by.assert_rule(model, EACH["gamma_ignoring"], (3, 6))
 

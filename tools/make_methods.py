@@ -68,10 +68,11 @@ purpose: it keeps its ordinary derivative.
   their gradient silently. Elsewhere it agrees. Here sums are complete, or the operator is
   refused.
 - **Relevance.** zennit's default puts the bias in the denominator, so relevance that falls to a
-  bias stays there ("keep"; the output `bias_relevance` counts it). It merges a BatchNormalization
-  only into the layer defined directly before it, and knows sums only as modules; here the graph
-  decides. Its excitation backpropagation has that bias too, which the paper has not, and stops at
-  the plateau of ReLU6.
+  bias stays there ("keep"; the output `bias_relevance` counts it, and what falls to constants
+  beside the data: a border padded with a number, a token joined on, an assigned slice). It merges
+  a BatchNormalization only into the layer defined directly before it, and knows sums only as
+  modules; here the graph decides. Its excitation backpropagation has that bias too, which the paper
+  has not, and stops at the plateau of ReLU6.
 """
 
 

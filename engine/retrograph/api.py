@@ -63,7 +63,7 @@ def build(
         A model with the source's inputs, its outputs if they are kept, and, N items a batch, K
         units an item: `attribution` [N, *input] ([N, K, *input]; `attribution.<input>` where
         several are explained), `score` [N] ([N, K]), `unit` int64 [N, r] ([N, K, r]); by a method
-        of relevance `bias_relevance` [N] ([N, K]), what fell to the biases.
+        of relevance `bias_relevance` [N] ([N, K]), what fell to biases and constants.
 
     Raises:
         InputError: what was given is wrong: the file, the layer, the method; or float16 cannot
@@ -106,8 +106,9 @@ class Attribution:
         score: [N] ([N, K]), the explained units' activations.
         unit: int64 [N, r] ([N, K, r]), the explained units' indices in an item of the target.
         outputs: the model's own outputs.
-        bias_relevance: [N] ([N, K]), by a method of relevance what fell to the biases; attribution
-            and this sum to the score where the method conserves. None by other methods.
+        bias_relevance: [N] ([N, K]), by a method of relevance what fell to the biases, and to
+            constants beside the data; attribution and this sum to the score where the method
+            conserves. None by other methods.
     """
 
     attributions: dict[str, Array]

@@ -1,4 +1,4 @@
-"""Where the relevance of a unit went: to the input, to the biases, or nowhere."""
+"""Where the relevance of a unit went: to the input, to biases and constants, or nowhere."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Balance:
         place: which of the explained units.
         start: the relevance of the unit.
         inputs: how much of it reached the input.
-        biases: how much fell to biases.
+        biases: how much fell to biases, and to constants beside the data.
     """
 
     method: str
@@ -45,7 +45,7 @@ class Balance:
     def __str__(self) -> str:
         parts = [f"{self.inputs:.4g} of {self.start:.4g} in the input"]
         if abs(self.biases) > _SMALL * abs(self.start):
-            parts.append(f"{self.biases:.4g} in biases")
+            parts.append(f"{self.biases:.4g} in biases and constants")
         if abs(self.lost) > _SMALL * max(map(abs, (self.start, self.inputs, self.biases))):
             parts.append(f"{self.lost:.4g} lost")
         return f"relevance by {self.method}: {', '.join(parts)}"

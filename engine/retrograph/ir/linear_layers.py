@@ -1,7 +1,9 @@
 """Linear layers: a convolution or product with weights, with what scales and shifts its channels.
 
 Exporters write the bias of a layer as an Add behind it, now and then behind a Squeeze or Transpose,
-and keep or fold a BatchNormalization; seen as one, all of them are y = w x + b.
+and keep or fold a BatchNormalization; quantisers write the scales of a sum of whole numbers as a
+Mul behind a Cast, computed at run time where they follow what the input holds. Seen as one, all of
+them are y = w x + b.
 """
 
 from __future__ import annotations
@@ -10,12 +12,15 @@ from collections.abc import Collection
 
 from onnx import NodeProto
 
-from retrograph.ir.graph import STANDARD_DOMAINS, Graph, attributes
+from retrograph.ir.graph import STANDARD_DOMAINS, Graph, Tensor, attributes
 from retrograph.ir.path import Composite, Path
+
+_SINGLE = 4
+"""The bytes of a float32."""
 
 LAYERS = {"Conv", "ConvTranspose", "Gemm", "MatMul"}
 MOVES = {"Squeeze", "Unsqueeze", "Transpose"}
-"""What a layer's output may pass before it is scaled or shifted."""
+"""What a layer's output may pass before it is scaled or shifted, and a Cast of short numbers."""
 
 
 def linear_layers(graph: Graph, way: Path) -> list[Composite]:
@@ -56,10 +61,10 @@ def _tail(graph: Graph, way: Path, onward: Collection[str], node: NodeProto) -> 
         (reader,) = readers
         if reader.op_type in MOVES:
             axis = _moved(graph, reader, axis)
-        elif not _shifts_channels(graph, reader, name, axis):
+        elif not _casts(graph, reader) and not _shifts_channels(graph, way, reader, axis):
             break
         found.append(reader)
-        merged = merged if reader.op_type in MOVES else len(found)
+        merged = merged if reader.op_type in {*MOVES, "Cast"} else len(found)
         name = str(reader.output[0])
     return found[:merged]
 
@@ -95,20 +100,33 @@ def _moved(graph: Graph, node: NodeProto, axis: int) -> int | None:
     return kept.index(axis) if axis in kept else None
 
 
-def _shifts_channels(graph: Graph, node: NodeProto, name: str, axis: int) -> bool:
+def _casts(graph: Graph, node: NodeProto) -> bool:
+    """Whether a node is a Cast between types that are computed with in float32."""
+    ends = graph.tensor(node.input[0]), graph.tensor(node.output[0])
+    short = all(t is not None and t.is_float and t.dtype.itemsize <= _SINGLE for t in ends)
+    return node.op_type == "Cast" and short
+
+
+def _shifts_channels(graph: Graph, way: Path, node: NodeProto, axis: int) -> bool:
+    """Whether a node scales or shifts each channel by a number that nothing explained flows to."""
     if node.op_type == "BatchNormalization":
         known = all(other in graph.constants for other in node.input[1:])
         return known and axis == 1 and not attributes(node).get("training_mode", 0)
     if node.op_type not in ("Add", "Sub", "Mul", "Div"):
         return False
-    if node.op_type == "Div" and node.input[0] != name:
+    name, others = _variable(way, node), [n for n in node.input if n not in way.tensors]
+    if len(others) != 1 or (node.op_type == "Div" and node.input[0] != name):
         return False
-    other = graph.tensor(node.input[1] if node.input[0] == name else node.input[0])
-    y, out = graph.tensor(name), graph.tensor(node.output[0])
-    if other is None or other.name not in graph.constants or y is None or out is None:
+    other, y = graph.tensor(others[0]), graph.tensor(name)
+    out = graph.tensor(node.output[0])
+    if other is None or y is None or out is None:
         return False
-    if y.rank is None or out.rank != y.rank:
+    return y.rank is not None and out.rank == y.rank and _is_along(other, y, axis)
+
+
+def _is_along(other: Tensor, y: Tensor, axis: int) -> bool:
+    """Whether a tensor beside y holds one number, or one for each place along an axis."""
+    if other.shape is None or y.shape is None or len(other.shape) > len(y.shape):
         return False
-    dims = (1,) * (y.rank - (other.rank or 0)) + tuple(other.shape or ())
-    channels = (y.shape or ())[axis]
-    return all(d == 1 or (a == axis and d == channels) for a, d in enumerate(dims))
+    dims = (1,) * (len(y.shape) - len(other.shape)) + other.shape
+    return all(d == 1 or (a == axis and d == y.shape[axis]) for a, d in enumerate(dims))

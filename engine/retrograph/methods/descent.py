@@ -9,7 +9,7 @@ from retrograph.errors import Problem
 from retrograph.ir import pad_axes
 from retrograph.ir.emit import Emitter
 from retrograph.ir.graph import Graph, NodeProto, Tensor
-from retrograph.ir.path import Composite, dependents, path
+from retrograph.ir.path import Composite, Path, dependents, path
 from retrograph.ir.views import views
 from retrograph.vjp.local import Region, pull_back_windows
 from retrograph.vjp.places import Units
@@ -125,13 +125,24 @@ class Descent:
         body.repeat(self._dependents(body))
         return replace(self, e=body, units=None)
 
-    def again(self, values: Mapping[str, Tensor]) -> Callable[[Tensor], Tensor]:
+    def again(
+        self, values: Mapping[str, Tensor], along: Path | None = None
+    ) -> Callable[[Tensor], Tensor]:
         """Compute the forward pass for other inputs too.
+
+        Args:
+            values: the inputs.
+            along: what is computed again; everything else, such as the scales that a quantiser
+                finds at run time, stays what it is. All that depends on the inputs if None.
 
         Returns:
             From a tensor to what it is for those inputs.
         """
-        names = self.e.again(self._dependents(self.e), values)
+        passed = None if along is None else {node.name for node in along.nodes}
+        nodes = self._dependents(self.e)
+        if passed is not None:
+            nodes = [node for node in nodes if node.name in passed]
+        names = self.e.again(nodes, values)
         names |= {name: value.name for name, value in values.items()}
         return lambda tensor: replace(tensor, name=names.get(tensor.name, tensor.name))
 

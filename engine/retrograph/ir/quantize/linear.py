@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from onnx import NodeProto, helper
+from onnx import NodeProto, TensorProto, helper
 
 from retrograph.ir.entry import Entry
 from retrograph.ir.graph import Array, attributes
@@ -50,14 +50,16 @@ def _quantize_by_range(codes: Codes, node: NodeProto) -> bool:
     """min(round(x / scale), 255 - zero), by the scale and zero point that it gives out itself.
 
     The scale is taken as it is: through x / scale * scale nothing comes of its own derivative. The
-    highest x is one step above 255 where both roundings go up; the step passes straight through.
+    highest x is one step above 255 where both roundings go up, as in a range from -1 to 1. That
+    step is taken off, not clipped, so that the cotangent passes straight through it too.
     """
     y, scale, zero = node.output
     codes.keep(node)
     code = _rounded(codes, node, scale)
     top = _end(codes, node, 255, zero)
     above = codes.add(node, "Greater", code, top)
-    codes.of[y] = Code(codes.add(node, "Where", above, top, code), FLOAT32, zero, (0, 255))
+    step = codes.add(node, "Cast", above, to=TensorProto.FLOAT)
+    codes.of[y] = Code(codes.add(node, "Sub", code, step), FLOAT32, zero, (0, 255))
     return True
 
 

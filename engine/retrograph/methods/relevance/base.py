@@ -11,7 +11,7 @@ from retrograph.ir.activations import activations
 from retrograph.ir.emit import Emitter
 from retrograph.ir.graph import Tensor
 from retrograph.ir.linear_layers import first_layers, linear_layers
-from retrograph.ir.path import path
+from retrograph.ir.path import Path, path
 from retrograph.ir.relu import is_nonnegative
 from retrograph.methods.base import BIAS_RELEVANCE, Method, Scene
 from retrograph.methods.descent import Descent
@@ -32,7 +32,8 @@ class RelevanceMethod(Method):
     """Relevance, handed down from the unit layer by layer, that no layer adds to.
 
     The built graph has one more output, `bias_relevance` [N] ([N, K] with many): what fell to the
-    biases. Attribution and bias_relevance sum to the score where the rules conserve.
+    biases and to constants beside the data (what a border is padded with, a token that is joined
+    on). Attribution and bias_relevance sum to the score where the rules conserve.
     """
 
     biases: str = field(default="keep", kw_only=True)
@@ -58,7 +59,7 @@ class RelevanceMethod(Method):
         """The rule of a linear layer; the first ones are those that no other lies before."""
         raise NotImplementedError
 
-    def bounds(self, descent: Descent) -> Bounds:
+    def bounds(self, descent: Descent, way: Path) -> Bounds:
         """The least and the largest that a layer can read."""
 
         def unknown(layer: Linear) -> tuple[Tensor, Tensor]:
@@ -73,7 +74,7 @@ class RelevanceMethod(Method):
         first = first_layers(way, layers)
         taken = {n.name for layer in layers for n in layer.nodes}
         curves = activations(graph, [n for n in way.nodes if n.name not in taken])
-        bounds = self.bounds(descent)
+        bounds = self.bounds(descent, way)
         start = self.start(e, descent.given(descent.target), descent.ct)
         tally = Tally(e, graph, descent.target, start)
 
@@ -81,7 +82,7 @@ class RelevanceMethod(Method):
             if node.parts and node.op == "Linear":
                 return linear
             signal = signal_of(graph, node)
-            return operator_rule(node) if signal is None else takes_all(signal)
+            return operator_rule(node, tally) if signal is None else takes_all(signal)
 
         def linear(e: Emitter, node: Node, cts: Cotangents) -> Cotangents:
             (r,) = cts

@@ -168,10 +168,10 @@ class LrpEpsilonGammaBox(RelevanceMethod):
             return []
         return [f"{self.name}: low or high not given, so the least or largest number of each item"]
 
-    def bounds(self, descent: Descent) -> Bounds:
+    def bounds(self, descent: Descent, way: Path) -> Bounds:
         e, inputs = descent.e, [descent.given(name) for name in descent.sources]
-        low = descent.again({x.name: _bound(e, x, self.low, "ReduceMin") for x in inputs})
-        high = descent.again({x.name: _bound(e, x, self.high, "ReduceMax") for x in inputs})
+        low = descent.again({x.name: _bound(e, x, self.low, "ReduceMin") for x in inputs}, way)
+        high = descent.again({x.name: _bound(e, x, self.high, "ReduceMax") for x in inputs}, way)
 
         def bounds(layer: Linear) -> tuple[Tensor, Tensor]:
             x = layer.node.input(layer.place)

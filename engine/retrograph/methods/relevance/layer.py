@@ -78,6 +78,7 @@ def merged(e: Emitter, composite: Node, nonnegative: bool) -> Linear:
     for step in tail:
         if step.op in MOVES:
             bias = None if bias is None else _moved(e, step, bias)
+        if step.op in (*MOVES, "Cast"):
             continue
         factor, shift = _affine(e, step)
         if factor is not None:

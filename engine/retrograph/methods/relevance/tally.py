@@ -1,13 +1,14 @@
-"""What falls to the biases, summed for each unit."""
+"""What falls to biases and constants, summed for each unit."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 
 from retrograph.ir.activations import FUNCTIONS
-from retrograph.ir.batch import Batch, follow_batch
+from retrograph.ir.batch import LEADING, Batch, Place, follow_batch
 from retrograph.ir.emit import Emitter
 from retrograph.ir.graph import Graph, NodeProto, Rows, Tensor, attributes
+from retrograph.methods.relevance.layer import in_float32
 from retrograph.vjp.registry import Unsupported
 
 _IN_ORDER = FUNCTIONS | {"Reshape", "Flatten", "Squeeze", "Unsqueeze", "MatMul", "Gemm"}
@@ -31,6 +32,7 @@ class Tally:
         self._batch = follow_batch(graph)
         self._rows = self._batch.rows(tensor)
         self._ordered = _in_order(graph, self._batch)
+        self._names = _batch_names(graph, self._batch)
         self._total: Tensor | None = None
 
     def add(self, part: Tensor, y: Tensor) -> None:
@@ -39,17 +41,32 @@ class Tally:
         Raises:
             Unsupported: it cannot be told which item a number of y belongs to.
         """
-        if self._batch.leads(y.name) and self._rows is not None:
-            rows = self.e.reshape(part, [0, -1])
-        elif y.name in self._ordered or self._is_single():
-            rows = self.e.reshape(part, self.e.concat([self._count(), self.e.ints([-1])], axis=0))
-        else:
+        e = self.e
+        found = e.cast(self._summed(in_float32(e, part), y), self.start.dtype)
+        self._total = found if self._total is None else e.add(self._total, found)
+
+    def _summed(self, part: Tensor, y: Tensor) -> Tensor:
+        e, place = self.e, self._place(y)
+        if place == LEADING and self._rows is not None:
+            return e.reduce_sum(e.reshape(part, [0, -1]), [1], keepdims=False)
+        if y.name in self._ordered or self._is_single():
+            rows = e.reshape(part, e.concat([self._count(), e.ints([-1])], axis=0))
+            return e.reduce_sum(rows, [1], keepdims=False)
+        if place is None:
             raise Unsupported(
-                f"the batch axis of '{y.name}' is not in front, so that what falls to its bias "
-                "cannot be summed for each item; give it a batch of 1, or leave the biases out"
+                f"the items of the batch are not told apart in '{y.name}', so that what falls to "
+                "its bias or to constants in it cannot be summed for each; give it a batch of 1"
             )
-        found = self.e.cast(self.e.reduce_sum(rows, [1], keepdims=False), self.start.dtype)
-        self._total = found if self._total is None else self.e.add(self._total, found)
+        others = [axis for axis in range(y.rank or 0) if axis != place.axis]
+        turned = e.transpose(part, [place.axis, *others])
+        sizes = e.concat([e.ints([place.before]), self._count(), e.ints([-1])], axis=0)
+        return e.reduce_sum(e.reshape(turned, sizes), [0, 2], keepdims=False)
+
+    def _place(self, y: Tensor) -> Place | None:
+        """Where the items lie in y; where that was lost, along the one axis with their name."""
+        axes = [axis for axis, d in enumerate(y.shape or ()) if d in self._names]
+        named = Place(axes[0]) if len(axes) == 1 else None
+        return self._batch.places.get(y.name, named)
 
     def total(self) -> Tensor:
         """[N] or [N * K]"""
@@ -69,6 +86,14 @@ class Tally:
         rows = self.e.dim(replace(self.start, shape=None), 0)
         folded = self._rows > 1 and self.start.rows is not Rows.UNITS
         return self.e.div(rows, self._rows) if folded else rows
+
+
+def _batch_names(graph: Graph, batch: Batch) -> set[str]:
+    """What the number of items is called, and no other size of an input."""
+    shapes = [t.shape for n in batch.places if batch.leads(n) and (t := graph.tensor(n)) is not None]
+    inputs = [t.shape or () for v in graph.inputs if (t := graph.tensor(v.name)) is not None]
+    others = {d for shape in inputs for d in shape[1:]}
+    return {shape[0] for shape in shapes if shape and isinstance(shape[0], str)} - others
 
 
 def _in_order(graph: Graph, batch: Batch) -> set[str]:
