@@ -202,14 +202,25 @@ def test_the_sum_is_what_the_unit_began_with(method: str) -> None:
     np.testing.assert_allclose(whole, wanted, rtol=1e-4)
 
 
-def test_a_batch_whose_items_are_lost_track_of_is_refused() -> None:
-    text = "t = Transpose <perm = [1, 0, 2]> (x) f = Reshape (t, rows) p = Pad (f, pads, fill) "
-    text += "q = Reshape (p, places) y = Transpose <perm = [1, 0, 2]> (q)"
+def test_items_behind_one_another_in_places_are_told_apart() -> None:
+    text = "t = Transpose <perm = [1, 0, 2]> (x) f = Reshape (t, rows) o = Pad (f, pads, fill) "
+    text += "q = Reshape (o, places) y = Transpose <perm = [1, 0, 2]> (q)"
     weights = "int64[2] rows = {-1, 6}, int64[3] places = {3, -1, 8}, float fill = {0.5}, "
     weights += "int64[4] pads = {0, 1, 0, 1}"
-    model = net(text, "N, 3, 6", "N, 3, 8", weights)
+    model, x = net(text, "N, 3, 6", "N, 3, 8", weights), noise(4, 3, 6)
+    found, ct = explained(model, LrpEpsilon(), x)
+    assert_near(found["attribution"], x * ct[:, :, 1:-1])
+    assert_near(found["bias_relevance"], 0.5 * ct[:, :, [0, -1]].sum((1, 2)))
+
+
+def test_items_that_are_lost_track_of_are_refused() -> None:
+    text = "f = Reshape (x, rows) p = Pad (f, pads, fill) s = Shape <start = 0, end = 1> (x) "
+    text += "t = Concat <axis = 0> (s, item) y = Reshape (p, t)"
+    weights = "int64[2] rows = {6, -1}, float fill = {0.5}, int64[4] pads = {0, 0, 6, 0}, "
+    weights += "int64[2] item = {6, 6}"
+    model = net(text, "N, 3, 6", "N, 6, 6", weights)
     with pytest.raises(UnsupportedError, match="constants in it cannot be summed for each"):
-        retrograph.build(model, method="lrp-epsilon", target="y")
+        retrograph.build(model, method="lrp-epsilon")
 
 
 # Sums and extrema with constants.

@@ -247,15 +247,23 @@ def test_a_batch_behind_another_axis_is_known_by_its_name(rule: str) -> None:
     )
 
 
-def test_a_batch_that_is_lost_track_of() -> None:
-    """Joined with places that are then turned, it cannot be told apart: refused, or left out."""
+@pytest.mark.parametrize("rule", EACH)
+def test_a_batch_joined_with_places_that_come_first(rule: str) -> None:
     text = "t = Transpose <perm = [1, 0, 2]> (x) f = Reshape (t, rows) c = MatMul (f, k) "
     text += "d = Add (c, b) p = Reshape (d, places) y = Transpose <perm = [1, 0, 2]> (p)"
     weights = "float[6, 4] k, float[4] b, int64[2] rows = {-1, 6}, int64[3] places = {3, -1, 4}"
+    by.assert_rule(net(text, "N, 3, 6", "N, l, m", weights), EACH[rule], (3, 6))
+
+
+def test_a_batch_that_is_lost_track_of() -> None:
+    """Its rows fill other rows, and biases cannot be summed for each item: refused, or left out."""
+    text = "f = Reshape (x, rows) c = MatMul (k, f) d = Add (c, b) "
+    text += "s = Shape <start = 0, end = 1> (x) t = Concat <axis = 0> (s, item) y = Reshape (d, t)"
+    weights = "float[6, 6] k, float[6, 1] b, int64[2] rows = {6, -1}, int64[2] item = {3, 6}"
     model = net(text, "N, 3, 6", "N, l, m", weights)
     with pytest.raises(UnsupportedError, match="the items of the batch are not told apart in 'd'"):
         retrograph.build(model, method="lrp-epsilon")
-    by.assert_rule(model, EACH["gamma_ignoring"], (3, 6))
+    retrograph.build(model, method=LrpEpsilon(biases="ignore"))
 
 
 # Parameters.

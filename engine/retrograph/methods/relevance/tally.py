@@ -90,7 +90,9 @@ class Tally:
 
 def _batch_names(graph: Graph, batch: Batch) -> set[str]:
     """What the number of items is called, and no other size of an input."""
-    shapes = [t.shape for n in batch.places if batch.leads(n) and (t := graph.tensor(n)) is not None]
+    shapes = [
+        t.shape for n in batch.places if batch.leads(n) and (t := graph.tensor(n)) is not None
+    ]
     inputs = [t.shape or () for v in graph.inputs if (t := graph.tensor(v.name)) is not None]
     others = {d for shape in inputs for d in shape[1:]}
     return {shape[0] for shape in shapes if shape and isinstance(shape[0], str)} - others
