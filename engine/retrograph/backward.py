@@ -14,7 +14,7 @@ from retrograph.ir.activations import SMOOTH, activations, name_of
 from retrograph.ir.batch import follow_batch
 from retrograph.ir.body import within
 from retrograph.ir.builder import Device
-from retrograph.ir.channels import channel_axis, input_channels
+from retrograph.ir.channels import input_channels
 from retrograph.ir.emit import Emitter
 from retrograph.ir.graph import (
     Graph,
@@ -228,7 +228,9 @@ class _Backward:
         passed = [(graph, n) for graph, n in nodes if n.name in graph.straight_through]
         smooth = self._smooth(nodes)
         kinds = Counter(place.op for place in smooth)
-        scene = Scene(self.graph, self.path, self.request.target, len(relu), kinds)
+        scene = Scene(
+            self.graph, self.request.sources, self.path, self.request.target, len(relu), kinds
+        )
         notes = [*self.request.notes, *self.method.notes(scene)]
         entries = (self.graph.entries.get(name) for name in self.request.sources)
         notes += [entry.note for entry in entries if entry is not None]
@@ -343,17 +345,8 @@ class _Backward:
         return self._for_each_unit(self.descent.scores[0])
 
     def _arrival(self, method: Method, source: Tensor) -> Arrival:
-        (name,) = method.ends([source.name])
-        end = self._tensor(name)
-        assert end is not None
-        ct = self.found[method.name][name]
         channel = input_channels(self.graph, source)
-        own = channel if name == source.name else self._channel(end)
-        return Arrival(source, channel, end, own, ct)
-
-    def _channel(self, tensor: Tensor) -> int | None:
-        rank = tensor.rank or 0
-        return None if rank < 3 else 1 + channel_axis(self.graph, tensor.name, rank - 1)
+        return Arrival(source, channel, self.found[method.name][source.name])
 
     def _attribution_shape(self, source: Tensor) -> Shape:
         channel = input_channels(self.graph, source)

@@ -105,11 +105,7 @@ def _counted(e: Emitter, tensor: Tensor, probe: Probe) -> dict[str, Tensor]:
     """The numbers of one layer."""
     with e.scope("probe"):
         x = tensor if tensor.dtype in (FLOAT32, FLOAT64) else e.cast(tensor, FLOAT32)
-        lead = 0 if probe.batched else 1
-        if probe.channel_axis == 0:
-            planes, axis = e.reshape(x, [lead, probe.channels, -1]), 2
-        else:
-            planes, axis = e.reshape(x, [lead, -1, probe.channels]), 1
+        planes, axis = _planes(e, x, probe)
         place = e.emit("ArgMax", planes, dtype=INT64, axis=axis, keepdims=1)
         peak = e.emit("GatherElements", planes, place, axis=axis)
         positive = e.cast(e.greater(x, 0), FLOAT32)
@@ -121,6 +117,17 @@ def _counted(e: Emitter, tensor: Tensor, probe: Probe) -> dict[str, Tensor]:
             "share": _mean(e, positive, probe),
             "sizes": e.ints([1]) if alone else e.sizes(tensor, int(probe.batched)),
         }
+
+
+def _planes(e: Emitter, x: Tensor, probe: Probe) -> tuple[Tensor, int]:
+    """[N, C, M] or [N, M, C], and the axis of the positions."""
+    lead, own, rank = 0 if probe.batched else 1, int(probe.batched), len(probe.item)
+    if probe.channel_axis == 0:
+        return e.reshape(x, [lead, probe.channels, -1]), 2
+    if probe.channel_axis < rank - 1:
+        others = [i + own for i in range(rank) if i != probe.channel_axis]
+        x = e.transpose(x, [*range(own), *others, probe.channel_axis + own])
+    return e.reshape(x, [lead, -1, probe.channels]), 1
 
 
 def _mean(e: Emitter, x: Tensor, probe: Probe) -> Tensor:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from onnx import NodeProto
 
 from retrograph.ir.graph import Graph, Tensor, attributes
+from retrograph.ir.positions import channels_of_input, positions
 
 _COLOURS = (1, 3)
 
@@ -14,7 +15,17 @@ _LAYOUT_KEEPING = frozenset(
 
 
 def channel_axis(graph: Graph, name: str, rank: int) -> int:
-    """The axis of an item that counts channels: the first, or the last where layout is NHWC."""
+    """The axis of an item that counts channels: the one without positions of an input.
+
+    Where that is not known: the first, or the last behind a Transpose to NHWC.
+    """
+    tensor = graph.tensor(name)
+    batched = int(tensor is not None and tensor.rank == rank + 1)
+    for source in graph.input_names():
+        for found in positions(graph, source):
+            axis = found.channel_axis(name)
+            if axis is not None:
+                return axis - batched
     node = graph.producer.get(name)
     while node is not None and node.op_type in _LAYOUT_KEEPING:
         node = graph.producer.get(node.input[0])
@@ -24,24 +35,18 @@ def channel_axis(graph: Graph, name: str, rank: int) -> int:
 
 
 def input_channels(graph: Graph, tensor: Tensor) -> int | None:
-    """The axis of an input [N, ...] that counts channels; None where it has none.
+    """The axis of an input that counts channels; None where it has none.
 
-    The last one if it is brought to the front, or if it has as many channels as a picture and
-    the first has not.
+    Where no operator tells, that of [N, C, *S], or the last one if it has as many channels as a
+    picture and the first has not.
     """
+    told, axis = channels_of_input(graph, tensor.name)
+    if told:
+        return axis
     rank = tensor.rank or 0
     if rank < 3:
         return None
     assert tensor.shape is not None
-    waiting, seen = [tensor.name], set()
-    while waiting:
-        name = waiting.pop()
-        for node in graph.consumers.get(name, []):
-            if _perm(node) == [0, rank - 1, *range(1, rank - 1)]:
-                return rank - 1
-            if node.op_type in _LAYOUT_KEEPING and node.output[0] not in seen:
-                seen.add(node.output[0])
-                waiting.append(node.output[0])
     last = tensor.shape[-1] in _COLOURS and tensor.shape[1] not in _COLOURS
     return rank - 1 if last and rank == 4 else 1
 

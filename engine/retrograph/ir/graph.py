@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 from functools import cache
@@ -81,6 +81,7 @@ class Graph:
     has the inputs of whole numbers in the file, which are floating point here (entry.py); `lifted`
     names the tensors of whole numbers of which the graph has the same in floating point;
     `undefined` says of nodes whose operator is defined by others why these forms are not.
+    `memo` keeps what analyses have found, until `nodes` changes.
     """
 
     def __init__(self, model: ModelProto) -> None:
@@ -107,12 +108,14 @@ class Graph:
         self.entries: dict[str, Entry] = {}
         self.producer: dict[str, NodeProto] = {}
         self.consumers: dict[str, list[NodeProto]] = {}
+        self.memo: dict[Hashable, Any] = {}
         self._values: dict[str, Array] = {}
         self._fresh = 0
         self.index()
 
     def index(self) -> None:
         """Rebuild who makes and who reads each tensor; call after `nodes` has changed."""
+        self.memo = {}
         self.producer = {o: n for n in self.nodes for o in n.output if o}
         self.consumers = {}
         for node in self.nodes:

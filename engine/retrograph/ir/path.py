@@ -99,6 +99,18 @@ def path(
     return Path(nodes, frozenset(tensors))
 
 
+def narrows(way: Path, sources: Collection[str]) -> set[str]:
+    """The tensors on a path that everything passes on its way from the sources."""
+    last = {name: i for i, node in enumerate(way.nodes) for name in reads(node)}
+    live, found = {*sources} & way.tensors, set[str]()
+    for i, node in enumerate(way.nodes):
+        live = {name for name in live if last.get(name, -1) > i}
+        live.update(name for name in node.output if name in way.tensors)
+        if len(live) == 1:
+            found |= live
+    return found
+
+
 def dependents(graph: Graph, sources: Collection[str], target: str) -> list[NodeProto]:
     """The nodes that change with the sources and that the target needs, in forward order."""
     changed = set(sources)

@@ -27,15 +27,11 @@ class Arrival:
     Attributes:
         x: the explained input [N, ...].
         channel: its axis that counts channels; None if there is none.
-        end: where the walk ended: x itself, or the layer that the method stops at.
-        end_channel: that of the end.
-        ct: what came down to the end: [N, ...], or [N * K, ...] of K units.
+        ct: what came down to it: [N, ...], or [N * K, ...] of K units.
     """
 
     x: Tensor
     channel: int | None
-    end: Tensor
-    end_channel: int | None
     ct: Tensor
 
 
@@ -45,13 +41,15 @@ class Scene:
 
     Attributes:
         graph: canonical.
-        path: from the explained inputs to the target.
+        sources: the explained inputs.
+        path: from these to the target.
         target: the explained tensor.
         relus: how many nodes on the path a ReLU rule treats.
         smooth: how many other activations there are, by their operators.
     """
 
     graph: Graph
+    sources: tuple[str, ...]
     path: Path
     target: str
     relus: int
@@ -123,19 +121,15 @@ class Method:
         """
         return self
 
-    def ends(self, sources: Sequence[str]) -> Sequence[str]:
-        """The tensors that the walk goes down to."""
-        return sources
-
     def rule(self, node: Node) -> MethodRule:
         """The rule for a node."""
         return vjp
 
     def descend(self, descent: Descent) -> dict[str, Tensor]:
-        """What comes down to the ends of the walk."""
-        ends, composites = self.ends(descent.sources), swishes(descent.graph)
-        found = descent.windows(self.rule, ends, composites) if self.is_pointwise else None
-        return found or descent.walk(self.rule, ends=ends, composites=composites)
+        """What comes down to the explained inputs, by their names."""
+        composites = swishes(descent.graph)
+        found = descent.windows(self.rule, composites) if self.is_pointwise else None
+        return found or descent.walk(self.rule, composites=composites)
 
     def notes(self, scene: Scene) -> Sequence[str]:
         """What a user should know of it on a path, a line each.

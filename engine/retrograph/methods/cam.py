@@ -1,8 +1,8 @@
 """Class activation maps: where in a layer the unit finds what it looks for.
 
-A map is made at a layer with positions, by its activation A [N, C, *S] and the gradient G of the
-unit by it, in float32 at least, and resized to the input linearly between the centres of its
-positions.
+A map is made at a layer with the positions of the input, by its activation A [N, C, *S] and the
+gradient G of the unit by it, in float32 at least, and resized to the input linearly between the
+centres of its positions. Frames and tiles that are folded into the batch have a map each.
 """
 
 from __future__ import annotations
@@ -11,10 +11,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from retrograph.errors import InputError
+from retrograph.ir.activations import swishes
 from retrograph.ir.emit import Emitter
 from retrograph.ir.graph import Graph, Shape, Tensor
-from retrograph.ir.path import Path
-from retrograph.methods.base import Arrival, Method, Scene, one_channel
+from retrograph.ir.path import Path, narrows
+from retrograph.methods.base import Method, Scene, one_channel
+from retrograph.methods.descent import Descent
+from retrograph.methods.map_layer import checked, chosen, ground, scores
+from retrograph.methods.map_place import in_front, laid_over
 from retrograph.methods.relu import Guided
 from retrograph.methods.smooth import relu_notes
 from retrograph.vjp.linear import wide
@@ -34,39 +38,25 @@ class _Cam(Method):
         return replace(self, layer=find(self.layer)) if self.layer else self
 
     def settled(self, graph: Graph, way: Path, sources: Sequence[str], target: str) -> Method:
-        if len(sources) != 1:
-            raise InputError(
-                f"'{self.name}' explains one input at a time; name it (--wrt): {', '.join(sources)}"
-            )
-        rank = _rank(graph, sources[0])
-        layer = self.layer or _deepest(graph, way, rank, target)
-        if layer not in way.tensors or _rank(graph, layer) != rank or rank < 3:
-            what = f"'{layer}' is none" if layer else "there is none"
-            raise InputError(
-                f"'{self.name}' needs a layer with positions between '{sources[0]}' and "
-                f"'{target}', and {what}; choose another with `retrograph layers`, or another "
-                "method"
-            )
-        return replace(self, layer=layer)
+        return replace(self, layer=_layer(graph, way, sources, target, self.layer, self.name))
 
-    def ends(self, sources: Sequence[str]) -> Sequence[str]:
-        return (self.layer,)
+    def notes(self, scene: Scene) -> Sequence[str]:
+        return _map_notes(scene, self.layer)
 
-    def finish(self, e: Emitter, arrival: Arrival) -> Tensor:
-        rank = arrival.x.rank or 0
-        to_front = [0, arrival.end_channel or 1]
-        to_front += [axis for axis in range(1, rank) if axis not in to_front]
-        activation, gradient = (
-            _moved(e, e.cast(t, wide(t.dtype)), to_front) for t in (arrival.end, arrival.ct)
-        )
-        cam = e.relu(e.reduce_sum(self.shares(e, activation, gradient, rank), [1]))
-        first = [0, *[axis for axis in range(1, rank) if axis != arrival.channel]]
-        sizes = [e.dim(arrival.x, axis) for axis in first[1:]]
-        from_front = [
-            1 if axis == arrival.channel else first.index(axis) + (axis != 0)
-            for axis in range(rank)
-        ]
-        return _moved(e, _resized(e, cam, sizes), from_front)
+    def descend(self, descent: Descent) -> dict[str, Tensor]:
+        """The map of the one source, over its positions."""
+        (name,), e = descent.sources, descent.e
+        found = descent.walk(ends=(self.layer,), composites=swishes(descent.graph))
+        lies = ground(descent.graph, name, self.layer)
+        assert lies is not None
+        with e.scope(self.name):
+            activation, gradient = (
+                in_front(e, e.cast(t, wide(t.dtype)), lies)
+                for t in (descent.given(self.layer), found[self.layer])
+            )
+            rank = 2 + len(lies.place.spatial)
+            cam = e.relu(e.reduce_sum(self.shares(e, activation, gradient, rank), [1]))
+            return {name: laid_over(descent, cam, lies, descent.given(name))}
 
     def shares(self, e: Emitter, a: Tensor, g: Tensor, rank: int) -> Tensor:
         """How much each channel says at each position, [N, C, *S]."""
@@ -81,7 +71,8 @@ class GradCam(_Cam):
 
     Formula: max(0, sum over c of w[c] * A[c]), w[c] the mean of G[c] over the positions.
 
-    Shapes: that of the input with one channel; not negative.
+    Shapes: that of the input with one channel, or its own where it has no channel axis; not
+    negative.
 
     Source: Selvaraju et al.: Grad-CAM, 2017. As in pytorch-grad-cam, before its scaling to 0..1.
 
@@ -91,7 +82,8 @@ class GradCam(_Cam):
     the place.
 
     Attributes:
-        layer: alias or tensor of the layer; if empty, the deepest one with positions.
+        layer: alias or tensor of the layer; if empty, the deepest one with the positions of the
+            input, and of a target with positions the last one before its scores.
     """
 
     name = "grad-cam"
@@ -107,7 +99,8 @@ class GradCamPlusPlus(_Cam):
     Formula: w[c] = sum over positions of alpha * max(0, G), alpha = G^2 / (2 G^2 + G^3 * (sum of
     A[c] over the positions) + 1e-6); then as Grad-CAM.
 
-    Shapes: that of the input with one channel; not negative.
+    Shapes: that of the input with one channel, or its own where it has no channel axis; not
+    negative.
 
     Source: Chattopadhay et al.: Grad-CAM++, 2018. As in pytorch-grad-cam, before its scaling.
 
@@ -117,7 +110,8 @@ class GradCamPlusPlus(_Cam):
     small.
 
     Attributes:
-        layer: alias or tensor of the layer; if empty, the deepest one with positions.
+        layer: alias or tensor of the layer; if empty, the deepest one with the positions of the
+            input, and of a target with positions the last one before its scores.
     """
 
     name = "grad-cam-plus-plus"
@@ -137,7 +131,8 @@ class LayerCam(_Cam):
 
     Formula: max(0, sum over c of max(0, G[c]) * A[c]).
 
-    Shapes: that of the input with one channel; not negative.
+    Shapes: that of the input with one channel, or its own where it has no channel axis; not
+    negative.
 
     Source: Jiang et al.: LayerCAM, 2021. As in pytorch-grad-cam, before its scaling.
 
@@ -146,7 +141,8 @@ class LayerCam(_Cam):
     Beware: at early layers as noisy as the gradient.
 
     Attributes:
-        layer: alias or tensor of the layer; if empty, the deepest one with positions.
+        layer: alias or tensor of the layer; if empty, the deepest one with the positions of the
+            input, and of a target with positions the last one before its scores.
     """
 
     name = "layer-cam"
@@ -171,7 +167,7 @@ class GuidedGradCam(Method):
     numbers where this interpolates them.
 
     Attributes:
-        layer: alias or tensor of the layer of the map; if empty, the deepest one with positions.
+        layer: alias or tensor of the layer of the map; if empty, as in grad-cam.
         activations: as in guided.
     """
 
@@ -189,50 +185,54 @@ class GuidedGradCam(Method):
         return replace(self, layer=find(self.layer)) if self.layer else self
 
     def settled(self, graph: Graph, way: Path, sources: Sequence[str], target: str) -> Method:
-        cam = GradCam(self.layer).settled(graph, way, sources, target)
-        return replace(self, layer=str(cam.parameters["layer"]))
+        return replace(self, layer=_layer(graph, way, sources, target, self.layer, self.name))
 
     def notes(self, scene: Scene) -> Sequence[str]:
-        return relu_notes(self.name, self.activations, scene)
+        relu = relu_notes(self.name, self.activations, scene)
+        return [*relu, *_map_notes(scene, self.layer)]
 
     def combine(self, e: Emitter, found: Sequence[Tensor]) -> Tensor:
         guided, cam = found
         return e.mul(guided, cam)
 
 
-def _rank(graph: Graph, name: str) -> int:
-    tensor = graph.tensor(name)
-    return 0 if tensor is None else tensor.rank or 0
+def _layer(
+    graph: Graph, way: Path, sources: Sequence[str], target: str, layer: str, method: str
+) -> str:
+    """The layer that was asked for, or the one to take."""
+    if len(sources) != 1:
+        raise InputError(
+            f"'{method}' explains one input at a time; name it (--wrt): {', '.join(sources)}"
+        )
+    if layer:
+        return checked(graph, way, sources[0], target, layer, method)
+    return chosen(graph, way, sources[0], target, method)
 
 
-def _deepest(graph: Graph, way: Path, rank: int, target: str) -> str:
-    """The last tensor on the path before the target with more than one position; "" if none.
-
-    What a Cast makes is the layer before it, in another type.
-    """
-    same = {target}
-    for node in reversed(way.nodes):
-        if node.op_type == "Cast":
-            same.update(node.output if same.isdisjoint(node.output) else node.input)
-        for name in node.output:
-            tensor = graph.tensor(name)
-            if name in same or name not in way.tensors or tensor is None:
-                continue
-            shape = tensor.shape or ()
-            if len(shape) == rank and sum(d != 1 for d in shape[1:]) > 1:
-                return str(name)
-    return ""
-
-
-def _moved(e: Emitter, a: Tensor, perm: Sequence[int]) -> Tensor:
-    return a if list(perm) == list(range(len(perm))) else e.transpose(a, perm)
-
-
-def _resized(e: Emitter, cam: Tensor, sizes: Sequence[Tensor]) -> Tensor:
-    """[N, 1, *S] at the input's positions; a line as a picture of one row."""
-    line = len(sizes) == 1
-    rows = [e.ints([1]), *sizes] if line else list(sizes)
-    picture = e.unsqueeze(cam, [2]) if line else cam
-    shape = e.concat([e.dim(picture, 0), e.ints([1]), *rows], axis=0)
-    wide = e.emit("Resize", picture, None, None, shape, mode="linear")
-    return e.squeeze(wide, [2]) if line else wide
+def _map_notes(scene: Scene, layer: str) -> list[str]:
+    """How the map was laid over the input, where that is not plain."""
+    (source,) = scene.sources
+    lies = ground(scene.graph, source, layer)
+    assert lies is not None
+    notes = []
+    if layer not in narrows(scene.path, [source]):
+        notes.append(
+            f"'{layer}' is not all that the unit depends on: the map shows what passes there, and "
+            "nothing of what passes beside it"
+        )
+    if layer in scores(scene.graph, scene.path, source, scene.target):
+        notes.append(
+            f"'{layer}' makes the units of '{scene.target}' themselves: the map shows little but "
+            "where the unit is; choose a layer before it (layer=NAME)"
+        )
+    if not lies.is_followed:
+        notes.append(
+            f"the positions of '{layer}' could not be followed from '{source}': the map is laid "
+            "over the input as if they covered it evenly"
+        )
+    if lies.source != source:
+        notes.append(
+            f"the map is made for each picture of '{lies.source}', and laid over '{source}' as "
+            "its numbers lie there"
+        )
+    return notes

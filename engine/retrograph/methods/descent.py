@@ -58,6 +58,7 @@ class Descent:
         rule: RuleOf = lambda _: vjp,
         *,
         ct: Tensor | None = None,
+        start: str = "",
         ends: Sequence[str] = (),
         composites: Sequence[Composite] = (),
     ) -> dict[str, Tensor]:
@@ -65,11 +66,12 @@ class Descent:
 
         Args:
             rule: which rule a node takes.
-            ct: where it starts; the units' cotangent if None.
+            ct: the cotangent that it starts with; the units' if None.
+            start: the tensor whose cotangent it is; the target if empty.
             ends: the explained inputs if there are none.
             composites: nodes that are treated as one.
         """
-        seeds = {self.target: self.ct if ct is None else ct}
+        seeds = {start or self.target: self.ct if ct is None else ct}
         return self._passed(seeds, rule, ends or self.sources, composites)
 
     def _passed(
@@ -94,14 +96,14 @@ class Descent:
         return {name: ct for name, ct in found.items() if ct is not None}
 
     def windows(
-        self, rule: RuleOf, ends: Sequence[str] = (), composites: Sequence[Composite] = ()
+        self, rule: RuleOf, composites: Sequence[Composite] = ()
     ) -> dict[str, Tensor] | None:
-        """What comes down to the ends by rules that look at nothing around an element.
+        """What comes down to the explained inputs by rules that look at nothing around an element.
 
         Returns:
             None where a unit sees so much of them that `walk` is as well.
         """
-        names = ends or self.sources
+        names = self.sources
         if self.units is None:
             return None
         stops = blocked(self.graph).keys()
