@@ -190,3 +190,22 @@ def test_an_npz_that_claims_more_than_it_holds(tmp_path: Path) -> None:
     assert [type(each) for each in found] == [Item, Item, BadItem]
     assert isinstance(found[-1], BadItem)
     assert "ends early" in str(found[-1].error)
+
+
+@pytest.mark.parametrize("suffix", [".npy", ".npz"])
+@pytest.mark.parametrize(
+    "shape", ["(9999999999999999999, 3)", "(2, -1, 6, 5)", "(2, 4611686018427387904, 4)", "(3,)"]
+)
+def test_an_array_that_claims_any_shape(tmp_path: Path, suffix: str, shape: str) -> None:
+    header = f"{{'descr': '<f4', 'fortran_order': False, 'shape': {shape}, }}\n".encode()
+    raw = b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header + bytes(40)
+    path = tmp_path / f"x{suffix}"
+    if suffix == ".npy":
+        path.write_bytes(raw)
+    else:
+        with zipfile.ZipFile(path, "w") as zipped:
+            zipped.writestr("x.npy", raw)
+    (bad,) = read(path)
+    assert isinstance(bad, BadItem)
+    assert str(path) in str(bad.error)
+    assert "; " in str(bad.error)

@@ -192,7 +192,15 @@ def _named_job(path: Path, signature: Signature, preprocessing: Preprocessing) -
     explained = feeds[signature.explained.name]
     wanted = signature.explained.dtype
     whole = wanted is not None and wanted.kind in "iu"
-    if explained.dtype.kind not in ("iu" if whole else "f") or not np.isfinite(explained).all():
+    if explained.ndim != len(signature.explained.shape) or not explained.size:
+        raise InputError(
+            f"{path}: '{signature.explained.name}' has the shape {list(explained.shape)}; "
+            f"the model takes {signature.explained}"
+        )
+    is_number = explained.dtype.kind in ("iu" if whole else "f")
+    with np.errstate(over="ignore"):
+        rows = explained.astype(np.float32) if is_number else explained
+    if not is_number or not np.isfinite(rows).all():
         raise InputError(
             f"{path}: '{signature.explained.name}' is {explained.dtype} or has NaN or infinite "
             f"values; save the model's input as it is, as finite {wanted or 'float32'}"
@@ -205,7 +213,7 @@ def _named_job(path: Path, signature: Signature, preprocessing: Preprocessing) -
                 Item(f"{path}[{i}]" if many else str(path), row, _shown(row, preprocessing)),
                 f"{path.stem}_{i}" if many else path.stem,
             )
-            for i, row in enumerate(explained.astype(np.float32))
+            for i, row in enumerate(rows)
         ),
     )
 
@@ -214,7 +222,7 @@ def _load(path: Path) -> dict[str, Array]:
     refuse_pointer_file(path)
     try:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as data:
-            return {name: data[name] for name in data.files}
+            arrays = {name: data[name] for name in data.files}
     except FileNotFoundError:
         raise InputError(f"{path} does not exist; check the path") from None
     except Exception as error:  # on damaged data numpy and zipfile raise nearly anything
@@ -222,6 +230,12 @@ def _load(path: Path) -> dict[str, Array]:
             f"{path} holds no arrays that can be read ({one_line(error)}); "
             "save it anew with numpy.savez, without objects"
         ) from None
+    foreign = [name for name, array in arrays.items() if not isinstance(array, np.ndarray)]
+    if foreign:
+        raise InputError(
+            f"{path}: {foreign[0]!r} is no array; save it anew with numpy.savez, arrays alone"
+        )
+    return arrays
 
 
 def _with_batch(array: Array, spec: Spec) -> Array:

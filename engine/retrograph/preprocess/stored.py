@@ -6,7 +6,7 @@ import math
 import zipfile
 from collections.abc import Generator, Iterator
 from pathlib import Path
-from typing import IO, Protocol
+from typing import IO, Any, Protocol
 
 import numpy as np
 
@@ -46,7 +46,7 @@ def stored_arrays(path: Path) -> Generator[tuple[str, Stored], None, None]:
     """
     with blaming(path, *_FAULT):
         if path.suffix.lower() == ".npy":
-            yield str(path), _Mapped(path, np.lib.format.open_memmap(path, mode="r"))
+            yield str(path), _Mapped(path, _mapped(path))
             return
         with zipfile.ZipFile(path) as archive:
             for member in archive.infolist():
@@ -69,7 +69,7 @@ class _Mapped:
         count = max(1, _WINDOW // max(1, self._array[:1].nbytes))
         for start in range(0, len(self._array), count):
             with blaming(self._path, *_FAULT):
-                mapped = np.lib.format.open_memmap(self._path, mode="r")
+                mapped = _mapped(self._path)
             window = mapped[start : start + count]
             yield from (window[i : i + 1] for i in range(len(window)))
 
@@ -81,17 +81,13 @@ class _Zipped:
     """An array in an .npz, which can only be read from its beginning, once."""
 
     def __init__(self, path: Path, file: IO[bytes]) -> None:
-        version = np.lib.format.read_magic(file)
-        if version not in _HEADERS:
-            raise ValueError(f"an array in the format {version}")
-        shape, self._columns_first, self._dtype = _HEADERS[version](file)
-        if self._dtype.hasobject:
-            raise ValueError("objects")
-        self._path, self._file, self._shape = path, file, tuple(shape)
+        self._shape, self._columns_first, self._dtype = _header(file)
+        self._path, self._file = path, file
+        self._like: AnyArray = np.broadcast_to(np.zeros((), self._dtype), self._shape)
 
     @property
     def like(self) -> AnyArray:
-        return np.broadcast_to(np.zeros((), self._dtype), self._shape)
+        return self._like
 
     def rows(self) -> Iterator[AnyArray]:
         if self._columns_first:
@@ -114,6 +110,28 @@ class _Zipped:
                 raise ValueError("it ends early")
         values: AnyArray = np.frombuffer(data, self._dtype)
         return values.reshape(shape[::-1]).T if self._columns_first else values.reshape(shape)
+
+
+def _mapped(path: Path) -> AnyArray:
+    """An array in memory as far as it is looked at. Raises ValueError where it is not all there."""
+    with path.open("rb") as file:
+        shape, _, dtype = _header(file)
+        if file.tell() + math.prod(shape) * dtype.itemsize > file.seek(0, 2):
+            raise ValueError("it ends early")
+    return np.lib.format.open_memmap(path, mode="r")
+
+
+def _header(file: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
+    """The shape, whether columns come first, and the type. Raises ValueError for what is none."""
+    version = np.lib.format.read_magic(file)
+    if version not in _HEADERS:
+        raise ValueError(f"an array in the format {version}")
+    shape, columns_first, dtype = _HEADERS[version](file)
+    if dtype.hasobject:
+        raise ValueError("objects")
+    if any(size < 0 for size in shape):
+        raise ValueError(f"the shape {shape}")
+    return tuple(shape), columns_first, dtype
 
 
 _HEADERS = {
