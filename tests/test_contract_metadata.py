@@ -52,6 +52,9 @@ def test_metadata(tmp_path: Path) -> None:
         "retrograph.labels": '["cat", "dog", "bird"]',
         "retrograph.notes": json.dumps([NO_SWITCHES]),
         "retrograph.precision": "float32",
+        "retrograph.names": json.dumps(
+            {name: name for name in ("attribution", "score", "unit", "select")}
+        ),
     }
     assert Preprocessing.from_json(json.loads(json.dumps(recipe.to_json()))) == recipe
 

@@ -16,7 +16,6 @@ from retrograph.errors import InputError
 from retrograph.ir.graph import DType, Shape
 from retrograph.layers import Layer
 from retrograph.methods import Method
-from retrograph.methods.base import BIAS_RELEVANCE
 from retrograph.model import Model, runnable
 from retrograph.preprocess import PRESETS, Preprocessing, check_whole, infer_layout, of_bytes
 from retrograph.runtime import TF32, Array, Session, Spec, suited, with_tf32
@@ -194,7 +193,7 @@ class Explainer:
         contract = Contract.from_properties(self._session.metadata)
         assert contract is not None
         self.contract = contract
-        lacking = {"score", "unit", *contract.attributions} - {*self._session.outputs}
+        lacking = {*contract.added} - {*self._session.outputs}
         if lacking:
             raise InputError(
                 f"the built graph lacks the outputs {', '.join(sorted(lacking))}; build it again"
@@ -203,7 +202,7 @@ class Explainer:
     @property
     def inputs(self) -> tuple[Spec, ...]:
         """The model's own inputs."""
-        return tuple(i for i in self._session.inputs if i.name not in ("select", "cotangent"))
+        return tuple(i for i in self._session.inputs if i.name != self.contract.chooser)
 
     @property
     def device(self) -> str:
@@ -230,15 +229,14 @@ class Explainer:
         shape = np.shape(feeds.get(name, ()))
         chosen = self._selection(select, shape[0] if shape else 1)
         outputs = self._session.run({**feeds, **chosen})
-        score, unit = outputs.pop("score"), outputs.pop("unit")
+        *given, score, unit = (outputs.pop(key) for key in self.contract.added)
         if self.contract.select in ("channel", "unit") and (unit < 0).any():
             raise InputError(
                 f"unit {_plain(select)} is out of range: an item of '{self.contract.alias}' has "
                 f"the shape {_shape_text(self.contract.shape)}"
             )
-        given = (outputs.pop(key) for key in self.contract.attributions)
         found = dict(zip(self.contract.explained, given, strict=True))
-        kept = outputs.pop(BIAS_RELEVANCE, None)
+        kept = outputs.pop(self.contract.bias_relevance or "", None)
         return Attribution(found, score, unit, outputs, kept)
 
     def _selection(self, select: ArrayLike | None, count: int) -> dict[str, Array]:
@@ -249,14 +247,16 @@ class Explainer:
             return {}
         if select is None:
             raise InputError(f"this graph explains a chosen {kind}: give `select`")
+        chooser = self.contract.chooser
+        assert chooser is not None
         if kind == "cotangent":
-            return {"cotangent": np.asarray(select)}
+            return {chooser: np.asarray(select)}
         index = np.asarray(select)
         if not np.issubdtype(index.dtype, np.integer):
             raise InputError(f"`select` takes whole numbers, not {index.dtype}")
         if kind == "top":
-            return {"select": self._unit_count(index)}
-        return {"select": self._indices(index, count)}
+            return {chooser: self._unit_count(index)}
+        return {chooser: self._indices(index, count)}
 
     def _unit_count(self, given: Array) -> Array:
         """How many of the most active units, int64 [1]."""
@@ -281,7 +281,8 @@ class Explainer:
                 f"is chosen by {length} numbers, not by an array {list(given.shape)}"
             )
         index = index.reshape((1,) * (rank - index.ndim) + index.shape)
-        lead = next(i.shape[0] for i in self._session.inputs if i.name == "select")
+        chooser = self.contract.chooser
+        lead = next(i.shape[0] for i in self._session.inputs if i.name == chooser)
         rows = lead if isinstance(lead, int) else count
         if index.shape[0] not in (1, rows):
             raise InputError(

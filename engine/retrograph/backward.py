@@ -29,8 +29,9 @@ from retrograph.ir.half import Precision
 from retrograph.ir.origin import among
 from retrograph.ir.path import Path, path
 from retrograph.methods import Arrival, Method
-from retrograph.methods.base import BIAS_RELEVANCE, Scene
+from retrograph.methods.base import Scene
 from retrograph.methods.descent import Descent
+from retrograph.names import SCORE, UNIT, attribution_names, giving_way
 from retrograph.report import Place, Report
 from retrograph.selector import Seed, Select, Target, seed, target_of
 from retrograph.vjp import Node
@@ -123,7 +124,6 @@ class _Backward:
         self.method = request.method.settled(self.graph, self.path, request.sources, request.target)
         self.e = Emitter(self.graph, request.device)
         self.seed: Seed = seed(self.e, self._target(), request.select, request.many)
-        self._check_names()
         self.descent = Descent(
             e=self.e,
             graph=self.graph,
@@ -167,16 +167,6 @@ class _Backward:
             f"target '{target}' does not depend on {where}; choose another layer or input "
             "(see `retrograph layers`)"
         )
-
-    def _check_names(self) -> None:
-        ends = {*self.graph.input_names(), *self.graph.output_names()}
-        added = (*self._attribution_names().values(), "score", "unit", BIAS_RELEVANCE)
-        for name in (*added, *self.seed.inputs):
-            if name in ends:
-                raise InputError(
-                    f"the model has an input or output named '{name}', the name of one that a "
-                    "built graph adds; rename it in the source model"
-                )
 
     def _target(self) -> Target:
         request = self.request
@@ -255,6 +245,7 @@ class _Backward:
             straight_through=self._places(passed),
             smooth=smooth,
             notes=tuple(notes),
+            names=self._names(),
         )
 
     def _places(self, nodes: Iterable[tuple[Graph, NodeProto]]) -> tuple[Place, ...]:
@@ -277,15 +268,15 @@ class _Backward:
         return (*spelled, *self._places(single))
 
     def model(self) -> ModelProto:
-        attribution = {}
-        for source, key in self._attribution_names().items():
+        attribution, sources = {}, self.request.sources
+        for source, key in zip(sources, attribution_names(sources), strict=True):
             tensor = self._tensor(source)
             assert tensor is not None
             attribution[key] = self._attribution(tensor)
         outputs = {
             **attribution,
-            "score": self.score,
-            "unit": self.seed.unit,
+            SCORE: self.score,
+            UNIT: self.seed.unit,
             **{name: self._for_each_unit(total) for name, total in self.descent.outputs.items()},
         }
         own = {self.e.fresh(f"bwd/{name}"): name for name in outputs}
@@ -306,16 +297,17 @@ class _Backward:
         return model
 
     def _public_names(self, outputs: dict[str, str]) -> dict[str, str]:
-        """From names inside to those of the contract; inner tensors that have one give it up."""
-        names = outputs | {tensor.name: name for name, tensor in self.seed.inputs.items()}
+        """From names inside to those outside; inner tensors that have one give it up."""
+        called = self._names()
+        names = {inner: called[name] for inner, name in outputs.items()}
+        names |= {tensor.name: called[name] for name, tensor in self.seed.inputs.items()}
         return names | {name: self.e.fresh(f"{name}/source") for name in names.values()}
 
-    def _attribution_names(self) -> dict[str, str]:
-        """What the attribution of each source is called."""
-        sources = self.request.sources
-        if len(sources) == 1:
-            return {sources[0]: "attribution"}
-        return {source: f"attribution.{source}" for source in sources}
+    def _names(self) -> dict[str, str]:
+        """What is added is called so, by the names of the contract."""
+        added = (*attribution_names(self.request.sources), SCORE, UNIT, *self.descent.outputs)
+        ends = {*self.graph.input_names(), *self.graph.output_names()}
+        return giving_way((*added, *self.seed.inputs), ends)
 
     def _attribution(self, source: Tensor) -> Tensor:
         e, shape = self.e, self._attribution_shape(source)

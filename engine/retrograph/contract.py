@@ -7,12 +7,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 from retrograph.errors import InputError
-
-_PREFIX = "retrograph."
+from retrograph.names import BIAS_RELEVANCE, PREFIX, SCORE, UNIT, attribution_names
 
 
 @dataclass(frozen=True)
@@ -35,6 +34,9 @@ class Contract:
         notes: what a user should know of the result.
         precision: what is computed in; with float32, as in files that say nothing of it, the source
             model's own types.
+        names: what the inputs and outputs that were added are called, by the names that they have
+            where the model has no such itself (attribution, score, unit, select, ...); files that
+            say nothing of it have those.
     """
 
     version: str
@@ -51,17 +53,37 @@ class Contract:
     labels: tuple[str, ...]
     notes: tuple[str, ...]
     precision: str = "float32"
+    names: Mapping[str, str] = field(default_factory=dict)
+
+    def called(self, name: str) -> str:
+        """What an input or output that was added is called here."""
+        return self.names.get(name, name)
 
     @property
     def attributions(self) -> tuple[str, ...]:
         """The names of the outputs that hold the attributions, in the order of `explained`."""
-        if len(self.explained) == 1:
-            return ("attribution",)
-        return tuple(f"attribution.{name}" for name in self.explained)
+        return tuple(map(self.called, attribution_names(self.explained)))
+
+    @property
+    def bias_relevance(self) -> str | None:
+        """The name of the output with what fell to biases; None where there is surely none."""
+        return self.names.get(BIAS_RELEVANCE) if self.names else BIAS_RELEVANCE
+
+    @property
+    def added(self) -> tuple[str, ...]:
+        """The names of the outputs that every built graph adds."""
+        return (*self.attributions, self.called(SCORE), self.called(UNIT))
+
+    @property
+    def chooser(self) -> str | None:
+        """The name of the input by which units are chosen; None where there is none."""
+        if self.select == "top" and not self.many:
+            return None
+        return self.called("cotangent" if self.select == "cotangent" else "select")
 
     def to_properties(self) -> dict[str, str]:
         """As metadata properties."""
-        return {_PREFIX + f.name: _text(getattr(self, f.name)) for f in fields(self)}
+        return {PREFIX + f.name: _text(getattr(self, f.name)) for f in fields(self)}
 
     @classmethod
     def from_properties(cls, properties: Mapping[str, str]) -> Contract | None:
@@ -70,11 +92,11 @@ class Contract:
         Raises:
             InputError: the properties are incomplete.
         """
-        if _PREFIX + "version" not in properties:
+        if PREFIX + "version" not in properties:
             return None
         try:
-            given = {_PREFIX + "precision": cls.precision, **properties}
-            texts = {f.name: given[_PREFIX + f.name] for f in fields(cls)}
+            given = {PREFIX + "precision": cls.precision, PREFIX + "names": "{}", **properties}
+            texts = {f.name: given[PREFIX + f.name] for f in fields(cls)}
             parsed: dict[str, Any] = {
                 name: text if name in _PLAIN else json.loads(text) for name, text in texts.items()
             }
@@ -92,7 +114,7 @@ class Contract:
 
 _PLAIN = {"version", "method", "target", "alias", "select", "source_sha256", "preprocessing"}
 _PLAIN |= {"precision"}
-_KINDS = {"parameters": dict, "shape": list, "many": bool, "explained": list}
+_KINDS = {"parameters": dict, "names": dict, "shape": list, "many": bool, "explained": list}
 _KINDS |= {"labels": list, "notes": list}
 
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
+from onnx import ModelProto
 
 from retrograph.api import Attribution, Explainer
 from retrograph.errors import InputError
@@ -22,7 +24,7 @@ KEPT = 4
 
 
 def explain(
-    model: str | os.PathLike[str] | Model,
+    model: str | os.PathLike[str] | ModelProto | Model,
     x: Array | Mapping[str, Array],
     unit: ArrayLike | None = None,
     *,
@@ -40,7 +42,8 @@ def explain(
     changed is read again.
 
     Args:
-        model: a path to an .onnx file, or a model.
+        model: a path to an .onnx file, or a model in memory; one that is no `Model` is copied and
+            digested by each call.
         x: the input [N, ...], or an array for each input by its name where the model has several.
         unit: the most active one if None; a number for a channel, at its most active position, or
             for a class; else the unit's index in an item of the layer, [r] or [N, r].
@@ -58,10 +61,27 @@ def explain(
         >>> retrograph.explain("net.onnx", x, 207).attribution             # class 207
         >>> retrograph.explain("net.onnx", x, (17, 4, 5), target="relu3").attribution
     """
-    source = model if isinstance(model, Model) else _file(model)
+    source = _source(model)
     kind = "top" if unit is None else "unit" if np.ndim(unit) else "channel"
     ready = _ready(source, kind, method, target, device, threads, outputs, precision)
     return ready.attribute(x, unit)
+
+
+def _source(given: str | os.PathLike[str] | ModelProto | Model) -> _File | _Held | Model:
+    if isinstance(given, Model):
+        return given
+    if isinstance(given, (str, os.PathLike)):
+        return _file(given)
+    model = Model(given)
+    return _Held(model.sha256, model)
+
+
+@dataclass(frozen=True)
+class _Held:
+    """A model in memory, as it is now: what it holds says whether it is the same."""
+
+    digest: str
+    model: Model = field(compare=False)
 
 
 class _File(NamedTuple):
@@ -83,7 +103,7 @@ def _file(given: str | os.PathLike[str]) -> _File:
 
 @lru_cache(maxsize=KEPT)
 def _ready(
-    source: _File | Model,
+    source: _File | _Held | Model,
     select: str,
     method: Any,
     target: str | None,
@@ -93,7 +113,7 @@ def _ready(
     precision: str | None,
 ) -> Explainer:
     return Explainer(
-        source if isinstance(source, Model) else source.path,
+        _opened(source),
         method=method,
         target=target,
         select=select,
@@ -102,3 +122,12 @@ def _ready(
         outputs=outputs,
         precision=precision,
     )
+
+
+def _opened(source: _File | _Held | Model) -> Path | Model:
+    match source:
+        case _File():
+            return source.path
+        case _Held():
+            return source.model
+    return source

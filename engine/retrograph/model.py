@@ -27,7 +27,6 @@ from retrograph.ir.unknown import guess_types
 from retrograph.labels import parse_labels
 from retrograph.layers import Layer, find_layer, layers
 from retrograph.methods import Method, method_named
-from retrograph.methods.base import BIAS_RELEVANCE
 from retrograph.report import Report
 from retrograph.scores import Scores, find_scores
 from retrograph.selector import KINDS, Select
@@ -189,9 +188,8 @@ class Model:
 
     def keeps_rows_apart(self, target: str) -> bool:
         """Whether what an item gives is surely the same whatever the others of its batch are."""
-        added = (
-            {"score", "unit", BIAS_RELEVANCE, *self.contract.attributions} if self.contract else ()
-        )
+        contract = self.contract
+        added = (*contract.added, contract.bias_relevance) if contract else ()
         with blaming_damage(self.proto):
             own = [name for name in self.graph.output_names() if name not in added]
             return keeps_rows_apart(self.graph, target, own)
@@ -220,6 +218,7 @@ class Model:
             labels=self.labels,
             notes=(*report.notes, *([_HALF] if request.precision == "float16" else [])),
             precision=request.precision,
+            names=report.names,
         )
         kept = {k: v for k, v in self.properties.items() if not k.startswith("retrograph.")}
         helper.set_model_props(model, kept | contract.to_properties())

@@ -35,6 +35,8 @@ class Report:
         straight_through: those that the cotangent passes unchanged, as rounding has no derivative.
         smooth: the activations that are no ReLU, and take their ordinary derivative.
         notes: what a user should know of the result, a line each.
+        names: what the inputs and outputs that are added are called, by their names in the
+            contract.
     """
 
     item: tuple[int | None, ...]
@@ -44,3 +46,4 @@ class Report:
     straight_through: tuple[Place, ...]
     smooth: tuple[Place, ...]
     notes: tuple[str, ...]
+    names: Mapping[str, str]

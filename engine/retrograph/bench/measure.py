@@ -55,9 +55,10 @@ def bench(
         built = subject.explained(method, many=units > 1, device=suited(device))
         contract = Contract.from_properties({p.key: p.value for p in built.metadata_props})
         assert contract is not None
-        wanted = [*contract.attributions, "score", "unit"]
-        given = {**feeds, "select": np.array([units])} if units > 1 else feeds
-        runners[title] = Runner(built, given, wanted, device, threads)
+        given = {**feeds}
+        if contract.chooser is not None:
+            given[contract.chooser] = np.array([units])
+        runners[title] = Runner(built, given, contract.added, device, threads)
     before = load()
     rate = matrix_rate(threads, device)
     seconds = alternate(runners, rounds)

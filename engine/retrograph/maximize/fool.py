@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from retrograph.contract import Contract
 from retrograph.errors import InputError
 from retrograph.ir.objectives import exposed
 from retrograph.maximize.pictures import recipe_of
@@ -165,13 +166,15 @@ class _Margins:
         )
         with runnable(model.build(request)) as (graph, folder):
             session = Session(graph, device, threads, folder)
-        self.name = request.sources[0]
-        others = [s.name for s in session.inputs if s.name not in (self.name, "cotangent")]
+        contract = Contract.from_properties(session.metadata)
+        assert contract is not None
+        self.name, self._chooser = request.sources[0], contract.chooser or ""
+        others = [s.name for s in session.inputs if s.name not in (self.name, self._chooser)]
         if others:
             raise InputError(f"the model takes {', '.join(others)} besides; give one of one input")
         self.shape = next(s.shape for s in session.inputs if s.name == self.name)
         self.batch = lead if isinstance(lead := self.shape[0], int) and lead > 0 else 1
-        self._run = session.bound({}, (request.target, "attribution")).run
+        self._run = session.bound({}, (request.target, *contract.attributions)).run
 
     @property
     def classes(self) -> int:
@@ -190,8 +193,8 @@ class _Margins:
 
     def _both(self, x: Array, weights: Array) -> tuple[Array, Array]:
         rows = self.batch
-        feeds = {self.name: x.repeat(rows, axis=0)}
-        feeds["cotangent"] = np.tile(weights.reshape(1, *self.item), (rows, *[1] * len(self.item)))
+        tiled = np.tile(weights.reshape(1, *self.item), (rows, *[1] * len(self.item)))
+        feeds = {self.name: x.repeat(rows, axis=0), self._chooser: tiled}
         scores, gradient = self._run(feeds)
         return scores[0].reshape(-1).astype(np.float64), gradient[:1].astype(np.float64)
 

@@ -9,6 +9,7 @@ from typing import Any, Literal, get_args
 import numpy as np
 
 from retrograph.backward import Request
+from retrograph.contract import Contract
 from retrograph.errors import InputError
 from retrograph.ir.objectives import (
     Objective,
@@ -18,6 +19,7 @@ from retrograph.ir.objectives import (
     log_probabilities,
 )
 from retrograph.model import SCORES, Model, runnable
+from retrograph.names import SCORE
 from retrograph.runtime import Array, Bound, Session, suited
 from retrograph.selector import Select
 
@@ -86,11 +88,15 @@ class Slope:
         grown = replace(grown, graph=exposed(grown.graph, self._scores))
         with runnable(model.build(grown)) as (graph, folder):
             self._session = Session(graph, device, threads, folder)
+        contract = Contract.from_properties(self._session.metadata)
+        assert contract is not None
+        self._score, self._chooser = contract.called(SCORE), contract.chooser or ""
+        (self._attribution,) = contract.attributions
         (self.name,) = request.sources
         self.shape = self._only_input()
 
     def _only_input(self) -> tuple[int | str | None, ...]:
-        own = [spec for spec in self._session.inputs if spec.name != "select"]
+        own = [spec for spec in self._session.inputs if spec.name != self._chooser]
         others = [f"'{spec.name}' ({spec})" for spec in own if spec.name != self.name]
         if others:
             raise InputError(
@@ -119,8 +125,8 @@ class Slope:
         rows = self.batch or len(x)
         key = (tuple(units), rows)
         if self._bound is None or self._bound[0] != key:
-            fixed = {"select": self._index(units, rows)}
-            self._bound = key, self._session.bound(fixed, ("score", "attribution"))
+            fixed = {self._chooser: self._index(units, rows)}
+            self._bound = key, self._session.bound(fixed, (self._score, self._attribution))
         score, gradient = self._bound[1].run({self.name: _filled(x, rows)})
         if len(score) != rows:
             raise InputError(
@@ -137,9 +143,9 @@ class Slope:
     def outcome(self, x: Array, units: Sequence[tuple[int, ...]]) -> Outcome:
         """What the model makes of inputs [N, *input], one for each unit."""
         rows = self.batch or len(x)
-        feeds = {self.name: _filled(x, rows), "select": self._index(units, rows)}
+        feeds = {self.name: _filled(x, rows), self._chooser: self._index(units, rows)}
         found = self._session.run(feeds)
-        score = found["score"][: len(x)].astype(np.float64)
+        score = found[self._score][: len(x)].astype(np.float64)
         chances = probabilities(found[self._scores][: len(x)]) if self._exclusive else None
         return Outcome(score, chances, found)
 

@@ -14,9 +14,6 @@ from retrograph.ir.path import Path
 from retrograph.methods.descent import Descent
 from retrograph.vjp import Cotangents, Node, vjp
 
-BIAS_RELEVANCE = "bias_relevance"
-"""The output of a method of relevance that holds what fell to biases and constants."""
-
 MethodRule = Callable[[Emitter, Node, Sequence[Tensor | None]], Cotangents]
 
 

@@ -13,13 +13,14 @@ from retrograph.ir.graph import Tensor
 from retrograph.ir.linear_layers import first_layers, linear_layers
 from retrograph.ir.path import Path, path
 from retrograph.ir.relu import is_nonnegative
-from retrograph.methods.base import BIAS_RELEVANCE, Method, Scene
+from retrograph.methods.base import Method, Scene
 from retrograph.methods.descent import Descent
 from retrograph.methods.relevance.gates import is_gated, signal_of
 from retrograph.methods.relevance.layer import Linear, in_float32, merged
 from retrograph.methods.relevance.operators import operator_rule, takes_all
 from retrograph.methods.relevance.rules import Bounds, Relevance, Rule
 from retrograph.methods.relevance.tally import Tally
+from retrograph.names import BIAS_RELEVANCE
 from retrograph.vjp import Cotangents, Node
 from retrograph.vjp.registry import MultiRule
 from retrograph.vjp.walk import blocked
