@@ -290,9 +290,9 @@ class LocalWalk(Walk):
             parts = tuple(self._windowed(part, proto, below) for part in node.parts)
             return replace(node, inputs=inputs, outputs=(windows.of(node.y, view),), parts=parts)
         x = replace(node.x, shape=windows.shape(node.x, below))
-        if node.op == "MaxPool":
-            x = windows.of(node.x, below, outside_of(node.op, node.x))
         y = replace(node.y, shape=windows.shape(node.y, view))
+        if node.op == "MaxPool":
+            x, y = windows.of(node.x, below, outside_of(node.op, node.x)), windows.of(node.y, view)
         attrs = {key: value for key, value in node.attrs.items() if key not in _BOUNDS}
         return replace(node, inputs=(x, *node.inputs[1:]), outputs=(y,), attrs=attrs)
 

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import math
-from dataclasses import replace
 
 import numpy as np
 
-from retrograph.ir.emit import FLOAT32, INT64, Emitter
+from retrograph.ir.emit import INT64, Emitter
 from retrograph.ir.graph import Tensor
 from retrograph.vjp.linear import divided, scatter_add
 from retrograph.vjp.registry import Cotangents, Node, Unsupported, defvjp, shape_of
-from retrograph.vjp.step import gated
+from retrograph.vjp.step import switched
+from retrograph.vjp.tiling import enlarged, first_maxima, tiles
 from retrograph.vjp.window import (
     Window,
-    spatial_sizes,
     transposed_windows,
     window_counts,
     window_of,
@@ -24,24 +23,13 @@ from retrograph.vjp.window import (
 @defvjp("MaxPool")
 def max_pool(e: Emitter, node: Node, ct: Tensor) -> Cotangents:
     """dx[i] = sum of ct over the windows whose first maximum is i (the switches)"""
+    window = window_of(node)
+    if tiles(node, window):
+        spread, switches = enlarged(e, ct, node, window), first_maxima(e, node, window)
+        return (switched(e, spread, switches, node.x, node.y),)
     attrs = {k: v for k, v in node.attrs.items() if k != "storage_order"}
     _, switches = e.emit_many("MaxPool", node.x, dtypes=[node.x.dtype, INT64], **attrs)
-    window = window_of(node)
-    if ct.rows is not node.x.rows and _tiles(node, window):
-        ones = e.constant_of_shape(e.sizes(node.y, 0), 1.0, ct.dtype)
-        hits = _unpooled(e, node, replace(ones, rows=node.x.rows), switches)
-        spread = replace(_enlarged(e, ct, window), shape=node.x.shape)
-        return (gated(e, spread, replace(hits, shape=node.x.shape)),)
-    return (_unpooled(e, node, ct, switches),)
-
-
-def _unpooled(e: Emitter, node: Node, ct: Tensor, switches: Tensor) -> Tensor:
-    """Each element of ct at the place of its switch."""
-    if e.device == "cpu" and _unpools(node) and ct.rows is node.x.rows:
-        keys = ("kernel_shape", "strides", "pads")
-        sizes = {key: node.attrs[key] for key in keys if key in node.attrs}
-        return e.emit("MaxUnpool", ct, switches, **sizes)
-    return _to_switches(e, node, ct, switches)
+    return (_to_switches(e, node, ct, switches),)
 
 
 def _to_switches(e: Emitter, node: Node, ct: Tensor, switches: Tensor) -> Tensor:
@@ -57,21 +45,6 @@ def _to_switches(e: Emitter, node: Node, ct: Tensor, switches: Tensor) -> Tensor
     return e.reshape_like(dx, node.x)
 
 
-def _unpools(node: Node) -> bool:
-    """Whether the windows lie apart and cover the input, so that MaxUnpool is the transpose.
-
-    ONNX Runtime's CPU has it for float32 and up to three axes; CUDA has it not at all.
-    """
-    sizes, outputs = spatial_sizes(node.x), spatial_sizes(node.y)
-    if node.x.dtype != FLOAT32 or sizes is None or outputs is None or len(sizes) > 3:
-        return False
-    window = window_of(node)
-    apart = all(s >= k for s, k in zip(window.strides, window.kernel, strict=True))
-    pads = [b + f for b, f in zip(window.begins, window.ends, strict=True)]
-    covered = tuple(c - p for c, p in zip(window.covered(outputs), pads, strict=True))
-    return apart and set(window.dilations) == {1} and covered == sizes
-
-
 def item_size(e: Emitter, x: Tensor) -> Tensor:
     """How many elements one item of the batch has, int64 [1]."""
     return e.count(x, range(1, len(shape_of(x))))
@@ -83,11 +56,11 @@ def average_pool(e: Emitter, node: Node, ct: Tensor) -> Cotangents:
     window = window_of(node)
     padded = bool(node.attrs.get("count_include_pad", 0))
     full = padded or not any((*window.begins, *window.ends))
-    if _tiles(node, window):
+    if tiles(node, window):
         channels = shape_of(node.x)[1]
         one = (channels,) + (1,) * window.rank if isinstance(channels, int) else ()
         share = e.mul(ct, e.const(np.full(one, 1 / math.prod(window.kernel)), ct.dtype))
-        return (_enlarged(e, share, window),)
+        return (enlarged(e, share, node, window),)
     if {*window.strides, *window.dilations} == {1} and window.turns:
         if not full:
             counts = window_counts(e, window, node.x, node.y, padded)
@@ -100,30 +73,6 @@ def average_pool(e: Emitter, node: Node, ct: Tensor) -> Cotangents:
     ones = e.const(np.ones((1, 1, *window.kernel)), ct.dtype)
     spread = transposed_windows(e, single, ones, window, node.x, node.y)
     return (e.reshape_like(spread, node.x),)
-
-
-def _tiles(node: Node, window: Window) -> bool:
-    """Whether the windows lie side by side and cover the input."""
-    sizes, outputs = spatial_sizes(node.x), spatial_sizes(node.y)
-    if node.x.dtype != FLOAT32 or sizes is None or outputs is None:
-        return False
-    tiled = tuple(o * k for o, k in zip(outputs, window.kernel, strict=True))
-    plain = window.strides == window.kernel and set(window.dilations) == {1}
-    return plain and not any((*window.begins, *window.ends)) and tiled == sizes
-
-
-def _enlarged(e: Emitter, ct: Tensor, window: Window) -> Tensor:
-    """ct at every position of its window"""
-    scales = e.const(np.array([1, 1, *window.kernel]), FLOAT32)
-    return e.emit(
-        "Resize",
-        ct,
-        None,
-        scales,
-        mode="nearest",
-        coordinate_transformation_mode="asymmetric",
-        nearest_mode="floor",
-    )
 
 
 def _averaged(e: Emitter, ct: Tensor, window: Window) -> Tensor:

@@ -8,6 +8,7 @@ Where would take every tensor out of it and back.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import replace
 from functools import reduce
 
@@ -31,6 +32,11 @@ def between(
     x and ct have one shape, or broadcast. A float32 x whose distance to a bound of 0 is below the
     least normal number (1.2e-38) may count in part.
     """
+    op, origin, _ = e.origin(ct)
+    if op == _SWITCHED and origin[2] is not None and origin[2].name == x.name:
+        y = origin[3]
+        assert y is not None
+        return _before_switches(e, ct, lambda small: between(e, small, y, low, high))
     limits = [(bound, sign) for bound, sign in ((low, 1.0), (high, -1.0)) if bound is not None]
     steps = [
         (bound, sign)
@@ -51,6 +57,7 @@ def between(
 
 
 _GATED = "product with a gate"
+_SWITCHED = "product with the switches of a pool"
 _MOVES = {"Concat", "Expand", "Reshape", "Slice", "Unsqueeze"}
 
 
@@ -68,6 +75,27 @@ def gated(e: Emitter, ct: Tensor, gate: Tensor) -> Tensor:
     return e.recall(e.scaled(ct, gate, gate), _GATED, ct, gate)
 
 
+def switched(e: Emitter, spread: Tensor, switches: Tensor, x: Tensor, y: Tensor) -> Tensor:
+    """spread * switches, of a pool that takes y out of x: what came down to y, enlarged and masked
+
+    What is done to it element by element next is done before it is enlarged, for what is not masked
+    meets y in x.
+    """
+    product = gated(e, spread, switches)
+    if spread.rows is not switches.rows:
+        return product
+    return e.recall(product, _SWITCHED, spread, switches, x, y)
+
+
+def _before_switches(e: Emitter, ct: Tensor, change: Callable[[Tensor], Tensor]) -> Tensor:
+    """change(ct) of a cotangent that is switched, where change(0) = 0."""
+    spread, *rest = (t for t in e.origin(ct)[1] if t is not None)
+    op, (small, *scales), attrs = e.origin(spread)
+    assert small is not None
+    again = e.declare(e.emit(op, change(small), *scales, **attrs), spread.shape)
+    return switched(e, again, *rest)
+
+
 def positive(e: Emitter, ct: Tensor, reach: int = 16) -> Tensor:
     """max(ct, 0); of units before their items' gates, and before what only moves numbers
 
@@ -77,6 +105,8 @@ def positive(e: Emitter, ct: Tensor, reach: int = 16) -> Tensor:
     operator of a Gemm, a ReLU and a product with a mask, and computes another number.
     """
     op, inputs, attrs = e.origin(ct)
+    if op == _SWITCHED:
+        return _before_switches(e, ct, lambda small: positive(e, small, reach))
     if op == _GATED:
         whole, gate = (t for t in inputs if t is not None)
         return gated(e, positive(e, whole, reach), gate)
