@@ -144,7 +144,10 @@ def _cuts(f: Follower, node: NodeProto, rank: int) -> list[tuple[int, int | None
     if axes is None:
         count = max((b.size for b in bounds if b is not None), default=rank)
         axes = [*range(count)]
-    starts, ends, steps = ([None] * len(axes) if b is None else b.tolist() for b in bounds)
+    open_ = [None] * len(axes)
+    starts, ends, steps = (
+        b.tolist() if b is not None and b.shape == (len(axes),) else open_ for b in bounds
+    )
     return list(zip(axes, starts, ends, (step or 1 for step in steps), strict=True))
 
 
