@@ -52,6 +52,13 @@ def on_path(
     return nets.model(nodes, inputs, [nets.info("flat", [None, None])], constants, opset=18)
 
 
+def _averaged(dims: Sequence[int]) -> ModelProto:
+    """A network whose units see windows of a picture."""
+    nodes = [node("Relu", "x", "r"), node("AveragePool", "r", "y", kernel_shape=[2, 2])]
+    ends = [*dims[:2], dims[2] - 1, dims[3] - 1]
+    return nets.model(nodes, [nets.info("x", dims)], [nets.info("y", ends)], {}, opset=18)
+
+
 def _bomb(op: str, inputs: str, constants: Constants, **attributes: Any) -> ModelProto:
     return beside([node(op, inputs, "big", **attributes)], "big", constants)
 
@@ -226,6 +233,32 @@ BOMBS: dict[str, Callable[[], ModelProto]] = {
         [node("DFT", "r size", "y", axis=1)], [1, 64, 1], {"size": np.array(HUGE + 7)}
     ),
     "Det on the path": lambda: on_path([node("Det", "r", "y")], [1, 5000, 5000]),
+    "Conv of vast strides": lambda: on_path(
+        [node("Conv", "r w", "y", strides=[1, 2**40])],
+        [1, 16, 9, 9],
+        {"w": np.ones((16, 16, 1, 1), np.float32)},
+    ),
+    "Conv of vast channels": lambda: on_path(
+        [node("Conv", "r w", "y", group=2**40)],
+        [1, 2**40, 9, 9],
+        {"w": np.ones((16, 1, 1, 1), np.float32)},
+    ),
+    "GroupNormalization of vast groups": lambda: on_path(
+        [node("GroupNormalization", "r w w", "y", num_groups=2**40)],
+        [1, 4, 9, 9],
+        {"w": np.ones(4, np.float32)},
+    ),
+    "DFT of vast parts": lambda: on_path(
+        [node("DFT", "r", "y", axis=1)],
+        [1, 8, 2**31],
+    ),
+    "Gather from a vast vector": lambda: on_path(
+        [node("Flatten", "r", "f"), node("Squeeze", "f a", "s"), node("Gather", "s i", "y")],
+        [1, HUGE],
+        {"a": ints(0), "i": np.array([3])},
+    ),
+    "windows in a vast picture": lambda: _averaged([1, 1, 8, 2**33]),
+    "windows of vast channels": lambda: _averaged([1, HUGE, 8, 8]),
     "Split on the path": lambda: on_path(
         [node("Split", "r", "y", axis=1, num_outputs=HUGE)], [1, HUGE]
     ),

@@ -6,15 +6,17 @@ as there are nodes; ONNX's shape inference would write them all.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 
-from onnx import AttributeProto, GraphProto, NodeProto
+from onnx import AttributeProto, GraphProto, NodeProto, ValueInfoProto
 
 from retrograph.errors import InputError
 from retrograph.ir.graph import subgraphs
 from retrograph.ir.weights import MOST_AXES, SMALL, elements
 
 _MOST_NUMBERS = 2_000_000
+_LARGEST_INPUT = 2**32
 _MOST_AXES_IN_ALL = 5_000_000
 _AXES_OF_A_NODE = 16
 _DEEPEST = 6
@@ -33,6 +35,8 @@ def follow_numbers(graph: GraphProto, outside: Counts | None = None) -> bool:
     Returns:
         Whether there are few enough. The nodes must be sorted; what is not is not followed.
     """
+    if any(map(_is_vast, graph.input)):  # of a vector a number for each element is written down
+        return False
     counts = dict(outside or {})
     counts |= {t.name: n for t in graph.initializer if (n := elements(t)) <= SMALL}
     total = 0
@@ -51,6 +55,12 @@ def follow_numbers(graph: GraphProto, outside: Counts | None = None) -> bool:
         if not all(follow_numbers(body, counts) for body in subgraphs(node)):
             return False
     return total <= _MOST_NUMBERS
+
+
+def _is_vast(value: ValueInfoProto) -> bool:
+    """Whether an input is, or may be made, a vector of more numbers than are followed."""
+    sizes = [int(dim.dim_value) for dim in value.type.tensor_type.shape.dim if dim.dim_value > 0]
+    return math.prod(sizes) > (_MOST_NUMBERS if len(sizes) == 1 else _LARGEST_INPUT)
 
 
 def _blind(cast: NodeProto) -> None:

@@ -27,6 +27,11 @@ LARGEST_SIZE = 2**40
 """No dimension of a real tensor is larger."""
 
 _LARGEST_WINDOW = 2**24
+_LARGEST_COUNT = 2**24
+_COUNTS = {"num_groups", "group", "groups", "deformable_group", "offset_group", "hidden_size"}
+_COUNTS |= {"num_heads", "q_num_heads", "kv_num_heads", "blocksize", "p", "sample_size"}
+"""Attributes that say of how many parts something is made."""
+
 _WINDOWS = {"kernel_shape", "size", "pooled_shape", "output_height", "output_width"}
 
 
@@ -122,6 +127,9 @@ def _size_faults(nodes: Iterable[NodeProto]) -> Iterator[str]:
         sizes = [max(i, 1) for a in node.attribute if a.name in _WINDOWS for i in (*a.ints, a.i)]
         if math.prod(sizes) > _LARGEST_WINDOW:
             yield f"node '{node.name}' ({node.op_type}) has a window of {math.prod(sizes):.3g}"
+        for a in node.attribute:
+            if a.name in _COUNTS and a.i > _LARGEST_COUNT:
+                yield f"node '{node.name}' ({node.op_type}) has {a.name} of {a.i}"
         parts = next((a.i for a in node.attribute if a.name == "num_outputs"), 0)
         if parts > len(node.output):
             yield f"node '{node.name}' ({node.op_type}) has {parts} outputs and does not name them"

@@ -28,6 +28,9 @@ _LIGHT = {"Transpose", "Reshape", "Squeeze", "Unsqueeze", "Identity", "Cast", "P
 _LIGHT |= {"Gather", "Concat", "Split", "Add", "Sub", "Mul", "Div", "BatchNormalization"}
 """What may lie between an input and the first windows: it turns the input or scales it."""
 
+_LONGEST = 2**20
+"""Channels and positions are numbered in the graph one by one up to here."""
+
 _MOST = 0.5
 """Of a larger share of the input the whole backward pass takes less."""
 
@@ -113,11 +116,16 @@ def sticks_out(view: View, limit: Pair, positions: Pair) -> bool:
 
 
 def image(graph: Graph, name: str) -> tuple[int, int, int] | None:
-    """Channels, height and width of a tensor [N, C, H, W]; None if it is none, or one is open."""
+    """Channels, height and width of a tensor [N, C, H, W]; None if it is none, or one is open.
+
+    Nor where one is beyond what is written out number by number.
+    """
     tensor = graph.tensor(name)
     shape = () if tensor is None or tensor.shape is None else tensor.shape
     known = tuple(d for d in shape[1:] if isinstance(d, int))
-    return (known[0], known[1], known[2]) if len(shape) == 4 and len(known) == 3 else None
+    if len(shape) != 4 or len(known) != 3 or max(known) > _LONGEST:
+        return None
+    return known[0], known[1], known[2]
 
 
 def _is_small(graph: Graph, name: str, view: View) -> bool:

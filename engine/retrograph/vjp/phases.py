@@ -19,6 +19,9 @@ from retrograph.vjp.registry import static_shape
 from retrograph.vjp.weights import Taps, turned
 from retrograph.vjp.window import Window
 
+_MOST_PHASES = 64
+"""Of more along an axis each is a convolution too small to be worth its node."""
+
 
 @dataclass(frozen=True)
 class Phase:
@@ -55,6 +58,7 @@ def phases_of(
         window.rank != 2
         or m < BLOCK
         or c * group < BLOCK
+        or max(window.strides) > _MOST_PHASES
         or not convolves((c * group, m // group), group)
     ):
         return None

@@ -116,6 +116,8 @@ def _parts(node: Node) -> int:
     parts = shape_of(node.x)[-1]
     if not isinstance(parts, int):
         raise Unsupported(f"whether '{node.x.name}' is real or complex is not known")
+    if parts not in (1, 2):
+        raise Unsupported(f"its last axis has {parts} entries; supported: 1, real, and 2, complex")
     return parts
 
 
