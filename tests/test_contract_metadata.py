@@ -55,6 +55,7 @@ def test_metadata(tmp_path: Path) -> None:
         "retrograph.names": json.dumps(
             {name: name for name in ("attribution", "score", "unit", "select")}
         ),
+        "retrograph.channel_axis": "0",
     }
     assert Preprocessing.from_json(json.loads(json.dumps(recipe.to_json()))) == recipe
 

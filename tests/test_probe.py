@@ -24,6 +24,10 @@ net (float[N, 2, 5, 4] x) => (float[N, 5, 4, 3] y)
 }
 """
 
+CHANNELS_WITHIN = CHANNELS_LAST.replace("[0, 2, 3, 1]", "[0, 2, 1, 3]").replace(
+    "[N, 5, 4, 3] y", "[N, 5, 3, 4] y"
+)
+
 BATCH_WITHIN = """
 <ir_version: 8, opset_import: ["" : 17]>
 net (float[N, 3, 4] x) => (float[3, N, 4] y)
@@ -74,6 +78,7 @@ CASES = {
     "fixed batch": (nets.cnn(batch=4), "d", noise(4, 3, 8, 8), 0),
     "input with channels last": (nets.nhwc_cnn(), "e", noise(5, 8, 8, 3), 0),
     "layer with channels last": (parse(CHANNELS_LAST), "y", noise(5, 2, 5, 4), 2),
+    "layer with channels within": (parse(CHANNELS_WITHIN), "y", noise(5, 2, 5, 4), 1),
     "sequence": (nets.sequence_net(), "a", noise(5, 4, 20), 0),
     "volume": (nets.volume_net(), "a", noise(5, 2, 4, 4, 4), 0),
     "vector": (nets.vector_net(), "a", noise(5, 5), 0),

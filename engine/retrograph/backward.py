@@ -239,6 +239,7 @@ class _Backward:
         item = tuple(d if isinstance(d, int) else None for d in target.item)
         return Report(
             item=item,
+            channel_axis=target.channel_axis,
             parameters=self.method.parameters,
             problems=tuple(dict.fromkeys(self.descent.problems)),
             relu=self._places(relu),

@@ -37,6 +37,8 @@ class Contract:
         names: what the inputs and outputs that were added are called, by the names that they have
             where the model has no such itself (attribution, score, unit, select, ...); files that
             say nothing of it have those.
+        channel_axis: the axis of an item of the target that counts channels; 0 in files that say
+            nothing of it.
     """
 
     version: str
@@ -53,6 +55,7 @@ class Contract:
     labels: tuple[str, ...]
     notes: tuple[str, ...]
     precision: str = "float32"
+    channel_axis: int = 0
     names: Mapping[str, str] = field(default_factory=dict)
 
     def called(self, name: str) -> str:
@@ -95,7 +98,7 @@ class Contract:
         if PREFIX + "version" not in properties:
             return None
         try:
-            given = {PREFIX + "precision": cls.precision, PREFIX + "names": "{}", **properties}
+            given = {PREFIX + name: text for name, text in _LATER.items()} | dict(properties)
             texts = {f.name: given[PREFIX + f.name] for f in fields(cls)}
             parsed: dict[str, Any] = {
                 name: text if name in _PLAIN else json.loads(text) for name, text in texts.items()
@@ -115,7 +118,9 @@ class Contract:
 _PLAIN = {"version", "method", "target", "alias", "select", "source_sha256", "preprocessing"}
 _PLAIN |= {"precision"}
 _KINDS = {"parameters": dict, "names": dict, "shape": list, "many": bool, "explained": list}
-_KINDS |= {"labels": list, "notes": list}
+_KINDS |= {"labels": list, "notes": list, "channel_axis": int}
+_LATER = {"precision": "float32", "names": "{}", "channel_axis": "0"}
+"""What files of earlier versions do not have, and what is so of them."""
 
 
 def _text(value: Any) -> str:

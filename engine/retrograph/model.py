@@ -210,6 +210,7 @@ class Model:
             target=request.target,
             alias=self.alias(request.target),
             shape=report.item,
+            channel_axis=report.channel_axis,
             select=request.select,
             many=request.many,
             explained=request.sources,

@@ -29,6 +29,7 @@ class Report:
 
     Attributes:
         item: the shape of one item of the target; None where a dimension is open.
+        channel_axis: its axis that counts channels.
         parameters: of the method, those chosen for the path included.
         problems: the nodes that cannot be treated; empty where the graph can be built.
         relu: the nodes that a ReLU rule treats.
@@ -40,6 +41,7 @@ class Report:
     """
 
     item: tuple[int | None, ...]
+    channel_axis: int
     parameters: Mapping[str, float | str]
     problems: tuple[Problem, ...]
     relu: tuple[Place, ...]

@@ -26,7 +26,7 @@ from retrograph.cli.destination import Destination, check_free
 from retrograph.cli.options import chosen_preprocessing, stored_preprocessing
 from retrograph.cli.session import chosen_labels
 from retrograph.cli.terminal import complain, console
-from retrograph.cli.units import names_classes, parse_unit
+from retrograph.cli.units import has_no_positions, names_classes, parse_unit
 from retrograph.errors import InputError
 from retrograph.maximize import (
     DREAM,
@@ -57,6 +57,7 @@ class Question:
         model: the source model.
         alias: the layer's short name.
         item: the shape of an item of it.
+        channel_axis: its axis that counts channels.
         units: a picture each.
         labels: the class names, if known.
         shape: of the model's input.
@@ -67,6 +68,7 @@ class Question:
     model: Model
     alias: str
     item: tuple[int | None, ...]
+    channel_axis: int
     units: Units
     labels: tuple[str, ...]
     shape: Shape
@@ -76,12 +78,12 @@ class Question:
     @property
     def is_class(self) -> bool:
         """Whether the units of the layer are the classes of the labels."""
-        return names_classes(self.labels, self.item)
+        return names_classes(self.labels, self.item, self.channel_axis)
 
     @property
     def scores_classes(self) -> bool:
         """Whether the units of the layer are classes, with names or without."""
-        return self.alias == SCORES and all(d == 1 for d in self.item[1:])
+        return self.alias == SCORES and has_no_positions(self.item, self.channel_axis)
 
     @property
     def takes_pictures(self) -> bool:
@@ -103,14 +105,15 @@ def asked(args: argparse.Namespace) -> Question:
     chosen = chosen_preprocessing(args) or stored_preprocessing(model)
     labels = chosen_labels(args, model)
     request = model.request(method="gradient", target=args.layer)
-    item = model.check(request).item
+    found = model.check(request)
     alias = model.alias(request.target)
     shape = model.tensor(request.sources[0]).shape or ()
     question = Question(
         model=model,
         alias=alias,
-        item=item,
-        units=chosen_units(args.unit, item, labels, alias),
+        item=found.item,
+        channel_axis=found.channel_axis,
+        units=chosen_units(args.unit, found.item, labels, alias, found.channel_axis),
         labels=labels,
         shape=shape,
         recipe=chosen or PRESETS["0-1"],
@@ -123,7 +126,11 @@ def asked(args: argparse.Namespace) -> Question:
 
 
 def chosen_units(
-    texts: Sequence[str], item: Sequence[int | None], labels: Sequence[str], alias: str
+    texts: Sequence[str],
+    item: Sequence[int | None],
+    labels: Sequence[str],
+    alias: str,
+    channel_axis: int = 0,
 ) -> Units:
     """The units that --unit names: each as in `explain`, ranges such as 0-9, or all.
 
@@ -132,8 +139,8 @@ def chosen_units(
     """
     found: list[tuple[int, ...]] = []
     for text in texts:
-        for each in _ranged(text, item, alias):
-            choice = parse_unit(each, item, labels, alias)
+        for each in _ranged(text, item[channel_axis], alias):
+            choice = parse_unit(each, item, labels, alias, channel_axis)
             if choice.index is None:
                 raise InputError(
                     "--unit top is the most active unit of a picture, and there is none yet; give "
@@ -145,11 +152,11 @@ def chosen_units(
     return tuple(dict.fromkeys(found))
 
 
-def _ranged(text: str, item: Sequence[int | None], alias: str) -> list[str]:
+def _ranged(text: str, channels: int | None, alias: str) -> list[str]:
     if text == "all":
-        if item[0] is None:
+        if channels is None:
             raise InputError(f"'{alias}' has an open number of channels; give --unit numbers")
-        return [str(i) for i in range(item[0])]
+        return [str(i) for i in range(channels)]
     match = re.fullmatch(r"(\d{1,9})-(\d{1,9})", text)
     if match is None:
         return [text]

@@ -55,7 +55,7 @@ class Scene:
     @property
     def is_class(self) -> bool:
         """Whether the units of the layer are the classes."""
-        return names_classes(self.labels, self.contract.shape)
+        return names_classes(self.labels, self.contract.shape, self.contract.channel_axis)
 
     @property
     def tag(self) -> str:
@@ -64,7 +64,7 @@ class Scene:
 
     def unit(self, index: Sequence[int]) -> str:
         """A unit in words."""
-        return describe_unit(index, self.labels, self.is_class)
+        return describe_unit(index, self.labels, self.is_class, self.contract.channel_axis)
 
 
 @dataclass(frozen=True)

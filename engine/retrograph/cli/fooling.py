@@ -38,7 +38,7 @@ def run_fool(args: argparse.Namespace) -> int:
     if len(question.units) != 1:
         raise InputError("--fool takes one class; give it as --unit 3 or by its name")
     (unit,) = question.units
-    name = class_name(unit[0], question.labels)
+    name = class_name(max(unit), question.labels)
     file = re.sub(r"[^\w.-]+", "_", f"{Path(args.fool).stem}.{name}.fool.png")
     destination = Destination(
         args.output, [args.fool, args.model], single=file, arrays=args.npz, force=args.force
@@ -50,7 +50,7 @@ def run_fool(args: argparse.Namespace) -> int:
         found = fool(
             question.model,
             picture,
-            unit[0],
+            max(unit),
             preprocessing=question.recipe,
             settings=FoolSettings(args.steps or FoolSettings().steps),
             device=args.device,

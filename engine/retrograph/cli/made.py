@@ -47,8 +47,8 @@ def unit_name(unit: Sequence[int], question: Question) -> str:
     if len(unit) < len(question.item):
         return f"channel {unit[0]}"
     if question.scores_classes:
-        return class_name(unit[0], question.labels)
-    return describe_unit(unit, question.labels, question.is_class)
+        return class_name(unit[question.channel_axis], question.labels)
+    return describe_unit(unit, question.labels, question.is_class, question.channel_axis)
 
 
 def announce(question: Question, kind: str, console: Console) -> None:
@@ -183,7 +183,7 @@ def _measured(found: Maximum, question: Question) -> str:
         text += f" · probability {found.probability:.4f}"
     best = _best(found)
     told = question.labels or found.probability is not None
-    if best is not None and told and (found.probability is None or best[0] != found.unit[0]):
+    if best is not None and told and (found.probability is None or best[0] != max(found.unit)):
         text += f" · the model says: {class_name(best[0], question.labels)} {best[1]:.3f}"
     return text + (f" · {_SILENT}" if found.silent else "")
 

@@ -72,7 +72,7 @@ class Album:
         preferred = {each.channel: each for each in scan.preferred(layer.alias) if several}
         driven = _driven(scan, layer.alias)
         labels = scan.run["labels"]
-        named = names_classes(labels, layer.shape)
+        named = names_classes(labels, layer.shape, layer.channel_axis)
         rows = []
         for channel in channels:
             units = scan.top(layer.alias, channel)[:k]

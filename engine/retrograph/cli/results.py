@@ -17,7 +17,7 @@ from retrograph.cli.explanation import Explanation, Scene
 from retrograph.cli.figures import figure
 from retrograph.cli.notes import gathered
 from retrograph.cli.terminal import visible
-from retrograph.cli.units import class_name
+from retrograph.cli.units import class_name, parted
 from retrograph.methods import METHODS
 from retrograph.render import save_picture, sheet
 from retrograph.runtime import Array
@@ -135,8 +135,9 @@ def _units(count: int) -> str:
 
 
 def _cell_label(found: Explanation, scene: Scene) -> str:
-    unit = [int(i) for i in found.units[0]]
-    place = f"{unit[0]} ({', '.join(map(str, unit[1:]))})" if len(unit) > 1 else scene.unit(unit)
+    channel, places = parted(found.units[0], scene.contract.channel_axis)
+    alone = scene.unit(found.units[0])
+    place = f"{channel} ({', '.join(map(str, places))})" if places else alone
     return f"{place} · {float(found.scores[0]):.3g}"
 
 

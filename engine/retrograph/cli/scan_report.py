@@ -68,7 +68,7 @@ def _layer_row(scan: Scan, layer: ScannedLayer) -> tuple[str, ...]:
 def _preference_row(scan: Scan, layer: ScannedLayer, found: Preference) -> tuple[str, ...]:
     labels = scan.run["labels"]
     name = str(found.channel)
-    if names_classes(labels, layer.shape):
+    if names_classes(labels, layer.shape, layer.channel_axis):
         name += f" ({class_name(found.channel, labels)})"
     return (
         name,

@@ -151,10 +151,10 @@ def _class_scores(outputs: Mapping[str, Any], row: int) -> Array | None:
     """The class scores [classes] of an item, if the first floating-point output has them."""
     for value in outputs.values():
         if isinstance(value, np.ndarray) and np.issubdtype(value.dtype, np.floating):
-            if value.ndim < 2 or len(value) <= row or value.shape[1] < 2:
+            if value.ndim < 2 or len(value) <= row or value[row].size < 2:
                 return None
             scores: Array = value[row].reshape(-1).astype(np.float32)
-            return scores if scores.size == value.shape[1] else None
+            return scores if scores.size == max(value.shape[1:]) else None
     return None
 
 
@@ -239,9 +239,10 @@ def _question(
 ) -> tuple[Choice, Callable[..., Explainer]]:
     """The unit that is asked about, and what makes an explainer of it by a method."""
     request = model.request(method="gradient", target=args.layer, wrt=args.wrt)
-    item = model.check(request).item
-    choice = parse_unit(args.unit, item, labels, model.alias(request.target))
-    _check_top(args.top, choice, item)
+    report = model.check(request)
+    alias = model.alias(request.target)
+    choice = parse_unit(args.unit, report.item, labels, alias, report.channel_axis)
+    _check_top(args.top, choice, report.item)
     return choice, partial(
         Explainer,
         model,
@@ -280,7 +281,7 @@ def _take(args: argparse.Namespace, model: Model, labels: Sequence[str]) -> Sess
         raise InputError(
             "--param is for building, and the graph is built already; build another with it"
         )
-    choice = parse_unit(args.unit, contract.shape, labels, contract.alias)
+    choice = parse_unit(args.unit, contract.shape, labels, contract.alias, contract.channel_axis)
     _check_top(args.top, choice, contract.shape)
     if choice.select != contract.select:
         raise InputError(
@@ -330,14 +331,19 @@ def chosen_labels(args: argparse.Namespace, model: Model) -> tuple[str, ...]:
 def _class_count(model: Model) -> int | None:
     """How many classes the model tells apart; None if it is no classifier, or does not say."""
     if model.contract is not None:
-        alone = model.contract.alias == SCORES and all(d == 1 for d in model.contract.shape[1:])
-        return model.contract.shape[0] if alone else None
+        item: Sequence[int | str | None] = model.contract.shape
+        return _only_long(item) if model.contract.alias == SCORES else None
     try:
         shape = model.tensor(model.target(None)).shape or ()
     except InputError:
         return None
-    count = shape[1] if len(shape) > 1 and all(d == 1 for d in shape[2:]) else None
-    return count if isinstance(count, int) else None
+    return _only_long(shape[1:])
+
+
+def _only_long(item: Sequence[int | str | None]) -> int | None:
+    """The one dimension that is not 1; None where it is open, or there is none or another."""
+    long = [d for d in item if d != 1] or [*item[:1]]
+    return long[0] if len(long) == 1 and isinstance(long[0], int) else None
 
 
 _UNSCALED = (

@@ -29,7 +29,13 @@ class Choice:
     index: tuple[int, ...] | None = None
 
 
-def parse_unit(text: str, shape: Sequence[int | None], labels: Sequence[str], layer: str) -> Choice:
+def parse_unit(
+    text: str,
+    shape: Sequence[int | None],
+    labels: Sequence[str],
+    layer: str,
+    channel_axis: int = 0,
+) -> Choice:
     """The unit that a text means in a layer.
 
     Args:
@@ -38,6 +44,7 @@ def parse_unit(text: str, shape: Sequence[int | None], labels: Sequence[str], la
         shape: of one item of the layer; None where a dimension is open.
         labels: the class names, if known.
         layer: the layer's name, for messages.
+        channel_axis: the axis of an item that counts channels.
 
     Raises:
         InputError: there is no such unit.
@@ -45,46 +52,58 @@ def parse_unit(text: str, shape: Sequence[int | None], labels: Sequence[str], la
     if text == "top":
         return Choice("top")
     if re.fullmatch(r"-?\d{1,18}(\s*,\s*-?\d{1,18})*", text):
-        return _by_number(tuple(int(part) for part in text.split(",")), shape, layer)
+        return _by_number(tuple(int(p) for p in text.split(",")), shape, layer, channel_axis)
     index = _class_named(text, labels)
-    if not names_classes(labels, shape):
+    if not names_classes(labels, shape, channel_axis):
         raise InputError(
             f"--unit '{text}' is a class, and '{layer}' ({_size(shape)}) is no layer of the "
             f"{len(labels)} classes; give a channel's number"
         )
-    return Choice("unit", _full(index, shape))
+    return Choice("unit", _full(index, shape, channel_axis))
 
 
-def names_classes(labels: Sequence[str], shape: Sequence[int | None]) -> bool:
+def has_no_positions(shape: Sequence[int | None], channel_axis: int = 0) -> bool:
+    """Whether each channel of a layer, given the shape of an item, is a single unit."""
+    return all(d == 1 for axis, d in enumerate(shape) if axis != channel_axis)
+
+
+def names_classes(
+    labels: Sequence[str], shape: Sequence[int | None], channel_axis: int = 0
+) -> bool:
     """Whether the units of a layer, given the shape of an item, are the classes of the labels."""
-    return bool(labels) and shape[0] == len(labels) and all(d == 1 for d in shape[1:])
+    alone = has_no_positions(shape, channel_axis)
+    return bool(labels) and alone and shape[channel_axis] == len(labels)
 
 
 def _size(shape: Sequence[int | None]) -> str:
     return " x ".join("?" if d is None else str(d) for d in shape)
 
 
-def _by_number(index: tuple[int, ...], shape: Sequence[int | None], layer: str) -> Choice:
+def _by_number(
+    index: tuple[int, ...], shape: Sequence[int | None], layer: str, channel_axis: int
+) -> Choice:
     size, text = _size(shape), ",".join(map(str, index))
     if len(index) not in (1, len(shape)):
         raise InputError(
             f"--unit {text} has {len(index)} numbers; a unit of '{layer}' "
             f"({size}) has {len(shape)}, a channel 1"
         )
-    for place, count in zip(index, shape, strict=False):
+    whose = f", of which axis {channel_axis} counts channels" if channel_axis else ""
+    counts = shape if len(index) == len(shape) else shape[channel_axis : channel_axis + 1]
+    for place, count in zip(index, counts, strict=True):
         if place < 0 or (count is not None and place >= count):
             raise InputError(
-                f"--unit {text} is out of range: '{layer}' has {size} units; count from 0"
+                f"--unit {text} is out of range: '{layer}' has {size} units{whose}; count from 0"
             )
     if len(index) == len(shape):
         return Choice("unit", index)
-    if all(d == 1 for d in shape[1:]):
-        return Choice("unit", _full(index[0], shape))
+    if has_no_positions(shape, channel_axis):
+        return Choice("unit", _full(index[0], shape, channel_axis))
     return Choice("channel", index)
 
 
-def _full(index: int, shape: Sequence[int | None]) -> tuple[int, ...]:
-    return (index, *[0] * (len(shape) - 1))
+def _full(index: int, shape: Sequence[int | None], channel_axis: int) -> tuple[int, ...]:
+    return tuple(index if axis == channel_axis else 0 for axis in range(len(shape)))
 
 
 def _class_named(text: str, labels: Sequence[str]) -> int:
@@ -144,14 +163,23 @@ def check_labels(labels: Sequence[str], classes: int | None, path: str) -> None:
         )
 
 
-def describe_unit(index: Sequence[int], labels: Sequence[str], is_class: bool) -> str:
+def describe_unit(
+    index: Sequence[int], labels: Sequence[str], is_class: bool, channel_axis: int = 0
+) -> str:
     """A unit in words: its class, or its channel and position."""
-    if (len(index) > 1 and any(index[1:])) or not is_class:
-        if len(index) == 1:
-            return f"unit {index[0]}"
-        place = ", ".join(map(str, index[1:]))
-        return f"channel {index[0]} at " + (f"({place})" if len(index) > 2 else place)
-    return class_name(index[0], labels)
+    channel, places = parted(index, channel_axis)
+    if any(places) or not is_class:
+        if not places:
+            return f"unit {channel}"
+        place = ", ".join(map(str, places))
+        return f"channel {channel} at " + (f"({place})" if len(places) > 1 else place)
+    return class_name(channel, labels)
+
+
+def parted(index: Sequence[int], channel_axis: int) -> tuple[int, tuple[int, ...]]:
+    """The channel of a unit and its position."""
+    places = [int(i) for i in index]
+    return places.pop(channel_axis), tuple(places)
 
 
 def class_name(index: int, labels: Sequence[str]) -> str:

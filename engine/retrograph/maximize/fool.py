@@ -152,7 +152,7 @@ class _Margins:
     def __init__(self, model: Model, device: str, threads: int | None) -> None:
         request = model.request(method="gradient", select="cotangent", device=suited(device))
         item = model.check(request).item
-        if any(d != 1 for d in item[1:]) or item[0] is None or item[0] < 2:
+        if len([d for d in item if d != 1]) != 1 or None in item:
             size = " x ".join("?" if d is None else str(d) for d in item)
             raise InputError(
                 f"'{request.target}' ({size}) scores no classes, which --fool needs; give a "
@@ -179,7 +179,7 @@ class _Margins:
     @property
     def classes(self) -> int:
         """How many there are."""
-        return self.item[0]
+        return max(self.item)
 
     def scores(self, x: Array) -> Array:
         """[classes], of an input [1, *input]."""

@@ -178,7 +178,7 @@ class Making:
     def _of_class(self, found: Measured, row: int, group: Units) -> float | None:
         if found.probabilities is None or not self.is_class:
             return None
-        return float(found.probabilities[row, group[row][0]])
+        return float(found.probabilities[row, max(group[row])])
 
 
 class _Followed:

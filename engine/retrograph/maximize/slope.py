@@ -77,11 +77,12 @@ class Slope:
             method="gradient", target=goal.target, wrt=goal.wrt, device=suited(device)
         )
         request = replace(request, graph=request.graph.of_floats(), sources=request.sources[:1])
-        self.item = model.check(request).item
+        report = model.check(request)
+        self.item = report.item
         self.alias = model.alias(request.target)
-        self.is_class = self.alias == SCORES and all(d == 1 for d in self.item[1:])
+        self.is_class = self.alias == SCORES and sum(d != 1 for d in self.item) <= 1
         self._bound: tuple[object, Bound] | None = None
-        _check_units(goal.units, self.item, self.alias)
+        _check_units(goal.units, self.item, self.alias, report.channel_axis)
         self._scores = model.target(None)
         self._exclusive = model.scores.exclusive
         grown = _grown(request, goal, self.item)
@@ -170,13 +171,15 @@ class Outcome:
 
 
 def probabilities(scores: Array) -> Array | None:
-    """The probabilities [N, classes] that scores [N, classes, ...] are, or else their softmax.
+    """The probabilities [N, classes] that scores are, or else their softmax.
+
+    Scores have one axis longer than 1, besides the first.
 
     None where these are no scores of classes, or where they are from 0 to 1 and some row does not
     sum to 1: then each class stands on its own.
     """
     flat = scores.reshape(len(scores), -1).astype(np.float64)
-    if scores.ndim < 2 or flat.shape[1] != scores.shape[1] or flat.shape[1] < 2:
+    if scores.ndim < 2 or flat.shape[1] != max(scores.shape[1:]) or flat.shape[1] < 2:
         return None
     if (flat >= 0).all() and (flat <= 1).all():
         return flat if (np.abs(flat.sum(axis=1) - 1) < _ROUNDING).all() else None
@@ -213,7 +216,9 @@ def _filled(x: Array, rows: int) -> Array:
     return x if len(x) == rows else np.concatenate([x, x[-1:].repeat(rows - len(x), axis=0)])
 
 
-def _check_units(units: Sequence[tuple[int, ...]], item: Sequence[int | None], alias: str) -> None:
+def _check_units(
+    units: Sequence[tuple[int, ...]], item: Sequence[int | None], alias: str, channel_axis: int
+) -> None:
     """Raises InputError where a unit is not in an item of the target."""
     size = " x ".join("?" if d is None else str(d) for d in item)
     for unit in units:
@@ -223,7 +228,8 @@ def _check_units(units: Sequence[tuple[int, ...]], item: Sequence[int | None], a
                 f"unit {text} has {len(unit)} numbers; a unit of '{alias}' ({size}) has "
                 f"{len(item)}, a channel 1, and all are of one kind"
             )
-        for place, count in zip(unit, item, strict=False):
+        counts = item if len(unit) == len(item) else [item[channel_axis]]
+        for place, count in zip(unit, counts, strict=True):
             if place < 0 or (count is not None and place >= count):
                 raise InputError(
                     f"unit {text} is out of range: '{alias}' has {size} units; count from 0"

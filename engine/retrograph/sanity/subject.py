@@ -91,8 +91,7 @@ class Subject:
     @property
     def is_classes(self) -> bool:
         """Whether the target is the scores of several classes."""
-        several = self.item[:1] != (1,) and all(d == 1 for d in self.item[1:])
-        return self.alias == SCORES and several
+        return self.alias == SCORES and sum(d != 1 for d in self.item) == 1
 
     @property
     def batch(self) -> int | None:
