@@ -35,7 +35,7 @@ from retrograph.names import SCORE, UNIT, attribution_names, giving_way
 from retrograph.report import Place, Report
 from retrograph.selector import Seed, Select, Target, seed, target_of
 from retrograph.vjp import Node
-from retrograph.vjp.obstacles import Apart, cuts, losing_rank, strangers, without_rule
+from retrograph.vjp.obstacles import Apart, Misread, cuts, losing_rank, strangers, without_rule
 from retrograph.vjp.places import Units
 from retrograph.vjp.walk import blocked, defined
 
@@ -123,6 +123,9 @@ class _Backward:
         self._check_path()
         self.method = request.method.settled(self.graph, self.path, request.sources, request.target)
         self.e = Emitter(self.graph, request.device)
+        self._obstacles: list[Misread | Apart] = [Misread(self.graph, self.path.nodes)]
+        if request.many:
+            self._obstacles.append(Apart(self.graph, self.batch, request.target))
         self.seed: Seed = seed(self.e, self._target(), request.select, request.many)
         self.descent = Descent(
             e=self.e,
@@ -131,9 +134,7 @@ class _Backward:
             target=request.target,
             ct=self.seed.ct,
             tensor=self._tensor,
-            check=Apart(self.graph, self.batch, request.target).check
-            if request.many
-            else _unchecked,
+            check=self._check,
             units=self._units(),
         )
         self.found = {part.name: part.descend(self.descent) for part in self.method.parts}
@@ -168,6 +169,11 @@ class _Backward:
             "(see `retrograph layers`)"
         )
 
+    def _check(self, node: Node) -> None:
+        """Raises Unsupported where no rule can treat a node."""
+        for obstacle in self._obstacles:
+            obstacle.check(node)
+
     def _target(self) -> Target:
         request = self.request
         found = target_of(self.graph, self.batch, request.target, request.sources[0])
@@ -180,9 +186,16 @@ class _Backward:
         ruleless = without_rule(self.graph, self.path.nodes)
         if ruleless:
             return _unsupported(self.request, ruleless, self.path)
+        culprits = losing_rank(self.graph, self.path.nodes)
+        why = (
+            f": that of what '{culprits[0].node}' ({culprits[0].op}) makes is not"
+            if culprits
+            else ""
+        )
         return BlockedError(
-            f"the rank of target '{self.request.target}' is not known; export with static shapes",
-            losing_rank(self.graph, self.path.nodes),
+            f"the rank of target '{self.request.target}' is not known{why}; export with static "
+            "shapes",
+            culprits,
         )
 
     def _units(self) -> Units | None:
@@ -355,10 +368,6 @@ class _Backward:
             shape = self._attribution_shape(tensor)
             shapes.append((*lead, *shape[1:]) if self.request.many else shape)
         return [*shapes, lead, (*lead, len(target.item)), *[lead] * len(self.descent.outputs)]
-
-
-def _unchecked(node: Node) -> None:
-    """One unit an item: any node will do."""
 
 
 __all__ = ["Request", "blocked", "build_backward", "check_support"]

@@ -32,6 +32,9 @@ from retrograph.ir.graph import (
     value_info,
 )
 from retrograph.ir.layout import BLOCK, BlockedLayout
+from retrograph.ir.losing import Part, whole_shapes
+
+_INT64 = np.dtype(np.int64)
 
 Self = TypeVar("Self", bound="Builder")
 
@@ -65,6 +68,8 @@ class Builder:
         self._origins: dict[str, Origin] = {}
         self._root = self._scope = "bwd"
         self._repeated: dict[str, Tensor] = {}
+        self._losing = whole_shapes(forward)
+        self._whole: dict[str, gs.Variable] = {}
         self.item_of_unit: Tensor | None = None
         """For each of the N * K units the item it belongs to, int64 [N * K]."""
         self.units_apart: Tensor | None = None
@@ -230,7 +235,7 @@ class Builder:
         inner = copy.copy(self)
         inner._graph = gs.Graph(opset=self.opset, name=self.fresh(f"{self._scope}/{name}"))
         inner._variables = self._variables.new_child()
-        inner._repeated = {}
+        inner._repeated, inner._whole = {}, self._whole.copy()
         inner._layout = None  # what a body reads from outside has been taken out of the layout
         inner._root = inner._scope = inner._graph.name
         return inner
@@ -297,7 +302,10 @@ class Builder:
         """Compute forward nodes once more, for those who emit here, under the names they have."""
         for proto in nodes:
             for name in filter(None, proto.output):
-                self._variables[name] = gs.Variable(self.fresh(f"{self._scope}/{name}"))
+                variable = gs.Variable(self.fresh(f"{self._scope}/{name}"))
+                self._variables[name] = variable
+                if name in self._losing:
+                    self._losing[variable.name] = self._losing[name]
             given = {a.name: helper.get_attribute_value(a) for a in proto.attribute}
             attrs = {
                 key: self._nested(key, value) if isinstance(value, GraphProto) else value
@@ -328,7 +336,33 @@ class Builder:
         return inner._graph
 
     def _variable(self, tensor: Tensor) -> gs.Variable:
-        return self._variables[self._named(tensor.name)]
+        """A tensor as it is emitted; with all its axes where it may lose some at run time."""
+        variable = self._variables[self._named(tensor.name)]
+        parts = self._losing.get(variable.name)
+        if parts is None:
+            return variable
+        if variable.name not in self._whole:
+            whole = gs.Variable(self.fresh(f"{self._root}/{tensor.name}/whole"))
+            sizes = self._variable(self._sizes_of(parts))
+            node = gs.Node("Reshape", whole.name, inputs=[variable, sizes], outputs=[whole])
+            self._graph.nodes.append(node)
+            self._whole[variable.name] = whole
+        return self._whole[variable.name]
+
+    def _sizes_of(self, parts: Sequence[Part]) -> Tensor:
+        """A shape, int64 [r]."""
+        numbers = [part for part in parts if isinstance(part, int)]
+        if len(numbers) == len(parts):
+            return self.const(numbers, _INT64)
+        sizes = [
+            self.const([part], _INT64)
+            if isinstance(part, int)
+            else self.emit(
+                "Shape", Tensor(part[0], _INT64, None), dtype=_INT64, start=part[1], end=part[1] + 1
+            )
+            for part in parts
+        ]
+        return self.emit("Concat", *sizes, axis=0)
 
     def fresh(self, hint: str) -> str:
         """A tensor name that neither the forward nor the backward graph has."""

@@ -66,6 +66,8 @@ def _measure(graph: Graph, node: NodeProto) -> list[Array] | None:
     tensor = graph.tensor(node.input[0])
     if tensor is None or tensor.shape is None or not is_static(tensor.shape):
         return None
+    if tensor.name in graph.losing:
+        return None
     sizes = np.asarray(tensor.shape, np.int64)
     if node.op_type == "Size":
         return [np.asarray(sizes.prod(), np.int64)]

@@ -101,6 +101,7 @@ class Graph:
         self.captured: frozenset[str] = frozenset()
         self.unsteady: set[str] = set()
         self.behind_bodies: dict[str, Tensor] = {}
+        self.losing: set[str] = set()
         self.relu_like: set[str] = set()
         self.straight_through: set[str] = set()
         self.lifted: set[str] = set()

@@ -114,6 +114,8 @@ def as_inferred(graph: Graph, info: onnx.ValueInfoProto) -> onnx.ValueInfoProto:
     if tensor is None or declared is None or declared.shape is None:
         return info
     dims = tensor.shape
+    if info.name in graph.losing:
+        return to_info(Tensor(info.name, tensor.dtype, None))
     if dims is None:
         dims = (None,) * len(declared.shape)
     elif len(dims) == len(declared.shape):

@@ -172,7 +172,7 @@ def _unknown(tensor: Tensor) -> list[Known] | None:
 
 def _shape(sizes: Sizes, node: NodeProto, name: str) -> list[Known] | None:
     tensor, attrs = sizes.graph.tensor(node.input[0]), attributes(node)
-    if tensor is None or tensor.shape is None:
+    if tensor is None or tensor.shape is None or tensor.name in sizes.graph.losing:
         return None
     return [size(d) for d in tensor.shape[attrs.get("start", 0) : attrs.get("end")]]
 

@@ -6,10 +6,15 @@ from onnx import NodeProto
 
 from retrograph.ir import infer
 from retrograph.ir.graph import STANDARD_DOMAINS, Graph, Shape, Tensor, attributes
+from retrograph.ir.losing import losing_axes, squeezed, squeezes_all
 
 
 def type_unranked(graph: Graph) -> bool:
-    """Give ranks to what DFT, STFT and MaxUnpool make and that has none; True if any was given."""
+    """Give ranks to what has none: DFT, STFT, MaxUnpool, Squeeze; True if any was given.
+
+    What is typed as in a larger batch, and loses axes in one of 1, is noted (`losing`).
+    """
+    graph.losing = losing_axes(graph)
     new = {}
     for node in graph.nodes:
         if node.op_type not in _SHAPES or node.domain not in STANDARD_DOMAINS:
@@ -17,12 +22,18 @@ def type_unranked(graph: Graph) -> bool:
         x, y = graph.tensor(node.input[0]), graph.tensor(node.output[0])
         if x is not None and x.shape and (y is None or y.shape is None):
             shape = _SHAPES[node.op_type](graph, node, x.shape)
-            new[node.output[0]] = Tensor(node.output[0], x.dtype, shape)
+            if shape is not None:
+                new[node.output[0]] = Tensor(node.output[0], x.dtype, shape)
     added = {name: tensor for name, tensor in new.items() if name not in graph.behind_bodies}
     if added:
         graph.behind_bodies |= added
         infer.infer_types(graph)
     return bool(added)
+
+
+def _squeeze(graph: Graph, node: NodeProto, x: Shape) -> Shape | None:
+    source = graph.tensor(node.input[0])
+    return squeezed(graph, source) if source is not None and squeezes_all(graph, node) else None
 
 
 def _stft(graph: Graph, node: NodeProto, x: Shape) -> Shape:
@@ -54,4 +65,4 @@ def _max_unpool(graph: Graph, node: NodeProto, x: Shape) -> Shape:
     return (*x[:2], *[None] * (len(x) - 2)) if sizes is None else tuple(sizes.tolist())
 
 
-_SHAPES = {"DFT": _dft, "MaxUnpool": _max_unpool, "STFT": _stft}
+_SHAPES = {"DFT": _dft, "MaxUnpool": _max_unpool, "STFT": _stft, "Squeeze": _squeeze}

@@ -18,6 +18,7 @@ from retrograph.ir.graph import (
     op_label,
     reads,
 )
+from retrograph.ir.losing import misread
 from retrograph.ir.path import ancestors, flow
 from retrograph.vjp.registry import Node, Unsupported, rule_of, why_nondifferentiable
 from retrograph.vjp.walk import blocked
@@ -111,6 +112,22 @@ def losing_rank(graph: Graph, nodes: Sequence[NodeProto]) -> tuple[Problem, ...]
 def _has_rank(graph: Graph, names: Iterable[str]) -> bool:
     tensors = (graph.tensor(name) for name in names if name)
     return all(tensor is None or tensor.shape is not None for tensor in tensors)
+
+
+class Misread:
+    """Whether nodes mean something else where tensors lose axes at run time."""
+
+    def __init__(self, graph: Graph, nodes: Sequence[NodeProto]) -> None:
+        self._reasons = {node.name: reason for node, reason in misread(graph, nodes)}
+
+    def check(self, node: Node) -> None:
+        """Whether a node does.
+
+        Raises:
+            Unsupported: it does.
+        """
+        if node.name in self._reasons:
+            raise Unsupported(self._reasons[node.name])
 
 
 class Apart:
