@@ -159,7 +159,7 @@ def _time(model: onnx.ModelProto, device: str, feeds: dict[str, Any], runs: int)
     """The median of a run in milliseconds, inputs and outputs bound to the device."""
     session = _session(model, device)
     place = "cuda" if device == "cuda" else "cpu"
-    binding = _bound(session, feeds, place)
+    binding, _kept = _bound(session, feeds, place)
     for output in session.get_outputs():
         binding.bind_output(output.name, place)
     return _median(session, binding, runs)
@@ -170,10 +170,11 @@ def _graph_time(model: onnx.ModelProto, feeds: dict[str, Any], runs: int) -> flo
     shapes = _session(model, "cpu").run(None, feeds)
     try:
         session = _session(model, "cuda", enable_cuda_graph="1")
-        binding = _bound(session, feeds, "cuda")
+        binding, _kept = _bound(session, feeds, "cuda")
         for output, value in zip(session.get_outputs(), shapes, strict=True):
             held = ort.OrtValue.ortvalue_from_numpy(np.asarray(value), "cuda", 0)
             binding.bind_ortvalue_output(output.name, held)
+            _kept.append(held)
         return _median(session, binding, runs)
     except Exception as error:  # whatever ONNX Runtime refuses a graph for
         print(f"no CUDA graph: {str(error).splitlines()[0]}")
@@ -193,11 +194,13 @@ def _graph_error(model: onnx.ModelProto, feeds: dict[str, Any], expected: Any) -
     return float(np.abs(found - expected).max()) / (float(np.abs(expected).max()) or 1.0)
 
 
-def _bound(session: Any, feeds: dict[str, Any], place: str) -> Any:
-    binding = session.io_binding()
+def _bound(session: Any, feeds: dict[str, Any], place: str) -> tuple[Any, list[Any]]:
+    """The binding, and what it reads, of which it holds but the addresses."""
+    binding, read = session.io_binding(), []
     for name, value in feeds.items():
-        binding.bind_ortvalue_input(name, ort.OrtValue.ortvalue_from_numpy(value, place, 0))
-    return binding
+        read.append(ort.OrtValue.ortvalue_from_numpy(value, place, 0))
+        binding.bind_ortvalue_input(name, read[-1])
+    return binding, read
 
 
 def _median(session: Any, binding: Any, runs: int) -> float:

@@ -96,21 +96,27 @@ class Session:
 
 
 class Bound:
-    """A graph that is run in a loop; made by `Session.bound`."""
+    """A graph that is run in a loop; made by `Session.bound`.
+
+    A binding of ONNX Runtime holds addresses, and before 1.30 nothing that keeps what lies there, so
+    what it reads is kept here. Outputs are bound anew for each run, for their sizes may change, and
+    given out as copies.
+    """
 
     def __init__(
         self, session: Session, fixed: Mapping[str, Array], outputs: Sequence[str]
     ) -> None:
         self._session = session._session
         self._specs = [spec for spec in session.inputs if spec.name not in fixed]
-        self._device = session.device
+        self._device, self._outputs = session.device, outputs
         self._binding = self._session.io_binding()
         held = import_runtime().OrtValue
-        for name, value in fixed.items():
-            there = held.ortvalue_from_numpy(value, *session.provider.place)
-            self._binding.bind_ortvalue_input(name, there)
-        for name in outputs:
-            self._binding.bind_output(name, "cpu")
+        self._read: dict[str, Any] = {
+            name: held.ortvalue_from_numpy(np.ascontiguousarray(value), *session.provider.place)
+            for name, value in fixed.items()
+        }
+        for name, value in self._read.items():
+            self._binding.bind_ortvalue_input(name, value)
 
     def run(self, feeds: Mapping[str, Array]) -> list[Array]:
         """The wanted outputs, in order, for the inputs that do not stay.
@@ -125,11 +131,14 @@ class Bound:
             raise _not_run(self._device, error) from None
 
     def _run(self, given: Mapping[str, Array]) -> list[Array]:
-        for name, value in given.items():
-            self._binding.bind_cpu_input(name, np.ascontiguousarray(value))
+        now = {name: np.ascontiguousarray(value) for name, value in given.items()}
+        for name, value in now.items():
+            self._binding.bind_cpu_input(name, value)
+        self._read.update(now)
+        for name in self._outputs:
+            self._binding.bind_output(name, "cpu")
         self._session.run_with_iobinding(self._binding)
-        found: list[Array] = self._binding.copy_outputs_to_cpu()
-        return found
+        return [np.array(value) for value in self._binding.copy_outputs_to_cpu()]
 
 
 class Replayed(Bound):
