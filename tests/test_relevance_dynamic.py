@@ -38,9 +38,6 @@ PRODUCT = "c = MatMulInteger (q, codes, zero, w_zero) f = Cast <to = 1> (c) "
 PRODUCT += "s = Mul (scale, w_scale) g = Mul (f, s) y = Add (g, bias)"
 
 
-RULES = [rule for rule in EACH if not rule.startswith("w_square")]
-
-
 def quantised(text: str, x: str, y: str, constants: dict[str, Array]) -> onnx.ModelProto:
     model = onnx.parser.parse_model(
         f'<ir_version: 8, opset_import: ["" : 17]> net (float[{x}] x) => (float[{y}] y) '
@@ -107,13 +104,13 @@ def assert_layer(model: onnx.ModelProto, rule: str, x: Array, matrix: tuple[Arra
     assert_near(found["bias_relevance"], kept, 1e-3)
 
 
-@pytest.mark.parametrize("rule", RULES)
+@pytest.mark.parametrize("rule", EACH)
 @pytest.mark.parametrize("form", FORMS)
 def test_an_integer_convolution_with_its_scales_and_bias_is_a_layer(form: str, rule: str) -> None:
     assert_layer(conv_model(form), rule, noise(3, 2, 5, 4), conv_matrix())
 
 
-@pytest.mark.parametrize("rule", RULES)
+@pytest.mark.parametrize("rule", EACH)
 def test_an_integer_product_with_a_scale_for_each_column_is_a_layer(rule: str) -> None:
     assert_layer(product_model(), rule, noise(2, 5, 6), product_matrix())
 

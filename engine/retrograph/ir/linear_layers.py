@@ -19,6 +19,20 @@ _SINGLE = 4
 """The bytes of a float32."""
 
 LAYERS = {"Conv", "ConvTranspose", "Gemm", "MatMul"}
+_KEEPS_STEPS = {
+    "Sub",
+    "Add",
+    "Cast",
+    "Pad",
+    "MaxPool",
+    "Reshape",
+    "Transpose",
+    "Flatten",
+    "Squeeze",
+}
+_KEEPS_STEPS |= {"Unsqueeze", "Slice", "Gather", "Expand", "Tile", "Identity", "Split"}
+"""What may stand between a quantiser and a sum of its whole numbers."""
+
 MOVES = {"Squeeze", "Unsqueeze", "Transpose"}
 """What a layer's output may pass before it is scaled or shifted, and a Cast of short numbers."""
 
@@ -43,6 +57,24 @@ def first_layers(way: Path, layers: Collection[Composite]) -> set[str]:
         if not behind.isdisjoint(node.input):
             behind.update(node.output)
     return {layer.name for layer in layers if layer.input not in behind}
+
+
+def step_of(graph: Graph, way: Path, name: str) -> str | None:
+    """What one of a tensor's whole numbers stands for, where a quantiser on a path made them."""
+    while (node := graph.producer.get(name)) is not None:
+        variable = _variable(way, node)
+        if node.name in graph.straight_through:
+            scaled = graph.producer.get(variable)
+            return str(scaled.input[1]) if scaled is not None and _divides(graph, scaled) else None
+        if node.op_type not in _KEEPS_STEPS or sum(n in way.tensors for n in node.input) != 1:
+            return None
+        name = variable
+    return None
+
+
+def _divides(graph: Graph, node: NodeProto) -> bool:
+    step = graph.tensor(node.input[1]) if node.op_type == "Div" else None
+    return step is not None and step.shape is not None and all(d == 1 for d in step.shape)
 
 
 def _variable(way: Path, node: NodeProto) -> str:

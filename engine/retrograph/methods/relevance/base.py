@@ -10,7 +10,7 @@ from retrograph.errors import InputError
 from retrograph.ir.activations import activations
 from retrograph.ir.emit import Emitter
 from retrograph.ir.graph import Tensor
-from retrograph.ir.linear_layers import first_layers, linear_layers
+from retrograph.ir.linear_layers import first_layers, linear_layers, step_of
 from retrograph.ir.path import Path, path
 from retrograph.ir.relu import is_nonnegative
 from retrograph.methods.base import Method, Scene
@@ -88,7 +88,13 @@ class RelevanceMethod(Method):
         def linear(e: Emitter, node: Node, cts: Cotangents) -> Cotangents:
             (r,) = cts
             assert r is not None
-            layer = merged(e, node, is_nonnegative(graph, node.x.name))
+            step = step_of(graph, way, node.x.name)
+            layer = merged(
+                e,
+                node,
+                nonnegative=is_nonnegative(graph, node.x.name),
+                step=None if step is None else descent.given(step),
+            )
             above = Relevance(
                 in_float32(e, r), self.biases == "keep", lambda part: tally.add(part, node.y)
             )

@@ -16,7 +16,7 @@ from retrograph.methods.descent import Descent
 from retrograph.methods.given import Given
 from retrograph.methods.relevance import rules
 from retrograph.methods.relevance.base import RelevanceMethod
-from retrograph.methods.relevance.layer import Linear, in_float32
+from retrograph.methods.relevance.layer import Linear, in_steps
 from retrograph.methods.relevance.rules import Bounds, Rule
 
 READ = {"read": (read_baseline, BASELINE_KIND)}
@@ -175,7 +175,7 @@ class LrpEpsilonGammaBox(RelevanceMethod):
 
         def bounds(layer: Linear) -> tuple[Tensor, Tensor]:
             x = layer.node.input(layer.place)
-            ends = [in_float32(e, end(x)) for end in (low, high)]
+            ends = [in_steps(e, end(x), layer.step) for end in (low, high)]
             return e.emit("Min", *ends), e.emit("Max", *ends)
 
         return bounds

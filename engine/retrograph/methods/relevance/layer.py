@@ -21,7 +21,8 @@ class Linear:
         node: the convolution or product, without its bias.
         moves: what its output passes before it is y: squeezed, unsqueezed, transposed.
         place: which of its inputs is x.
-        x: what it reads.
+        step: what one of the whole numbers that it reads stands for; None where it reads none.
+        x: what it reads, or what that stands for.
         y: what it makes, shifted and scaled.
         weight: with the scales of its channels merged.
         bias: with their shifts merged, in a shape that goes with y; None where there is none.
@@ -32,6 +33,7 @@ class Linear:
     node: Node
     moves: tuple[Node, ...]
     place: int
+    step: Tensor | None
     x: Tensor
     y: Tensor
     weight: Tensor
@@ -65,7 +67,7 @@ class Linear:
         return replace(one, shape=self.x.shape, rows=self.x.rows)
 
 
-def merged(e: Emitter, composite: Node, nonnegative: bool) -> Linear:
+def merged(e: Emitter, composite: Node, nonnegative: bool, step: Tensor | None) -> Linear:
     """A composite of a convolution or product and what scales and shifts its channels."""
     node, *tail = composite.parts
     (place,) = node.wanted
@@ -74,27 +76,31 @@ def merged(e: Emitter, composite: Node, nonnegative: bool) -> Linear:
     if node.op == "Gemm":
         scale = None if attrs["alpha"] == 1.0 else e.const([attrs["alpha"]], weight.dtype)
         attrs |= {"alpha": 1.0, "beta": 1.0}
-    moves = tuple(step for step in tail if step.op in MOVES)
-    for step in tail:
-        if step.op in MOVES:
-            bias = None if bias is None else _moved(e, step, bias)
-        if step.op in (*MOVES, "Cast"):
+    moves = tuple(part for part in tail if part.op in MOVES)
+    for part in tail:
+        if part.op in MOVES:
+            bias = None if bias is None else _moved(e, part, bias)
+        if part.op in (*MOVES, "Cast"):
             continue
-        factor, shift = _affine(e, step)
+        factor, shift = _affine(e, part)
         if factor is not None:
             line = e.reshape(factor, [-1])
             scale = line if scale is None else e.mul(scale, line)
             bias = None if bias is None else e.mul(bias, factor)
         if shift is not None:
             bias = shift if bias is None else e.add(bias, shift)
+    weight = weight if scale is None else _scaled(e, node, place, weight, scale)
+    if step is not None:
+        weight = replace(e.div(weight, in_float32(e, step)), shape=weight.shape)
     return Linear(
         e=e,
         node=replace(node, inputs=node.inputs[:2], attrs=attrs),
         moves=moves,
         place=place,
-        x=in_float32(e, node.input(place)),
+        step=step,
+        x=in_steps(e, node.input(place), step),
         y=in_float32(e, composite.y),
-        weight=weight if scale is None else _scaled(e, node, place, weight, scale),
+        weight=weight,
         bias=bias,
         nonnegative=nonnegative,
     )
@@ -105,6 +111,12 @@ def in_float32(e: Emitter, tensor: Tensor) -> Tensor:
     if not tensor.is_float:
         return tensor
     return replace(e.cast(tensor, wide(tensor.dtype)), shape=tensor.shape)
+
+
+def in_steps(e: Emitter, x: Tensor, step: Tensor | None) -> Tensor:
+    """What whole numbers stand for, in float32 at least; x itself where it holds none."""
+    x = in_float32(e, x)
+    return x if step is None else replace(e.mul(x, in_float32(e, step)), shape=x.shape)
 
 
 def _own_bias(e: Emitter, node: Node) -> Tensor | None:
