@@ -223,6 +223,26 @@ def test_items_that_are_lost_track_of_are_refused() -> None:
         retrograph.build(model, method="lrp-epsilon")
 
 
+ASSIGNED = "o = ScatterND (x, places, u) m = GlobalAveragePool (o) f = Flatten (m) "
+ASSIGNED += "y = MatMul (f, w)"
+
+
+def test_a_slice_assigned_at_a_fixed_batch() -> None:
+    """y[:, 1] = u, as exporters write it with the batch's numbers among the indices."""
+    weights = "float[2, 5] w, int64[3, 1, 2] places = {0, 1, 1, 1, 2, 1}, float[3, 1, 4, 6] u"
+    model, x = net(ASSIGNED, "3, 2, 4, 6", "3, 5", weights), noise(*SHAPE)
+    constants = {t.name: onnx.numpy_helper.to_array(t) for t in model.graph.initializer}
+    built = retrograph.build(model, method="lrp-epsilon", select="unit")
+    found = runner(built)(x=x, select=np.array([[1], [4], [0]]))
+    row = constants["w"][:, [1, 4, 0]].T
+    wanted = np.zeros(SHAPE)
+    wanted[:, 0] = x[:, 0] * row[:, 0, None, None] / 24
+    assert_near(found["attribution"], wanted)
+    assert_near(found["bias_relevance"], constants["u"].mean((1, 2, 3)) * row[:, 1])
+    with pytest.raises(UnsupportedError, match="so many=True is not possible"):
+        retrograph.build(model, method="lrp-epsilon", select="unit", many=True)
+
+
 # Sums and extrema with constants.
 
 OTHERS = {

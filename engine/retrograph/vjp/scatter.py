@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from retrograph.ir.emit import BOOL, Emitter
-from retrograph.ir.graph import Tensor
+from retrograph.ir.graph import Rows, Tensor
 from retrograph.vjp.linear import wide
 from retrograph.vjp.registry import Cotangents, Node, Unsupported, defvjp
 
@@ -38,6 +38,12 @@ class _Places:
 @defvjp("ScatterND", "ScatterElements")
 def scatter(e: Emitter, node: Node, ct: Tensor) -> Cotangents:
     """dx = ct, 0 where an update replaced it, du = ct at its place;   with reduction add dx = ct"""
+    named = node.op == "ScatterND" or node.input(1).rows is not Rows.ITEMS
+    if ct.rows is Rows.UNITS and named:
+        raise Unsupported(
+            f"its indices '{node.input(1).name}' are those of the items, so many=True is not "
+            "possible; explain one unit at a time"
+        )
     places, reduction = _Places(e, node), str(node.attrs.get("reduction", "none"))
     if reduction == "mul":
         dx, du = _multiplied(places, ct)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from retrograph.ir.batch.passage import Passage, Place, Rule, axes_in, shifted
+import numpy as np
+
+from retrograph.ir.batch.passage import LEADING, Passage, Place, Rule, axes_in, shifted
 from retrograph.ir.graph import Dim
 from retrograph.ir.partial import ZERO, size
 from retrograph.ir.ranks import dft_axis
@@ -49,6 +51,25 @@ def gather(p: Passage) -> Place | None:
 def gather_elements(p: Passage) -> Place | None:
     apart = len(p.placed) == 2 and p.common is not None and p.common.axis != p.axis(0)
     return p.common if apart else None
+
+
+def scatter_elements(p: Passage) -> Place | None:
+    """Each update stays in the place that it has along the axis of the items."""
+    apart = p.common is not None and p.common.axis != p.axis(0)
+    return p.common if apart else None
+
+
+def scatter_nd(p: Passage) -> Place | None:
+    """What has no items is put into each of them; updates with items, each into its own row."""
+    data, index = p.placed.get(0), p.value(1)
+    if 1 in p.placed:
+        return None
+    if 2 not in p.placed:
+        return data
+    if p.common != LEADING or index is None or index.ndim < 2:
+        return None
+    rows = np.arange(len(index)).reshape([-1] + [1] * (index.ndim - 2))
+    return LEADING if (index[..., 0] == rows).all() else None
 
 
 def reduce(p: Passage) -> Place | None:

@@ -70,6 +70,8 @@ _RULES: dict[str, Rule] = {
     "DeformConv": arithmetic.deform_conv,
     "GridSample": arithmetic.all_rows,
     **dict.fromkeys(("LSTM", "GRU", "RNN", "If", "Loop", "Scan"), _never),
-    **dict.fromkeys(("GatherND", "ScatterND", "ScatterElements"), _never),
+    "ScatterElements": along.scatter_elements,
+    "ScatterND": along.scatter_nd,
+    "GatherND": _never,
     **dict.fromkeys(("RoiAlign", "MaxRoiPool", "Unique"), _never),
 }
