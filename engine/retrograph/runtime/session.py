@@ -98,7 +98,7 @@ class Session:
 class Bound:
     """A graph that is run in a loop; made by `Session.bound`.
 
-    A binding of ONNX Runtime holds addresses, and before 1.30 nothing that keeps what lies there, so
+    A binding of ONNX Runtime holds addresses, and before 1.30 nothing that keeps what lies there:
     what it reads is kept here. Outputs are bound anew for each run, for their sizes may change, and
     given out as copies.
     """
