@@ -295,7 +295,7 @@ def test_text_of_a_blocked_model(here: Path, capsys: Capture) -> None:
     assert ["gradient", "no", "2", "nodes", "block"] in [line.split() for line in lines]
     rows = [line.split()[:2] for line in lines if line.startswith("com.acme")]
     assert rows == [["com.acme.Twirl", "twirl"], ["com.acme.Whirl", "whirl"]]
-    assert "the last layer that can be explained is relu2: --target relu2" in lines
+    assert "the last layer that can be explained is relu2: --layer relu2" in lines
     assert not any(line.endswith(" ") for line in lines)
 
 

@@ -106,9 +106,13 @@ def test_what_is_written_beside_the_pictures(here: Path, capsys: Capture, page: 
 def test_a_map_of_zeros_is_said(here: Path, capsys: Capture, page: type[Page]) -> None:
     """Where the quantile leaves nothing, and only there."""
     command = "net.onnx dog.png --method gradient,rectgrad --param quantile=1 --preprocess 0-1"
-    assert "\n  0 everywhere by rectgrad\n" in good(capsys, f"compare {command}")
-    assert page.made.captions[0].splitlines()[2:] == ["0 everywhere by rectgrad"]
-    assert "\n  0 everywhere by rectgrad\n" in good(capsys, f"explain {command} -o map.png")
+    line = (
+        "0 everywhere by rectgrad: the gradient is not 0, and rectgrad keeps nothing of it; try "
+        "gradient"
+    )
+    assert f"\n  {line}\n" in good(capsys, f"compare {command}")
+    assert page.made.captions[0].splitlines()[2:] == [line]
+    assert f"\n  {line}\n" in good(capsys, f"explain {command} -o map.png")
 
 
 @pytest.mark.parametrize(

@@ -28,7 +28,7 @@ from retrograph.labels import parse_labels
 from retrograph.layers import Layer, find_layer, layers
 from retrograph.methods import Method, method_named
 from retrograph.report import Report
-from retrograph.scores import Scores, find_scores
+from retrograph.scores import Scores, find_scores, flat_notes
 from retrograph.selector import KINDS, Select
 
 SCORES = "scores"
@@ -178,7 +178,7 @@ class Model:
             device=suited,
             outputs=outputs,
             precision=computed,
-            notes=self.scores.notes if self._is_scores(tensor) else (),
+            notes=self._notes(tensor),
         )
 
     def check(self, request: Request) -> Report:
@@ -232,6 +232,12 @@ class Model:
             return SCORES
         found = (layer.alias for layer in self.layers() if layer.tensor.name == tensor)
         return next(found, tensor)
+
+    def _notes(self, target: str) -> tuple[str, ...]:
+        """What is to be known of a target, whatever the method."""
+        if self._is_scores(target):
+            return self.scores.notes
+        return flat_notes(self.graph, self._input_names(), target)
 
     def _is_scores(self, tensor: str) -> bool:
         try:

@@ -62,7 +62,7 @@ def find_scores(graph: Graph, sources: Sequence[str]) -> Scores:
             skipped.append(str(error))
             continue
         if name is not None:
-            return _stepped_back(graph, sources, reached, name, output, cut, skipped)
+            return _stepped_back(graph, sources, name, output, cut, skipped)
     if refused is not None:
         raise refused
     raise InputError(
@@ -74,7 +74,6 @@ def find_scores(graph: Graph, sources: Sequence[str]) -> Scores:
 def _stepped_back(
     graph: Graph,
     sources: Sequence[str],
-    reached: Collection[str],
     name: str,
     output: str,
     cut: str,
@@ -86,11 +85,11 @@ def _stepped_back(
         cut: what makes the output of it without a derivative, in words; "" where nothing does.
         notes: what is to be known besides.
     """
-    found = _squashes(graph, sources, reached, name)
+    found = squashes(graph, sources, name)
     target = _in_the_file(graph, found[-1].input) if found else name
     what = ""
     if found:
-        crossed = dict.fromkeys(_described(graph, each) for each in reversed(found))
+        crossed = dict.fromkeys(described(graph, each) for each in reversed(found))
         what = f"explained is '{target}', the scores before {_listed([*crossed])}"
     if cut:
         explained = what or f"explained is '{target}', which it reads"
@@ -101,11 +100,27 @@ def _stepped_back(
     return Scores(target, output, not alone, tuple(notes))
 
 
+def flat_notes(graph: Graph, sources: Sequence[str], target: str) -> tuple[str, ...]:
+    """What is to be known of a target that something squashes, a line; none where nothing does.
+
+    A quantiser is not spoken of, which every layer of a quantised model has.
+    """
+    found = [each for each in squashes(graph, sources, target) if each.kind != "quantiser"]
+    if not found:
+        return ()
+    crossed = [*dict.fromkeys(described(graph, each) for each in reversed(found))]
+    return (
+        f"'{target}' is flat where a score is large, behind {_listed(crossed)}; where its map is "
+        f"0, explain '{_in_the_file(graph, found[-1].input)}'",
+    )
+
+
 def _listed(names: Sequence[str]) -> str:
     return " and ".join(filter(None, [", ".join(names[:-1]), names[-1]]))
 
 
-def _described(graph: Graph, squash: Squash) -> str:
+def described(graph: Graph, squash: Squash) -> str:
+    """A squashing function by the node of the file that ends it."""
     node = origin(graph, squash.node)
     label = op_label(node)
     if squash.kind in label:
@@ -122,11 +137,12 @@ def _described(graph: Graph, squash: Squash) -> str:
 # Back over what squashes.
 
 
-def _squashes(
-    graph: Graph, sources: Sequence[str], reached: Collection[str], name: str
-) -> list[Squash]:
-    """The squashing functions before a tensor, the last one of the graph first."""
-    changed = changing(graph, sources)
+def squashes(graph: Graph, sources: Sequence[str], name: str) -> list[Squash]:
+    """The squashing functions before a tensor, behind which the order of the scores is kept.
+
+    The last one of the graph comes first.
+    """
+    changed, reached = changing(graph, sources), flow(graph, sources) - set(sources)
     found: list[Squash] = []
     while (squash := _next_squash(graph, changed, reached, name)) is not None:
         found.append(squash)

@@ -117,11 +117,11 @@ def asked(args: argparse.Namespace) -> Question:
         labels=labels,
         shape=shape,
         recipe=chosen or PRESETS["0-1"],
-        notes=(),
+        notes=request.notes,
     )
     if chosen is None and question.takes_pictures:
         note = "no --preprocess given and none stored: the model is taken to see pictures as 0-1"
-        return replace(question, notes=(note,))
+        return replace(question, notes=(*question.notes, note))
     return question
 
 

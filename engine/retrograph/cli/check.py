@@ -18,7 +18,7 @@ from retrograph.report import Place
 
 _EXAMPLES = """\
   retrograph check net.onnx
-  retrograph check net.onnx --target relu3
+  retrograph check net.onnx --layer relu3
   retrograph check net.onnx --json           for a program
 
 The exit code is 0 if at least the gradient can be built, 3 if not, 2 for a mistake in what was
@@ -45,7 +45,11 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Register the command."""
     parser = add_command(commands, "check", "tell whether a model can be explained", _EXAMPLES)
     parser.add_argument(
-        "--target", "--layer", metavar="NAME", help="the layer to explain (class scores)"
+        "--layer",
+        "--target",
+        dest="target",
+        metavar="NAME",
+        help="the layer to explain (class scores)",
     )
     parser.add_argument(
         "--input", "--wrt", action="append", metavar="INPUT", help="the input to explain"
@@ -80,7 +84,7 @@ def _print(model: str, found: Check, out: Console) -> None:
         out.print()
         print_table(out, ("blocks", "node", "why", "mend"), map(_block_row, found.blocks))
     if found.nearest:
-        hint = f"the last layer that can be explained is {found.nearest}: --target {found.nearest}"
+        hint = f"the last layer that can be explained is {found.nearest}: --layer {found.nearest}"
         out.print(Text(visible(hint), "dim"), soft_wrap=True)
     kinds = _kinds(found)
     if kinds:

@@ -59,7 +59,7 @@ as .npz, with the arrays input, score, unit and attribution_METHOD. Nothing is r
 --force. One bad input of several is reported, the others go on, and the exit code is 2.
 
 --json prints an object: methods, parameters, layer, tensor, device, notes, explained, a list of
-{input, file, note, units: [{unit, name, activation}], classes: [{class, name, score}]}.
+{input, file, note, units: [{unit, name, activation, blank}], classes: [{class, name, score}]}.
 """
 
 

@@ -68,6 +68,21 @@ class Scene:
 
 
 @dataclass(frozen=True)
+class Blank:
+    """An attribution that is 0 everywhere.
+
+    Attributes:
+        method: by which it was made.
+        place: the number of its unit among those that are explained.
+        reason: why, and what to do; "" where that is not known.
+    """
+
+    method: str
+    place: int
+    reason: str
+
+
+@dataclass(frozen=True)
 class Explanation:
     """One input and its attributions for K units.
 
@@ -82,6 +97,7 @@ class Explanation:
         file: what it was written to.
         note: what is to be known of how it was read; "" where there is nothing.
         balances: where relevance went, for each method of relevance and each unit.
+        blanks: the attributions that are 0 everywhere.
         rows_joined: whether the array and the attributions are those of a whole batch.
     """
 
@@ -95,6 +111,7 @@ class Explanation:
     file: str | None = None
     note: str = ""
     balances: tuple[Balance, ...] = ()
+    blanks: tuple[Blank, ...] = ()
     rows_joined: bool = False
 
     def without_arrays(self) -> Explanation:
@@ -108,6 +125,7 @@ class Explanation:
                 self,
                 attributions={m: a[k : k + 1] for m, a in self.attributions.items()},
                 balances=tuple(replace(b, place=0) for b in self.balances if b.place == k),
+                blanks=tuple(replace(b, place=0) for b in self.blanks if b.place == k),
                 scores=self.scores[k : k + 1],
                 units=self.units[k : k + 1],
             )

@@ -185,13 +185,13 @@ def _measured(found: Maximum, question: Question) -> str:
     told = question.labels or found.probability is not None
     if best is not None and told and (found.probability is None or best[0] != max(found.unit)):
         text += f" · the model says: {class_name(best[0], question.labels)} {best[1]:.3f}"
-    return text + (f" · {_SILENT}" if found.silent else "")
+    return text + (f" · {_silent(found)}" if found.silent else "")
 
 
-_SILENT = (
-    "no gradient at any step: the unit stays silent; give another --seed or --start, or the layer "
-    "before its ReLU"
-)
+def _silent(found: Maximum) -> str:
+    """Why nothing was climbed."""
+    why = found.why or "the unit stays silent; choose another unit or layer"
+    return f"no gradient at any step: {why}, or give another --seed or --start"
 
 
 def _best(found: Maximum) -> tuple[int, float] | None:
@@ -238,6 +238,7 @@ def as_json(
                 "steps": each.steps,
                 "finished": each.finished,
                 "silent": each.silent,
+                "why": each.why,
                 "picture": None if place is None else str(place),
             }
         )

@@ -39,7 +39,7 @@ activation, probability, unit, history, and code; --pictures keeps each picture 
 ascent that is interrupted (Ctrl-C) writes what it has come to, and the exit code is 130.
 
 --json prints an object: layer, notes, file, made: [{unit, name, before, activation,
-probability, class, steps, finished, silent, picture}]; with --fool: was, wanted, found, norms
+probability, class, steps, finished, silent, why, picture}]; with --fool: was, wanted, found, norms
 {l2, linf, relative}, before, after, saved {l2, linf, relative} (with 256 grey levels), file.
 """
 

@@ -81,14 +81,24 @@ def _caption(found: Explanation, scene: Scene) -> list[str]:
 
 
 def unit_lines(found: Explanation, scene: Scene) -> list[str]:
-    """A line for each explained unit, its layer and activation; one for maps of nothing but 0."""
+    """A line for each explained unit, its layer and activation; and for maps of nothing but 0."""
     lines = [
         f"{scene.contract.alias} · {scene.unit(unit)} · activation {score:.4g}"
         for unit, score in zip(found.units, found.scores, strict=True)
     ]
-    empty = [method for method in scene.methods if not found.attributions[method].any()]
-    nothing = [f"0 everywhere by {', '.join(empty)}"] if empty else []
-    return [*lines, *nothing]
+    return [*lines, *_blank_lines(found, scene)]
+
+
+def _blank_lines(found: Explanation, scene: Scene) -> list[str]:
+    """A line for the maps that are 0 everywhere for one reason."""
+    alike: dict[tuple[str, str], list[str]] = {}
+    for blank in found.blanks:
+        unit = f" for {scene.unit(found.units[blank.place])}" if len(found.units) > 1 else ""
+        alike.setdefault((unit, blank.reason), []).append(blank.method)
+    return [
+        f"0 everywhere{unit} by {', '.join(methods)}" + (f": {reason}" if reason else "")
+        for (unit, reason), methods in alike.items()
+    ]
 
 
 def _classes(found: Explanation, scene: Scene) -> list[str]:
@@ -173,6 +183,7 @@ def as_json(
                     "name": scene.unit(unit),
                     "activation": float(score),
                     "relevance": {b.method: b.record() for b in e.balances if b.place == k},
+                    "blank": {b.method: b.reason for b in e.blanks if b.place == k},
                 }
                 for k, (unit, score) in enumerate(zip(e.units, e.scores, strict=True))
             ],

@@ -7,23 +7,21 @@ import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any
 
-import numpy as np
-
-from retrograph.api import Attribution, Explainer
-from retrograph.cli.balance import balances
+from retrograph.api import Explainer
+from retrograph.blank import Blanks
+from retrograph.cli.blanks import with_blanks
 from retrograph.cli.explanation import Explanation, Scene
 from retrograph.cli.feeds import Job, Signature, job_of
 from retrograph.cli.lettering import chosen_coding
 from retrograph.cli.options import chosen_preprocessing, methods, stored_preprocessing
+from retrograph.cli.rows import explanations
 from retrograph.cli.units import Choice, check_labels, parse_unit, read_labels
 from retrograph.errors import DeviceError, InputError, RetrographError, UnsupportedError
 from retrograph.methods import Method
 from retrograph.model import SCORES, Model
 from retrograph.preprocess import PRESETS, BadItem, Preprocessing, check_whole, infer_layout
 from retrograph.preprocess.recipe import Shape
-from retrograph.runtime import Array
 
 
 @dataclass(frozen=True)
@@ -49,6 +47,7 @@ class Session:
         explainers: a built graph for each method.
         choice: the unit.
         top: how many of the most active units.
+        blanks: tells why attributions are 0 everywhere.
         batch: how many inputs a run is to take where the model leaves that open.
         apart: whether an input gives the same whatever the others of its batch are.
         reference: what the first explanation is held against; None where there is no need.
@@ -57,6 +56,7 @@ class Session:
     explainers: dict[str, Explainer]
     choice: Choice
     top: int
+    blanks: Blanks
     batch: int = 1
     apart: bool = True
     reference: Reference | None = None
@@ -97,65 +97,11 @@ class Session:
         by_count = contract.many and contract.select == "top"
         select = self.top if by_count else self.choice.index
         found = {name: each.attribute(job.feeds, select) for name, each in self.explainers.items()}
-        _check_units(found, job.sources[0].item.name)
-        rows = len(job.feeds[contract.explained[0]])
-        if len(next(iter(found.values())).score) != rows:
-            return [_whole(job, found, contract.explained[0])]
-        return [_row(job, found, row, many=contract.many) for row in range(len(job.sources))]
-
-
-def _check_units(found: Mapping[str, Attribution], where: str) -> None:
-    """Raises InputError where methods explain different units: their activations are too close."""
-    (first, lead), *others = found.items()
-    for name, each in others:
-        if not np.array_equal(each.unit, lead.unit):
-            raise InputError(
-                f"{where}: the most active units are equal up to rounding, and {first} and {name} "
-                "take different ones; choose one with --unit"
-            )
-
-
-def _row(job: Job, found: Mapping[str, Attribution], row: int, *, many: bool) -> Explanation:
-    item, lead = job.sources[row].item, next(iter(found.values()))
-    part = row if many else slice(row, row + 1)
-    return Explanation(
-        name=item.name,
-        shown=item.shown,
-        array=item.array,
-        attributions={name: each.attribution[part] for name, each in found.items()},
-        scores=lead.score[row].reshape(-1),
-        units=lead.unit[row].reshape(-1, lead.unit.shape[-1]),
-        classes=_class_scores(lead.outputs, row),
-        balances=balances(found, row),
-        note=item.note,
-    )
-
-
-def _whole(job: Job, found: Mapping[str, Attribution], explained: str) -> Explanation:
-    """Of a layer whose units see all rows of the input."""
-    lead = next(iter(found.values()))
-    return Explanation(
-        name=job.sources[0].item.name,
-        shown=None,
-        array=job.feeds[explained],
-        attributions={name: each.attribution[np.newaxis] for name, each in found.items()},
-        scores=lead.score.reshape(-1),
-        units=lead.unit.reshape(-1, lead.unit.shape[-1]),
-        classes=None,
-        balances=balances(found, 0),
-        rows_joined=True,
-    )
-
-
-def _class_scores(outputs: Mapping[str, Any], row: int) -> Array | None:
-    """The class scores [classes] of an item, if the first floating-point output has them."""
-    for value in outputs.values():
-        if isinstance(value, np.ndarray) and np.issubdtype(value.dtype, np.floating):
-            if value.ndim < 2 or len(value) <= row or value[row].size < 2:
-                return None
-            scores: Array = value[row].reshape(-1).astype(np.float32)
-            return scores if scores.size == max(value.shape[1:]) else None
-    return None
+        made = explanations(job, found, contract)
+        return [
+            with_blanks(each, row, job.feeds, self.explainers, self.blanks)
+            for row, each in enumerate(made)
+        ]
 
 
 def open_session(args: argparse.Namespace, model: Model, labels: Sequence[str]) -> Session:
@@ -177,7 +123,7 @@ def _build(args: argparse.Namespace, model: Model, labels: Sequence[str]) -> Ses
     chosen = methods(args.method or "guided", args.param)
     choice, explainer = _question(args, model, labels)
     explainers = {name: explainer(method=method) for name, method in chosen.items()}
-    return _opened(args, choice, explainer, explainers, chosen, args.precision)
+    return _opened(args, model, choice, explainer, explainers, chosen, args.precision)
 
 
 def open_comparison(
@@ -204,11 +150,12 @@ def open_comparison(
             refused[name] = error
     if not explainers:
         raise next(iter(refused.values()))
-    return _opened(args, choice, explainer, explainers, chosen, args.precision), refused
+    return _opened(args, model, choice, explainer, explainers, chosen, args.precision), refused
 
 
 def _opened(
     args: argparse.Namespace,
+    model: Model,
     choice: Choice,
     explainer: Callable[..., Explainer],
     explainers: dict[str, Explainer],
@@ -219,7 +166,7 @@ def _opened(
     device = next(iter(explainers.values())).device
     less = precision not in (None, "float32")
     foreign = device not in ("cpu", "cuda")
-    session = Session(explainers, choice, args.top)
+    session = Session(explainers, choice, args.top, Blanks(model, args.threads))
     if not (less or foreign):
         return session
     instead = {"precision": "float32"} if less else {}
@@ -302,7 +249,7 @@ def _take(args: argparse.Namespace, model: Model, labels: Sequence[str]) -> Sess
     explainers = {contract.method: explainer(method=args.method)}
     chosen = {contract.method: args.method}
     precision = None if args.precision == contract.precision else args.precision
-    return _opened(args, choice, explainer, explainers, chosen, precision)
+    return _opened(args, model, choice, explainer, explainers, chosen, precision)
 
 
 def _check_top(top: int, choice: Choice, item: Sequence[int | None]) -> None:

@@ -99,6 +99,7 @@ def maximize_code(
         seed=seed,
         snapshots=snapshots,
         watch=watch,
+        why=slope.why,
     )
     return making.made(goal.units), whole
 

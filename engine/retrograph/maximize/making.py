@@ -91,6 +91,7 @@ class Making:
         snapshots: how many states on the way are kept, from the first step on, evenly spaced, the
             last one not counted.
         watch: told of every step.
+        why: from an input of what is climbed and a unit to why there is no gradient, in words.
     """
 
     climbed: Climbed
@@ -105,6 +106,7 @@ class Making:
     seed: int
     snapshots: int
     watch: Watch
+    why: Callable[[Array, tuple[int, ...]], str]
 
     def made(self, units: Units) -> list[Maximum]:
         """An input for each unit, one without units; after an interrupt those that were begun.
@@ -147,6 +149,8 @@ class Making:
             (state.step, self.measuring.measured(resized(state.canvas, size), group).inputs)
             for state in followed.states[:-1]
         ]
+        silent = [bool(never.all()) for never in np.stack(followed.flat, axis=1)]
+        seen = found.inputs if self.space is self.shown else last.canvas.astype(np.float32)
         return [
             Maximum(
                 unit=group[i] if group else (),
@@ -159,7 +163,8 @@ class Making:
                 probabilities=None if found.probabilities is None else found.probabilities[i],
                 steps=last.step,
                 finished=followed.finished,
-                silent=bool(np.stack(followed.flat)[:, i].all()),
+                silent=silent[i],
+                why=self.why(seen[i], group[i] if group else ()) if silent[i] else "",
                 history=np.stack(followed.history)[:, i],
                 snapshots=tuple((step, inputs[i]) for step, inputs in on_the_way),
                 code=None if self.space is self.shown else last.canvas[i].astype(np.float32),

@@ -26,6 +26,7 @@ class Maximum:
         steps: how many steps were done.
         finished: whether these are all; False after an interrupt.
         silent: whether no step met a gradient, as of a ReLU that never fires on the way.
+        why: the node through which none came, and what to do; "" where that is not known.
         history: the activation at each step, as the model saw it then.
         snapshots: the step, and the input as it was after it, for some steps on the way.
         code: the generator's input, if there is one.
@@ -45,6 +46,7 @@ class Maximum:
     history: Array
     snapshots: tuple[tuple[int, Array], ...] = ()
     code: Array | None = None
+    why: str = ""
 
 
 @dataclass(frozen=True)

@@ -102,6 +102,7 @@ def maximize(
         seed=seed,
         snapshots=snapshots,
         watch=watch,
+        why=slope.why,
     )
     return making.made(goal.units)
 
@@ -160,6 +161,7 @@ def dream(
         seed=seed,
         snapshots=snapshots,
         watch=watch,
+        why=slope.why,
     )
     return next(iter(making.made(goal.units)), None)
 

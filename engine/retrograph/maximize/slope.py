@@ -9,6 +9,7 @@ from typing import Any, Literal, get_args
 import numpy as np
 
 from retrograph.backward import Request
+from retrograph.blank import Asked, Blanks
 from retrograph.contract import Contract
 from retrograph.errors import InputError
 from retrograph.ir.objectives import (
@@ -18,6 +19,7 @@ from retrograph.ir.objectives import (
     half_squares,
     log_probabilities,
 )
+from retrograph.methods import GRADIENT
 from retrograph.model import SCORES, Model, runnable
 from retrograph.names import SCORE
 from retrograph.runtime import Array, Bound, Session, suited
@@ -85,6 +87,15 @@ class Slope:
         _check_units(goal.units, self.item, self.alias, report.channel_axis)
         self._scores = model.target(None)
         self._exclusive = model.scores.exclusive
+        self._asked = Asked(
+            target=request.target,
+            sources=request.sources,
+            method=GRADIENT,
+            unit=(),
+            rank=len(self.item),
+            channel_axis=report.channel_axis,
+        )
+        self._blanks = Blanks(model, threads, request.graph)
         grown = _grown(request, goal, self.item)
         grown = replace(grown, graph=exposed(grown.graph, self._scores))
         with runnable(model.build(grown)) as (graph, folder):
@@ -149,6 +160,11 @@ class Slope:
         score = found[self._score][: len(x)].astype(np.float64)
         chances = probabilities(found[self._scores][: len(x)]) if self._exclusive else None
         return Outcome(score, chances, found)
+
+    def why(self, x: Array, unit: tuple[int, ...]) -> str:
+        """Why an input [*input] has no gradient for a unit, in words; "" where none is found."""
+        feeds = {self.name: _filled(x[np.newaxis], self.batch or 1)}
+        return self._blanks.why(replace(self._asked, unit=unit), feeds)
 
     def _index(self, units: Sequence[tuple[int, ...]], rows: int) -> Array:
         given = list(units) or [(0,)]

@@ -76,7 +76,15 @@ def _as(spec: Spec, value: Array) -> Array:
             f"input '{spec.name}' takes {spec}; what is given is {value.dtype} {list(value.shape)}"
             f"{_beyond(spec.dtype, value) if fits and whole else ''}"
         )
-    return value.astype(spec.dtype, copy=False)
+    with np.errstate(over="ignore"):
+        given = value.astype(spec.dtype, copy=False)
+    if given is not value and (np.isinf(given) & np.isfinite(value)).any():
+        most, end = np.abs(value[np.isfinite(value)]).max(), np.finfo(spec.dtype).max
+        raise InputError(
+            f"input '{spec.name}' takes {spec.dtype}, which ends at {end:g}, and numbers up to "
+            f"{most:g} are given; check the preprocessing"
+        )
+    return given
 
 
 def _holds(dtype: np.dtype[Any], value: Array) -> bool:

@@ -1,0 +1,203 @@
+"""Why an attribution is 0 everywhere, and what to do: the node through which nothing comes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import lru_cache
+
+import numpy as np
+
+from retrograph.backward import Request
+from retrograph.errors import RetrographError
+from retrograph.ir.forward import forward
+from retrograph.ir.graph import Graph, NodeProto, op_label
+from retrograph.ir.origin import origin
+from retrograph.methods import GRADIENT, Method
+from retrograph.model import Model, runnable
+from retrograph.runtime import Array, Session
+from retrograph.scores import described, squashes
+from retrograph.trace import Trace, build_trace
+
+_KEPT = 4
+_WEIGHTED = {"Conv", "ConvTranspose", "Gemm", "MatMul"}
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What gave an attribution that is 0 everywhere.
+
+    Attributes:
+        target: the explained tensor.
+        sources: the explained inputs.
+        method: by which it was made.
+        unit: the unit's index in an item of the target, or a channel's number alone; none for the
+            whole item.
+        rank: how many axes an item of the target has.
+        channel_axis: which of them counts channels.
+        row: which item of the batch.
+        precision: what it was computed in.
+    """
+
+    target: str
+    sources: tuple[str, ...]
+    method: Method
+    unit: tuple[int, ...]
+    rank: int
+    channel_axis: int = 0
+    row: int = 0
+    precision: str = "float32"
+
+
+class Blanks:
+    """Finds why attributions by a model are 0 everywhere.
+
+    Args:
+        model: the source model, or a graph that retrograph has built.
+        threads: how many threads an operator may use.
+        graph: the model's graph as it is run; that of its file if None.
+    """
+
+    def __init__(
+        self, model: Model, threads: int | None = None, graph: Graph | None = None
+    ) -> None:
+        self._model, self._threads = model, threads
+        self._graph = (graph or model.graph).copy()
+        self._graph.outputs = []
+        if model.contract is not None:
+            chooser = model.contract.chooser
+            self._graph.inputs = [v for v in self._graph.inputs if v.name != chooser]
+        self._forward = lru_cache(maxsize=_KEPT)(self._made_forward)
+        self._traced = lru_cache(maxsize=_KEPT)(self._made_trace)
+
+    def why(self, asked: Asked, feeds: Mapping[str, Array]) -> str:
+        """The reason and what to do, in words; "" where none is found.
+
+        Args:
+            asked: what gave the attribution.
+            feeds: the model's inputs, as they were run.
+        """
+        try:
+            return self._why(asked, feeds)
+        except RetrographError:  # what cannot be walked has no reason that could be told
+            return ""
+
+    def _why(self, asked: Asked, feeds: Mapping[str, Array]) -> str:
+        (y,) = _run(self._forward(asked.target), feeds).values()
+        cotangent, score = self._cotangent(asked, y)
+        plain = replace(asked, method=GRADIENT)
+        trace, peaks = self._peaks(plain, feeds, cotangent)
+        if any(peaks.get(source, 0.0) for source in asked.sources):
+            return self._of_the_method(asked, feeds, cotangent, score)
+        crossed = squashes(trace.graph, asked.sources, asked.target)
+        for squash in crossed:
+            if not peaks.get(squash.input, 1.0):
+                what = described(trace.graph, squash)
+                before = self._model.alias(crossed[-1].input)
+                return (
+                    f"{what} gives {score:.6g} there and is flat; explain '{before}', the scores "
+                    "before it"
+                )
+        node = _end(trace, peaks)
+        return "" if node is None else self._through(node, plain, feeds, cotangent)
+
+    def _of_the_method(
+        self, asked: Asked, feeds: Mapping[str, Array], cotangent: Array, score: float
+    ) -> str:
+        """Why nothing is left where the gradient is not 0."""
+        name = asked.method.name
+        if asked.precision == "float16":
+            return "the numbers vanish in float16; explain in float32"
+        trace, peaks = self._peaks(asked, feeds, cotangent)
+        node = _end(trace, peaks) if trace.walks else None
+        if node is not None:
+            made = origin(trace.graph, node)
+            return (
+                f"the gradient is not 0, but {name} passes nothing through {op_label(made)} "
+                f"'{made.name}'; try gradient"
+            )
+        if score == 0:
+            return f"the activation is 0, and {name} shares it out; choose an active unit"
+        return f"the gradient is not 0, and {name} keeps nothing of it; try gradient"
+
+    def _through(
+        self, node: NodeProto, asked: Asked, feeds: Mapping[str, Array], cotangent: Array
+    ) -> str:
+        """Why nothing comes through a node."""
+        graph = self._graph
+        made = origin(graph, node)
+        what, y = f"{op_label(made)} '{made.name}'", str(node.output[0])
+        x = next((n for n in node.input if n and n not in graph.constants), "")
+        trace, session = self._traced(asked.sources, asked.target, asked.method, (x, y))
+        found = _run(session, {**feeds, trace.cotangent: cotangent})
+        reached = found[trace.cotangents[y]] != 0 if y in trace.cotangents else None
+        seen = found[trace.values[x]] if x in trace.values else None
+        before = f"'{self._model.alias(x)}'"
+        if node.name in graph.relu_like and seen is not None and reached is not None:
+            return _off(what, seen, reached, before, is_target=y == asked.target)
+        if node.op_type == "Clip":
+            return f"{what} is at its limit there; explain {before}, which it reads"
+        if node.op_type in _WEIGHTED:
+            return f"the weights of {what} on the way are 0; choose another unit"
+        return f"the derivative of {what} is 0 there; explain {before}, which it reads"
+
+    def _cotangent(self, asked: Asked, y: Array) -> tuple[Array, float]:
+        """1 for the unit, or all units of the channel, of one item; and its activation."""
+        cotangent = np.zeros_like(y)
+        row = (asked.row,) if y.ndim > asked.rank else ()
+        unit: tuple[slice | int, ...] = asked.unit if y.ndim else ()
+        if unit and len(unit) < asked.rank:
+            unit = (*[slice(None)] * asked.channel_axis, *unit)
+        cotangent[(*row, *unit)] = 1
+        return cotangent, float(np.max(y[(*row, *unit)]))
+
+    # Graphs, made ready once.
+
+    def _peaks(
+        self, asked: Asked, feeds: Mapping[str, Array], cotangent: Array
+    ) -> tuple[Trace, dict[str, float]]:
+        """The largest size of what comes down to each tensor."""
+        trace, session = self._traced(asked.sources, asked.target, asked.method, ())
+        found = _run(session, {**feeds, trace.cotangent: cotangent})
+        return trace, {name: float(found[output]) for name, output in trace.peaks.items()}
+
+    def _made_forward(self, target: str) -> Session:
+        with runnable(forward(self._graph, target)) as (model, folder):
+            return Session(model, "cpu", self._threads, folder)
+
+    def _made_trace(
+        self, sources: tuple[str, ...], target: str, method: Method, shown: tuple[str, ...]
+    ) -> tuple[Trace, Session]:
+        trace = build_trace(Request(self._graph, sources, target, method), shown)
+        with runnable(trace.model) as (model, folder):
+            return trace, Session(model, "cpu", self._threads, folder)
+
+
+def _run(session: Session, feeds: Mapping[str, Array]) -> dict[str, Array]:
+    names = {spec.name for spec in session.inputs}
+    return session.run({name: value for name, value in feeds.items() if name in names})
+
+
+def _end(trace: Trace, peaks: Mapping[str, float]) -> NodeProto | None:
+    """The last node of the graph to which something comes down, and from which nothing does."""
+    for node in reversed(trace.nodes):
+        read = [name for name in node.input if name in peaks]
+        if any(peaks.get(name) for name in node.output) and not any(peaks[n] for n in read):
+            return node
+    return None
+
+
+def _off(what: str, x: Array, reached: Array, before: str, *, is_target: bool) -> str:
+    """Of a ReLU, which reads x and is reached by a cotangent where it says so."""
+    most = float(x[reached].max()) if x.shape == reached.shape else float(x.max())
+    if most > 0:
+        return f"{what} is at its upper limit there; explain {before}, which it reads"
+    if is_target:
+        return (
+            f"the unit is off: {what} reads {most:.4g} there and passes nothing; choose a unit "
+            f"that is active, another input, or {before}, the layer before it"
+        )
+    return (
+        f"{what} is off wherever the unit depends on it: it reads {most:.4g} there at most; choose "
+        "another unit or input, or a layer before it"
+    )

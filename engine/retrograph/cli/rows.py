@@ -1,0 +1,121 @@
+"""What a run gave: an explanation for each of its inputs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from retrograph.api import Attribution
+from retrograph.cli.balance import balances
+from retrograph.cli.explanation import Explanation
+from retrograph.cli.feeds import Job
+from retrograph.contract import Contract
+from retrograph.errors import InputError
+from retrograph.runtime import Array
+
+
+def explanations(
+    job: Job, found: Mapping[str, Attribution], contract: Contract
+) -> list[Explanation]:
+    """An explanation for each input of a job; one where the layer has no batch axis.
+
+    Args:
+        found: for each method what its graph gave.
+        contract: what the graphs have in common.
+
+    Raises:
+        InputError: an activation is no number, or the methods explain different units.
+    """
+    name = job.sources[0].item.name
+    _check_finite(found, contract, name)
+    _check_units(found, name)
+    if len(next(iter(found.values())).score) != len(job.feeds[contract.explained[0]]):
+        return [_whole(job, found, contract.explained[0])]
+    return [_row(job, found, row, many=contract.many) for row in range(len(job.sources))]
+
+
+def _check_finite(found: Mapping[str, Attribution], contract: Contract, where: str) -> None:
+    """Raises InputError where an activation or an attribution is infinite or no number."""
+    lead = next(iter(found.values()))
+    scores = np.asarray(lead.score, np.float64)
+    broken = [
+        method
+        for method, each in found.items()
+        if not all(np.isfinite(a).all() for a in each.attributions.values())
+    ]
+    if not np.isfinite(scores).all():
+        what = f"the activation of '{contract.alias}' is {scores[~np.isfinite(scores)][0]:g}"
+    elif broken:
+        what = f"the attribution by {', '.join(broken)} has NaN or infinite values"
+    else:
+        return
+    if contract.precision == "float16":
+        why = "numbers beyond 65504, the largest of float16, came up on the way; run in float32"
+    elif lead.score.dtype == np.float16:
+        why = (
+            "the model computes in float16, and numbers beyond 65504, its largest, came up; check "
+            "the preprocessing, or export the model in float32"
+        )
+    else:
+        why = (
+            "a number on the way is out of range (float16 ends at 65504), or a quotient, root or "
+            "logarithm has no value for this input; check the preprocessing, or choose another "
+            "layer (see `retrograph layers`)"
+        )
+    raise InputError(f"{where}: {what}: {why}")
+
+
+def _check_units(found: Mapping[str, Attribution], where: str) -> None:
+    """Raises InputError where methods explain different units: their activations are too close."""
+    (first, lead), *others = found.items()
+    for name, each in others:
+        if not np.array_equal(each.unit, lead.unit):
+            raise InputError(
+                f"{where}: the most active units are equal up to rounding, and {first} and {name} "
+                "take different ones; choose one with --unit"
+            )
+
+
+def _row(job: Job, found: Mapping[str, Attribution], row: int, *, many: bool) -> Explanation:
+    item, lead = job.sources[row].item, next(iter(found.values()))
+    part = row if many else slice(row, row + 1)
+    return Explanation(
+        name=item.name,
+        shown=item.shown,
+        array=item.array,
+        attributions={name: each.attribution[part] for name, each in found.items()},
+        scores=lead.score[row].reshape(-1),
+        units=lead.unit[row].reshape(-1, lead.unit.shape[-1]),
+        classes=_class_scores(lead.outputs, row),
+        balances=balances(found, row),
+        note=item.note,
+    )
+
+
+def _whole(job: Job, found: Mapping[str, Attribution], explained: str) -> Explanation:
+    """Of a layer whose units see all rows of the input."""
+    lead = next(iter(found.values()))
+    return Explanation(
+        name=job.sources[0].item.name,
+        shown=None,
+        array=job.feeds[explained],
+        attributions={name: each.attribution[np.newaxis] for name, each in found.items()},
+        scores=lead.score.reshape(-1),
+        units=lead.unit.reshape(-1, lead.unit.shape[-1]),
+        classes=None,
+        balances=balances(found, 0),
+        rows_joined=True,
+    )
+
+
+def _class_scores(outputs: Mapping[str, Any], row: int) -> Array | None:
+    """The class scores [classes] of an item, if the first floating-point output has them."""
+    for value in outputs.values():
+        if isinstance(value, np.ndarray) and np.issubdtype(value.dtype, np.floating):
+            if value.ndim < 2 or len(value) <= row or value[row].size < 2:
+                return None
+            scores: Array = value[row].reshape(-1).astype(np.float32)
+            return scores if scores.size == max(value.shape[1:]) else None
+    return None
