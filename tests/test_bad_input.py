@@ -195,6 +195,7 @@ INPUTS: list[tuple[str, Callable[[Path], None], str, str]] = [
     ("in.npy", _saves(np.array(["a"])), "<U1", "save uint8"),
     ("in.npy", lambda path: path.write_bytes(b"\x93NUMPY\x01") and None, "no arrays", "save it"),
     ("in.npz", lambda path: path.write_bytes(b"PK\x03\x04") and None, "no arrays", "save it"),
+    ("http://example.org/dog.jpg", lambda path: None, "web address", "download it"),
     ("in.csv", lambda path: path.write_text("1,2,3\n") and None, "has 3 values", "write 192"),
 ]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import re
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
@@ -31,6 +32,8 @@ from retrograph.preprocess.recipe import Preprocessing, Shape, infer_layout, spa
 from retrograph.preprocess.sequences import Coding, is_fasta, read_fasta
 from retrograph.preprocess.stored import Stored, stored_arrays
 from retrograph.preprocess.table import TABLES, Row, rows_of
+
+_ADDRESS = re.compile(r"(?:https?|ftp|s3|gs):/")
 
 
 @dataclass(frozen=True)
@@ -166,6 +169,9 @@ class Reader:
         """The inputs in a file or folder, not decoded yet."""
         try:
             refuse_pointer_file(path)
+            if _ADDRESS.match(str(path)) and not path.exists():
+                address = str(path).replace(":/", "://", 1)  # a path has no empty part
+                raise InputError(f"{address} is a web address, no file; download it and give that")
             yield from self._reader(path)(path)
         except InputError as error:
             yield _failed(str(path), error)
