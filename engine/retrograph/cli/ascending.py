@@ -26,7 +26,7 @@ from retrograph.cli.destination import Destination, check_free
 from retrograph.cli.options import chosen_preprocessing, stored_preprocessing
 from retrograph.cli.session import chosen_labels
 from retrograph.cli.terminal import complain, console
-from retrograph.cli.units import has_no_positions, names_classes, parse_unit
+from retrograph.cli.units import channel_names, has_no_positions, names_classes, parse_unit
 from retrograph.errors import InputError
 from retrograph.maximize import (
     DREAM,
@@ -79,6 +79,11 @@ class Question:
     def is_class(self) -> bool:
         """Whether the units of the layer are the classes of the labels."""
         return names_classes(self.labels, self.item, self.channel_axis)
+
+    @property
+    def channel_names(self) -> Sequence[str]:
+        """The classes that the channels of the layer score, if they do."""
+        return channel_names(self.labels, self.item, self.alias, self.channel_axis)
 
     @property
     def scores_classes(self) -> bool:

@@ -34,7 +34,7 @@ from retrograph.cli.options import (
 from retrograph.cli.running import Mistakes, with_progress
 from retrograph.cli.session import chosen_labels, open_comparison, set_scene
 from retrograph.cli.terminal import complain, console, visible
-from retrograph.cli.units import Choice
+from retrograph.cli.units import Choice, describe_channel
 from retrograph.errors import InputError, RetrographError
 from retrograph.model import Model
 from retrograph.preprocess import BadItem
@@ -137,7 +137,8 @@ def _question(choice: Choice, scene: Scene) -> str:
     if choice.index is None:
         unit = "the most active unit of each input"
     elif choice.select == "channel":
-        unit = f"channel {choice.index[0]} where it is most active"
+        channel = describe_channel(choice.index[0], scene.channel_names)
+        unit = f"{channel} where it is most active"
     else:
         unit = scene.unit(choice.index)
     return f"{scene.contract.alias} ('{scene.contract.target}') · {unit}"

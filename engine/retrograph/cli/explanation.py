@@ -11,7 +11,7 @@ import numpy as np
 from PIL import Image
 
 from retrograph.cli.balance import Balance
-from retrograph.cli.units import describe_unit, names_classes
+from retrograph.cli.units import channel_names, describe_unit, names_classes
 from retrograph.contract import Contract
 from retrograph.preprocess import Coding, Preprocessing
 from retrograph.runtime import Array
@@ -58,13 +58,19 @@ class Scene:
         return names_classes(self.labels, self.contract.shape, self.contract.channel_axis)
 
     @property
+    def channel_names(self) -> Sequence[str]:
+        """The classes that the channels of the layer score, if they do."""
+        contract = self.contract
+        return channel_names(self.labels, contract.shape, contract.alias, contract.channel_axis)
+
+    @property
     def tag(self) -> str:
         """What the names of files tell of it: layer and methods."""
         return re.sub(r"[^\w.-]+", "_", f"{self.contract.alias}.{'-'.join(self.methods)}")
 
     def unit(self, index: Sequence[int]) -> str:
         """A unit in words."""
-        return describe_unit(index, self.labels, self.is_class, self.contract.channel_axis)
+        return describe_unit(index, self.channel_names, self.is_class, self.contract.channel_axis)
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,7 @@ from retrograph.cli.destination import (
 )
 from retrograph.cli.planes import plane
 from retrograph.cli.terminal import visible
-from retrograph.cli.units import class_name, describe_unit
+from retrograph.cli.units import class_name, describe_channel, describe_unit
 from retrograph.errors import InputError
 from retrograph.maximize import Maximum
 from retrograph.model import SCORES
@@ -45,10 +45,10 @@ def unit_name(unit: Sequence[int], question: Question) -> str:
     if not unit:
         return "whole layer"
     if len(unit) < len(question.item):
-        return f"channel {unit[0]}"
+        return describe_channel(unit[0], question.channel_names)
     if question.scores_classes:
         return class_name(unit[question.channel_axis], question.labels)
-    return describe_unit(unit, question.labels, question.is_class, question.channel_axis)
+    return describe_unit(unit, question.channel_names, question.is_class, question.channel_axis)
 
 
 def announce(question: Question, kind: str, console: Console) -> None:

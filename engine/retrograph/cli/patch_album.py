@@ -8,7 +8,7 @@ from functools import cached_property
 
 from retrograph.cli.patch_finding import Key
 from retrograph.cli.patch_tiles import Tile, cell
-from retrograph.cli.units import class_name, names_classes
+from retrograph.cli.units import channel_names, class_name
 from retrograph.scan import Channel, Preference, Scan, ScannedLayer, Unit
 from retrograph.scan.store import opened
 
@@ -72,7 +72,7 @@ class Album:
         preferred = {each.channel: each for each in scan.preferred(layer.alias) if several}
         driven = _driven(scan, layer.alias)
         labels = scan.run["labels"]
-        named = names_classes(labels, layer.shape, layer.channel_axis)
+        named = channel_names(labels, layer.shape, layer.alias, layer.channel_axis)
         rows = []
         for channel in channels:
             units = scan.top(layer.alias, channel)[:k]

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.text import Text
 
 from retrograph.cli.terminal import print_table, visible
-from retrograph.cli.units import class_name, names_classes
+from retrograph.cli.units import channel_names, class_name
 from retrograph.scan import Preference, Scan, ScannedLayer, Scanner
 
 _SHOWN = 10
@@ -68,7 +68,7 @@ def _layer_row(scan: Scan, layer: ScannedLayer) -> tuple[str, ...]:
 def _preference_row(scan: Scan, layer: ScannedLayer, found: Preference) -> tuple[str, ...]:
     labels = scan.run["labels"]
     name = str(found.channel)
-    if names_classes(labels, layer.shape, layer.channel_axis):
+    if channel_names(labels, layer.shape, layer.alias, layer.channel_axis):
         name += f" ({class_name(found.channel, labels)})"
     return (
         name,

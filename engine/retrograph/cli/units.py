@@ -10,6 +10,7 @@ from pathlib import Path
 
 from retrograph.errors import InputError
 from retrograph.labels import parse_labels
+from retrograph.model import SCORES
 from retrograph.pointers import refuse_pointer_file
 
 _LARGEST = 2**24
@@ -54,12 +55,21 @@ def parse_unit(
     if re.fullmatch(r"-?\d{1,18}(\s*,\s*-?\d{1,18})*", text):
         return _by_number(tuple(int(p) for p in text.split(",")), shape, layer, channel_axis)
     index = _class_named(text, labels)
-    if not names_classes(labels, shape, channel_axis):
+    if names_classes(labels, shape, channel_axis):
+        return Choice("unit", _full(index, shape, channel_axis))
+    if channel_names(labels, shape, layer, channel_axis):
+        return Choice("channel", (index,))
+    if layer == SCORES and len(labels) in shape:
+        example = [index if d == len(labels) else 0 for d in shape]
         raise InputError(
-            f"--unit '{text}' is a class, and '{layer}' ({_size(shape)}) is no layer of the "
-            f"{len(labels)} classes; give a channel's number"
+            f"--unit '{text}' is class {index} of {len(labels)}, of which '{layer}' "
+            f"({_size(shape)}) has several sets; give the numbers of one unit, such as "
+            f"{','.join(map(str, example))}"
         )
-    return Choice("unit", _full(index, shape, channel_axis))
+    raise InputError(
+        f"--unit '{text}' is a class, and '{layer}' ({_size(shape)}) is no layer of the "
+        f"{len(labels)} classes; give a channel's number"
+    )
 
 
 def has_no_positions(shape: Sequence[int | None], channel_axis: int = 0) -> bool:
@@ -73,6 +83,17 @@ def names_classes(
     """Whether the units of a layer, given the shape of an item, are the classes of the labels."""
     alone = has_no_positions(shape, channel_axis)
     return bool(labels) and alone and shape[channel_axis] == len(labels)
+
+
+def channel_names(
+    labels: Sequence[str], shape: Sequence[int | None], layer: str, channel_axis: int = 0
+) -> Sequence[str]:
+    """The names of a layer's channels: the labels, where it scores these classes, else none.
+
+    Scores at positions, as of a segmentation, have a channel for each class.
+    """
+    scores = layer == SCORES and shape[channel_axis] == len(labels)
+    return labels if scores or names_classes(labels, shape, channel_axis) else ()
 
 
 def _size(shape: Sequence[int | None]) -> str:
@@ -164,16 +185,21 @@ def check_labels(labels: Sequence[str], classes: int | None, path: str) -> None:
 
 
 def describe_unit(
-    index: Sequence[int], labels: Sequence[str], is_class: bool, channel_axis: int = 0
+    index: Sequence[int], names: Sequence[str], is_class: bool, channel_axis: int = 0
 ) -> str:
-    """A unit in words: its class, or its channel and position."""
+    """A unit in words: its class, or its channel, by its name if it has one, and position."""
     channel, places = parted(index, channel_axis)
-    if any(places) or not is_class:
-        if not places:
-            return f"unit {channel}"
-        place = ", ".join(map(str, places))
-        return f"channel {channel} at " + (f"({place})" if len(places) > 1 else place)
-    return class_name(channel, labels)
+    if is_class:
+        return class_name(channel, names)
+    if not places:
+        return f"unit {channel}"
+    place = ", ".join(map(str, places))
+    return f"{describe_channel(channel, names)} at " + (f"({place})" if places[1:] else place)
+
+
+def describe_channel(channel: int, names: Sequence[str]) -> str:
+    """A channel in words: by its name, if it has one."""
+    return class_name(channel, names) if names else f"channel {channel}"
 
 
 def parted(index: Sequence[int], channel_axis: int) -> tuple[int, tuple[int, ...]]:
