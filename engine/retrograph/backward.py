@@ -22,12 +22,12 @@ from retrograph.ir.graph import (
     Shape,
     Tensor,
     op_label,
-    rename,
     value_info,
 )
 from retrograph.ir.half import Precision
 from retrograph.ir.origin import among
 from retrograph.ir.path import Path, path
+from retrograph.ir.rename import rename
 from retrograph.methods import Arrival, Method
 from retrograph.methods.base import Scene
 from retrograph.methods.descent import Descent

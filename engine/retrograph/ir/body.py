@@ -20,9 +20,9 @@ from retrograph.ir.graph import (
     attributes,
     captured,
     reads,
-    rename,
     subgraphs,
 )
+from retrograph.ir.rename import rename
 
 Formals = dict[str, Tensor]
 """The inputs of a body by their names in it."""

@@ -8,7 +8,8 @@ from __future__ import annotations
 import onnx
 from onnx import NodeProto, helper
 
-from retrograph.ir.graph import STANDARD_DOMAINS, Graph, attributes, rename
+from retrograph.ir.graph import STANDARD_DOMAINS, Graph, attributes
+from retrograph.ir.rename import rename
 
 
 def inline(graph: Graph) -> bool:

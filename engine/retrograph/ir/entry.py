@@ -20,9 +20,8 @@ from retrograph.ir.graph import (
     attributes,
     is_float,
     reads,
-    rename,
-    renamed,
 )
+from retrograph.ir.rename import rename, renamed
 
 _BYTES = {np.dtype(t) for t in (np.uint8, np.int8, np.uint16, np.int16)}
 """float32 holds each of their numbers."""

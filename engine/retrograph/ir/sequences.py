@@ -15,7 +15,8 @@ import numpy as np
 import onnx
 from onnx import NodeProto, helper
 
-from retrograph.ir.graph import STANDARD_DOMAINS, Graph, attributes, is_static, reads, rename
+from retrograph.ir.graph import STANDARD_DOMAINS, Graph, attributes, is_static, reads
+from retrograph.ir.rename import rename
 from retrograph.ir.unroll import unroll
 
 MOST = 4096

@@ -8,7 +8,8 @@ import numpy as np
 import onnx
 from onnx import NodeProto, helper
 
-from retrograph.ir.graph import Graph, attributes, rename
+from retrograph.ir.graph import Graph, attributes
+from retrograph.ir.rename import rename
 
 MOST_NODES = 20_000
 """No more are written."""

@@ -7,8 +7,9 @@ from typing import Any
 import onnx
 from onnx import AttributeProto, FunctionProto, NodeProto, TypeProto, helper
 
-from retrograph.ir.graph import STANDARD_DOMAINS, Graph, rename, subgraphs
+from retrograph.ir.graph import STANDARD_DOMAINS, Graph, subgraphs
 from retrograph.ir.opsets import modern
+from retrograph.ir.rename import rename
 
 
 def function_body(graph: Graph, node: NodeProto) -> list[NodeProto] | None:
