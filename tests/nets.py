@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,8 @@ CLASSES = 4
 
 def weights(*shape: int, seed: int = 0) -> np.ndarray:
     values = np.random.default_rng([seed, *shape]).normal(size=shape)
-    return (values / np.sqrt(max(1, np.prod(shape[1:])))).astype(np.float32)
+    found: np.ndarray = (values / math.sqrt(max(1, math.prod(shape[1:])))).astype(np.float32)
+    return found
 
 
 def info(name: str, dims: Dims, dtype: int = TensorProto.FLOAT) -> onnx.ValueInfoProto:

@@ -51,8 +51,9 @@ def first_maxima(e: Emitter, node: Node, window: Window) -> Tensor:
     it. A distance to the maximum below the least normal number (1.2e-38) may count in part.
     """
     ranked = _ranked(e, node, window, _hits(e, node, window, node.x, node.y))
-    sizes = {"kernel_shape": list(window.kernel), "strides": list(window.strides)}
-    best = e.declare(e.emit("MaxPool", ranked, **sizes), node.y.shape)
+    kernel, strides = list(window.kernel), list(window.strides)
+    pooled = e.emit("MaxPool", ranked, kernel_shape=kernel, strides=strides)
+    best = e.declare(pooled, node.y.shape)
     return _hits(e, node, window, ranked, best)
 
 
