@@ -149,7 +149,7 @@ def _alike(graph: Graph, x: str, y: str) -> bool:
 
 def _is_closed(graph: Graph, composite: Composite) -> bool:
     names = {n.name for n in composite.nodes}
-    if not names.isdisjoint(graph.relu_like | graph.straight_through):
+    if not names.isdisjoint(graph.relu_like | graph.straight_through.keys()):
         return False
     return all(
         reader.name in names

@@ -115,7 +115,7 @@ def _typed(graph: Graph, node: NodeProto, proto: GraphProto, formals: Formals) -
     body = Graph(model)
     body.constants |= {name: graph.constants[name] for name in taken if name in graph.constants}
     body.opset, body.captured = graph.opset, frozenset(taken)
-    body.straight_through = set(graph.straight_through)
+    body.straight_through = dict(graph.straight_through)
     infer.open_dimensions(body)
     infer.infer_types(body)
     while type_behind(body):
@@ -276,5 +276,6 @@ def _written(graph: Graph, source: GraphProto, body: Graph, prefix: str) -> Grap
     places = {step.name: f"{prefix}/{step.name}" for step in model.graph.node}
     for step in model.graph.node:
         step.name = places[step.name]
-    graph.straight_through |= {places.get(name, name) for name in body.straight_through}
+    passed = body.straight_through.items()
+    graph.straight_through |= {places.get(name, name): bound for name, bound in passed}
     return model.graph

@@ -17,7 +17,7 @@ import onnx.inliner
 from onnx import ModelProto, NodeProto
 
 from retrograph.errors import InputError
-from retrograph.ir import body, bounds, constants, infer, opsets, relu
+from retrograph.ir import body, bounds, constants, infer, opsets, relu, rounding
 from retrograph.ir.entry import enter
 from retrograph.ir.expand import unfuse
 from retrograph.ir.graph import Graph, reads
@@ -60,6 +60,7 @@ def _settle(graph: Graph) -> None:
     settle(graph)
     _settle_bodies(graph)
     opsets.give_back(graph)
+    graph.straight_through |= rounding.straight(graph)
     graph.relu_like = relu.relu_like(graph)
 
 

@@ -77,7 +77,8 @@ class Graph:
     Nodes have unique names. Constants are the initialisers; an initialiser that the file also
     lists as an input (IR version 3) is a constant here. `types` has the tensors and `containers`
     the element types of sequences and optionals. Once canonical, `relu_like` names the nodes that a
-    ReLU rule treats and `straight_through` those that the cotangent passes unchanged; `entries`
+    ReLU rule treats and `straight_through` those that stand for a quantiser, with the bound
+    of |x| within which the cotangent passes them unchanged (rounding.py); `entries`
     has the inputs of whole numbers in the file, which are floating point here (entry.py); `lifted`
     names the tensors of whole numbers of which the graph has the same in floating point;
     `undefined` says of nodes whose operator is defined by others why these forms are not.
@@ -103,7 +104,7 @@ class Graph:
         self.behind_bodies: dict[str, Tensor] = {}
         self.losing: set[str] = set()
         self.relu_like: set[str] = set()
-        self.straight_through: set[str] = set()
+        self.straight_through: dict[str, float] = {}
         self.lifted: set[str] = set()
         self.undefined: dict[str, str] = {}
         self.entries: dict[str, Entry] = {}

@@ -8,6 +8,7 @@ Clip or Relu that is the inside of a hard sigmoid is none.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 from onnx import NodeProto, helper
@@ -191,11 +192,27 @@ def _is_relu(graph: Graph, node: NodeProto) -> bool:
         return node.domain in STANDARD_DOMAINS and node.op_type == "Relu"
     low = _scalar(graph, node.input[1]) if len(node.input) > 1 else None
     high = _scalar(graph, node.input[2]) if len(node.input) > 2 else None
-    if low != 0.0 or (high is not None and _is_hard_sigmoid(graph, node, high)):
-        return False
-    source = graph.producer.get(node.input[0])
-    quantises = source is not None and source.name in graph.straight_through
-    return not quantises or not is_nonnegative(graph, node.input[0])
+    rounded = _rounded(graph, node.input[0])
+    if rounded is not None:
+        name, zero = rounded
+        return low == zero and not is_nonnegative(graph, name)
+    return low == 0.0 and not (high is not None and _is_hard_sigmoid(graph, node, high))
+
+
+def _rounded(graph: Graph, name: str) -> tuple[str, float] | None:
+    """What a tensor is the rounding of, with the zero point that was added; None if of nothing."""
+    zero = 0.0
+    while (node := graph.producer.get(name)) is not None:
+        if node.name in graph.straight_through:
+            return name, zero
+        shifts = [v for v in map(partial(_scalar, graph), node.input) if v is not None]
+        if node.op_type not in ("Add", "Sub") or len(shifts) != 1:
+            return None
+        if node.op_type == "Sub" and node.input[0] in graph.constants:
+            return None
+        zero += shifts[0] if node.op_type == "Add" else -shifts[0]
+        name = next(n for n in node.input if n not in graph.constants)
+    return None
 
 
 def _is_no_activation(graph: Graph, node: NodeProto) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from onnx import NodeProto
 
-from retrograph.ir import constants, infer, padding, quantize, relu, sequences
+from retrograph.ir import constants, infer, padding, quantize, relu, sequences, signs
 from retrograph.ir.body import type_behind
 from retrograph.ir.cuts import type_cuts
 from retrograph.ir.graph import STANDARD_DOMAINS, Graph, draws
@@ -18,7 +18,7 @@ _STEPS = (sequences.resolve, type_behind, type_unranked, type_cuts)
 
 
 def settle(graph: Graph) -> None:
-    """Fold what is constant, spell quantisation, ReLUs and paddings in one way, infer types."""
+    """Fold what is constant, spell quantisation, ReLUs, signs and pads in one way, infer types."""
     _name_outputs(graph)
     infer.fold(graph)
     while any(step(graph) for step in _STEPS):
@@ -27,6 +27,7 @@ def settle(graph: Graph) -> None:
     if quantize.to_float(graph):
         infer.infer_types(graph)
     relu.unify(graph)
+    signs.unify(graph)
     padding.resolve(graph)
     infer.infer_types(graph)
 

@@ -78,7 +78,7 @@ def joined(
     adapter = _scaled(fit, recipe, limits)
     proto, prefix = join(generator.graph, made.name, model.graph.of_floats(), source, adapter)
     whole = Model(proto)
-    passed = {f"{prefix}{name}" for name in generator.graph.straight_through}
+    passed = {f"{prefix}{k}": bound for k, bound in generator.graph.straight_through.items()}
     whole.graph.straight_through |= passed | model.graph.straight_through
     shape = (1, *(wanted.shape or ())[1:])
     shown = space_of(shape, recipe, _open_size(made, fit, recipe), None)

@@ -37,6 +37,7 @@ from retrograph.vjp.registry import (
     vjp,
     why_nondifferentiable,
 )
+from retrograph.vjp.rounding import straight_through
 
 
 def blocked(graph: Graph) -> dict[str, str]:
@@ -175,7 +176,8 @@ class Walk:
         try:
             rule = self.rule(node)
             if rule is vjp and node.name in self.graph.straight_through:
-                return cts
+                bound = self.graph.straight_through[node.name]
+                return straight_through(self.e, node, cts, bound)
             found = rule(self.e, node, cts)
             assert len(found) == len(node.inputs), f"{node.op}: one entry for each input"
             lacking = [i for i in sorted(node.wanted) if found[i] is None]

@@ -11,6 +11,7 @@ import numpy as np
 from onnx import NodeProto, helper
 
 from retrograph.ir.graph import Array, DType, Graph, attributes
+from retrograph.ir.rounding import EVERYWHERE
 
 FLOAT32 = np.dtype(np.float32)
 NOUGHT = np.zeros((), np.int64)
@@ -77,7 +78,7 @@ class Codes:
     def straight(self, node: NodeProto, op: str, *inputs: str) -> str:
         """One more node that rounds, through which the cotangent passes unchanged."""
         rounded = self.add(node, op, *inputs)
-        self.graph.straight_through.add(rounded)
+        self.graph.straight_through[rounded] = EVERYWHERE
         return rounded
 
     def replace(self, node: NodeProto, op: str, *inputs: str, **attrs: Any) -> None:
