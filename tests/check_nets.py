@@ -36,12 +36,12 @@ net (float[N, 3] x) => (float[N, 3] y)
 }
 """
 
-SIGNS = """
+STEPS = """
 <ir_version: 8, opset_import: ["" : 17]>
 net (float[N, 3, 4] x) => (float[N, 3, 4] y)
 {
     a = Relu (x)
-    [sign] b = Sign (a)
+    [step] b = Hardmax (a)
     y = Exp (b)
 }
 """

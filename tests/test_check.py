@@ -14,7 +14,7 @@ from onnx import ModelProto, TensorProto
 
 import nets
 import retrograph
-from check_nets import LABELS_ONLY, LATE_AXES, NO_RELU, QUANTISED, SIGNS, SMOOTH, WHOLE_NUMBERS
+from check_nets import LABELS_ONLY, LATE_AXES, NO_RELU, QUANTISED, SMOOTH, STEPS, WHOLE_NUMBERS
 from cli_case import Ran, assert_one_line, run, workplace
 from graphs import parse
 from retrograph.methods import METHODS
@@ -209,17 +209,17 @@ def test_a_reason_and_its_mend_are_told_apart(here: Path, capsys: Capture) -> No
 
 
 def test_what_has_no_derivative_blocks(here: Path, capsys: Capture) -> None:
-    code, record = checked(capsys, parse(SIGNS))
+    code, record = checked(capsys, parse(STEPS))
     assert (code, possible(record)) == (3, [])
     assert record["blocked"] == [
         {
-            "node": "sign",
-            "operator": "Sign",
+            "node": "step",
+            "operator": "Hardmax",
             "reason": "constant between jumps: its derivative is 0",
             "mend": "choose a layer before it",
         }
     ]
-    assert "depends on 'x' only through 'sign'" in record["methods"]["gradient"]["reason"]
+    assert "depends on 'x' only through 'step'" in record["methods"]["gradient"]["reason"]
     assert record["nearest"] == "relu1"
 
 

@@ -128,7 +128,7 @@ def test_what_lies_behind_a_step_is_not_counted() -> None:
 def behind(op: str) -> ModelProto:
     """The small net with its scores, as numbers again, behind an operator without a derivative."""
     text = SMALL_NET.replace("scores = Gemm", "logits = Gemm")
-    step = "steps = Round (logits)\nscores = Abs (steps)"
+    step = "steps = Hardmax (logits)\nscores = Abs (steps)"
     if op == "ArgMax":
         step = "best = ArgMax <axis = 1, keepdims = 1> (logits)\nscores = Cast <to = 1> (best)"
     text = text.replace("(flat, w2)", f"(flat, w2)\n{step}")
@@ -137,9 +137,9 @@ def behind(op: str) -> ModelProto:
     )
 
 
-@pytest.mark.parametrize("op", ["ArgMax", "Round"])
+@pytest.mark.parametrize("op", ["ArgMax", "Hardmax"])
 def test_a_target_only_behind_a_step_function_is_refused(op: str) -> None:
-    reason = {"ArgMax": "through floating-point numbers alone", "Round": "only through .*Round"}
+    reason = {"ArgMax": "through floating-point numbers alone", "Hardmax": "only through .*Hardmax"}
     with pytest.raises(InputError, match=rf"'scores'.*'image'.*{reason[op]}"):
         retrograph.build(behind(op), target="scores")
     retrograph.build(behind(op), target="logits")

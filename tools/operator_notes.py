@@ -46,6 +46,10 @@ What may wrap around (a Cast to a type that does not hold every number, a sum of
 what counts bit by bit, divides or looks up a table is refused and named, and so is a Resize of
 whole numbers that is cubic, antialiased or has the channels last: runtimes round there in ways of
 their own.
+
+Round, Floor, Ceil and Sign in floating point stand for a quantiser, and pass the gradient (a Sign
+where |x| is at most 1), unless their result is joined number by number with what they round; Sign
+also as Where(x >= 0, c, -c) and 2 · Cast(x >= 0) - 1. `--straight-through no` passes nothing.
 """.strip()
 """Which operators on whole numbers between quantisers do not pass."""
 

@@ -36,6 +36,7 @@ def build(
     device: str = "cpu",
     outputs: bool = True,
     precision: str = "float32",
+    straight_through: bool = True,
 ) -> ModelProto:
     """The forward pass and an explicit backward pass to the input, as one ONNX model.
 
@@ -57,6 +58,9 @@ def build(
             is computed.
         precision: float32 (the model's own types), or float16 for a float32 model: forward and
             backward pass in float16, inputs and outputs still float32.
+        straight_through: whether what rounds in a quantised network passes the cotangent as if it
+            rounded nothing, and a Sign where |x| is at most 1; else it passes nothing, which is
+            its derivative.
 
     Returns:
         A model with the source's inputs, its outputs if they are kept, and, N items a batch, K
@@ -79,6 +83,7 @@ def build(
         device=device,
         outputs=outputs,
         precision=precision,
+        straight_through=straight_through,
     )
     recipe = _recipe(preprocessing, source, request.sources)
     if recipe is None:
@@ -137,6 +142,7 @@ class Explainer:
         outputs: as in `build`; a unit of a middle layer then takes no more than its window. A built
             graph gives what it has.
         precision: as in `build`, or tf32: a float32 graph whose products CUDA may round.
+        straight_through: as in `build`.
 
     Attributes:
         contract: what the graph explains, and how.
@@ -166,6 +172,7 @@ class Explainer:
         threads: int | None = None,
         outputs: bool = True,
         precision: str | None = None,
+        straight_through: bool | None = None,
     ) -> None:
         source = model if isinstance(model, Model) else Model(model)
         if precision == TF32:
@@ -173,7 +180,8 @@ class Explainer:
         if source.contract is not None:
             chosen: dict[str, object] = {"method": method, "target": target, "select": select}
             chosen |= {"many": many, "wrt": (wrt,) if isinstance(wrt, str) else wrt and tuple(wrt)}
-            _check_unchanged(source.contract, chosen | {"precision": precision})
+            chosen |= {"precision": precision, "straight_through": straight_through}
+            _check_unchanged(source.contract, chosen)
             proto = source.proto
         else:
             proto = build(
@@ -187,6 +195,7 @@ class Explainer:
                 device=suited(device),
                 outputs=outputs,
                 precision=precision or "float32",
+                straight_through=straight_through is not False,
             )
         with runnable(proto) as (graph, folder):
             self._session = Session(graph, device, threads, folder)
@@ -301,6 +310,7 @@ def _check_unchanged(contract: Contract, chosen: Mapping[str, object]) -> None:
         "many": (contract.many,),
         "wrt": (contract.explained,),
         "precision": (contract.precision,),
+        "straight_through": (contract.straight_through,),
     }
     for key, value in chosen.items():
         if value is not None and value not in own[key]:

@@ -32,7 +32,7 @@ from retrograph.methods import Arrival, Method
 from retrograph.methods.base import Scene
 from retrograph.methods.descent import Descent
 from retrograph.names import SCORE, UNIT, attribution_names, giving_way
-from retrograph.report import Place, Report
+from retrograph.report import Place, Report, rounding_notes
 from retrograph.selector import Seed, Select, Target, seed, target_of
 from retrograph.vjp import Node
 from retrograph.vjp.obstacles import Apart, Misread, cuts, losing_rank, strangers, without_rule
@@ -55,6 +55,7 @@ class Request:
         outputs: whether the model's own outputs are kept; without them nothing that only they
             need is computed.
         precision: what is computed in; with float32 in the model's own types.
+        straight_through: whether rounding passes the cotangent; the graph knows how.
         notes: what a user should know of the target, a line each.
     """
 
@@ -67,6 +68,7 @@ class Request:
     device: Device = "cpu"
     outputs: bool = True
     precision: Precision = "float32"
+    straight_through: bool = True
     notes: tuple[str, ...] = ()
 
 
@@ -237,11 +239,7 @@ class _Backward:
         notes = [*self.request.notes, *self.method.notes(scene)]
         entries = (self.graph.entries.get(name) for name in self.request.sources)
         notes += [entry.note for entry in entries if entry is not None]
-        if passed:
-            notes.append(
-                f"{len(passed)} quantised activations pass the cotangent straight through: the "
-                "derivative of rounding is 0"
-            )
+        notes += rounding_notes([n.op_type for _, n in passed], self.request.straight_through)
         target = self._target()
         sources = (self.graph.tensor(name) for name in self.request.sources)
         leads = {t.shape[0] for t in sources if t is not None and t.shape}

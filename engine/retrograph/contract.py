@@ -13,6 +13,9 @@ from typing import Any
 from retrograph.errors import InputError
 from retrograph.names import BIAS_RELEVANCE, PREFIX, SCORE, UNIT, attribution_names
 
+STRICT = {"straight_through": "no"}
+"""Among the parameters of a graph in which rounding passes nothing."""
+
 
 @dataclass(frozen=True)
 class Contract:
@@ -61,6 +64,11 @@ class Contract:
     def called(self, name: str) -> str:
         """What an input or output that was added is called here."""
         return self.names.get(name, name)
+
+    @property
+    def straight_through(self) -> bool:
+        """Whether the cotangent passes rounding straight through."""
+        return not STRICT.items() <= self.parameters.items()
 
     @property
     def attributions(self) -> tuple[str, ...]:

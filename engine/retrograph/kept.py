@@ -34,6 +34,7 @@ def explain(
     threads: int | None = None,
     outputs: bool = True,
     precision: str | None = None,
+    straight_through: bool | None = None,
 ) -> Attribution:
     """What in a batch of N inputs drives a unit.
 
@@ -49,7 +50,7 @@ def explain(
             for a class; else the unit's index in an item of the layer, [r] or [N, r].
         method: as in `build`.
         target: the layer, as in `build`.
-        device, threads, outputs, precision: as in `Explainer`.
+        device, threads, outputs, precision, straight_through: as in `Explainer`.
 
     Raises:
         InputError: what was given is wrong: the file, the layer, the method, the unit, the input.
@@ -63,7 +64,9 @@ def explain(
     """
     source = _source(model)
     kind = "top" if unit is None else "unit" if np.ndim(unit) else "channel"
-    ready = _ready(source, kind, method, target, device, threads, outputs, precision)
+    ready = _ready(
+        source, kind, method, target, device, threads, outputs, precision, straight_through
+    )
     return ready.attribute(x, unit)
 
 
@@ -111,6 +114,7 @@ def _ready(
     threads: int | None,
     outputs: bool,
     precision: str | None,
+    straight_through: bool | None,
 ) -> Explainer:
     return Explainer(
         _opened(source),
@@ -121,6 +125,7 @@ def _ready(
         threads=threads,
         outputs=outputs,
         precision=precision,
+        straight_through=straight_through,
     )
 
 

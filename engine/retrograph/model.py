@@ -12,7 +12,7 @@ from onnx import ModelProto, helper
 
 from retrograph._version import __version__
 from retrograph.backward import Request, blocked, build_backward, check_support
-from retrograph.contract import Contract
+from retrograph.contract import STRICT, Contract
 from retrograph.errors import InputError
 from retrograph.ir.batch import keeps_rows_apart
 from retrograph.ir.builder import DEVICES, Device
@@ -22,6 +22,7 @@ from retrograph.ir.graph import DType, Graph, Tensor
 from retrograph.ir.half import PRECISIONS, Precision, halved
 from retrograph.ir.load import load
 from retrograph.ir.path import path
+from retrograph.ir.rounding import without_straight_through
 from retrograph.ir.store import new_files, runnable, save
 from retrograph.ir.unknown import guess_types
 from retrograph.labels import parse_labels
@@ -145,6 +146,7 @@ class Model:
         device: str = "cpu",
         outputs: bool = True,
         precision: str = "float32",
+        straight_through: bool = True,
     ) -> Request:
         """What is to be built, names resolved.
 
@@ -168,8 +170,9 @@ class Model:
         kind: Select = select  # type: ignore[assignment]
         suited: Device = device
         computed: Precision = precision
+        graph = self.graph if straight_through else without_straight_through(self.graph)
         return Request(
-            graph=halved(self.graph, tensor) if computed == "float16" else self.graph,
+            graph=halved(graph, tensor) if computed == "float16" else graph,
             sources=self._sources(tensor, wrt),
             target=tensor,
             method=method_named(method).resolved(self.target),
@@ -178,6 +181,7 @@ class Model:
             device=suited,
             outputs=outputs,
             precision=computed,
+            straight_through=straight_through,
             notes=self._notes(tensor),
         )
 
@@ -206,7 +210,7 @@ class Model:
         contract = Contract(
             version=__version__,
             method=request.method.name,
-            parameters=dict(report.parameters),
+            parameters={**report.parameters, **({} if request.straight_through else STRICT)},
             target=request.target,
             alias=self.alias(request.target),
             shape=report.item,

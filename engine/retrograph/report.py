@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from retrograph.errors import Problem
@@ -49,3 +49,29 @@ class Report:
     smooth: tuple[Place, ...]
     notes: tuple[str, ...]
     names: Mapping[str, str]
+
+
+def rounding_notes(ops: Sequence[str], straight_through: bool) -> list[str]:
+    """What is to be known of the operators on the path that round."""
+    signs = ops.count("Sign")
+    rest = len(ops) - signs
+    if not straight_through:
+        what = _listed(rest, signs)
+        return [f"{what} pass nothing: the derivative of rounding is 0"] if ops else []
+    notes = []
+    if rest:
+        notes.append(
+            f"{_listed(rest, 0)} pass the cotangent straight through: the derivative of rounding "
+            "is 0"
+        )
+    if signs:
+        notes.append(
+            f"{_listed(0, signs)} pass the cotangent straight through where |x| is at most 1: the "
+            "derivative of a sign is 0"
+        )
+    return notes
+
+
+def _listed(rest: int, signs: int) -> str:
+    parts = ((rest, "quantised activations"), (signs, "signs"))
+    return " and ".join(f"{count} {name}" for count, name in parts if count)

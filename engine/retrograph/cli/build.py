@@ -12,6 +12,7 @@ from retrograph.cli.options import (
     add_command,
     add_param,
     add_preprocessing,
+    add_straight_through,
     chosen_preprocessing,
     methods,
     stored_preprocessing,
@@ -81,6 +82,7 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
         choices=PRECISIONS,
         help="what is computed in: the model's own types (float32), or float16",
     )
+    add_straight_through(parser)
     parser.add_argument("--force", action="store_true", help="replace a file that exists")
     parser.add_argument("--json", action="store_true", help="print what was built as JSON")
     add_preprocessing(parser)
@@ -107,6 +109,7 @@ def _run(args: argparse.Namespace) -> int:
             device=args.device,
             outputs=args.outputs,
             precision=args.precision,
+            straight_through=args.straight_through is not False,
             preprocessing=chosen_preprocessing(args) or stored_preprocessing(model),
         )
     files = save(built, out_file, force=args.force)

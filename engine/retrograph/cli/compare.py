@@ -29,6 +29,7 @@ from retrograph.cli.options import (
     add_output,
     add_precision,
     add_preprocessing,
+    add_straight_through,
     chosen_preprocessing,
 )
 from retrograph.cli.running import Mistakes, with_progress
@@ -67,6 +68,7 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     parser = add_command(commands, "compare", "methods side by side in one picture", _EXAMPLES)
     add_explaining(parser, "gradient,deconvnet,guided")
     add_precision(parser)
+    add_straight_through(parser)
     add_output(parser)
     add_preprocessing(parser)
     parser.set_defaults(run=_run, top=1, batch=1)

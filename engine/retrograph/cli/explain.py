@@ -21,6 +21,7 @@ from retrograph.cli.options import (
     add_output,
     add_precision,
     add_preprocessing,
+    add_straight_through,
     chosen_preprocessing,
 )
 from retrograph.cli.running import Mistakes, with_progress
@@ -68,6 +69,7 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     parser = add_command(commands, "explain", "what in a picture drives a unit?", _EXAMPLES)
     add_explaining(parser, "guided")
     add_precision(parser)
+    add_straight_through(parser)
     parser.add_argument("--top", type=count, default=1, metavar="N", help="the N most active units")
     parser.add_argument(
         "--batch", type=count, default=1, metavar="N", help="inputs a run, where that is open (1)"

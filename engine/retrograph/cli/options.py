@@ -152,6 +152,23 @@ def add_device(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_straight_through(parser: argparse.ArgumentParser) -> None:
+    """What rounding passes; None where it is not said."""
+    parser.add_argument(
+        "--straight-through",
+        type=_yes_or_no,
+        metavar="{yes,no}",
+        help="whether rounding and signs of quantised networks pass the gradient as if they were "
+        "none (yes); their derivative is 0 (no)",
+    )
+
+
+def _yes_or_no(text: str) -> bool:
+    if text not in ("yes", "no"):
+        raise argparse.ArgumentTypeError(f"'{text}' is neither; give yes or no")
+    return text == "yes"
+
+
 def add_precision(parser: argparse.ArgumentParser) -> None:
     """What is computed in; None where it is left to the model."""
     parser.add_argument(

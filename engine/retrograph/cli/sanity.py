@@ -110,6 +110,7 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
         "top": 1,
         "style": None,
         "precision": None,
+        "straight_through": None,
     }
     parser.set_defaults(run=_run, **defaults)
 

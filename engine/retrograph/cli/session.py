@@ -201,6 +201,7 @@ def _question(
         device=args.device,
         threads=args.threads,
         precision=args.precision,
+        straight_through=args.straight_through,
     )
 
 
@@ -245,6 +246,7 @@ def _take(args: argparse.Namespace, model: Model, labels: Sequence[str]) -> Sess
         device=args.device,
         threads=args.threads,
         precision=args.precision,
+        straight_through=args.straight_through,
     )
     explainers = {contract.method: explainer(method=args.method)}
     chosen = {contract.method: args.method}

@@ -42,6 +42,13 @@ def straight(graph: Graph) -> dict[str, float]:
     return found
 
 
+def without_straight_through(graph: Graph) -> Graph:
+    """The graph with the derivative of rounding as it is: what rounds passes nothing."""
+    strict = graph.copy()
+    strict.straight_through = dict.fromkeys(graph.straight_through, NOWHERE)
+    return strict
+
+
 def _bound(graph: Graph, node: NodeProto) -> float:
     """Of a Sign of a Sign, which only says what becomes of 0, that of a rounding."""
     if node.op_type != "Sign" or _shifted_sign(graph, node) is not None:

@@ -7,6 +7,7 @@ Each becomes c * Sign(Sign(x - t) + 0.5), or - 0.5, with the same values.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from onnx import NodeProto, helper
@@ -125,7 +126,7 @@ def _signs(graph: Graph, last: NodeProto, test: _Test, above: float) -> list[Nod
         return None
     prefix, nodes = f"{last.name}/sign", list[NodeProto]()
 
-    def add(op: str, *inputs: str, output: str = "", **attrs: int) -> str:
+    def add(op: str, *inputs: str, output: str = "", **attrs: Any) -> str:
         made = output or graph.fresh(prefix)
         name = last.name if output else made
         nodes.append(helper.make_node(op, inputs, [made], name, **attrs))

@@ -89,14 +89,18 @@ def _where(codes: Codes, node: NodeProto) -> bool:
 
 @follows("Equal", "Greater", "GreaterOrEqual", "Less", "LessOrEqual")
 def _compare(codes: Codes, node: NodeProto) -> bool:
-    """Of codes in one zero point; it gives truth values."""
+    """Of codes in one zero point, which floating point tells apart; it gives truth values."""
     first = common(codes, node.input)
-    if first is None:
+    exact = all(within(codes.reach(name), _EXACT) for name in node.input)
+    if first is None or not exact:
         return False
     parts = [codes.operand(node, name, first.zero, first.dtype) for name in node.input]
     codes.replace(node, node.op_type, *parts)
     return True
 
+
+_EXACT = (-(2**23), 2**23)
+"""float32 has each of these numbers, less a zero point too."""
 
 _REACH: dict[str, Callable[[int, int], int]] = {
     "Add": operator.add,

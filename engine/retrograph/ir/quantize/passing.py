@@ -5,10 +5,21 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
+import numpy as np
 from onnx import NodeProto, helper
 
-from retrograph.ir.graph import Array, attributes, is_float
-from retrograph.ir.quantize.codes import FLOAT32, NOUGHT, Code, Codes, Reach, follows, limits
+from retrograph.ir.graph import Array, DType, attributes, is_float
+from retrograph.ir.quantize.codes import (
+    FLOAT32,
+    NOUGHT,
+    Code,
+    Codes,
+    Reach,
+    follows,
+    limits,
+    limits_of,
+)
+from retrograph.ir.quantize.whole import whole_reach
 
 
 @follows("Reshape", "Transpose", "Flatten", "Squeeze", "Unsqueeze", "Slice", "Gather", "Expand")
@@ -106,7 +117,7 @@ def _cast(codes: Codes, node: NodeProto) -> bool:
     element = attributes(node)["to"]
     dtype = helper.tensor_dtype_to_np_dtype(element)
     if code is None:
-        return False
+        return _begun(codes, node, dtype)
     if is_float(dtype):
         codes.replace(node, "Cast", codes.less(node, code, NOUGHT), to=element)
         return True
@@ -117,6 +128,21 @@ def _cast(codes: Codes, node: NodeProto) -> bool:
         return codes.refuse(node, f"whole numbers beyond {dtype} wrap around")
     codes.keep(node)
     codes.of[node.output[0]] = code
+    return True
+
+
+def _begun(codes: Codes, node: NodeProto, dtype: DType) -> bool:
+    """The code of whole numbers that were rounded in floating point before."""
+    source, room = codes.graph.tensor(node.input[0]), limits(dtype)
+    if source is None or not source.is_float or room is None:
+        return False
+    reach = whole_reach(codes.graph, node.input[0])
+    wide = room[1] >= limits_of(np.int32)[1]
+    if reach is None or not (wide or within(reach, room)):
+        return False
+    codes.keep(node)
+    held = max(reach[0], room[0]), min(reach[1], room[1])
+    codes.of[node.output[0]] = Code(node.input[0], source.dtype, NOUGHT, held)
     return True
 
 
