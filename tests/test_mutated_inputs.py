@@ -65,3 +65,17 @@ def test_what_is_no_array_among_several(here: Path, capsys: pytest.CaptureFixtur
         zipped.writestr("sr.npy", b"no array")
     ran = run(capsys, "explain", "two.onnx", "in.npz", "--method", "gradient", "-o", "out")
     assert_one_line(ran, "in.npz", "'sr' is no array")
+
+
+def test_baselines_that_are_damaged_where_they_are_compressed(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    np.savez_compressed("base.npz", x=np.random.default_rng(0).normal(size=(4, 3, 8, 8)))
+    raw = bytearray((here / "base.npz").read_bytes())
+    raw[200:220] = bytes(20)
+    (here / "base.npz").write_bytes(raw)
+    line = "explain net.onnx dog.png --method expected-gradients -o a.png --param baselines="
+    ran = run(capsys, *f"{line}base.npz".split())
+    assert_one_line(ran, "base.npz", "save it anew")
+    (here / "base.npz").write_bytes(b"version https://git-lfs.github.com/spec/v1\noid sha256:0\n")
+    assert_one_line(run(capsys, *f"{line}base.npz".split()), "Git LFS pointer")

@@ -27,6 +27,7 @@ SCAN = "scan net.onnx {} --layer relu1 -o run"
 COMPARE = "compare net.onnx {} -o out.png"
 LETTERS = "explain letters.onnx {} --alphabet dna --method gradient --npz -o out"
 SEVERAL = "explain two.onnx {} --method gradient --npz -o out"
+BASELINES = "explain net.onnx dog.png --method expected-gradients --param baselines={} --npz -o out"
 LABELS = "explain net.onnx dog.png --unit cat --labels {} --npz -o out"
 
 
@@ -136,6 +137,14 @@ def other_kinds() -> dict[str, Kind]:
         ),
         "NPZ of several inputs": Kind(
             {"x.npz": _saved(np.savez, **two)}, zip_edits, (SEVERAL,)
+        ),
+        "baselines": Kind(
+            {
+                "x.npy": _saved(np.save, _array(np.float32)),
+                "x.npz": _saved(np.savez_compressed, x=_array(np.float32)),
+            },
+            (*array_edits, mutations.number, mutations.in_zip),
+            (BASELINES,),
         ),
         "ZIP": Kind({"x.zip": _zip(pictures)}, zip_edits),
         "TAR": Kind({"x.tar": _tar(pictures, "w")}, (*BYTES, mutations.in_tar, mutations.in_tar)),

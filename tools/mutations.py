@@ -114,6 +114,8 @@ def in_gzip(raw: bytes, rng: Rng) -> bytes:
 
 def in_zip(raw: bytes, rng: Rng) -> bytes:
     """A file in an archive is damaged, or its name, and its checksum is right again."""
+    if not raw.startswith(b"PK"):
+        return flip(raw, rng)
     made = io.BytesIO()
     with zipfile.ZipFile(io.BytesIO(raw)) as old, zipfile.ZipFile(made, "w") as new:
         names = old.namelist()

@@ -5,13 +5,13 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 from typing import Any
-from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from retrograph.errors import InputError
 from retrograph.ir.graph import Array, Shape
+from retrograph.pointers import refuse_pointer_file
 
 SUFFIXES = (".npy", ".npz")
 
@@ -80,14 +80,20 @@ def read(text: str) -> Given:
     Raises:
         InputError: it cannot be read.
     """
+    refuse_pointer_file(text)
     try:
         with open(text, "rb") as file:
             loaded: Any = np.load(file, allow_pickle=False)
             arrays = {"": loaded} if isinstance(loaded, np.ndarray) else dict(loaded)
     except OSError as error:
         raise InputError(f"cannot read '{text}': {error.strerror}") from None
-    except (ValueError, EOFError, BadZipFile):
-        raise InputError(f"'{text}' is no .npy or .npz with arrays of numbers") from None
+    except MemoryError:
+        raise
+    except Exception as error:  # on damaged data NumPy and zipfile raise nearly anything
+        reason = " ".join(str(error).split())
+        raise InputError(
+            f"'{text}' is no .npy or .npz with arrays of numbers ({reason}); save it anew"
+        ) from None
     if len(arrays) == 1:
         return Given(text, *arrays.values())
     return Given(text, arrays.get("input", arrays))

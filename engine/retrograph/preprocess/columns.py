@@ -116,7 +116,9 @@ def _with_label(cells: Sequence[str]) -> Taken:
     """A row of one value more than a picture has: the label is a word, or else the first value."""
     if _is_number(cells[0]) and not _is_number(cells[-1]):
         return Taken(cells[-1].strip(), cells[:-1])
-    return Taken(cells[0].strip(), cells[1:], _FIRST if _is_number(cells[0]) else "")
+    note = _FIRST if _is_number(cells[0]) else ""
+    note = f"{note}; {_COUNTS_UP}" if _counts_up(cells, 0) else note
+    return Taken(cells[0].strip(), cells[1:], note)
 
 
 def unnamed(first: Sequence[str], count: int) -> Columns:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import logging
 import os
 import threading
 import warnings
@@ -51,6 +52,7 @@ class _Strict:
 
 
 _STRICT = _Strict()
+logging.getLogger("PIL").addHandler(logging.NullHandler())  # else its errors go to stderr, too
 
 _BITS_PER_SAMPLE, _PHOTOMETRIC = 258, 262
 """Tags of TIFF."""
