@@ -43,9 +43,28 @@ def gather(p: Passage) -> Place | None:
         chosen = p.placed[1]
         return Place(axis + chosen.axis, chosen.before, chosen.after)
     if data.axis == axis:
-        return None
+        found = _chosen(p, data)
+        return None if found is None else Place(axis + found.axis, found.before, found.after)
     moved = data.axis if data.axis < axis else data.axis - 1 + indices
     return Place(moved, data.before, data.after)
+
+
+def _chosen(p: Passage, place: Place) -> Place | None:
+    """Where the items lie among constant indices along their axis."""
+    chosen, shape = p.value(1), p.shape()
+    rows = None if shape is None else shape[place.axis]
+    if chosen is None or not isinstance(rows, int) or not chosen.size:
+        return None
+    items = rows // (place.before * place.after)
+    owner = chosen % rows // place.after % items
+    for axis, length in enumerate(chosen.shape):
+        for after in range(1, length // items + 1):
+            if length % (items * after) == 0:
+                wanted = np.arange(length) // after % items
+                turned = wanted.reshape([-1 if i == axis else 1 for i in range(chosen.ndim)])
+                if (owner == turned).all():
+                    return Place(axis, length // (items * after), after)
+    return None
 
 
 def gather_elements(p: Passage) -> Place | None:
