@@ -101,7 +101,7 @@ def reason(
         ),
         ([node("Clip", "s low one", "y")], "Clip 'n_y' is at its limit there; explain 'fc1'"),
         ([node("Softmax", "s", "p", axis=1), node("ReduceMax", "p", "m", axes=[1]),
-          node("Add", "m nought", "y")], "the derivative of Softmax 'n_p' is 0 there"),
+          node("Add", "m nought", "y")], "Softmax 'n_p' gives 1 there and is flat"),
         ([node("Mul", "s nought", "y")], "the derivative of Mul 'n_y' is 0 there"),
     ],
 )  # fmt: skip

@@ -227,7 +227,6 @@ KEPT = {
     "softplus": [("Softplus", "s", "y")],
     "exp": [("Exp", "s", "y")],
     "swish": [("Sigmoid", "s", "p"), ("Mul", "p s", "y")],
-    "1 - sigmoid": [("Sigmoid", "s", "p"), ("Sub", "one p", "y")],
     "another factor for each class": [SOFTMAX, ("Mul", "p weights", "y")],
     "attention": [SOFTMAX, ("MatMul", "p eye", "y")],
     "a gate": [SOFTMAX, ("Mul", "p s", "y")],
@@ -301,6 +300,12 @@ def test_what_is_no_squashing_function_is_the_output_itself(name: str) -> None:
     assert source.scores.notes == ()
 
 
+def test_what_falls_with_a_score_is_the_output_itself() -> None:
+    source = Model(Tail([("Sigmoid", "s", "p"), ("Sub", "one p", "y")]).model())
+    assert source.scores.target == "y"
+    assert "behind Sigmoid 'n_p'" in source.scores.notes[0]
+
+
 def test_one_class_of_a_softmax_is_no_score() -> None:
     """The most active unit before it may be another class."""
     tail = [node("Softmax", "s", "p", axis=1), node("Gather", "p second", "y", axis=1)]
@@ -314,6 +319,47 @@ def test_the_one_item_of_a_batch_is_a_squeeze() -> None:
     assert (
         Model(nets.model(nodes, inputs, outputs, stored | CONSTANTS)).target(None) == "scores_out"
     )
+
+
+@pytest.mark.parametrize(
+    ("last", "output"),
+    [
+        (node("ReduceMax", "p", "y", axes=[1]), info("y", ["N", 1])),
+        (node("TopK", "p three", "y which", axis=1), info("y", ["N", 3])),
+    ],
+)
+def test_the_greatest_of_the_classes_is_that_of_their_scores(
+    last: NodeProto, output: ValueInfoProto
+) -> None:
+    """Behind a Softmax it is flat, without one it is the output itself."""
+    softmax = node("Softmax", "s", "p", axis=1)
+    model = with_tail([softmax, last], [output])
+    plain = with_tail([node("Mul", "two s", "p"), last], [output])
+    for each in (model, plain):
+        each.graph.initializer.append(numpy_helper.from_array(np.array([3]), "three"))
+    assert Model(plain).scores.target == "y"
+    found = retrograph.Explainer(confident(model), method="gradient").attribute(X)
+    (scores,) = run(model, X, "s")
+    assert np.array_equal(found.unit[:, 0], scores.argmax(axis=1))
+    assert np.abs(found.attribution).max() > 1
+
+
+@pytest.mark.parametrize(
+    ("tail", "said"),
+    [
+        ([node("Gather", "p second", "y", axis=1)], "Softmax 'n_p'; where its map is 0, explain"),
+        ([node("Slice", "p first second axis", "y")], "Softmax 'n_p'; where"),
+        ([node("Sub", "one p", "q"), node("Concat", "q p", "y", axis=1)], "Softmax 'n_p'; where"),
+    ],
+)  # fmt: skip
+def test_what_is_taken_of_probabilities_is_said_to_be_flat(
+    tail: list[NodeProto], said: str
+) -> None:
+    source = Model(with_tail([node("Softmax", "s", "p", axis=1), *tail], [info("y", ["N", None])]))
+    assert source.target(None) == "y"
+    (note,) = source.scores.notes
+    assert note.startswith("'y' is flat where a score is large, behind")
+    assert said in note
 
 
 @pytest.mark.parametrize(("op", "exclusive"), [("Softmax", True), ("Sigmoid", False)])

@@ -9,12 +9,14 @@ from onnx import NodeProto
 
 from retrograph.errors import BlockedError, InputError, Problem
 from retrograph.ir.graph import STANDARD_DOMAINS, Graph, op_label, reads
+from retrograph.ir.order import before, taken_from, transposed_by
 from retrograph.ir.origin import origin
 from retrograph.ir.path import ancestors, flow
-from retrograph.ir.squash import SOFTMAX, Squash, before, changing, squashing, transposed_by
+from retrograph.ir.squash import SOFTMAX, Squash, changing, squashing
 from retrograph.vjp.registry import rule_of, why_nondifferentiable
 
 _QUANTISING = {"QuantizeLinear", "DynamicQuantizeLinear"}
+_MOST_TAKEN = 50
 _CHOOSING = {"ArgMax", "ArgMin", "TopK", "Equal", "Greater", "GreaterOrEqual", "Less"}
 _CHOOSING |= {"LessOrEqual", "NonZero", "NonMaxSuppression", "Hardmax"}
 """Operators that make labels, places and truth values of numbers, quantised ones too."""
@@ -96,6 +98,8 @@ def _stepped_back(
         notes = [*notes, f"output '{output}' {cut}: {explained}"]
     elif found:
         notes = [*notes, f"{what} (output '{output}')"]
+    else:
+        notes = [*notes, *flat_notes(graph, sources, target)]
     alone = any(each.kind not in SOFTMAX | {"quantiser"} for each in found)
     return Scores(target, output, not alone, tuple(notes))
 
@@ -105,13 +109,26 @@ def flat_notes(graph: Graph, sources: Sequence[str], target: str) -> tuple[str, 
 
     A quantiser is not spoken of, which every layer of a quantised model has.
     """
-    found = [each for each in squashes(graph, sources, target) if each.kind != "quantiser"]
+    changed, reached = changing(graph, sources), flow(graph, sources) - set(sources)
+    found: dict[str, str] = {}
+    waiting, seen = [target], set[str]()
+    while waiting and len(seen) < _MOST_TAKEN:
+        name = waiting.pop(0)
+        if name in seen or name not in reached:
+            continue
+        seen.add(name)
+        squash = squashing(graph, name, changed)
+        if squash is None or squash.kind == "quantiser":
+            earlier = [] if squash is None else [squash.input]
+            waiting += earlier or taken_from(graph, name)
+        else:
+            found.setdefault(described(graph, squash), _in_the_file(graph, squash.input))
     if not found:
         return ()
-    crossed = [*dict.fromkeys(described(graph, each) for each in reversed(found))]
+    before = " or ".join(f"'{name}'" for name in dict.fromkeys(found.values()))
     return (
-        f"'{target}' is flat where a score is large, behind {_listed(crossed)}; where its map is "
-        f"0, explain '{_in_the_file(graph, found[-1].input)}'",
+        f"'{target}' is flat where a score is large, behind {_listed([*found])}; where its map is "
+        f"0, explain {before}",
     )
 
 
@@ -126,11 +143,8 @@ def described(graph: Graph, squash: Squash) -> str:
     if squash.kind in label:
         return f"{label} '{node.name}'"
     if squash.kind == "quantiser":
-        return (
-            f"{label} '{node.name}'"
-            if "Quant" in label or "QLinear" in label
-            else f"rounding '{node.name}'"
-        )
+        is_one = "Quant" in label or "QLinear" in label
+        return f"{'' if is_one else 'the rounding of '}{label} '{node.name}'"
     return f"a {squash.kind} that ends in {label} '{node.name}'"
 
 

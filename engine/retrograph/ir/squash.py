@@ -16,7 +16,7 @@ from onnx import NodeProto, TensorProto, helper, numpy_helper
 from onnx.reference import ReferenceEvaluator
 
 from retrograph.ir.graph import STANDARD_DOMAINS, Array, Graph, attributes, is_float, reads
-from retrograph.ir.weights import SMALL
+from retrograph.ir.order import before, number
 
 SOFTMAX = {"Softmax", "LogSoftmax"}
 """Squashing functions of all the scores along an axis; the others are of one score each."""
@@ -81,91 +81,6 @@ def squashing(graph: Graph, name: str, changed: Collection[str]) -> Squash | Non
     return _pointwise(graph, node, changed) or _softmax(graph, node, changed)
 
 
-def before(graph: Graph, name: str) -> str | None:
-    """The tensor before one whose numbers are in the same order; None where there is none.
-
-    What grows with each number alone, the same for all, keeps the order; so does what moves them.
-    """
-    node = graph.producer.get(name)
-    if node is None or node.domain not in STANDARD_DOMAINS or not node.input:
-        return None
-    return _moved(graph, node) or _grown(graph, node)
-
-
-def transposed_by(node: NodeProto, perm: Sequence[int] | None) -> Sequence[int] | None:
-    """What moves the axes through a node and then through others; None where that is not known."""
-    if node.op_type == "Transpose" and perm is not None:
-        own = attributes(node).get("perm")
-        return [own[axis] for axis in perm] if perm and own else own
-    return perm if node.op_type in _ELEMENTWISE | {"Round", *SOFTMAX} else None
-
-
-# What keeps the order of numbers.
-
-_PLAIN_MOVES = {"Identity", "Reshape", "Flatten", "Squeeze", "Unsqueeze", "Transpose", "Dropout"}
-
-
-def _moved(graph: Graph, node: NodeProto) -> str | None:
-    """What a node only moves."""
-    x = str(node.input[0])
-    if x in graph.constants:
-        return None
-    if node.op_type in _PLAIN_MOVES:
-        return x
-    source, made = graph.tensor(x), graph.tensor(node.output[0])
-    if source is None or made is None:
-        return None
-    if node.op_type == "Cast":
-        return x if source.is_float and made.is_float else None
-    if node.op_type == "Concat":
-        return x if len(node.input) == 1 else None
-    if node.op_type == "Gather":
-        return x if _takes_the_only_item(graph, node) else None
-    whole = source.shape is not None and source.shape == made.shape and None not in source.shape
-    return x if node.op_type in ("Expand", "Slice", "Tile") and whole else None
-
-
-def _takes_the_only_item(graph: Graph, node: NodeProto) -> bool:
-    """x[0] of a batch of one, as a Squeeze"""
-    index, source = graph.value(node.input[1]), graph.tensor(node.input[0])
-    if index is None or index.size != 1 or source is None or not source.shape:
-        return False
-    axis = int(attributes(node).get("axis", 0)) % len(source.shape)
-    return source.shape[axis] == 1 or (axis == 0 and index.item() == 0)
-
-
-_GROWING = {"Log", "Exp", "Sqrt"}
-
-
-def _grown(graph: Graph, node: NodeProto) -> str | None:
-    """What a node makes grow, each number alone and by the same function."""
-    op, x = node.op_type, str(node.input[0])
-    if op in _GROWING:
-        return x
-    if op == "Clip":
-        bounds = [name for name in node.input[1:] if name]
-        return x if all(_number(graph, name) is not None for name in bounds) else None
-    if op not in ("Add", "Sub", "Mul", "Div", "Max", "Min", "Pow") or len(node.input) != 2:
-        return None
-    other = _number(graph, node.input[1])
-    if other is None and op in ("Add", "Mul", "Max", "Min"):
-        x, other = str(node.input[1]), _number(graph, node.input[0])
-    if other is None or x in graph.constants:
-        return None
-    return x if other > 0 or op not in ("Mul", "Div", "Pow") else None
-
-
-def _number(graph: Graph, name: str) -> float | None:
-    """The one number that a constant holds, as often as it is there."""
-    proto = graph.constants.get(name)
-    if proto is None or math.prod(proto.dims) > SMALL:
-        return None
-    value = graph.value(name)
-    if value is None or not value.size or (value != value.flat[0]).any():
-        return None
-    return float(value.flat[0])
-
-
 def _before_scale(graph: Graph, name: str) -> str:
     """x of x / scale"""
     node = graph.producer.get(name)
@@ -219,7 +134,7 @@ def _pointwise(graph: Graph, last: NodeProto, changed: Collection[str]) -> Squas
 def _numbers(graph: Graph, nodes: Sequence[NodeProto]) -> dict[str, Array] | None:
     """The constants that nodes read, each a single number; None where one is not."""
     names = {name for node in nodes for name in node.input if name in graph.constants}
-    numbers = {name: _number(graph, name) for name in names}
+    numbers = {name: number(graph, name) for name in names}
     if None in numbers.values():
         return None
     return {name: np.asarray(number) for name, number in numbers.items()}
