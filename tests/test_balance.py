@@ -73,3 +73,32 @@ def test_what_is_lost_is_said() -> None:
     assert str(Balance("lrp-zplus", 0, 10.0, 6.0, 3.0)) == (
         "relevance by lrp-zplus: 6 of 10 in the input, 3 in biases and constants, 1 lost"
     )
+
+
+JOINED = """
+<ir_version: 8, opset_import: ["" : 18]>
+net (float[N, 2] x, float[N, 2] z) => (float[N, 1] score)
+<float[4, 1] w = {1, 2, 3, 4}> { a = Concat <axis = 1> (x, z) score = MatMul (a, w) }
+"""
+
+
+def test_another_input_is_no_constant(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    onnx.save(parse(JOINED), "two.onnx")
+    np.savez("two.npz", x=np.array([[1, 1]], np.float32), z=np.array([[1, 2]], np.float32))
+    ran = run(capsys, "explain", "two.onnx", "two.npz", "--method", "lrp-epsilon")
+    assert "3 of 14 in the input, 11 in biases, constants and other inputs\n" in ran.out
+
+
+BORDER = """
+<ir_version: 8, opset_import: ["" : 18]>
+net (float[N, 2] x) => (float[N, 1] score)
+<int64[4] pads = {0, 1, 0, 1}, float fill = {2}, float[4, 1] w = {1, 2, 3, 4}>
+{ a = Pad (x, pads, fill) score = MatMul (a, w) }
+"""
+
+
+def test_a_constant_border(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    onnx.save(parse(BORDER), "border.onnx")
+    np.save("pair.npy", np.array([[1, 1]], np.float32))
+    ran = run(capsys, "explain", "border.onnx", "pair.npy", "--method", "lrp-epsilon")
+    assert "5 of 15 in the input, 10 in biases and constants\n" in ran.out

@@ -111,8 +111,9 @@ class Attribution:
         unit: int64 [N, r] ([N, K, r]), the explained units' indices in an item of the target.
         outputs: the model's own outputs.
         bias_relevance: [N] ([N, K]), by a method of relevance what fell to the biases, and to
-            constants beside the data; attribution and this sum to the score where the method
-            conserves. None by other methods.
+            what else does not depend on the explained inputs (a number that pads a border, a token
+            that is joined on, another input); attribution and this sum to the score where the
+            method conserves. None by other methods.
     """
 
     attributions: dict[str, Array]

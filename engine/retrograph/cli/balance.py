@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -13,6 +13,7 @@ from retrograph.methods.relevance.base import RelevanceMethod
 from retrograph.runtime import Array
 
 _SMALL = 1e-3
+_OTHERS = "biases, constants and other inputs"
 
 
 @dataclass(frozen=True)
@@ -24,7 +25,8 @@ class Balance:
         place: which of the explained units.
         start: the relevance of the unit.
         inputs: how much of it reached the input.
-        biases: how much fell to biases, and to constants beside the data.
+        biases: how much fell to biases, and to what else does not depend on the explained input.
+        beside: what that is, in words.
     """
 
     method: str
@@ -32,6 +34,7 @@ class Balance:
     start: float
     inputs: float
     biases: float
+    beside: str = "biases and constants"
 
     @property
     def lost(self) -> float:
@@ -45,16 +48,24 @@ class Balance:
     def __str__(self) -> str:
         parts = [f"{self.inputs:.4g} of {self.start:.4g} in the input"]
         if abs(self.biases) > _SMALL * abs(self.start):
-            parts.append(f"{self.biases:.4g} in biases and constants")
+            parts.append(f"{self.biases:.4g} in {self.beside}")
         if abs(self.lost) > _SMALL * max(map(abs, (self.start, self.inputs, self.biases))):
             parts.append(f"{self.lost:.4g} lost")
         return f"relevance by {self.method}: {', '.join(parts)}"
 
 
-def balances(found: Mapping[str, Attribution], row: int) -> tuple[Balance, ...]:
-    """Those of an item, for each method of relevance and each unit."""
+def balances(
+    found: Mapping[str, Attribution], row: int, inputs: Collection[str]
+) -> tuple[Balance, ...]:
+    """Those of an item, for each method of relevance and each unit.
+
+    Args:
+        found: by the methods' names.
+        row: of the batch.
+        inputs: the model's, also those that are not explained.
+    """
     return tuple(
-        balance
+        balance if each.attributions.keys() >= {*inputs} else replace(balance, beside=_OTHERS)
         for name, each in found.items()
         if each.bias_relevance is not None
         for balance in _of(name, each, each.bias_relevance, row)

@@ -89,7 +89,7 @@ def _row(job: Job, found: Mapping[str, Attribution], row: int, *, many: bool) ->
         scores=lead.score[row].reshape(-1),
         units=lead.unit[row].reshape(-1, lead.unit.shape[-1]),
         classes=_class_scores(lead.outputs, row),
-        balances=balances(found, row),
+        balances=balances(found, row, job.feeds),
         note=item.note,
     )
 
@@ -105,7 +105,7 @@ def _whole(job: Job, found: Mapping[str, Attribution], explained: str) -> Explan
         scores=lead.score.reshape(-1),
         units=lead.unit.reshape(-1, lead.unit.shape[-1]),
         classes=None,
-        balances=balances(found, 0),
+        balances=balances(found, 0, job.feeds),
         rows_joined=True,
     )
 

@@ -56,12 +56,13 @@ def _of_scatter(e: Emitter, node: Node, r: Tensor, found: Cotangents) -> Iterato
 
 
 def _of_pad(e: Emitter, node: Node, r: Tensor, found: Cotangents) -> Iterator[Tensor]:
-    pads = node.value(1)
+    pads, named, rank = node.value(1), node.value(3), node.rank()
     around = pads is None or bool((pads > 0).any())
     if node.attrs["mode"] == "constant" and 2 not in node.wanted and around:
         assert found[0] is not None
-        nought = e.const(0, r.dtype)
-        yield e.sub(r, e.emit("Pad", found[0], node.input(1), nought, *node.inputs[3:]))
+        axes = range(rank) if named is None else [int(axis) % rank for axis in named]
+        given = node.input(1) if pads is None else pads.tolist()
+        yield e.sub(r, e.pad(found[0], given, list(axes), rank))
 
 
 def _of_triangle(e: Emitter, node: Node, r: Tensor, found: Cotangents) -> Iterator[Tensor]:
