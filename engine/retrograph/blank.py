@@ -13,11 +13,14 @@ from retrograph.errors import RetrographError
 from retrograph.ir.forward import forward
 from retrograph.ir.graph import Graph, NodeProto, op_label
 from retrograph.ir.origin import origin
-from retrograph.methods import GRADIENT, Method
+from retrograph.ir.path import path
+from retrograph.methods import GRADIENT, MapMethod, Method
+from retrograph.methods.map_layer import to_try
 from retrograph.model import Model, runnable
 from retrograph.runtime import Array, Session
 from retrograph.scores import described, squashes
 from retrograph.trace import Trace, build_trace
+from retrograph.vjp.walk import blocked
 
 _KEPT = 4
 _WEIGHTED = {"Conv", "ConvTranspose", "Gemm", "MatMul"}
@@ -108,6 +111,8 @@ class Blanks:
         name = asked.method.name
         if asked.precision == "float16":
             return "the numbers vanish in float16; explain in float32"
+        if isinstance(asked.method, MapMethod):
+            return self._of_a_map(asked, asked.method.layer, feeds, cotangent)
         trace, peaks = self._peaks(asked, feeds, cotangent)
         node = _end(trace, peaks) if trace.walks else None
         if node is not None:
@@ -119,6 +124,33 @@ class Blanks:
         if score == 0:
             return f"the activation is 0, and {name} shares it out; choose an active unit"
         return f"the gradient is not 0, and {name} keeps nothing of it; try gradient"
+
+    def _of_a_map(
+        self, asked: Asked, layer: str, feeds: Mapping[str, Array], cotangent: Array
+    ) -> str:
+        """Why the map of a layer is 0 where the gradient at the input is not."""
+        plain, (source,), name = replace(asked, method=GRADIENT), asked.sources, asked.method.name
+        trace, session = self._traced(plain.sources, plain.target, plain.method, (layer,))
+        found = _run(session, {**feeds, trace.cotangent: cotangent})
+        a, what = found[trace.values[layer]], f"'{self._model.alias(layer)}'"
+        g = found[trace.cotangents[layer]] if layer in trace.cotangents else np.zeros_like(a)
+        way = path(trace.graph, [source], [asked.target], blocked(trace.graph).keys())
+        others = [n for n in to_try(trace.graph, way, source, asked.target) if n != layer]
+        names = ", ".join(f"'{self._model.alias(n)}'" for n in others)
+        mend = f"try another layer, such as {names}" if names else "try gradient"
+        if not g.any():
+            return f"nothing of the unit passes layer {what}, only beside it; {mend}"
+        if not a[g.reshape(len(g), -1).any(axis=1)].any():
+            return f"layer {what} is 0 everywhere there; {mend}"
+        if name == "guided-grad-cam":
+            return (
+                f"what layer {what} shows speaks against the unit, or lies where guided "
+                f"backpropagation shows nothing; {mend}"
+            )
+        return (
+            f"what layer {what} shows speaks against the unit wherever it is: its channels, as "
+            f"{name} weighs them, sum to 0 or less; choose an active unit, or {mend}"
+        )
 
     def _through(
         self, node: NodeProto, asked: Asked, feeds: Mapping[str, Array], cotangent: Array

@@ -8,7 +8,7 @@ from dataclasses import replace
 from retrograph.api import Explainer
 from retrograph.blank import Asked, Blanks
 from retrograph.cli.explanation import Blank, Explanation
-from retrograph.methods import METHODS, Method
+from retrograph.methods import METHODS, MapMethod, Method
 from retrograph.runtime import Array
 
 
@@ -36,6 +36,8 @@ def with_blanks(
 def _asked(found: Explanation, place: int, row: int, explainer: Explainer) -> Asked:
     contract = explainer.contract
     method: Method = METHODS[contract.method]
+    if isinstance(method, MapMethod):
+        method = replace(method, layer=str(contract.parameters["layer"]))
     return Asked(
         target=contract.target,
         sources=contract.explained,

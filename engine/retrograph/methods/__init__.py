@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from retrograph.errors import InputError
 from retrograph.methods.base import Arrival, Method
-from retrograph.methods.cam import GradCam, GradCamPlusPlus, GuidedGradCam, LayerCam
+from retrograph.methods.cam import GradCam, GradCamPlusPlus, GuidedGradCam, LayerCam, MapMethod
 from retrograph.methods.deeplift import DeepLiftRescale
 from retrograph.methods.gradient import InputXGradient, Saliency
 from retrograph.methods.noise import SmoothGrad, VarGrad
@@ -52,4 +52,5 @@ def method_named(name: str | Method) -> Method:
     return METHODS[name]
 
 
-__all__ = ["DECONVNET", "GRADIENT", "GUIDED", "METHODS", "Arrival", "Method", "method_named"]
+__all__ = ["DECONVNET", "GRADIENT", "GUIDED", "METHODS", "Arrival", "MapMethod", "Method"]
+__all__ += ["method_named"]

@@ -27,12 +27,14 @@ _EPSILON = 1e-6
 
 
 @dataclass(frozen=True)
-class _Cam(Method):
-    """What the maps share: the layer, and the way from its positions to those of the input."""
+class MapMethod(Method):
+    """A method that is made at a layer.
+
+    Attributes:
+        layer: alias or tensor; once settled the tensor that it is made at.
+    """
 
     layer: str = ""
-
-    style = "overlay"
 
     def resolved(self, find: Callable[[str], str]) -> Method:
         return replace(self, layer=find(self.layer)) if self.layer else self
@@ -42,6 +44,12 @@ class _Cam(Method):
 
     def notes(self, scene: Scene) -> Sequence[str]:
         return _map_notes(scene, self.layer)
+
+
+class _Cam(MapMethod):
+    """What the maps share: the way from the layer's positions to those of the input."""
+
+    style = "overlay"
 
     def descend(self, descent: Descent) -> dict[str, Tensor]:
         """The map of the one source, over its positions."""
@@ -152,7 +160,7 @@ class LayerCam(_Cam):
 
 
 @dataclass(frozen=True)
-class GuidedGradCam(Method):
+class GuidedGradCam(MapMethod):
     """Guided backpropagation where Grad-CAM finds the class.
 
     Formula: guided * grad-cam, the map repeated over the channels.
@@ -171,7 +179,6 @@ class GuidedGradCam(Method):
         activations: as in guided.
     """
 
-    layer: str = ""
     activations: str = ""
 
     name = "guided-grad-cam"
@@ -180,12 +187,6 @@ class GuidedGradCam(Method):
     @property
     def parts(self) -> tuple[Method, ...]:
         return Guided(activations=self.activations), GradCam(self.layer)
-
-    def resolved(self, find: Callable[[str], str]) -> Method:
-        return replace(self, layer=find(self.layer)) if self.layer else self
-
-    def settled(self, graph: Graph, way: Path, sources: Sequence[str], target: str) -> Method:
-        return replace(self, layer=_layer(graph, way, sources, target, self.layer, self.name))
 
     def notes(self, scene: Scene) -> Sequence[str]:
         relu = relu_notes(self.name, self.activations, scene)
