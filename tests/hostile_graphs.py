@@ -196,7 +196,17 @@ GRAPHS: dict[str, tuple[Callable[[], ModelProto], str]] = {
     "too few bytes": (lambda: _edited(_short), "'w1' hold"),
     "too many bytes": (lambda: _edited(_long), "'w1' hold"),
     "nested": (lambda: nested(9), "levels deep"),
+    "no groups": (lambda: _slid("Conv", group=0), "has group of 0"),
+    "no stride": (lambda: _slid("Conv", strides=[1, 0]), "has strides of 1, 0"),
+    "stride back": (lambda: _slid("Conv", strides=[-1, 1]), "has strides of -1, 1"),
+    "no dilation": (lambda: _slid("MaxPool", dilations=[0, 1]), "has dilations of 0, 1"),
 }
+
+
+def _slid(op: str, **attributes: object) -> ModelProto:
+    weights = {"w": np.ones((2, 2, 1, 1), np.float32)} if op == "Conv" else {}
+    given = attributes if op == "Conv" else {"kernel_shape": [2, 2], **attributes}
+    return on_path([node(op, " ".join(["r", *weights]), "y", **given)], [1, 2, 6, 6], weights)
 
 
 # --- sparse weights ----------------------------------------------------------------------------

@@ -29,6 +29,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnx
 import onnxruntime as ort
 from rich.console import Console
 from rich.progress import track
@@ -163,6 +164,7 @@ class Ran:
     """A source that ONNX Runtime runs, its inputs and its outputs; raises what it raises."""
 
     def __init__(self, path: Path) -> None:
+        self.path = path
         session = _session(path, optimised=False)
         self.feeds = {v.name: _drawn(v) for v in session.get_inputs()}
         self.names = [v.name for v in session.get_outputs()]
@@ -196,14 +198,23 @@ class Ran:
     def _choice(self, session: ort.InferenceSession, contract: Contract) -> dict[str, Any]:
         name = str(contract.chooser)
         spec = next(v for v in session.get_inputs() if v.name == name)
-        items = next(iter(self.feeds.values())).shape[:1] or (1,)
+        own = [(v.shape, self.feeds[v.name].shape) for v in session.get_inputs() if v.name != name]
+        sizes = {d: n for dims, shape in own for d, n in zip(dims, shape, strict=True)}
         shape = [
-            d if isinstance(d, int) else (*items, *OPEN)[min(i, 2)]
-            for i, d in enumerate(spec.shape)
+            d if isinstance(d, int) else sizes.get(d, OPEN[i > 0]) for i, d in enumerate(spec.shape)
         ]
-        if contract.select == "cotangent" and None not in contract.shape:
-            shape[-len(contract.shape) :] = [d or 1 for d in contract.shape]
+        if contract.select == "cotangent":
+            shape = self._shape_of(contract.target)
         return {name: np.zeros(shape, _TYPES[spec.type])}
+
+    def _shape_of(self, tensor: str) -> list[int]:
+        """What a tensor has in the source's run."""
+        model = onnx.load(self.path)
+        if tensor not in self.names:
+            model.graph.output.append(onnx.ValueInfoProto(name=tensor))
+        path = self.path.with_name("more.onnx")
+        onnx.save(model, path)
+        return list(_session(path, optimised=False).run([tensor], self.feeds)[0].shape)
 
 
 _TYPES = {

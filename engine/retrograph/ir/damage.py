@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
 import onnx
-from onnx import GraphProto, ModelProto, NodeProto, TensorProto, checker, helper
+from onnx import AttributeProto, GraphProto, ModelProto, NodeProto, TensorProto, checker, helper
 
 from retrograph.errors import InputError, RetrographError
 from retrograph.ir import functions
@@ -32,6 +32,7 @@ _COUNTS = {"num_groups", "group", "groups", "deformable_group", "offset_group", 
 _COUNTS |= {"num_heads", "q_num_heads", "kv_num_heads", "blocksize", "p", "sample_size"}
 """Attributes that say of how many parts something is made."""
 
+_POSITIVE = {"dilations", "group", "kernel_shape", "strides"}
 _WINDOWS = {"kernel_shape", "size", "pooled_shape", "output_height", "output_width"}
 
 
@@ -121,6 +122,16 @@ def _names_given_twice(graph: GraphProto) -> Iterator[str]:
         yield f"two things make '{twice}'"
 
 
+def _slides(node: NodeProto) -> bool:
+    """Whether a node is a convolution or a pool."""
+    return "Conv" in node.op_type or "Pool" in node.op_type
+
+
+def _numbers(attribute: AttributeProto) -> list[int]:
+    """The whole numbers of an attribute."""
+    return [attribute.i] if attribute.type == AttributeProto.INT else list(attribute.ints)
+
+
 def _size_faults(nodes: Iterable[NodeProto]) -> Iterator[str]:
     """Windows and parts that would be written out one by one, and are beyond all measure."""
     for node in nodes:
@@ -128,6 +139,9 @@ def _size_faults(nodes: Iterable[NodeProto]) -> Iterator[str]:
         if math.prod(sizes) > _LARGEST_WINDOW:
             yield f"node '{node.name}' ({node.op_type}) has a window of {math.prod(sizes):.3g}"
         for a in node.attribute:
+            if a.name in _POSITIVE and min(_numbers(a), default=1) < 1 and _slides(node):
+                given = ", ".join(map(str, _numbers(a)))
+                yield f"node '{node.name}' ({node.op_type}) has {a.name} of {given}"
             if a.name in _COUNTS and a.i > _LARGEST_COUNT:
                 yield f"node '{node.name}' ({node.op_type}) has {a.name} of {a.i}"
         parts = next((a.i for a in node.attribute if a.name == "num_outputs"), 0)

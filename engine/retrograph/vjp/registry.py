@@ -79,9 +79,14 @@ class Node:
         return i < len(self.inputs) and self.inputs[i] is not None
 
     def input(self, i: int) -> Tensor:
-        """Input `i`, which must be given."""
-        tensor = self.inputs[i]
-        assert tensor is not None
+        """Input `i`, which must be given.
+
+        Raises:
+            Unsupported: it is left out, or of no known type.
+        """
+        tensor = self.inputs[i] if i < len(self.inputs) else None
+        if tensor is None:
+            raise Unsupported(f"its input {i} is left out or of no known type; export it again")
         return tensor
 
     def value(self, i: int) -> Array | None:
