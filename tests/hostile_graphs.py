@@ -196,6 +196,10 @@ GRAPHS: dict[str, tuple[Callable[[], ModelProto], str]] = {
     "too few bytes": (lambda: _edited(_short), "'w1' hold"),
     "too many bytes": (lambda: _edited(_long), "'w1' hold"),
     "nested": (lambda: nested(9), "levels deep"),
+    "no value": (
+        lambda: on_path([node("Constant", "", "c"), node("Add", "r c", "y")], [1, 2]),
+        "has no value",
+    ),
     "no groups": (lambda: _slid("Conv", group=0), "has group of 0"),
     "no stride": (lambda: _slid("Conv", strides=[1, 0]), "has strides of 1, 0"),
     "stride back": (lambda: _slid("Conv", strides=[-1, 1]), "has strides of -1, 1"),

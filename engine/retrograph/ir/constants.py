@@ -6,17 +6,26 @@ import numpy as np
 import onnx
 from onnx import NodeProto, numpy_helper
 
+from retrograph.errors import InputError
 from retrograph.ir.graph import STANDARD_DOMAINS, Graph, attributes
 
 
 def hoist(graph: Graph) -> None:
-    """Make an initialiser of every Constant node, whichever attribute holds its value."""
+    """Make an initialiser of every Constant node, whichever attribute holds its value.
+
+    Raises:
+        InputError: one has none.
+    """
     kept = []
     for node in graph.nodes:
         if node.op_type != "Constant" or node.domain not in STANDARD_DOMAINS:
             kept.append(node)
             continue
         value = _constant(node)
+        if value is None and not any(a.name == "sparse_value" for a in node.attribute):
+            raise InputError(
+                f"node '{node.name}' (Constant) has no value; the file is damaged: export it again"
+            )
         if value is None:
             kept.append(node)
         else:
