@@ -126,6 +126,40 @@ def test_it_passes_as_inside_quantize_linear(name: str, source: str, method: str
     assert np.abs(wanted["attribution"]).max() > 0
 
 
+@pytest.mark.parametrize("method", ["gradient", "guided", "deconvnet"])
+def test_the_quantiser_of_an_input_is_no_relu(method: str) -> None:
+    """A picture of 0 to 1 has the zero point 0 too, and no ReLU was dropped before it."""
+    text = "i = QuantizeLinear (x, s, z) j = DequantizeLinear (i, s, z) c = Conv (j, w)"
+    whole = net("r = Relu (c) k = Identity (r)", z=U8, s=1 / 1024)
+    quantised = net("r = Relu (c) k = Identity (r)", z=np.array(0, np.uint16), s=1 / 1024)
+    del quantised.graph.node[0]
+    for node in reversed(
+        onnx.parser.parse_model(
+            '<ir_version: 8, opset_import: ["": 21]> g (float[2,3,8,8] x) => (float[2,4,6,6] c)'
+            f"{{ {text} }}"
+        ).graph.node
+    ):
+        quantised.graph.node.insert(0, node)
+    quantised.opset_import[0].version = 21
+    given = {"x": np.abs(X) + np.float32(0.01), "cotangent": np.abs(CT)}
+    found, wanted = (
+        runtime(retrograph.build(m, method=method, select="cotangent", target="y"))(given)
+        for m in (quantised, whole)
+    )
+    assert (wanted["attribution"] < 0).any()
+    np.testing.assert_allclose(found["attribution"], wanted["attribution"], rtol=1e-3, atol=1e-5)
+    assert len(retrograph.check(quantised, target="y").relu) == 2
+
+
+def test_the_zeros_of_a_relu_are_not_cut_off_by_the_quantiser_behind_it() -> None:
+    """Deconvnet passes a ReLU where it is 0, too."""
+    body = "r = Relu (c) m = MaxPool <kernel_shape = [2, 2]> (r)"
+    quantiser = "i = QuantizeLinear (m, s, z) k = DequantizeLinear (i, s, z)"
+    found = explained(net(f"{body} {quantiser}", z=U8), "deconvnet")["attribution"]
+    wanted = explained(net(f"{body} k = Identity (m)"), "deconvnet")["attribution"]
+    np.testing.assert_allclose(found, wanted, rtol=1e-4, atol=1e-6)
+
+
 def test_a_range_that_is_computed_is_no_part_of_what_is_rounded() -> None:
     body = (
         "r = LeakyRelu <alpha = 0.3> (c) n = Abs (r) h = ReduceMax <keepdims = 1> (n)"

@@ -61,6 +61,7 @@ def _settle(graph: Graph) -> None:
     _settle_bodies(graph)
     opsets.give_back(graph)
     graph.straight_through |= rounding.straight(graph)
+    relu.open_below(graph)
     graph.relu_like = relu.relu_like(graph)
 
 

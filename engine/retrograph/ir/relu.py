@@ -176,11 +176,34 @@ def _upper_bound(graph: Graph, node: NodeProto) -> tuple[str, str] | None:
     return None
 
 
+def open_below(graph: Graph) -> None:
+    """Take the lower bound from the Clip of a quantiser of what is never negative, in place.
+
+    It cuts nothing off there, and a ReLU's zeros would count as cut off by it.
+    """
+    open_clips = {node.name for node in graph.nodes if _cuts_nothing_below(graph, node)}
+    for i, node in enumerate(graph.nodes):
+        if node.name in open_clips:
+            inputs = [node.input[0], "", node.input[2]]
+            graph.nodes[i] = helper.make_node("Clip", inputs, node.output, name=node.name)
+    graph.index()
+
+
+def _cuts_nothing_below(graph: Graph, node: NodeProto) -> bool:
+    rounded = _rounded(graph, node.input[0]) if node.op_type == "Clip" else None
+    low = _scalar(graph, node.input[1]) if len(node.input) > 2 else None
+    if rounded is None or low is None or not node.input[2]:
+        return False
+    name, zero = rounded
+    return low <= zero and is_nonnegative(graph, name)
+
+
 def relu_like(graph: Graph) -> set[str]:
     """The names of the nodes that a ReLU rule treats, in a canonical graph.
 
     Relu and Clip from 0. Not a Clip that is the inside of a hard sigmoid, and of the clips of a
-    quantiser only those that cut negative numbers off, since quantisers drop the ReLU before them.
+    quantiser only those that cut negative numbers off, since quantisers drop the ReLU before them;
+    the quantiser of an input, whose numbers are not negative, is none.
     """
     return {node.name for node in graph.nodes if _is_relu(graph, node)}
 
@@ -195,8 +218,18 @@ def _is_relu(graph: Graph, node: NodeProto) -> bool:
     rounded = _rounded(graph, node.input[0])
     if rounded is not None:
         name, zero = rounded
-        return low == zero and not is_nonnegative(graph, name)
+        return low == zero and not (is_nonnegative(graph, name) or _is_input(graph, name))
     return low == 0.0 and not (high is not None and _is_hard_sigmoid(graph, node, high))
+
+
+def _is_input(graph: Graph, name: str) -> bool:
+    """Whether a tensor is an input, scaled or moved: nobody has dropped a ReLU before it."""
+    while (node := graph.producer.get(name)) is not None:
+        varying = [n for n in node.input if n and n not in graph.constants]
+        if node.op_type not in _SIGN_KEEPING | {"Sub", "Cast"} or len(varying) != 1:
+            return False
+        name = varying[0]
+    return name in graph.input_names()
 
 
 def _rounded(graph: Graph, name: str) -> tuple[str, float] | None:
@@ -242,11 +275,19 @@ def is_nonnegative(graph: Graph, name: str) -> bool:
             value = graph.value(current)
             if value is None or not (value >= 0).all():
                 return False
-        elif node.op_type in _SIGN_KEEPING:
+        elif node.op_type in _SIGN_KEEPING or _is_cut_above(graph, node):
             waiting.extend(_kept_from(node))
         elif not _makes_nonnegative(graph, node):
             return False
     return True
+
+
+def _is_cut_above(graph: Graph, node: NodeProto) -> bool:
+    """Whether a node is Clip(x, max=c) with c not negative."""
+    if node.op_type != "Clip" or len(node.input) < 3 or node.input[1]:
+        return False
+    high = _scalar(graph, node.input[2])
+    return high is not None and high >= 0
 
 
 def _kept_from(node: NodeProto) -> list[str]:
