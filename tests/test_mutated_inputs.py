@@ -77,5 +77,8 @@ def test_baselines_that_are_damaged_where_they_are_compressed(
     line = "explain net.onnx dog.png --method expected-gradients -o a.png --param baselines="
     ran = run(capsys, *f"{line}base.npz".split())
     assert_one_line(ran, "base.npz", "save it anew")
+    head = b"{'descr': '<f8', 'fortran_order': False, 'shape': (99999999999, 192)}\n"
+    (here / "base.npy").write_bytes(b"\x93NUMPY\x01\x00" + bytes([len(head), 0]) + head)
+    assert_one_line(run(capsys, *f"{line}base.npy".split()), "base.npy", "save it anew")
     (here / "base.npz").write_bytes(b"version https://git-lfs.github.com/spec/v1\noid sha256:0\n")
     assert_one_line(run(capsys, *f"{line}base.npz".split()), "Git LFS pointer")

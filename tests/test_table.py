@@ -91,6 +91,21 @@ def test_a_guess_is_said(
     assert note in found.note
 
 
+@pytest.mark.parametrize("flat", [True, False])
+def test_labels_behind_the_pixels_without_names(tmp_path: Path, flat: bool) -> None:
+    """Digits on black begin with a pixel that is always 0, photographs with any."""
+    rng = np.random.default_rng(0)
+    pixels = rng.integers(5, 256, (30, 4))
+    pixels[:, [0, 3]] = 0 if flat else pixels[:, [0, 3]]
+    labels = np.arange(30)[:, None] % 3
+    last, first = ([*np.hstack(parts)] for parts in ((pixels, labels), (labels, pixels)))
+    (bad,) = read(tmp_path / "x.csv", "\n".join(",".join(map(str, row)) for row in last))
+    assert isinstance(bad, BadItem)
+    assert "last one looks like the label" in str(bad.error)
+    expected = [(str(i % 3), row.tolist()) for i, row in enumerate(pixels)]
+    assert taken(tmp_path / "y.csv", "\n".join(",".join(map(str, r)) for r in first)) == expected
+
+
 def test_names_that_are_numbers_alone(tmp_path: Path) -> None:
     """Beyond what a byte holds they are no pixels."""
     count = 17 * 16

@@ -87,8 +87,6 @@ def read(text: str) -> Given:
             arrays = {"": loaded} if isinstance(loaded, np.ndarray) else dict(loaded)
     except OSError as error:
         raise InputError(f"cannot read '{text}': {error.strerror}") from None
-    except MemoryError:
-        raise
     except Exception as error:  # on damaged data NumPy and zipfile raise nearly anything
         reason = " ".join(str(error).split())
         raise InputError(

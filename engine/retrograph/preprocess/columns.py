@@ -30,6 +30,9 @@ _NUMBER = re.compile(r"[0-9]{1,9}")
 _ALL_BYTES = 256
 """A row that counts up beyond 255 is no picture."""
 
+_FEWEST, _DIGITS = 10, 5
+"""Of fewer rows, or with longer numbers, nothing is said of a column."""
+
 _LOOKED_AT = 100
 """So many numbers of a cell tell what it is."""
 
@@ -121,15 +124,32 @@ def _with_label(cells: Sequence[str]) -> Taken:
     return Taken(cells[0].strip(), cells[1:], note)
 
 
-def unnamed(first: Sequence[str], count: int) -> Columns:
-    """The columns of a table without a header, given its first row.
+def unnamed(rows: Sequence[Sequence[str]], count: int) -> Columns:
+    """The columns of a table without a header, given its first rows.
 
     Raises:
-        InputError: that ends in an empty value.
+        InputError: the first ends in an empty value, or the last values look like labels and the
+            first ones do not.
     """
-    if not first[-1].strip():
+    if not rows[0][-1].strip():
         raise InputError(f"the first row ends in a value that is empty; {_TAKE_AWAY}")
+    with_label = [row for row in rows if len(row) == count + 1]
+    first, last = ([row[place].strip() for row in with_label] for place in (0, -1))
+    if _look_like_labels(last) and not _look_like_labels(first):
+        raise InputError(
+            "the table names no columns, and its last one looks like the label; write the label "
+            "first, or name the columns label, p0, p1, ... in a first row"
+        )
     return _Unnamed(count)
+
+
+def _look_like_labels(values: Sequence[str]) -> bool:
+    """Whether values are the numbers of classes, from 0 or 1 without a gap, each several times."""
+    if len(values) < _FEWEST or not all(map(str.isdecimal, values)):
+        return False
+    numbers = {int(value) for value in values if len(value) < _DIGITS}
+    whole = {*range(min(numbers, default=0), max(numbers, default=0) + 1)}
+    return 2 <= len(numbers) <= len(values) // 2 and min(numbers) < 2 and numbers == whole
 
 
 def named(names: Sequence[str], count: int) -> Columns:

@@ -6,7 +6,7 @@ import csv
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import chain
+from itertools import chain, islice
 from pathlib import Path
 from typing import TextIO
 
@@ -18,6 +18,9 @@ TABLES = (".csv", ".tsv")
 """The suffixes of tables."""
 
 _SEPARATORS = ",;\t|"
+
+_LOOKED_AT = 200
+"""So many rows of a table without names tell which column the label is."""
 
 
 @dataclass(frozen=True)
@@ -71,11 +74,12 @@ def _rows(path: Path, file: TextIO, count: int) -> Iterator[Row]:
             raise InputError(f"{path} has names of columns and no rows; write a picture a row")
     elif len(names) != len(first[1]) or not is_header(names):
         names = []
+    looked_at = [first] if names else [first, *islice(rows, _LOOKED_AT - 1)]
     try:
-        columns = named(names, count) if names else unnamed(first[1], count)
+        columns = named(names, count) if names else unnamed([row for _, row in looked_at], count)
     except InputError as error:
         raise InputError(f"{path}: {error}") from None
-    for line, cells in chain([first], rows):
+    for line, cells in chain(looked_at, rows):
         yield Row(line, cells, columns)
 
 
