@@ -98,8 +98,8 @@ def test_where_nothing_changes_it_is_the_derivative(body: str) -> None:
         <float[2, 2] u = {{1.0, 0.5, -1.0, -0.5}}, float[2] shift = {{0.0, 0.25}}>
         {{ m = MatMul (x, u) a = Add (m, shift) {body} }}"""
     model, x = onnx.parser.parse_model(text), np.full((1, 1, 2), 2, np.float32)
-    gradient = runner(retrograph.build(model, method="gradient", select="cotangent"))
-    r = runner(model)(x)["r"]
+    built = retrograph.build(model, method="gradient", target="r", select="cotangent")
+    gradient, r = runner(built), runner(model)(x)["r"]
     wanted = x * gradient(x, cotangent=np.ones_like(r))["attribution"]
     assert np.abs(wanted).max() > 0
     np.testing.assert_allclose(explained(model, x, 0.0, "r"), wanted, rtol=1e-6)
