@@ -88,7 +88,7 @@ def _row(job: Job, found: Mapping[str, Attribution], row: int, *, many: bool) ->
         attributions={name: each.attribution[part] for name, each in found.items()},
         scores=lead.score[row].reshape(-1),
         units=lead.unit[row].reshape(-1, lead.unit.shape[-1]),
-        classes=_class_scores(lead.outputs, row),
+        classes=_class_scores(lead.outputs, row, len(lead.score)),
         balances=balances(found, row, job.feeds),
         note=item.note,
     )
@@ -110,12 +110,17 @@ def _whole(job: Job, found: Mapping[str, Attribution], explained: str) -> Explan
     )
 
 
-def _class_scores(outputs: Mapping[str, Any], row: int) -> Array | None:
-    """The class scores [classes] of an item, if the first floating-point output has them."""
+def _class_scores(outputs: Mapping[str, Any], row: int, rows: int) -> Array | None:
+    """The class scores [classes] of an item, if the first floating-point output has them.
+
+    The output of a batch of one may have no batch axis.
+    """
     for value in outputs.values():
         if isinstance(value, np.ndarray) and np.issubdtype(value.dtype, np.floating):
-            if value.ndim < 2 or len(value) <= row or value[row].size < 2:
+            led = value.ndim > 1 and len(value) == rows
+            if not value.ndim or not (led or rows == 1):
                 return None
-            scores: Array = value[row].reshape(-1).astype(np.float32)
-            return scores if scores.size == max(value.shape[1:]) else None
+            item = value[row] if led else value
+            scores: Array = item.reshape(-1).astype(np.float32)
+            return scores if 1 < scores.size == max(item.shape) else None
     return None

@@ -17,18 +17,20 @@ _LAYOUT_KEEPING = frozenset(
 def channel_axis(graph: Graph, name: str, rank: int) -> int:
     """The axis of an item that counts channels: the one without positions of an input.
 
-    Where that is not known: the only one that is longer than 1, else the first, or the last behind
-    a Transpose to NHWC.
+    Where that is not known, or there is no batch axis: the only one that is longer than 1, else the
+    first, or the last behind a Transpose to NHWC.
     """
     tensor = graph.tensor(name)
     batched = int(tensor is not None and tensor.rank == rank + 1)
+    item = () if tensor is None or tensor.shape is None else tensor.shape[-rank:]
+    long = [axis for axis, size in enumerate(item) if size != 1]
+    if len(long) == 1 and not batched:
+        return long[0]
     for source in graph.input_names():
         for found in positions(graph, source):
             axis = found.channel_axis(name)
             if axis is not None:
                 return axis - batched
-    item = () if tensor is None or tensor.shape is None else tensor.shape[-rank:]
-    long = [axis for axis, size in enumerate(item) if size != 1]
     if len(long) == 1:
         return long[0]
     node = graph.producer.get(name)
