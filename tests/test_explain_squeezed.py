@@ -84,11 +84,11 @@ def test_rows_of_a_map_are_no_class_scores(here: Path, capsys: Capture) -> None:
 
 
 def test_a_single_number_has_a_unit(here: Path, capsys: Capture) -> None:
-    model = ending(1, ("Squeeze", ""), ("ReduceMax", ""))
+    model = ending(1, ("Squeeze", ""), ("ReduceSum", ""))
     model.graph.node[-1].attribute.append(helper.make_attribute("keepdims", 0))
     nets.save(model, here / "number.onnx")
     for option in ("", "--unit 0", "--unit top"):
         record = explained(capsys, f"number.onnx dog.png -o a.png --force {option}")[0]
         assert record["units"][0]["unit"] == [0]
-    ran = run(capsys, *["explain", "number.onnx", "dog.png", "-o", "b.npy", "--unit", "1"])
+    ran = run(capsys, *["explain", "number.onnx", "dog.png", "-o", "b.png", "--unit", "1"])
     assert (ran.code, "out of range" in ran.err) == (2, True)

@@ -14,11 +14,11 @@ from retrograph._version import __version__
 from retrograph.backward import Request, blocked, build_backward, check_support
 from retrograph.contract import STRICT, Contract
 from retrograph.errors import InputError
-from retrograph.ir.batch import keeps_rows_apart
+from retrograph.ir.batch import follow_batch, keeps_rows_apart
 from retrograph.ir.builder import DEVICES, Device
 from retrograph.ir.canonicalize import canonicalize
 from retrograph.ir.damage import blaming_damage
-from retrograph.ir.graph import DType, Graph, Tensor
+from retrograph.ir.graph import DType, Graph, Shape, Tensor
 from retrograph.ir.half import PRECISIONS, Precision, halved
 from retrograph.ir.load import load
 from retrograph.ir.path import path
@@ -30,7 +30,7 @@ from retrograph.layers import Layer, find_layer, layers
 from retrograph.methods import Method, method_named
 from retrograph.report import Report
 from retrograph.scores import Scores, find_scores, flat_notes
-from retrograph.selector import KINDS, Select
+from retrograph.selector import KINDS, Select, target_of
 
 SCORES = "scores"
 """The alias of the class scores, whatever operator makes them."""
@@ -134,6 +134,12 @@ class Model:
         tensor = self.graph.tensor(name)
         assert tensor is not None
         return tensor
+
+    def item(self, name: str) -> Shape:
+        """The shape of one item of a tensor; () where its rank is not known."""
+        source = self.inputs[0].name
+        found = target_of(self.graph, follow_batch(self.graph), name, source)
+        return () if found is None else found.item
 
     def request(
         self,

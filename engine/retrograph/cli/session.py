@@ -283,10 +283,9 @@ def _class_count(model: Model) -> int | None:
         item: Sequence[int | str | None] = model.contract.shape
         return _only_long(item) if model.contract.alias == SCORES else None
     try:
-        shape = model.tensor(model.target(None)).shape or ()
+        return _only_long(model.item(model.target(None)))
     except InputError:
         return None
-    return _only_long(shape[1:])
 
 
 def _only_long(item: Sequence[int | str | None]) -> int | None:
