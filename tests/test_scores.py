@@ -21,6 +21,7 @@ Array = np.ndarray
 CONSTANTS: dict[str, Array] = {
     "one": np.float32(1),
     "two": np.float32([2]),
+    "minus": np.float32(-2),
     "half": np.float32(0.5),
     "small": np.float32(1e-7),
     "nought": np.float32(0),
@@ -297,11 +298,14 @@ def test_a_confident_class_is_explained(name: str) -> None:
 def test_what_is_no_squashing_function_is_the_output_itself(name: str) -> None:
     source = Model(Tail(KEPT[name]).model())
     assert source.scores.target == "y"
-    assert source.scores.notes == ()
+    assert not any("explained is" in note for note in source.scores.notes)
 
 
-def test_what_falls_with_a_score_is_the_output_itself() -> None:
-    source = Model(Tail([("Sigmoid", "s", "p"), ("Sub", "one p", "y")]).model())
+@pytest.mark.parametrize(
+    "last", [("Sub", "one p", "y"), ("Mul", "p minus", "y"), ("Neg", "p", "y")]
+)
+def test_what_falls_with_a_score_is_the_output_itself(last: tuple[str, str, str]) -> None:
+    source = Model(Tail([("Sigmoid", "s", "p"), last]).model())
     assert source.scores.target == "y"
     assert "behind Sigmoid 'n_p'" in source.scores.notes[0]
 

@@ -33,7 +33,10 @@ def taken_from(graph: Graph, name: str) -> list[str]:
         return []
     if node.op_type == "Concat":
         return list(node.input)
-    if node.op_type in _TAKING or (node.op_type == "Sub" and node.input[0] in graph.constants):
+    is_scaled = node.op_type in ("Sub", "Mul", "Div") and any(
+        n in graph.constants for n in node.input
+    )
+    if is_scaled or node.op_type in _TAKING:
         return [n for n in node.input if n and n not in graph.constants]
     earlier = before(graph, name)
     return [] if earlier is None else [earlier]
