@@ -15,6 +15,8 @@ import retrograph
 from nets import info, node
 from retrograph import InputError, Model
 from retrograph.errors import BlockedError
+from retrograph.maximize import Settings, maximize
+from retrograph.sanity.subject import Subject
 
 Array = np.ndarray
 
@@ -437,3 +439,15 @@ def test_the_note_is_in_the_built_graph() -> None:
     assert contract.notes[0] == Model(model).scores.notes[0]
     assert retrograph.check(model).notes[0] == Model(model).scores.notes[0]
     assert Model(model).check(Model(model).request(target="y")).notes[0] != contract.notes[0]
+
+
+@pytest.mark.parametrize(("op", "is_probability"), [("Softmax", True), ("Sigmoid", False)])
+def test_scores_that_do_not_exclude_each_other_have_no_probabilities(
+    op: str, is_probability: bool
+) -> None:
+    """Nobody makes a Softmax of what a Sigmoid takes."""
+    model = Model(with_tail([node(op, "s", "y")]))
+    (made,) = maximize(model, 2, settings=Settings(steps=2, octaves=1))
+    assert (made.probability is not None) == is_probability
+    subject = Subject.of(model, X[:1], ["gradient"], None, None, "cpu", None)
+    assert subject.is_classes == is_probability

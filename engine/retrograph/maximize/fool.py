@@ -159,6 +159,7 @@ class _Margins:
                 "classifier"
             )
         self.item = tuple(int(d or 1) for d in item)
+        self.exclusive = model.scores.exclusive
         request = replace(
             request,
             graph=exposed(request.graph.of_floats(), request.target),
@@ -301,8 +302,8 @@ class _Search:
             input=x[0],
             change=moved[0].astype(np.float32),
             norms=self._norms(change),
-            before=_only(probabilities(self.before[np.newaxis])),
-            after=_only(probabilities(scores[np.newaxis])),
+            before=self._probabilities(self.before),
+            after=self._probabilities(scores),
             scores_before=self.before,
             scores_after=scores,
             picture=None if saved is None else self._picture(saved),
@@ -325,6 +326,11 @@ class _Search:
         assert self.space.recipe is not None
         return restore(self.space.to_input(canvas)[0], self.space.recipe)
 
+    def _probabilities(self, scores: Array) -> Array | None:
+        """Of classes that exclude each other, as a Softmax would give them."""
+        found = probabilities(scores[np.newaxis]) if self.margins.exclusive else None
+        return None if found is None else found[0]
+
     def _norms(self, change: Canvas) -> Norms:
         """Of a change; a picture's own norm is that from black."""
         black = self.start + (0.5 if self.space.recipe is not None else 0.0)
@@ -341,7 +347,3 @@ _GROWN = 1.05 ** np.arange(60)
 
 def _l2(values: Canvas) -> float:
     return float(np.sqrt((values**2).sum()))
-
-
-def _only(values: Array | None) -> Array | None:
-    return None if values is None else values[0]

@@ -90,8 +90,9 @@ class Subject:
 
     @property
     def is_classes(self) -> bool:
-        """Whether the target is the scores of several classes."""
-        return self.alias == SCORES and sum(d != 1 for d in self.item) == 1
+        """Whether the target is the scores of several classes, of which one is right."""
+        several = self.alias == SCORES and sum(d != 1 for d in self.item) == 1
+        return several and self.model.scores.exclusive
 
     @property
     def batch(self) -> int | None:
