@@ -68,6 +68,12 @@ def test_pictures_in_a_folder_and_in_archives(
         assert_one_line(ran, f"{name} is a Git LFS pointer")
 
 
+def test_a_scan(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (here / "run").mkdir()
+    (here / "run" / "scan.sqlite").write_bytes(LFS)
+    assert_one_line(run(capsys, "patches", "run", "-o", "out"), "scan.sqlite is a Git LFS pointer")
+
+
 def test_the_arrays_of_several_inputs(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     nets.save(nets.two_input_net(), here / "two.onnx")
     (here / "both.npz").write_bytes(LFS)

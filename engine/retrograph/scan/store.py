@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from retrograph.errors import InputError
+from retrograph.pointers import refuse_pointer_file
 from retrograph.receptive_field import Field, Span
 from retrograph.scan.statistics import Tally
 
@@ -187,4 +188,5 @@ def opened(path: Path) -> Iterator[sqlite3.Connection]:
                 )
             yield store
     except sqlite3.Error as error:
+        refuse_pointer_file(path)
         raise InputError(f"{path} is no scan that can be read ({error}); scan anew") from None
