@@ -82,3 +82,15 @@ def test_what_is_scattered_within_each_item_keeps_items_apart(scatter: str) -> N
     constants["q"] = np.tile([[3, 0, 1, 2]], (3, 1)) % (4 if apart else 3)
     model.graph.initializer.extend(numpy_helper.from_array(v, k) for k, v in constants.items())
     assert follow_batch(canonicalize(model)).leads("y") == apart
+
+
+@pytest.mark.parametrize("body", ["y = Mul(x, c)", "y = Max(x, c)", "y = PRelu(x, c)"])
+def test_a_constant_with_a_row_for_each_item_allows_no_many(body: str) -> None:
+    text = (
+        '<ir_version: 10, opset_import: ["": 18]> model (float[2,4] x) => (float[2,4] y) '
+        f"<float[2,4] c = {{1, 2, 3, 4, 5, 6, 7, 8}}> {{ {body} }}"
+    )
+    graph = canonicalize(parser.parse_model(text))
+    with pytest.raises(UnsupportedError, match="'c' has a row for each item"):
+        build_backward(Request(graph, ("x",), "y", GRADIENT, "unit", many=True))
+    build_backward(Request(graph, ("x",), "y", GRADIENT, "unit"))

@@ -92,3 +92,26 @@ def test_a_single_number_has_a_unit(here: Path, capsys: Capture) -> None:
         assert record["units"][0]["unit"] == [0]
     ran = run(capsys, *["explain", "number.onnx", "dog.png", "-o", "b.png", "--unit", "1"])
     assert (ran.code, "out of range" in ran.err) == (2, True)
+
+
+@pytest.mark.parametrize("form", ["squeezed", "squeezed, open"])
+def test_maximize_tells_the_probability(here: Path, capsys: Capture, form: str) -> None:
+    nets.save(FORMS[form], here / "squeezed.onnx")
+    command = "maximize {}.onnx --unit 2 --steps 2 --scale 1 -o {}.png"
+    wanted, found = (
+        next(
+            line
+            for line in good(capsys, command.format(*names)).splitlines()
+            if "activation" in line
+        )
+        for names in (("net", "a"), ("squeezed", "b"))
+    )
+    assert "probability" in wanted
+    assert found == wanted
+
+
+def test_maximize_a_single_number(here: Path, capsys: Capture) -> None:
+    model = ending(1, ("Squeeze", ""), ("ReduceSum", ""))
+    model.graph.node[-1].attribute.append(helper.make_attribute("keepdims", 0))
+    nets.save(model, here / "number.onnx")
+    good(capsys, "maximize number.onnx --unit 0 --steps 2 --scale 1 -o a.png")

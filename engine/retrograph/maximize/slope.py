@@ -158,7 +158,10 @@ class Slope:
         feeds = {self.name: _filled(x, rows), self._chooser: self._index(units, rows)}
         found = self._session.run(feeds)
         score = found[self._score][: len(x)].astype(np.float64)
-        chances = probabilities(found[self._scores][: len(x)]) if self._exclusive else None
+        scores = found[self._scores]
+        if rows == 1 and (scores.ndim < 2 or len(scores) != 1):
+            scores = scores[np.newaxis]  # a batch of one has lost its axis
+        chances = probabilities(scores[: len(x)]) if self._exclusive else None
         return Outcome(score, chances, found)
 
     def why(self, x: Array, unit: tuple[int, ...]) -> str:

@@ -114,6 +114,19 @@ def _has_rank(graph: Graph, names: Iterable[str]) -> bool:
     return all(tensor is None or tensor.shape is not None for tensor in tensors)
 
 
+_SCALING = {"Mul", "Div", "Pow", "Mod", "Max", "Min", "Where", "PRelu", "MatMul"}
+
+
+def _rows_of_items(node: Node) -> list[str]:
+    """The constants that differ from item to item, in operators whose rule reads them."""
+    if node.op not in _SCALING or node.y.shape is None:
+        return []
+    given = (node.input(i) for i in node.values)
+    shapes = {t.name: t.shape for t in given if t.shape is not None}
+    whole, least = len(node.y.shape), 3 if node.op == "MatMul" else 1
+    return [name for name, d in shapes.items() if len(d) == whole >= least and d[0] != 1]
+
+
 class Misread:
     """Whether nodes mean something else where tensors lose axes at run time."""
 
@@ -164,6 +177,7 @@ class Apart:
                 if t.rows is Rows.SHARED
             ),
             *(f"'{name}' has one row for the whole batch" for name in self._single_rows(tensors)),
+            *(f"the constant '{name}' has a row for each item" for name in _rows_of_items(node)),
         ]
         if reasons:
             raise Unsupported(
