@@ -27,7 +27,8 @@ class Contract:
         parameters: the method's parameters.
         target: the explained tensor.
         alias: its short name, such as relu3.
-        shape: of one item of the target; null where a dimension is open.
+        shape: of one item of the target, as its units are counted: (1,) where that is a single
+            number, a target of rank 0 included; null where a dimension is open.
         select: how the unit is chosen: top, channel, unit or cotangent.
         many: whether K units of each item are explained at once.
         explained: the explained inputs.
