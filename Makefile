@@ -1,12 +1,15 @@
 # make demo: a guided picture of a real photograph.   make test: everything that CI checks.
 # make test-all: that, and the tests that take minutes or gigabytes.
+# make test-floors: the main paths on older versions of ONNX Runtime, FLOORS; make test-all runs it.
 # make operators: ONNX's backend suite proved and recorded, and OPERATORS.md written by it.
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 RUNTIME ?= cpu
 
-.PHONY: demo test test-all check operators clean
+FLOORS ?= 1.20 1.24 1.28
+
+.PHONY: demo test test-all test-floors check operators clean
 
 $(VENV)/ready: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -20,8 +23,11 @@ demo: $(VENV)/ready
 test: check
 	$(BIN)/python -m pytest -q -n auto
 
-test-all: check
+test-all: check test-floors
 	$(BIN)/python -m pytest -q -n auto -m "slow or not slow"
+
+test-floors: $(VENV)/ready
+	$(BIN)/python tools/check_floors.py $(FLOORS)
 
 check: $(VENV)/ready
 	$(BIN)/ruff check .

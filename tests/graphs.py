@@ -26,6 +26,7 @@ GOLDENS = Path(__file__).parent / "goldens"
 INDEX: list[dict[str, Any]] = json.loads((GOLDENS / "index.json").read_text())
 FILES = [entry["file"] for entry in INDEX]
 METHODS = ("gradient", "guided", "deconvnet")
+FOLDER = "session.model_external_initializers_file_folder_path"
 LEVELS = {
     "off": ort.GraphOptimizationLevel.ORT_DISABLE_ALL,
     "basic": ort.GraphOptimizationLevel.ORT_ENABLE_BASIC,
@@ -81,6 +82,8 @@ def session(model: ModelProto | bytes, level: str = "all") -> ort.InferenceSessi
     options.log_severity_level = 4
     options.intra_op_num_threads = 1
     options.graph_optimization_level = LEVELS[level]
+    # ONNX Runtime 1.24 to 1.28 wants one for a graph in memory, as docs/COMPATIBILITY.md says.
+    options.add_session_config_entry(FOLDER, "no folder")
     data = model if isinstance(model, bytes) else model.SerializeToString()
     return ort.InferenceSession(data, options, providers=["CPUExecutionProvider"])
 

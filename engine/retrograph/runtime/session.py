@@ -15,6 +15,7 @@ from retrograph.runtime.feeds import Array, Spec, checked
 from retrograph.runtime.providers import PROVIDERS, Provider, import_runtime, provider
 
 _FOLDER = "session.model_external_initializers_file_folder_path"
+_NOWHERE = "no folder"
 _WEIGHTS = "session.optimized_model_external_initializers_file_name"
 
 
@@ -45,7 +46,7 @@ class Session:
         threads: int | None = None,
         folder: str | None = None,
     ) -> None:
-        options = _options(threads, folder)
+        options = _options(threads, folder or _folder_of(model))
         wanted = self.provider = provider(device)
         self._session = _load(model, options, wanted)
         self.providers: list[str] = self._session.get_providers()
@@ -171,11 +172,20 @@ def write_optimized(
         DeviceError: ONNX Runtime is not installed.
         InputError: ONNX Runtime cannot load the graph.
     """
-    options = _options(None, folder)
+    options = _options(None, folder or _folder_of(model))
     options.optimized_model_filepath = str(file)
     if weights is not None:
         options.add_session_config_entry(_WEIGHTS, weights)
     _load(model, options, provider("cpu"))
+
+
+def _folder_of(model: bytes | Path) -> str | None:
+    """A graph in memory gets the name of a folder, which none need be.
+
+    Without one 1.24 to 1.28 cannot load it where a body convolves with weights from outside of it
+    ("model_path must not be empty").
+    """
+    return _NOWHERE if isinstance(model, bytes) else None
 
 
 def _options(threads: int | None, folder: str | None) -> Any:

@@ -1,0 +1,56 @@
+"""The suite on other versions of ONNX Runtime, an environment each.
+
+    python tools/check_floors.py 1.20 1.24 1.28            the main paths
+    python tools/check_floors.py 1.24 --tests tests        the whole suite
+
+Each has the last patch of that runtime, and everything else from the environment that runs this.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import subprocess
+import sys
+import sysconfig
+import tempfile
+import venv
+from collections.abc import Sequence
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+MAIN = ("tests/test_tiling.py", "tests/test_bound.py", "tests/test_maximize_code.py")
+"""Pools and windows at edges on every path, graphs in loops, and ascents by them."""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the tests on each version; 1 if any fails."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("versions", nargs="+", metavar="MINOR", help="such as 1.24")
+    parser.add_argument("--tests", nargs="+", default=[*MAIN], help="what pytest is given")
+    args = parser.parse_args(argv)
+    with tempfile.TemporaryDirectory() as folder:
+        codes = [_tested(Path(folder) / v, v, args.tests) for v in args.versions]
+    return int(any(codes))
+
+
+def _tested(folder: Path, version: str, tests: Sequence[str]) -> int:
+    python = _environment(folder, version)
+    print(f"ONNX Runtime {version}", flush=True)
+    command = [str(python), "-m", "pytest", "-q", "-p", "no:cacheprovider", *tests]
+    return subprocess.run(command, cwd=ROOT, check=False).returncode
+
+
+def _environment(folder: Path, version: str) -> Path:
+    """The Python of a new environment with this runtime; the rest is that of ours."""
+    venv.create(folder, with_pip=False, symlinks=os.name != "nt")
+    own = Path(sysconfig.get_path("purelib", vars={"base": str(folder)}))
+    ours = sysconfig.get_path("purelib")
+    (own / "zz_ours.pth").write_text(ours + "\n", encoding="utf-8")
+    install = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps"]
+    subprocess.run([*install, "--target", str(own), f"onnxruntime=={version}.*"], check=True)
+    return folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
