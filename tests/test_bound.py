@@ -9,6 +9,8 @@ import numpy as np
 import onnx.parser
 import pytest
 
+import retrograph
+from graphs import golden
 from retrograph.runtime import Session
 
 Array = np.ndarray[Any, Any]
@@ -68,3 +70,8 @@ def test_batches_of_several_sizes(device: str) -> None:
     for count in (1, 3, 2):
         (y,) = loop.run({"a": full(1.0, count), "b": full(2.0, count)})
         np.testing.assert_array_equal(y, full(-1.0, count))
+
+
+def test_a_graph_in_memory_whose_loop_convolves_with_weights_from_outside() -> None:
+    built = retrograph.build(golden("resnet__ts11.onnx"), method="integrated-gradients")
+    assert "attribution" in Session(built.SerializeToString(), "cpu").outputs
