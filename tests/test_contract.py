@@ -309,9 +309,3 @@ def test_an_inner_tensor_may_have_a_name_of_the_contract(taken: str) -> None:
     assert list(outputs) == ["scores", "attribution", "score", "unit"]
     for name, value in expected.items():
         assert_close(outputs[name], value, 1e-6)
-
-
-@pytest.mark.parametrize(("own", "taken"), [("scores", "score"), ("image", "select")])
-def test_a_clash_with_the_models_own_names_is_refused(own: str, taken: str) -> None:
-    with pytest.raises(InputError, match=f"named '{taken}'.*rename"):
-        retrograph.build(parse(SMALL_NET.replace(own, taken)), select="unit")
