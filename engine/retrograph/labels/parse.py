@@ -13,6 +13,8 @@ from retrograph.labels import yaml
 from retrograph.labels.named import SYNSET, names_in, numbered_lines, once
 
 _ASSIGNED: Final = re.compile(r"(?:(?:var|let|const)\s+)?[A-Za-z_][\w.]*\s*=\s*(?=[\[{(])")
+_BRACKETED: Final = re.compile(r"\[[^\[\]{}\"',:]*\] *\n")
+"""A first line that is a name in brackets."""
 _COMMENTS: Final = re.compile(r"(?:\s*(?:#|//).*\n)+")
 
 _FOREIGN: Final = {
@@ -43,7 +45,7 @@ def parse_labels(text: str, *, is_yaml: bool = False) -> tuple[str, ...]:
         if re.sub(r"\s+", " ", bare[:99]).lower().startswith(beginning):
             raise InputError(f"is {what}")
     assigned = _ASSIGNED.match(bare)
-    if assigned or bare[0] in "[{":
+    if assigned or (bare[0] in "[{" and not _BRACKETED.match(bare)):
         return names_in(_literal(bare[assigned.end() if assigned else 0 :].rstrip("; \n")))
     if is_yaml or yaml.looks_like(bare):
         return names_in(yaml.parse(text))
