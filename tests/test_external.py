@@ -255,7 +255,7 @@ def test_sparse_weights_of_a_body() -> None:
     feeds = {"x": np.ones((1, 4), np.float32), "k": np.array(True)}
     explainer = Explainer(model, method="gradient", select="unit")
     for unit, slope in ((0, 0), (2, 3)):
-        found = explainer.attribute(feeds, (0, unit))
+        found = explainer.attribute(feeds, (unit,))
         expected = np.where(np.arange(4) == unit, slope, 0)
         np.testing.assert_array_equal(found.attribution.reshape(4), expected)
 

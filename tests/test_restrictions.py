@@ -55,6 +55,13 @@ REFUSED: list[tuple[str, str, str, str, str]] = [
         "1,C,4,4",
         "the block's shape is not constant",
     ),
+    (
+        "LpPool",
+        "float[1,1,12] x",
+        'y = LpPool <kernel_shape=[2], strides=[4], auto_pad="SAME_UPPER"> (x)',
+        "1,1,3",
+        "a pool that skips some of an axis",
+    ),
     ("DFT", "float[1,12,2] x, int64 a", "y = DFT (x, , a)", "1,L,2", "its axis is not constant"),
     ("DFT", "float[1,12,C] x", "y = DFT (x)", "1,12,2", "is real or complex is not known"),
     (

@@ -24,6 +24,7 @@ RESTRICTIONS: dict[str, str] = {
     "Dropout": "no gradient to the ratio",
     "Einsum": "an ellipsis only over sizes that are known to be equal or 1",
     "InstanceNormalization": "at least one axis behind the channels",
+    "LpPool": "no auto_pad by which the windows skip some of an axis (AveragePool likewise)",
     "LRN": "at least one axis behind the channels, and their number known",
     "OneHot": "a gradient to the values alone",
     "Pad": "axes constant; with reflect, edge and wrap the pads too",

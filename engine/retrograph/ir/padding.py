@@ -44,9 +44,16 @@ def _explicit(graph: Graph, node: NodeProto) -> list[NodeProto]:
     for size, extent, stride in zip(sizes, extents, strides, strict=True):
         if stride > 1 and not isinstance(size, int):
             return padded_before(graph, node, extents, strides, upper)
+        if node.op_type in POOLS and isinstance(size, int) and _skips(size, extent, stride):
+            return [node]  # runtimes move the windows of some pools, and refuse others
         pads.append(same_pads(size if isinstance(size, int) else 0, extent, stride, upper))
     begins, ends = zip(*pads, strict=True)
     return [_with_pads(node, [*begins, *ends])]
+
+
+def _skips(size: int, extent: int, stride: int) -> bool:
+    """Whether the windows, as many as padding to the same size gives, do not reach over an axis."""
+    return (-(-size // stride) - 1) * stride + extent < size
 
 
 def _kernel(graph: Graph, node: NodeProto) -> list[int] | None:

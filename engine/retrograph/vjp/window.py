@@ -60,13 +60,14 @@ def window_of(node: Node, kernel: tuple[int, ...] | None = None) -> Window:
     """The window of a node; the kernel's size is taken from the attribute if not given.
 
     Raises:
-        Unsupported: an auto_pad whose size only run time tells.
+        Unsupported: an auto_pad whose size only run time tells, or that runtimes disagree on.
     """
     size = tuple(kernel if kernel is not None else node.attrs["kernel_shape"])
     rank = len(size)
     if node.attrs.get("auto_pad", "NOTSET") not in ("NOTSET", "VALID"):
         raise Unsupported(
-            f"auto_pad='{node.attrs['auto_pad']}' over an open size; export with static shapes"
+            f"auto_pad='{node.attrs['auto_pad']}' over an open size, or of a pool that skips some "
+            "of an axis; export with static shapes and with pads"
         )
     pads = tuple(node.attrs.get("pads") or [0] * 2 * rank)
     return Window(
