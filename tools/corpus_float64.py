@@ -162,7 +162,7 @@ def straight(graph: Graph, target: str, feeds: Outputs) -> ModelProto:
     rounds = [n for n in model.graph.node if n.name in graph.straight_through]
     clips = {n.input[0]: n for n in model.graph.node if n.op_type == "Clip"}
     names = [name for n in rounds for name in (n.input[0], n.output[0])]
-    names += [clips[n.output[0]].output[0] for n in rounds]
+    names += [clips[n.output[0]].output[0] for n in rounds if n.output[0] in clips]
     at = _activations(cut(graph, *dict.fromkeys(names)), feeds)
     nodes: list[NodeProto] = []
     for node in model.graph.node:
@@ -172,9 +172,7 @@ def straight(graph: Graph, target: str, feeds: Outputs) -> ModelProto:
             nodes += _affine(model, before, node.output[0], 1.0, shift)
         elif node.op_type == "Clip" and node in clips.values() and node.output[0] in at:
             y, rounded = at[node.output[0]].astype(np.float64), at[before].astype(np.float64)
-            low, high = (graph.value(name) for name in node.input[1:3])
-            assert low is not None
-            assert high is not None
+            low, high = (_bound(graph, node, place) for place in (1, 2))
             inside = ((y > low) & (y < high)).astype(np.float64)
             nodes += _affine(model, before, node.output[0], inside, y - inside * rounded)
         else:
@@ -182,6 +180,16 @@ def straight(graph: Graph, target: str, feeds: Outputs) -> ModelProto:
     del model.graph.node[:]
     model.graph.node.extend(nodes)
     return model
+
+
+def _bound(graph: Graph, clip: NodeProto, place: int) -> float:
+    """A bound of a Clip; infinite where it has none."""
+    name = clip.input[place] if place < len(clip.input) else ""
+    if not name:
+        return -np.inf if place == 1 else np.inf
+    value = graph.value(name)
+    assert value is not None
+    return float(value)
 
 
 def _activations(model: ModelProto, feeds: Outputs) -> dict[str, Array]:
