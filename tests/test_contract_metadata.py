@@ -56,6 +56,7 @@ def test_metadata(tmp_path: Path) -> None:
             {name: name for name in ("attribution", "score", "unit", "select")}
         ),
         "retrograph.channel_axis": "0",
+        "retrograph.onnxruntime": "1.20",
     }
     assert Preprocessing.from_json(json.loads(json.dumps(recipe.to_json()))) == recipe
 

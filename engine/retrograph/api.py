@@ -198,8 +198,8 @@ class Explainer:
                 precision=precision or "float32",
                 straight_through=straight_through is not False,
             )
-        with runnable(proto) as (graph, folder):
-            self._session = Session(graph, device, threads, folder)
+        with runnable(proto) as (graph, folder, needed):
+            self._session = Session(graph, device, threads, folder, needed)
         contract = Contract.from_properties(self._session.metadata)
         assert contract is not None
         self.contract = contract

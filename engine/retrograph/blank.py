@@ -194,15 +194,15 @@ class Blanks:
         return trace, {name: float(found[output]) for name, output in trace.peaks.items()}
 
     def _made_forward(self, target: str) -> Session:
-        with runnable(forward(self._graph, target)) as (model, folder):
-            return Session(model, "cpu", self._threads, folder)
+        with runnable(forward(self._graph, target)) as (model, folder, needed):
+            return Session(model, "cpu", self._threads, folder, needed)
 
     def _made_trace(
         self, sources: tuple[str, ...], target: str, method: Method, shown: tuple[str, ...]
     ) -> tuple[Trace, Session]:
         trace = build_trace(Request(self._graph, sources, target, method), shown)
-        with runnable(trace.model) as (model, folder):
-            return trace, Session(model, "cpu", self._threads, folder)
+        with runnable(trace.model) as (model, folder, needed):
+            return trace, Session(model, "cpu", self._threads, folder, needed)
 
 
 def _run(session: Session, feeds: Mapping[str, Array]) -> dict[str, Array]:

@@ -43,6 +43,8 @@ class Contract:
             say nothing of it have those.
         channel_axis: the axis of an item of the target that counts channels; 0 in files that say
             nothing of it.
+        onnxruntime: the lowest release of ONNX Runtime that has what the graph is made of, such as
+            1.21; "" in files that say nothing of it.
     """
 
     version: str
@@ -61,6 +63,7 @@ class Contract:
     precision: str = "float32"
     channel_axis: int = 0
     names: Mapping[str, str] = field(default_factory=dict)
+    onnxruntime: str = ""
 
     def called(self, name: str) -> str:
         """What an input or output that was added is called here."""
@@ -125,10 +128,10 @@ class Contract:
 
 
 _PLAIN = {"version", "method", "target", "alias", "select", "source_sha256", "preprocessing"}
-_PLAIN |= {"precision"}
+_PLAIN |= {"precision", "onnxruntime"}
 _KINDS = {"parameters": dict, "names": dict, "shape": list, "many": bool, "explained": list}
 _KINDS |= {"labels": list, "notes": list, "channel_axis": int}
-_LATER = {"precision": "float32", "names": "{}", "channel_axis": "0"}
+_LATER = {"precision": "float32", "names": "{}", "channel_axis": "0", "onnxruntime": ""}
 """What files of earlier versions do not have, and what is so of them."""
 
 

@@ -22,6 +22,7 @@ from retrograph.ir.graph import DType, Graph, Shape, Tensor
 from retrograph.ir.half import PRECISIONS, Precision, halved
 from retrograph.ir.load import load
 from retrograph.ir.path import path
+from retrograph.ir.releases import need
 from retrograph.ir.rounding import without_straight_through
 from retrograph.ir.store import new_files, runnable, save
 from retrograph.ir.unknown import guess_types
@@ -230,6 +231,7 @@ class Model:
             notes=(*report.notes, *([_HALF] if request.precision == "float16" else [])),
             precision=request.precision,
             names=report.names,
+            onnxruntime=need(model).text,
         )
         kept = {k: v for k, v in self.properties.items() if not k.startswith("retrograph.")}
         helper.set_model_props(model, kept | contract.to_properties())

@@ -42,8 +42,8 @@ def save_optimized(
     weights = files[1].name if files[1:] else None
     try:
         with TemporaryDirectory(prefix=".retrograph-", dir=out.parent) as made:
-            with runnable(model) as (graph, folder):
-                write_optimized(graph, Path(made, out.name), weights, folder)
+            with runnable(model) as (graph, folder, needed):
+                write_optimized(graph, Path(made, out.name), weights, folder, needed)
             _mend(Path(made, out.name))
             for file in reversed(files):
                 Path(made, file.name).replace(file)

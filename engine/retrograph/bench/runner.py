@@ -33,8 +33,8 @@ class Runner:
         device: str = "cpu",
         threads: int | None = None,
     ) -> None:
-        with runnable(model) as (graph, folder):
-            session = Session(graph, device, threads, folder)
+        with runnable(model) as (graph, folder, needed):
+            session = Session(graph, device, threads, folder, needed)
         self.device = session.device
         own = {spec.name: feeds[spec.name] for spec in session.inputs if spec.name in feeds}
         self._bound = session.bound(own, outputs)

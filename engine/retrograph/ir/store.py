@@ -18,6 +18,7 @@ from google.protobuf.message import EncodeError
 from onnx import ModelProto, TensorProto, numpy_helper
 
 from retrograph.errors import InputError
+from retrograph.ir.releases import Need, need
 from retrograph.ir.weights import (
     LARGE,
     SMALL,
@@ -74,17 +75,18 @@ def new_files(model: ModelProto, out: Path, *, force: bool) -> list[Path]:
 
 
 @contextmanager
-def runnable(model: ModelProto) -> Iterator[tuple[bytes | Path, str | None]]:
-    """What a runtime loads a model from: its bytes, and the folder of weights in other files.
+def runnable(model: ModelProto) -> Iterator[tuple[bytes | Path, str | None, Need]]:
+    """What a runtime loads a model from: its bytes, the folder of weights in other files, its need.
 
     Of a model of over 2 GB a file instead, which is there only meanwhile.
     """
     folders = {slice_of(t).folder for t in tensors(model) if is_external(t)}
     if held_bytes(model) < LARGE and len(folders) < 2:
-        yield _to_bytes(_without_folders(model) if folders else model), next(iter(folders), None)
+        data = _to_bytes(_without_folders(model) if folders else model)
+        yield data, next(iter(folders), None), need(model)
         return
     with TemporaryDirectory(prefix="retrograph-", ignore_cleanup_errors=True) as folder:
-        yield save(model, Path(folder, "model.onnx"))[0], None
+        yield save(model, Path(folder, "model.onnx"))[0], None, need(model)
 
 
 def _without_folders(model: ModelProto) -> ModelProto:

@@ -165,8 +165,8 @@ class _Margins:
             graph=exposed(request.graph.of_floats(), request.target),
             sources=request.sources[:1],
         )
-        with runnable(model.build(request)) as (graph, folder):
-            session = Session(graph, device, threads, folder)
+        with runnable(model.build(request)) as (graph, folder, needed):
+            session = Session(graph, device, threads, folder, needed)
         contract = Contract.from_properties(session.metadata)
         assert contract is not None
         self.name, self._chooser = request.sources[0], contract.chooser or ""

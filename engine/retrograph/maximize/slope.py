@@ -98,8 +98,8 @@ class Slope:
         self._blanks = Blanks(model, threads, request.graph)
         grown = _grown(request, goal, self.item)
         grown = replace(grown, graph=exposed(grown.graph, self._scores))
-        with runnable(model.build(grown)) as (graph, folder):
-            self._session = Session(graph, device, threads, folder)
+        with runnable(model.build(grown)) as (graph, folder, needed):
+            self._session = Session(graph, device, threads, folder, needed)
         contract = Contract.from_properties(self._session.metadata)
         assert contract is not None
         self._score, self._chooser = contract.called(SCORE), contract.chooser or ""

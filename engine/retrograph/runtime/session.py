@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from retrograph.errors import DeviceError, InputError
+from retrograph.ir.releases import Need, version_of
 from retrograph.runtime.captured import Captured
 from retrograph.runtime.feeds import Array, Spec, checked
 from retrograph.runtime.providers import PROVIDERS, Provider, import_runtime, provider
@@ -29,13 +30,14 @@ class Session:
             behind it options of the provider, as in "cuda,device_id=1".
         threads: how many threads an operator may use; ONNX Runtime's choice if None.
         folder: where the files with the weights of a serialised graph are, if it has any.
+        needed: the release of ONNX Runtime that the graph needs, where that is known.
 
     Attributes:
         provider: what was asked for.
         device: the short name of what runs the graph.
 
     Raises:
-        DeviceError: ONNX Runtime is not installed, or the device is not there.
+        DeviceError: ONNX Runtime is not installed or too old, or the device is not there.
         InputError: ONNX Runtime cannot load the graph, or an option of the device is none.
     """
 
@@ -45,7 +47,9 @@ class Session:
         device: str = "auto",
         threads: int | None = None,
         folder: str | None = None,
+        needed: Need | None = None,
     ) -> None:
+        _check_release(needed)
         options = _options(threads, folder or _folder_of(model))
         wanted = self.provider = provider(device)
         self._session = _load(model, options, wanted)
@@ -157,7 +161,11 @@ class Replayed(Bound):
 
 
 def write_optimized(
-    model: bytes | Path, file: Path, weights: str | None = None, folder: str | None = None
+    model: bytes | Path,
+    file: Path,
+    weights: str | None = None,
+    folder: str | None = None,
+    needed: Need | None = None,
 ) -> None:
     """Write a graph as ONNX Runtime optimises it for this machine's CPU.
 
@@ -167,16 +175,28 @@ def write_optimized(
         weights: the name of a file beside it that takes the weights; they stay with the graph if
             None.
         folder: where the files with the weights of a serialised graph are, if it has any.
+        needed: the release of ONNX Runtime that the graph needs, where that is known.
 
     Raises:
-        DeviceError: ONNX Runtime is not installed.
+        DeviceError: ONNX Runtime is not installed or too old.
         InputError: ONNX Runtime cannot load the graph.
     """
+    _check_release(needed)
     options = _options(None, folder or _folder_of(model))
     options.optimized_model_filepath = str(file)
     if weights is not None:
         options.add_session_config_entry(_WEIGHTS, weights)
     _load(model, options, provider("cpu"))
+
+
+def _check_release(needed: Need | None) -> None:
+    """Raises DeviceError where the installed ONNX Runtime is older than a graph needs."""
+    installed = import_runtime().__version__
+    if needed is not None and version_of(installed) < needed.release:
+        raise DeviceError(
+            f"the graph needs ONNX Runtime {needed.text} or later ({needed.reason}), and "
+            f"{installed} is installed; update it, or {needed.mend}"
+        )
 
 
 def _folder_of(model: bytes | Path) -> str | None:

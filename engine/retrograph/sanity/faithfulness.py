@@ -147,8 +147,12 @@ class _Scorer:
 
     def __init__(self, subject: Subject) -> None:
         self._subject = subject
-        with runnable(forward(subject.model.graph.of_floats(), subject.target)) as (graph, folder):
-            self._session = Session(graph, subject.device, subject.threads, folder)
+        with runnable(forward(subject.model.graph.of_floats(), subject.target)) as (
+            graph,
+            folder,
+            needed,
+        ):
+            self._session = Session(graph, subject.device, subject.threads, folder, needed)
         self.measure: Literal["probability", "activation"] = (
             "probability" if subject.is_classes else "activation"
         )

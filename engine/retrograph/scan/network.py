@@ -73,8 +73,8 @@ class Network:
         tensors = list(dict.fromkeys(map(self.model.target, layers)))
         names = [tensor.name for tensor in self.model.inputs]
         graph, self.probes = build_probe(self.model.graph, names, tensors)
-        with runnable(graph) as (file, folder):
-            self._session = Session(file, device, threads, folder)
+        with runnable(graph) as (file, folder, needed):
+            self._session = Session(file, device, threads, folder, needed)
         self.inputs: tuple[Spec, ...] = self._session.inputs
         self.input = next(spec for name in names for spec in self.inputs if spec.name == name)
         self.device = self._session.device

@@ -1,0 +1,92 @@
+"""From which release of ONNX Runtime on a graph runs.
+
+Each number was measured: the first release that loads a file of that opset or IR version, and for
+operators the first that computes them (docs/COMPATIBILITY.md).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+
+from onnx import ModelProto, NodeProto
+
+from retrograph.ir.graph import STANDARD_DOMAINS, opset_of, subgraphs
+from retrograph.names import PREFIX
+
+LOWEST = (1, 20)
+"""The lowest release that is supported at all."""
+
+_OPSETS = {22: (1, 21), 23: (1, 23), 24: (1, 24), 26: (1, 25), 27: (1, 32)}
+_IR_VERSIONS = {11: (1, 23), 12: (1, 24), 14: (1, 32)}
+_OPERATORS = {
+    "CumProd": (1, 25),
+    "DeformConv": (1, 25),
+    "Swish": (1, 25),
+    "TensorScatter": (1, 25),
+}
+_STATED = PREFIX + "onnxruntime"
+
+
+class Need(NamedTuple):
+    """What a graph needs.
+
+    Attributes:
+        release: the lowest of ONNX Runtime that has it, its two numbers.
+        reason: what needs that, such as "opset 23".
+        mend: what lets an older one run it.
+    """
+
+    release: tuple[int, int]
+    reason: str
+    mend: str
+
+    @property
+    def text(self) -> str:
+        """The release as people write it."""
+        return ".".join(map(str, self.release))
+
+
+def version_of(text: str) -> tuple[int, int]:
+    """The two numbers that tell a release; (0, 0) where there are none."""
+    found = re.match(r"(\d+)\.(\d+)", text)
+    return (int(found[1]), int(found[2])) if found else (0, 0)
+
+
+def need(model: ModelProto) -> Need:
+    """The release that a graph needs, by what it is written in and by what it says of itself."""
+    return max(_needs(model), key=lambda one: one.release)
+
+
+def _needs(model: ModelProto) -> Iterator[Need]:
+    yield Need(LOWEST, "the lowest that is supported", "take an environment that has it")
+    opset, ir_version = opset_of(model), model.ir_version
+    yield Need(_step(_OPSETS, opset), f"opset {opset}", "export the model at a lower opset")
+    yield Need(
+        _step(_IR_VERSIONS, ir_version),
+        f"IR version {ir_version}",
+        "write the model with a lower ir_version",
+    )
+    functions = (node for function in model.functions for node in function.node)
+    for node in (*_every(model.graph.node), *_every(functions)):
+        if node.domain in STANDARD_DOMAINS and node.op_type in _OPERATORS:
+            yield Need(
+                _OPERATORS[node.op_type],
+                f"operator {node.op_type}",
+                f"export the model without {node.op_type}",
+            )
+    for one in model.metadata_props:
+        if one.key == _STATED:
+            yield Need(version_of(one.value), "its metadata say so", "build it again")
+
+
+def _step(table: dict[int, tuple[int, int]], number: int) -> tuple[int, int]:
+    return max((release for first, release in table.items() if number >= first), default=LOWEST)
+
+
+def _every(nodes: Iterable[NodeProto]) -> Iterator[NodeProto]:
+    for node in nodes:
+        yield node
+        for body in subgraphs(node):
+            yield from _every(body.node)
