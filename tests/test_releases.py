@@ -11,6 +11,7 @@ import retrograph
 from graphs import SMALL_NET, parse
 from retrograph import Explainer
 from retrograph.errors import DeviceError
+from retrograph.ir.graph import opset_of
 from retrograph.ir.releases import LOWEST, need
 
 SWISH = """<ir_version: 10, opset_import: ["" : 24]>
@@ -101,3 +102,21 @@ def test_files_that_say_nothing_are_read_as_before() -> None:
     del built.metadata_props[:]
     built.metadata_props.extend(kept)
     assert Explainer(built).contract.onnxruntime == ""
+
+
+@pytest.mark.parametrize(
+    ("attributes", "opset", "built"),
+    [
+        ("count_include_pad=1, ceil_mode=1", 22, 19),
+        ("count_include_pad=1, ceil_mode=1", 18, 18),
+        ("count_include_pad=1", 22, 18),
+        ("ceil_mode=1", 22, 18),
+    ],
+)
+def test_counted_padding_of_windows_that_hang_over_keeps_its_opset(
+    attributes: str, opset: int, built: int
+) -> None:
+    head = f'<ir_version: 8, opset_import: ["" : {opset}]> g (float[N,2,6,8] x)'
+    pool = f"AveragePool<kernel_shape=[3,3], pads=[1,1,1,1], strides=[2,2], {attributes}>(x)"
+    model = onnx.parser.parse_model(f"{head} => (float[N,2,A,B] y) {{ y = {pool} }}")
+    assert opset_of(retrograph.build(model, method="gradient", target="y")) == built

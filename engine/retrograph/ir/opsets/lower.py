@@ -25,6 +25,9 @@ _NEW_VALUES = {
 }
 """Values that an attribute takes since an opset, where it could have others before."""
 
+_COUNTED_PADDING = 19
+"""Since this opset ONNX Runtime 1.24 to 1.28 differ, and are right, in averages that count the
+padding where ceil_mode lets windows hang over."""
 
 _BFLOAT16 = 22
 """Since this opset convolutions, pools and activations take bfloat16."""
@@ -61,6 +64,8 @@ def _lowest(graph: Graph, node: NodeProto) -> int:
     for (op, value), opset in _NEW_VALUES.items():
         if op == node.op_type and value in _texts(given):
             floor = opset
+    if node.op_type == "AveragePool" and given.get("ceil_mode") and given.get("count_include_pad"):
+        floor = min(_COUNTED_PADDING, graph.opset)
     schema = defs.get_schema(node.op_type, graph.opset)
     while schema.since_version > floor:
         if not defs.has(node.op_type, schema.since_version - 1):
