@@ -1,13 +1,14 @@
 # make demo: a guided picture of a real photograph.   make test: everything that CI checks.
 # make test-all: that, and the tests that take minutes or gigabytes.
-# make test-floors: the main paths on older versions of ONNX Runtime, FLOORS; make test-all runs it.
+# make test-floors: the main paths on older versions of ONNX Runtime, FLOORS, and on the lowest
+#   version of every dependency; make test-all runs it.
 # make operators: ONNX's backend suite proved and recorded, and OPERATORS.md written by it.
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 RUNTIME ?= cpu
 
-FLOORS ?= 1.20 1.24 1.28
+FLOORS ?= lowest 1.20 1.24 1.28
 
 .PHONY: demo test test-all test-floors check operators clean
 

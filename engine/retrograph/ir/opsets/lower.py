@@ -26,8 +26,8 @@ _NEW_VALUES = {
 """Values that an attribute takes since an opset, where it could have others before."""
 
 _COUNTED_PADDING = 19
-"""Since this opset ONNX Runtime 1.24 to 1.28 differ, and are right, in averages that count the
-padding where ceil_mode lets windows hang over."""
+"""Since this opset ONNX Runtime 1.21 to 1.28 average otherwise, and as a model of it does, what
+counts its padding where ceil_mode lets windows hang over."""
 
 _BFLOAT16 = 22
 """Since this opset convolutions, pools and activations take bfloat16."""
