@@ -23,7 +23,6 @@ _IR_VERSIONS = {11: (1, 23), 12: (1, 24), 14: (1, 32)}
 _OPERATORS = {
     "CumProd": (1, 25),
     "DeformConv": (1, 25),
-    "Swish": (1, 25),
     "TensorScatter": (1, 25),
 }
 _STATED = PREFIX + "onnxruntime"
