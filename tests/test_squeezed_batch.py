@@ -232,3 +232,22 @@ def test_a_rank_that_nobody_knows_is_laid_to_its_node() -> None:
     model.graph.input.append(helper.make_tensor_value_info("sizes", TensorProto.INT64, ["R"]))
     with pytest.raises(InputError, match=r"rank of target 'y' is not known: .* \(Reshape\)"):
         Explainer(model, method="gradient")
+
+
+@pytest.mark.parametrize("declared", [[5], ["N"], ["N", 5], []], ids=str)
+@pytest.mark.parametrize("items", [1, 2])
+def test_axes_that_an_exporter_wrote_down_are_a_guess(declared: list[Any], items: int) -> None:
+    tail = "t = Squeeze(p) y = Identity(t)"
+    plain = net(SCORES, tail, None, picture="N,3,8,8")
+    model = net(SCORES, tail, None, picture="N,3,8,8")
+    info = helper.make_tensor_value_info("y", TensorProto.FLOAT, declared)
+    model.graph.output[0].CopyFrom(info)
+    x = np.concatenate([picture(), 0.5 * picture()])[:items]
+    found = Explainer(model, method="gradient").attribute(x)
+    closed = Explainer(net(SCORES, tail, (5,)), method="gradient")
+    for row in range(items):
+        alone = closed.attribute(x[row : row + 1])
+        assert found.unit[row].tolist() == alone.unit[0].tolist()
+        np.testing.assert_allclose(found.attribution[row], alone.attribution[0], atol=1e-6)
+    same = Explainer(plain, method="gradient").attribute(x)
+    np.testing.assert_array_equal(found.attribution, same.attribution)

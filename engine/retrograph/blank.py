@@ -11,7 +11,7 @@ import numpy as np
 from retrograph.backward import Request
 from retrograph.errors import RetrographError
 from retrograph.ir.forward import forward
-from retrograph.ir.graph import Graph, NodeProto, op_label
+from retrograph.ir.graph import Graph, NodeProto, op_label, value_info
 from retrograph.ir.origin import origin
 from retrograph.ir.path import path
 from retrograph.methods import GRADIENT, MapMethod, Method
@@ -200,7 +200,9 @@ class Blanks:
     def _made_trace(
         self, sources: tuple[str, ...], target: str, method: Method, shown: tuple[str, ...]
     ) -> tuple[Trace, Session]:
-        trace = build_trace(Request(self._graph, sources, target, method), shown)
+        graph = self._graph.copy()
+        graph.outputs = [value_info(self._model.tensor(target))]
+        trace = build_trace(Request(graph, sources, target, method), shown)
         with runnable(trace.model) as (model, folder, needed):
             return trace, Session(model, "cpu", self._threads, folder, needed)
 

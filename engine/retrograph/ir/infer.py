@@ -14,6 +14,7 @@ from onnx import NodeProto, helper, numpy_helper, shape_inference
 from retrograph.ir import bounds, branch, constants, partial, pools
 from retrograph.ir.evaluate import evaluate
 from retrograph.ir.graph import DType, Graph, Tensor, subgraphs
+from retrograph.ir.losing import behind_squeezes
 
 _MOST_ROUNDS = 100
 _MOST_FOLDED = 2**25
@@ -70,6 +71,8 @@ def infer_types(graph: Graph) -> None:
     infos = (*infos, *inferred.input, *inferred.output, *inferred.value_info)
     held = {v.name: kind for v in infos if (kind := _held_type(v.type)) is not None}
     said = _tensors((*graph.model.graph.value_info, *graph.outputs))
+    unsure = behind_squeezes(graph)
+    said = {name: tensor for name, tensor in said.items() if name not in unsure}
     found = _tensors((*inferred.input, *inferred.output, *inferred.value_info))
     graph.types, graph.containers = {}, held
     for name in said | found:

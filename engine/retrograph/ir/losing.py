@@ -61,6 +61,20 @@ def squeezes_all(graph: Graph, node: NodeProto) -> bool:
     return len(node.input) < 2 or not node.input[1] or (axes is not None and not axes.size)
 
 
+def behind_squeezes(graph: Graph) -> set[str]:
+    """What Squeezes without axes make, and what follows: a file's number of axes is a guess there.
+
+    Exporters write down the axes of the one batch that they have run.
+    """
+    found: set[str] = set()
+    for node in graph.nodes:
+        if squeezes_all(graph, node) or (
+            not found.isdisjoint(reads(node)) and not _settles(graph, node)
+        ):
+            found.update(filter(None, node.output))
+    return found
+
+
 def losing_axes(graph: Graph) -> set[str]:
     """The tensors that may have fewer axes at run time than their types say."""
     found: set[str] = set()
