@@ -185,3 +185,19 @@ def test_an_unknown_domain_is_named(domain: str, place: str, imported: bool) -> 
     found = retrograph.check(model)
     assert [(b.node, b.op) for b in found.blocks] == [("mine", f"{domain}.{DOMAINS[domain]}")]
     assert "standard operators" in found.blocks[0].mend
+
+
+def test_what_follows_an_unknown_operator_of_a_declared_type_is_not_blamed() -> None:
+    """An exporter declares what the operator makes; a quantiser behind it adds nodes of ours."""
+    text = """
+        <ir_version: 8, opset_import: ["" : 17, "com.microsoft" : 1]>
+        net (float[1, 3] x) => (float[1, 3] y) {
+            t = com.microsoft.Twirl (x)
+            q, s, z = DynamicQuantizeLinear (t)
+            y = DequantizeLinear (q, s, z)
+        }
+    """
+    model = onnx.parser.parse_model(text)
+    model.graph.value_info.append(onnx.helper.make_tensor_value_info("t", 1, [1, 3]))
+    with pytest.raises(retrograph.UnsupportedError, match=r"com\.microsoft\.Twirl"):
+        retrograph.build(model, method="gradient")

@@ -15,6 +15,8 @@ def guess_types(graph: Graph) -> None:
     type they would end it, and a layer before them would be taken for the scores.
     """
     unknown = [node for node in graph.nodes if not _has_schema(node)]
+    if unknown:
+        _infer_again(graph)  # what a file declares of what they make tells of what comes after
     while guesses := {t.name: t for node in unknown for t in _guessed(graph, node)}:
         graph.types |= guesses
         _infer_again(graph)
