@@ -199,5 +199,12 @@ def test_what_follows_an_unknown_operator_of_a_declared_type_is_not_blamed() -> 
     """
     model = onnx.parser.parse_model(text)
     model.graph.value_info.append(onnx.helper.make_tensor_value_info("t", 1, [1, 3]))
-    with pytest.raises(retrograph.UnsupportedError, match=r"com\.microsoft\.Twirl"):
+    with pytest.raises(retrograph.UnsupportedError, match=r"com\.microsoft\.Twirl") as refused:
         retrograph.build(model, method="gradient")
+    assert [p.op for p in refused.value.problems] == ["com.microsoft.Twirl"]
+
+
+@pytest.mark.parametrize("model", [None, 3.4, b"net.onnx", {}], ids=repr)
+def test_what_is_no_model_is_refused(model: Any) -> None:
+    with pytest.raises(retrograph.InputError, match="the path of an"):
+        retrograph.build(model)

@@ -35,7 +35,15 @@ from retrograph.names import SCORE, UNIT, attribution_names, giving_way
 from retrograph.report import Place, Report, rounding_notes
 from retrograph.selector import Seed, Select, Target, seed, target_of
 from retrograph.vjp import Node
-from retrograph.vjp.obstacles import Apart, Misread, cuts, losing_rank, strangers, without_rule
+from retrograph.vjp.obstacles import (
+    Apart,
+    Misread,
+    causes,
+    cuts,
+    losing_rank,
+    strangers,
+    without_rule,
+)
 from retrograph.vjp.places import Units
 from retrograph.vjp.walk import blocked, defined
 
@@ -252,7 +260,7 @@ class _Backward:
             item=item,
             channel_axis=target.channel_axis,
             parameters=self.method.parameters,
-            problems=tuple(dict.fromkeys(self.descent.problems)),
+            problems=causes(self.graph, [*dict.fromkeys(self.descent.problems)]),
             relu=self._places(relu),
             straight_through=self._places(passed),
             smooth=smooth,

@@ -53,6 +53,10 @@ class Model:
     """
 
     def __init__(self, model: str | os.PathLike[str] | ModelProto) -> None:
+        if not isinstance(model, (str, os.PathLike, ModelProto)):
+            raise InputError(
+                f"a model is the path of an .onnx file or an onnx.ModelProto, not {model!r:.60}"
+            )
         self.proto, self._digest = load(model if isinstance(model, ModelProto) else Path(model))
         self.properties = {p.key: p.value for p in self.proto.metadata_props}
 

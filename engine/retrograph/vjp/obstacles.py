@@ -99,6 +99,19 @@ _STANDARD_EXPORTS = {
 }
 
 
+def causes(graph: Graph, problems: Sequence[Problem]) -> tuple[Problem, ...]:
+    """The problems without the unknown ranks that lie behind an operator without a rule."""
+    ruleless = {p.node for p in problems if p.reason.startswith("no VJP rule")}
+    behind: set[str] = set()
+    for node in graph.nodes:
+        if node.name in ruleless or not behind.isdisjoint(reads(node)):
+            behind.update(filter(None, node.output))
+    follow = {n.name for n in graph.nodes if not behind.isdisjoint(reads(n))}
+    return tuple(
+        p for p in problems if p.node not in follow or not p.reason.startswith("the rank of")
+    )
+
+
 def losing_rank(graph: Graph, nodes: Sequence[NodeProto]) -> tuple[Problem, ...]:
     """Those of the nodes of which first the rank of what they make is not known."""
     why = "the rank of what it makes is not known; export with static shapes"
