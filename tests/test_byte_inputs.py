@@ -247,6 +247,16 @@ def test_every_method_is_that_of_the_floating_point_twin(case: Case, method: str
     np.testing.assert_allclose(found.attribution, want.attribution, atol=1e-4 * size)
 
 
+def test_what_counts_with_the_whole_numbers_gets_them() -> None:
+    case = CASES[0]
+    source = model([N("BitwiseNot", ["x"], ["no"]), *case.nodes], BYTE, case.shape, case.more)
+    source.opset_import[0].version = 18
+    source.graph.output.append(helper.make_tensor_value_info("no", BYTE, case.shape))
+    x = bytes_of(case)
+    found = retrograph.Explainer(source, method="gradient").attribute(x)
+    np.testing.assert_array_equal(found.outputs["no"], ~x)
+
+
 def test_an_open_batch_and_many_units() -> None:
     case = CASES[0]
     source = model(case.nodes, BYTE, ["N", 8, 8, 3], case.more)

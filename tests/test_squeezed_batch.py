@@ -235,9 +235,11 @@ def test_a_rank_that_nobody_knows_is_laid_to_its_node() -> None:
 
 
 @pytest.mark.parametrize("declared", [[5], ["N"], ["N", 5], []], ids=str)
+@pytest.mark.parametrize("tail", ["y = Squeeze(p)", "t = Squeeze(p) y = Identity(t)"])
 @pytest.mark.parametrize("items", [1, 2])
-def test_axes_that_an_exporter_wrote_down_are_a_guess(declared: list[Any], items: int) -> None:
-    tail = "t = Squeeze(p) y = Identity(t)"
+def test_axes_that_an_exporter_wrote_down_are_a_guess(
+    declared: list[Any], tail: str, items: int
+) -> None:
     plain = net(SCORES, tail, None, picture="N,3,8,8")
     model = net(SCORES, tail, None, picture="N,3,8,8")
     info = helper.make_tensor_value_info("y", TensorProto.FLOAT, declared)
