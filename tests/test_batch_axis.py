@@ -8,8 +8,8 @@ from onnx import numpy_helper, parser
 
 from retrograph.backward import Request, build_backward
 from retrograph.errors import UnsupportedError
-from retrograph.ir.batch import follow_batch
-from retrograph.ir.canonicalize import canonicalize
+from retrograph.ir.analysis.batch_axis import follow_batch
+from retrograph.ir.passes.canonicalize import canonicalize
 from retrograph.methods import GRADIENT
 
 _CONSTANTS = {

@@ -11,8 +11,8 @@ from onnx.reference import ReferenceEvaluator
 
 from graphs import Array
 from retrograph import Explainer
-from retrograph.ir.batch import Place, follow_batch
-from retrograph.ir.canonicalize import canonicalize
+from retrograph.ir.analysis.batch_axis import Place, follow_batch
+from retrograph.ir.passes.canonicalize import canonicalize
 
 ITEMS = 2
 INTS: dict[str, Any] = {

@@ -17,7 +17,7 @@ from onnx import ModelProto, numpy_helper
 
 import retrograph
 from finite import runtime
-from retrograph.ir.canonicalize import canonicalize
+from retrograph.ir.passes.canonicalize import canonicalize
 from retrograph.vjp.obstacles import cuts
 
 Array = np.ndarray[Any, Any]

@@ -13,8 +13,8 @@ import retrograph
 from finite import Array, reference, runtime
 from retrograph.backward import Request, build_backward
 from retrograph.errors import InputError, UnsupportedError
-from retrograph.ir.canonicalize import canonicalize
 from retrograph.ir.graph import Graph
+from retrograph.ir.passes.canonicalize import canonicalize
 from retrograph.methods import GUIDED
 
 RANDOM = np.random.default_rng(17)

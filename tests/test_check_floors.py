@@ -6,7 +6,7 @@ import re
 from importlib.metadata import requires
 
 from check_floors import floors
-from retrograph.ir.releases import LOWEST, version_of
+from retrograph.ir.io.runtime_releases import LOWEST, version_of
 
 
 def plain(name: str) -> str:

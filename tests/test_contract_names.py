@@ -12,7 +12,7 @@ from onnx import ModelProto, numpy_helper, parser
 import retrograph
 from finite import Array, runtime
 from retrograph.contract import Contract
-from retrograph.ir.rename import rename
+from retrograph.ir.passes.rename import rename
 
 RANDOM = np.random.default_rng(8)
 X = RANDOM.normal(size=(2, 3, 8, 8)).astype(np.float32)

@@ -12,7 +12,7 @@ from finite import reference
 from graphs import Array
 from retrograph.backward import Request, build_backward
 from retrograph.errors import UnsupportedError
-from retrograph.ir.canonicalize import canonicalize
+from retrograph.ir.passes.canonicalize import canonicalize
 from retrograph.methods.deeplift import DeepLiftRescale
 from retrograph.methods.rescale import RULES
 from retrograph.vjp import operators

@@ -17,7 +17,8 @@ import retrograph
 from cli_case import assert_one_line, good, refused, run, tree, workplace
 from retrograph.api import Explainer
 from retrograph.errors import InputError
-from retrograph.ir import load, store, weights
+from retrograph.ir import tensor_data
+from retrograph.ir.io import load, store
 from retrograph.model import Model
 
 Capture = pytest.CaptureFixture[str]
@@ -29,7 +30,7 @@ BUILD = "build apart.onnx -o out.onnx"
 def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder with a model twice: net.onnx, and apart.onnx with the weights in sub/w.bin."""
     workplace(tmp_path, monkeypatch)
-    monkeypatch.setattr(weights, "SMALL", 10)
+    monkeypatch.setattr(tensor_data, "SMALL", 10)
     save_apart(nets.cnn(), tmp_path / "apart.onnx", "sub/w.bin")
     return tmp_path
 
@@ -74,13 +75,13 @@ def test_what_is_built_loads_by_itself_elsewhere(here: Path, capsys: Capture) ->
 
 def test_a_model_in_memory_explains_from_its_files(here: Path) -> None:
     built = retrograph.build("apart.onnx")
-    assert any(weights.is_external(t) for t in built.graph.initializer)
+    assert any(tensor_data.is_external(t) for t in built.graph.initializer)
     np.testing.assert_array_equal(attribution(built), attribution("net.onnx"))
     np.testing.assert_array_equal(attribution("apart.onnx"), attribution("net.onnx"))
 
 
 def test_what_is_small_is_moved_into_the_model(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(weights, "SMALL", 4096)
+    monkeypatch.setattr(tensor_data, "SMALL", 4096)
     files = retrograph.save(retrograph.build("apart.onnx"), "out.onnx")
     assert files == [Path("out.onnx")]
     np.testing.assert_array_equal(attribution("out.onnx"), attribution("net.onnx"))
@@ -111,8 +112,8 @@ def test_weights_of_every_type(here: Path) -> None:
     loaded, _ = load.load(here / "typed.onnx")
     found = {t.name: t for t in loaded.graph.initializer}
     for i, dtype in enumerate(types):
-        assert weights.is_external(found[f"v{i}"])
-        array = weights.to_array(found[f"v{i}"])
+        assert tensor_data.is_external(found[f"v{i}"])
+        array = tensor_data.to_array(found[f"v{i}"])
         assert array.dtype == dtype
         np.testing.assert_array_equal(array, np.arange(15).reshape(3, 5).astype(dtype))
 

@@ -10,8 +10,8 @@ from onnx.reference import ReferenceEvaluator
 from folded_nets import NETS, Folded
 from graphs import Array
 from retrograph import Explainer
-from retrograph.ir.batch import follow_batch, keeps_rows_apart
-from retrograph.ir.canonicalize import canonicalize
+from retrograph.ir.analysis.batch_axis import follow_batch, keeps_rows_apart
+from retrograph.ir.passes.canonicalize import canonicalize
 
 every_net = pytest.mark.parametrize("net", NETS.values(), ids=NETS)
 every_batch = pytest.mark.parametrize("batch", [2, 3, 4])

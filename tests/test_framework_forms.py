@@ -10,8 +10,8 @@ from onnx import ModelProto, numpy_helper, parser
 
 import retrograph
 from graphs import runner
-from retrograph.ir.batch import follow_batch
-from retrograph.ir.canonicalize import canonicalize
+from retrograph.ir.analysis.batch_axis import follow_batch
+from retrograph.ir.passes.canonicalize import canonicalize
 
 
 def model(

@@ -12,7 +12,7 @@ from onnx import ModelProto
 import retrograph
 from graphs import FILES, LEVELS, assert_close, fused, golden, golden_input, noise, parse, runner
 from retrograph import InputError
-from retrograph.ir.canonicalize import canonicalize
+from retrograph.ir.passes.canonicalize import canonicalize
 
 ERF_GELU = """
     a = Div (h, root2)

@@ -14,7 +14,7 @@ from onnx import ModelProto, helper, numpy_helper
 from finite import Evaluator, runtime
 from graphs import fused
 from retrograph.backward import Request, build_backward
-from retrograph.ir.canonicalize import canonicalize
+from retrograph.ir.passes.canonicalize import canonicalize
 from retrograph.methods import GRADIENT
 
 Array = np.ndarray[Any, Any]

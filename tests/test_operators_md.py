@@ -8,7 +8,7 @@ import pytest
 import make_operators
 from backend_cases import backend_cases
 from backend_verdicts import recorded
-from retrograph.ir.quantize.codes import FOLLOWERS
+from retrograph.ir.passes.quantize.codes import FOLLOWERS
 
 QUANTISED = {*FOLLOWERS, "QLinearConv", "QLinearMatMul"}
 """Proved by tests/test_fused_forms.py: rounding has no slope."""

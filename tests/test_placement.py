@@ -12,7 +12,7 @@ from backend_cases import light_models
 from graphs import FILES, golden, golden_input, ready
 from retrograph.errors import UnsupportedError
 from retrograph.ir.graph import subgraphs
-from retrograph.ir.opsets import FLOOR
+from retrograph.ir.passes.opsets import FLOOR
 from retrograph.methods import METHODS
 from retrograph.model import Model
 from test_vjp import built

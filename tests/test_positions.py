@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from graphs import parse
-from retrograph.ir.channels import input_channels
+from retrograph.ir.analysis.channel_axis import input_channels
+from retrograph.ir.analysis.positions import Place, positions
 from retrograph.ir.path import narrows, path
-from retrograph.ir.positions import Place, positions
 from retrograph.model import Model
 
 FRAME = """<ir_version: 8, opset_import: ["" : 17]>

@@ -12,10 +12,10 @@ import pytest
 from onnx import ModelProto, TensorProto, helper
 
 from retrograph.errors import UnsupportedError
-from retrograph.ir.batch import follow_batch
-from retrograph.ir.canonicalize import canonicalize
+from retrograph.ir.analysis.batch_axis import follow_batch
 from retrograph.ir.graph import Graph, is_static
-from retrograph.ir.load import load
+from retrograph.ir.io.load import load
+from retrograph.ir.passes.canonicalize import canonicalize
 from retrograph.layers import layers
 from windows import (
     Net,

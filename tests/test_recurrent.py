@@ -15,8 +15,8 @@ import retrograph
 from finite import Array, reference, runtime
 from retrograph import Model
 from retrograph.errors import UnsupportedError
-from retrograph.ir.canonicalize import canonicalize
-from retrograph.ir.expand import expand
+from retrograph.ir.passes.canonicalize import canonicalize
+from retrograph.ir.passes.expand import expand
 from vjp_case import FLOAT32, FLOAT64, Case
 from vjp_cases_recurrent import CASES, FORMS, GATES
 

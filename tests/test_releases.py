@@ -12,7 +12,7 @@ from graphs import SMALL_NET, parse
 from retrograph import Explainer
 from retrograph.errors import DeviceError
 from retrograph.ir.graph import opset_of
-from retrograph.ir.releases import LOWEST, need
+from retrograph.ir.io.runtime_releases import LOWEST, need
 
 WRITTEN = """<ir_version: 10, opset_import: ["" : 24]>
 g (float[N,2,4] x, float[N,2,1] u) => (float[N,2,4] y) { y = TensorScatter(x, u) }"""

@@ -12,8 +12,8 @@ from onnx import ModelProto, TensorProto, numpy_helper
 
 import nets
 from retrograph import Explainer, sanity
+from retrograph.ir.compose.randomise_weights import redrawn, weights_on, with_weights
 from retrograph.ir.path import path
-from retrograph.ir.randomise import redrawn, weights_on, with_weights
 from retrograph.model import Model
 from retrograph.vjp.walk import blocked
 

@@ -9,8 +9,8 @@ from onnx import ModelProto, numpy_helper, parser
 from finite import Array, runtime
 from retrograph.backward import Request, build_backward
 from retrograph.errors import UnsupportedError
-from retrograph.ir.canonicalize import canonicalize
-from retrograph.ir.sequences import MOST
+from retrograph.ir.passes.canonicalize import canonicalize
+from retrograph.ir.passes.resolve_sequences import MOST
 from retrograph.methods import GRADIENT
 
 X = np.random.default_rng(3).normal(size=(2, 4)).astype(np.float32)

@@ -10,7 +10,7 @@ from onnx import ModelProto, TensorProto, helper, numpy_helper, parser
 
 import retrograph
 from finite import Array, runtime
-from retrograph.ir.canonicalize import canonicalize
+from retrograph.ir.passes.canonicalize import canonicalize
 
 RANDOM = np.random.default_rng(11)
 KERNEL = RANDOM.normal(size=(4, 3, 3, 3)).astype(np.float32)

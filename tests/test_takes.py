@@ -9,7 +9,7 @@ from onnx import ModelProto, numpy_helper, parser
 import retrograph
 from graphs import runner
 from retrograph.errors import UnsupportedError
-from retrograph.ir.canonicalize import canonicalize
+from retrograph.ir.passes.canonicalize import canonicalize
 
 CONSTANTS = {
     "zero": np.array(0),

@@ -13,8 +13,8 @@ from onnx import ModelProto, shape_inference
 from finite import Array, Evaluator, directional, reference, runtime
 from retrograph.backward import Request, build_backward
 from retrograph.ir.builder import Device
-from retrograph.ir.canonicalize import canonicalize
-from retrograph.ir.opsets import FLOOR
+from retrograph.ir.passes.canonicalize import canonicalize
+from retrograph.ir.passes.opsets import FLOOR
 from retrograph.methods import GRADIENT
 from retrograph.vjp import operators
 from vjp_case import BATCH, BFLOAT16, FLOAT16, FLOAT32, FLOAT64, Case, DType

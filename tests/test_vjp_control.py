@@ -12,8 +12,8 @@ import retrograph
 from finite import Array, runtime
 from retrograph.backward import Request, build_backward, check_support
 from retrograph.errors import InputError
-from retrograph.ir.canonicalize import canonicalize
 from retrograph.ir.graph import subgraphs
+from retrograph.ir.passes.canonicalize import canonicalize
 from retrograph.layers import layers
 from retrograph.methods import DECONVNET, GRADIENT, GUIDED, Method
 from retrograph.report import Report

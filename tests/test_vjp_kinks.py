@@ -15,7 +15,7 @@ from onnx import ModelProto, parser
 from finite import Array, reference, runtime
 from retrograph.backward import Request, build_backward
 from retrograph.errors import UnsupportedError
-from retrograph.ir.canonicalize import canonicalize
+from retrograph.ir.passes.canonicalize import canonicalize
 from retrograph.methods import GRADIENT
 
 

@@ -13,7 +13,7 @@ import onnxruntime as ort
 from onnx import ModelProto, NodeProto, TensorProto, helper, numpy_helper
 
 from retrograph.api import build
-from retrograph.ir.canonicalize import canonicalize
+from retrograph.ir.passes.canonicalize import canonicalize
 from retrograph.receptive_field import Field, receptive_fields
 
 Array = np.ndarray[Any, Any]

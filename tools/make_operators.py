@@ -30,12 +30,12 @@ from backend_cases import backend_cases, light_models
 from backend_exclusions import exclusions
 from backend_proof import Status
 from backend_verdicts import recorded
-from retrograph.ir import expand  # noqa: F401  registers the definitions
-from retrograph.ir.expand.registry import defined_operators
 from retrograph.ir.graph import STANDARD_DOMAINS, subgraphs
-from retrograph.ir.opsets.registry import FLOOR, rewritten_operators
-from retrograph.ir.quantize.codes import FOLLOWERS
-from retrograph.ir.sequences import STEPS
+from retrograph.ir.passes import expand  # noqa: F401  registers the definitions
+from retrograph.ir.passes.expand.registry import defined_operators
+from retrograph.ir.passes.opsets.registry import FLOOR, rewritten_operators
+from retrograph.ir.passes.quantize.codes import FOLLOWERS
+from retrograph.ir.passes.resolve_sequences import STEPS
 from retrograph.vjp import operators
 from vjp_cases import CASES
 

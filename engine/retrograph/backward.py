@@ -9,12 +9,10 @@ from dataclasses import dataclass, replace
 from onnx import ModelProto, NodeProto
 
 from retrograph.errors import BlockedError, InputError, Problem, UnsupportedError
-from retrograph.ir import pad_axes
-from retrograph.ir.activations import SMOOTH, activations, name_of
-from retrograph.ir.batch import follow_batch
-from retrograph.ir.body import within
+from retrograph.ir.analysis.batch_axis import follow_batch
+from retrograph.ir.analysis.channel_axis import input_channels
+from retrograph.ir.analysis.origin import among
 from retrograph.ir.builder import Device
-from retrograph.ir.channels import input_channels
 from retrograph.ir.emit import Emitter
 from retrograph.ir.graph import (
     Graph,
@@ -24,10 +22,12 @@ from retrograph.ir.graph import (
     op_label,
     value_info,
 )
-from retrograph.ir.half import Precision
-from retrograph.ir.origin import among
+from retrograph.ir.passes import pad_axes
+from retrograph.ir.passes.bodies import within
+from retrograph.ir.passes.rename import rename
+from retrograph.ir.passes.to_float16 import Precision
 from retrograph.ir.path import Path, path
-from retrograph.ir.rename import rename
+from retrograph.ir.patterns.activations import SMOOTH, activations, name_of
 from retrograph.methods import Arrival, Method
 from retrograph.methods.base import Scene
 from retrograph.methods.descent import Descent

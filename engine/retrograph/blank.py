@@ -10,9 +10,9 @@ import numpy as np
 
 from retrograph.backward import Request
 from retrograph.errors import RetrographError
-from retrograph.ir.forward import forward
+from retrograph.ir.analysis.origin import origin
+from retrograph.ir.compose.truncate import forward
 from retrograph.ir.graph import Graph, NodeProto, op_label, value_info
-from retrograph.ir.origin import origin
 from retrograph.ir.path import path
 from retrograph.methods import GRADIENT, MapMethod, Method
 from retrograph.methods.map_layer import to_try

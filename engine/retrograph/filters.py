@@ -8,9 +8,9 @@ import numpy as np
 from onnx import NodeProto
 
 from retrograph.errors import InputError
+from retrograph.ir.compose.randomise_weights import is_stored, stored_value
 from retrograph.ir.graph import STANDARD_DOMAINS, Array, Graph, attributes
 from retrograph.ir.path import flow
-from retrograph.ir.randomise import is_stored, stored_value
 from retrograph.model import Model
 
 CONVOLUTIONS = ("Conv", "ConvTranspose", "DeformConv")

@@ -14,18 +14,18 @@ from retrograph._version import __version__
 from retrograph.backward import Request, blocked, build_backward, check_support
 from retrograph.contract import STRICT, Contract
 from retrograph.errors import InputError
-from retrograph.ir.batch import follow_batch, keeps_rows_apart
+from retrograph.ir.analysis.batch_axis import follow_batch, keeps_rows_apart
+from retrograph.ir.analysis.untyped_outputs import guess_types
 from retrograph.ir.builder import DEVICES, Device
-from retrograph.ir.canonicalize import canonicalize
-from retrograph.ir.damage import blaming_damage
 from retrograph.ir.graph import DType, Graph, Shape, Tensor
-from retrograph.ir.half import PRECISIONS, Precision, halved
-from retrograph.ir.load import load
+from retrograph.ir.io.load import load
+from retrograph.ir.io.runtime_releases import need
+from retrograph.ir.io.store import new_files, runnable, save
+from retrograph.ir.io.validate import blaming_damage
+from retrograph.ir.passes.canonicalize import canonicalize
+from retrograph.ir.passes.to_float16 import PRECISIONS, Precision, halved
 from retrograph.ir.path import path
-from retrograph.ir.releases import need
-from retrograph.ir.rounding import without_straight_through
-from retrograph.ir.store import new_files, runnable, save
-from retrograph.ir.unknown import guess_types
+from retrograph.ir.patterns.straight_through import without_straight_through
 from retrograph.labels import parse_labels
 from retrograph.layers import Layer, find_layer, layers
 from retrograph.methods import Method, method_named

@@ -10,7 +10,7 @@ import onnx
 from onnx import ModelProto
 
 from retrograph.errors import InputError
-from retrograph.ir.shadows import unshadow
+from retrograph.ir.io.shadowed_names import unshadow
 from retrograph.model import new_files, runnable
 from retrograph.runtime import write_optimized
 

@@ -13,11 +13,11 @@ import numpy as np
 from onnx import ModelProto, ValueInfoProto, helper
 
 from retrograph.errors import InputError
-from retrograph.ir import pad_axes
-from retrograph.ir.batch import follow_batch
-from retrograph.ir.channels import channel_axis
+from retrograph.ir.analysis.batch_axis import follow_batch
+from retrograph.ir.analysis.channel_axis import channel_axis
 from retrograph.ir.emit import FLOAT32, FLOAT64, INT64, Emitter
 from retrograph.ir.graph import Graph, Shape, Tensor, reads
+from retrograph.ir.passes import pad_axes
 from retrograph.vjp.walk import defined
 
 COUNTED = ("peak", "place", "mean", "share", "sizes")

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from onnx import NodeProto
 
 from retrograph.errors import BlockedError, InputError, Problem
+from retrograph.ir.analysis.origin import origin
 from retrograph.ir.graph import STANDARD_DOMAINS, Graph, op_label, reads
-from retrograph.ir.order import before, taken_from, transposed_by
-from retrograph.ir.origin import origin
 from retrograph.ir.path import ancestors, flow
-from retrograph.ir.squash import SOFTMAX, Squash, changing, squashing
+from retrograph.ir.patterns.order_preserving import before, taken_from, transposed_by
+from retrograph.ir.patterns.squashing import SOFTMAX, Squash, changing, squashing
 from retrograph.vjp.registry import rule_of, why_nondifferentiable
 
 _QUANTISING = {"QuantizeLinear", "DynamicQuantizeLinear"}

@@ -23,8 +23,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal, get_args
 
-from retrograph.ir.batch import Batch
-from retrograph.ir.channels import channel_axis
+from retrograph.ir.analysis.batch_axis import Batch
+from retrograph.ir.analysis.channel_axis import channel_axis
 from retrograph.ir.emit import INT64, Emitter
 from retrograph.ir.graph import Dim, DType, Graph, Rows, Shape, Tensor
 

@@ -9,11 +9,11 @@ import numpy as np
 from onnx import ModelProto, NodeProto, ValueInfoProto, helper
 
 from retrograph.backward import Request
-from retrograph.ir import pad_axes
-from retrograph.ir.activations import swishes
 from retrograph.ir.emit import FLOAT32, Emitter
 from retrograph.ir.graph import Graph, Tensor, reads, value_info
+from retrograph.ir.passes import pad_axes
 from retrograph.ir.path import path
+from retrograph.ir.patterns.activations import swishes
 from retrograph.methods import Method
 from retrograph.methods.smooth import ReluMethod
 from retrograph.vjp import vjp

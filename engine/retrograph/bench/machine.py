@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from retrograph.bench.runner import Runner
-from retrograph.ir.product import product
+from retrograph.ir.compose.matmul_model import product
 
 _SIZE = 1024
 _TRIES = 12

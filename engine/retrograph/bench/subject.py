@@ -11,7 +11,7 @@ import numpy as np
 
 from retrograph.bench.work import multiply_adds
 from retrograph.errors import InputError
-from retrograph.ir.forward import forward
+from retrograph.ir.compose.truncate import forward
 from retrograph.ir.graph import Shape, is_static
 from retrograph.methods import Method
 from retrograph.model import SCORES, Model

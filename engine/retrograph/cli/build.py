@@ -21,7 +21,7 @@ from retrograph.cli.terminal import console, visible
 from retrograph.contract import Contract
 from retrograph.errors import InputError
 from retrograph.ir.builder import DEVICES
-from retrograph.ir.half import PRECISIONS
+from retrograph.ir.passes.to_float16 import PRECISIONS
 from retrograph.methods import METHODS
 from retrograph.model import Model, save
 from retrograph.optimized import save_optimized

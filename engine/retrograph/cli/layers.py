@@ -12,7 +12,7 @@ from rich.text import Text
 from retrograph.cli.options import add_command
 from retrograph.cli.terminal import console, shape_text, visible
 from retrograph.errors import InputError
-from retrograph.ir.activations import SMOOTH
+from retrograph.ir.patterns.activations import SMOOTH
 from retrograph.layers import Layer
 from retrograph.model import SCORES, Model
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from retrograph.cli.terminal import count
 from retrograph.errors import InputError
-from retrograph.ir.half import PRECISIONS
+from retrograph.ir.passes.to_float16 import PRECISIONS
 from retrograph.methods import METHODS, Method
 from retrograph.methods.parameters import configured, parameter_names
 from retrograph.methods.smooth import CHOICES

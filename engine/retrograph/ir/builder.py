@@ -17,7 +17,9 @@ import numpy as np
 import onnx_graphsurgeon as gs
 from onnx import GraphProto, NodeProto, helper, numpy_helper
 
-from retrograph.ir import infer
+from retrograph.ir.analysis import shape_inference
+from retrograph.ir.analysis.lost_axes import Part, whole_shapes
+from retrograph.ir.analysis.nchwc_layout import BLOCK, BlockedLayout
 from retrograph.ir.graph import (
     Array,
     DType,
@@ -31,8 +33,6 @@ from retrograph.ir.graph import (
     reads,
     value_info,
 )
-from retrograph.ir.layout import BLOCK, BlockedLayout
-from retrograph.ir.losing import Part, whole_shapes
 
 _INT64 = np.dtype(np.int64)
 
@@ -328,7 +328,7 @@ class Builder:
     def _nested(self, key: str, proto: GraphProto) -> gs.Graph:
         inner = self.body(key)
         for info in proto.input:
-            inner._formal(info.name, infer.to_tensor(info))
+            inner._formal(info.name, shape_inference.to_tensor(info))
         for value in proto.initializer:
             inner.let(value.name, self.const(numpy_helper.to_array(value)))
         inner.repeat(proto.node)

@@ -15,10 +15,10 @@ import onnx
 from onnx import ModelProto, TensorProto, ValueInfoProto, helper, numpy_helper
 from onnx import NodeProto as NodeProto
 
-from retrograph.ir.weights import SMALL, elements, is_external, to_array, to_dense
+from retrograph.ir.tensor_data import SMALL, elements, is_external, to_array, to_dense
 
 if TYPE_CHECKING:
-    from retrograph.ir.entry import Entry
+    from retrograph.ir.passes.integer_inputs import Entry
 
 Array = np.ndarray[Any, Any]
 DType = np.dtype[Any]
@@ -78,10 +78,11 @@ class Graph:
     lists as an input (IR version 3) is a constant here. `types` has the tensors and `containers`
     the element types of sequences and optionals. Once canonical, `relu_like` names the nodes that a
     ReLU rule treats and `straight_through` those that stand for a quantiser, with the bound
-    of |x| within which the cotangent passes them unchanged (rounding.py); `entries`
-    has the inputs of whole numbers in the file, which are floating point here (entry.py); `lifted`
-    names the tensors of whole numbers of which the graph has the same in floating point;
-    `undefined` says of nodes whose operator is defined by others why these forms are not.
+    of |x| within which the cotangent passes them unchanged (patterns/straight_through.py);
+    `entries` has the inputs of whole numbers in the file, which are floating point here
+    (passes/integer_inputs.py); `lifted` names the tensors of whole numbers of which the graph
+    has the same in floating point; `undefined` says of nodes whose
+    operator is defined by others why these forms are not.
     `memo` keeps what analyses have found, until `nodes` changes.
     """
 

@@ -16,7 +16,7 @@ import numpy as np
 
 from retrograph.contract import Contract
 from retrograph.errors import InputError
-from retrograph.ir.objectives import exposed
+from retrograph.ir.compose.objectives import exposed
 from retrograph.maximize.pictures import recipe_of
 from retrograph.maximize.slope import probabilities
 from retrograph.maximize.space import Canvas, Space

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from retrograph.errors import InputError
+from retrograph.ir.compose.join import Adapter, join
 from retrograph.ir.graph import Graph, Tensor
-from retrograph.ir.join import Adapter, join
 from retrograph.maximize.ascent import Climbed, Units, of_unit_size
 from retrograph.maximize.making import Measured
 from retrograph.maximize.slope import Slope

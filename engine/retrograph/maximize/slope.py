@@ -12,7 +12,7 @@ from retrograph.backward import Request
 from retrograph.blank import Asked, Blanks
 from retrograph.contract import Contract
 from retrograph.errors import InputError
-from retrograph.ir.objectives import (
+from retrograph.ir.compose.objectives import (
     Objective,
     channel_means,
     exposed,

@@ -7,10 +7,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 from typing import ClassVar, Literal
 
-from retrograph.ir.activations import swishes
 from retrograph.ir.emit import Emitter
 from retrograph.ir.graph import Array, Graph, Shape, Tensor
 from retrograph.ir.path import Path
+from retrograph.ir.patterns.activations import swishes
 from retrograph.methods.descent import Descent
 from retrograph.vjp import Cotangents, Node, vjp
 

@@ -11,10 +11,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from retrograph.errors import InputError
-from retrograph.ir.activations import swishes
 from retrograph.ir.emit import Emitter
 from retrograph.ir.graph import Graph, Shape, Tensor
 from retrograph.ir.path import Path, narrows
+from retrograph.ir.patterns.activations import swishes
 from retrograph.methods.base import Method, Scene, one_channel
 from retrograph.methods.descent import Descent
 from retrograph.methods.map_layer import checked, chosen, ground, scores

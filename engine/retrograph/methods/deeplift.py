@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from retrograph.ir.activations import activations, is_gate
-from retrograph.ir.batch import first_item_axis
+from retrograph.ir.analysis.batch_axis import first_item_axis
 from retrograph.ir.emit import Emitter
 from retrograph.ir.graph import Graph, Tensor
 from retrograph.ir.path import Path
+from retrograph.ir.patterns.activations import activations, is_gate
 from retrograph.methods.base import Method
 from retrograph.methods.baseline import (
     BASELINE_KIND,

@@ -6,11 +6,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from retrograph.errors import Problem
-from retrograph.ir import pad_axes
+from retrograph.ir.analysis.unit_windows import views
 from retrograph.ir.emit import Emitter
 from retrograph.ir.graph import Graph, NodeProto, Tensor
+from retrograph.ir.passes import pad_axes
 from retrograph.ir.path import Composite, Path, dependents, path
-from retrograph.ir.views import views
 from retrograph.vjp.local import Region, pull_back_windows
 from retrograph.vjp.places import Units
 from retrograph.vjp.registry import MultiRule, Node, RuleOf, Unsupported, vjp

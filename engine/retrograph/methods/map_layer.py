@@ -6,12 +6,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from retrograph.errors import InputError
-from retrograph.ir.batch import follow_batch
-from retrograph.ir.channels import channel_axis, input_channels
+from retrograph.ir.analysis.batch_axis import follow_batch
+from retrograph.ir.analysis.channel_axis import channel_axis, input_channels
+from retrograph.ir.analysis.positions import MOVING, Entry, Place, positions
+from retrograph.ir.analysis.positions.rules import ELEMENTWISE
 from retrograph.ir.graph import Graph, NodeProto
 from retrograph.ir.path import Path, narrows
-from retrograph.ir.positions import MOVING, Entry, Place, positions
-from retrograph.ir.positions.rules import ELEMENTWISE
 
 _SHOWN = 3
 

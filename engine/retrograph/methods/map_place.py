@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from retrograph.ir.channels import input_channels
+from retrograph.ir.analysis.channel_axis import input_channels
+from retrograph.ir.analysis.positions import MOVING
 from retrograph.ir.emit import Emitter
 from retrograph.ir.graph import NodeProto, Tensor
 from retrograph.ir.path import Path, path
-from retrograph.ir.positions import MOVING
 from retrograph.methods.descent import Descent
 from retrograph.methods.map_layer import Ground
 from retrograph.vjp import Cotangents, Node, vjp

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from itertools import repeat
 
 from retrograph.errors import InputError
-from retrograph.ir.batch import first_item_axis
+from retrograph.ir.analysis.batch_axis import first_item_axis
 from retrograph.ir.emit import BOOL, INT64, Emitter
 from retrograph.ir.graph import Graph, Rows, Shape, Tensor
 from retrograph.ir.path import Path

@@ -12,9 +12,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from retrograph.errors import InputError
-from retrograph.ir.activations import GATES, activations, is_gate
 from retrograph.ir.emit import Emitter
 from retrograph.ir.graph import Tensor
+from retrograph.ir.patterns.activations import GATES, activations, is_gate
 from retrograph.methods.base import Method, MethodRule, Scene
 from retrograph.methods.descent import Descent
 from retrograph.vjp import Cotangents, Node, vjp

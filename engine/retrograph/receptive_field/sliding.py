@@ -178,8 +178,9 @@ _SAME = ("Concat", "Div Sub", "Max", "Sub", "Add", "Mul", "Div", "Sub", "Shape")
 def _same(r: Reading, axes: Sequence[int]) -> list[tuple[int, tuple[int, int]]]:
     """The first and last position that unit 0 of each axis may see, where run time tells the pads.
 
-    Those of auto_pad (see ir/padding.py): half of (ceil(n / stride) - 1) * stride + extent - n,
-    which is from extent - stride to extent - 1 whatever the size n.
+    Those of auto_pad (see ir/passes/explicit_pads.py): half of
+    (ceil(n / stride) - 1) * stride + extent - n, which is from extent - stride to
+    extent - 1 whatever the size n.
     """
     found, name = [], r.node.input[1]
     for ops in _SAME:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from retrograph.errors import DeviceError, InputError
-from retrograph.ir.releases import Need, version_of
+from retrograph.ir.io.runtime_releases import Need, version_of
 from retrograph.runtime.captured import Captured
 from retrograph.runtime.feeds import Array, Spec, checked
 from retrograph.runtime.providers import PROVIDERS, Provider, import_runtime, provider

@@ -9,7 +9,7 @@ from typing import Literal
 import numpy as np
 
 from retrograph.errors import InputError
-from retrograph.ir.forward import forward
+from retrograph.ir.compose.truncate import forward
 from retrograph.model import runnable
 from retrograph.runtime import Array, Session
 from retrograph.sanity.extra import library

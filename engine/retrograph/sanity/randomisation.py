@@ -9,9 +9,9 @@ from typing import Literal, get_args
 import numpy as np
 
 from retrograph.errors import InputError
+from retrograph.ir.compose.randomise_weights import Weights, redrawn, weights_on, with_weights
 from retrograph.ir.graph import Graph
 from retrograph.ir.path import path
-from retrograph.ir.randomise import Weights, redrawn, weights_on, with_weights
 from retrograph.runtime import Array
 from retrograph.sanity.similarity import Comparison
 from retrograph.sanity.subject import Subject

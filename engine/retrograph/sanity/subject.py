@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike
 
 from retrograph.api import Attribution, Explainer
 from retrograph.errors import InputError
-from retrograph.ir.channels import channel_axis, input_channels
+from retrograph.ir.analysis.channel_axis import channel_axis, input_channels
 from retrograph.ir.graph import Graph
 from retrograph.methods import METHODS, Method, method_named
 from retrograph.model import SCORES, Model, Source

@@ -1,6 +1,6 @@
 """BatchNormalization.   x, y, ct: [N, C, *S]; scale, bias, mean, var: [C].
 
-In training it is arithmetic over the batch (ir/expand/training.py).
+In training it is arithmetic over the batch (ir/passes/expand/training.py).
 """
 
 from __future__ import annotations

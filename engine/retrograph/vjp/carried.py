@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from retrograph.ir.body import differ
 from retrograph.ir.emit import Emitter
 from retrograph.ir.graph import Graph, Tensor
+from retrograph.ir.passes.bodies import differ
 from retrograph.ir.path import ancestors, flow, path
 from retrograph.vjp.registry import Node, Unsupported
 from retrograph.vjp.walk import blocked, pull_back

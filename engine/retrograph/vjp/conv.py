@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from retrograph.ir.analysis.nchwc_layout import BLOCK
 from retrograph.ir.emit import Emitter
 from retrograph.ir.graph import Tensor, is_static
-from retrograph.ir.layout import BLOCK
 from retrograph.vjp.conv_weight import bias_cotangent, weight_cotangent
 from retrograph.vjp.phases import Phases, phases_of, strided
 from retrograph.vjp.registry import Cotangents, Node, Unsupported, defvjp, shape_of, static_shape

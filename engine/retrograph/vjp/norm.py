@@ -1,7 +1,7 @@
 """Normalisations.   x, y, ct: [N, C, *S], or any shape where an operator names its axes.
 
 Those that normalise by the statistics of x compute in float32 at least. GroupNormalization is
-rewritten (ir/opsets/normalisation.py).
+rewritten (ir/passes/opsets/normalisation.py).
 """
 
 from __future__ import annotations

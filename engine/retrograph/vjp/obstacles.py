@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Sequence
 
 from retrograph.errors import Problem
-from retrograph.ir.batch import Batch
-from retrograph.ir.domains import has_schema
-from retrograph.ir.expand.registry import definition_of
+from retrograph.ir.analysis.batch_axis import Batch
+from retrograph.ir.analysis.lost_axes import misread
 from retrograph.ir.graph import (
     MICROSOFT,
     STANDARD_DOMAINS,
@@ -18,7 +17,8 @@ from retrograph.ir.graph import (
     op_label,
     reads,
 )
-from retrograph.ir.losing import misread
+from retrograph.ir.io.domains import has_schema
+from retrograph.ir.passes.expand.registry import definition_of
 from retrograph.ir.path import ancestors, flow
 from retrograph.vjp.registry import Node, Unsupported, rule_of, why_nondifferentiable
 from retrograph.vjp.walk import blocked

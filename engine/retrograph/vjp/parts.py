@@ -1,7 +1,7 @@
 """Some of the channels of a cotangent.
 
 What a convolution makes is not cut: a convolution with some of its weights makes just those
-channels, and they stay in the blocked layout (ir/layout.py).
+channels, and they stay in the blocked layout (ir/analysis/nchwc_layout.py).
 """
 
 from __future__ import annotations

@@ -12,9 +12,9 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from retrograph.ir.analysis.nchwc_layout import BLOCK, convolves
 from retrograph.ir.emit import Emitter
 from retrograph.ir.graph import Tensor
-from retrograph.ir.layout import BLOCK, convolves
 from retrograph.vjp.registry import static_shape
 from retrograph.vjp.weights import Taps, turned
 from retrograph.vjp.window import Window

@@ -10,10 +10,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from retrograph.ir.analysis.nchwc_layout import BLOCK
+from retrograph.ir.analysis.unit_windows import Pair, View
 from retrograph.ir.emit import FLOAT32, INT64, Emitter
 from retrograph.ir.graph import Dim, Rows, Tensor
-from retrograph.ir.layout import BLOCK
-from retrograph.ir.views import Pair, View
 from retrograph.vjp.registry import static_shape
 
 Place = tuple[Pair, View]

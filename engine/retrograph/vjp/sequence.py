@@ -1,4 +1,4 @@
-"""Sequences and optionals: rewritten to tensor operators before (ir/sequences.py), if known."""
+"""Sequences and optionals: tensor operators by now where known (ir/passes/resolve_sequences.py)."""
 
 from __future__ import annotations
 

@@ -10,9 +10,8 @@ from dataclasses import replace
 from functools import reduce
 
 from retrograph.errors import Problem
-from retrograph.ir.body import bodies
+from retrograph.ir.analysis.nchwc_layout import sought
 from retrograph.ir.emit import Emitter
-from retrograph.ir.expand import expand
 from retrograph.ir.graph import (
     Graph,
     NodeProto,
@@ -23,10 +22,11 @@ from retrograph.ir.graph import (
     captured,
     default_attributes,
 )
-from retrograph.ir.layout import sought
+from retrograph.ir.passes.bodies import bodies
+from retrograph.ir.passes.concat_prefixes import share_prefixes
+from retrograph.ir.passes.expand import expand
+from retrograph.ir.passes.sink_transpose import take_first
 from retrograph.ir.path import Composite, Path, path
-from retrograph.ir.prefixes import share_prefixes
-from retrograph.ir.takes import take_first
 from retrograph.vjp.registry import (
     COMPOSITE,
     Cotangents,

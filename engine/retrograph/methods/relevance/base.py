@@ -7,12 +7,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from retrograph.errors import InputError
-from retrograph.ir.activations import activations
 from retrograph.ir.emit import Emitter
 from retrograph.ir.graph import Tensor
-from retrograph.ir.linear_layers import first_layers, linear_layers, step_of
+from retrograph.ir.passes.relu_spelling import is_nonnegative
 from retrograph.ir.path import Path, path
-from retrograph.ir.relu import is_nonnegative
+from retrograph.ir.patterns.activations import activations
+from retrograph.ir.patterns.linear_layers import first_layers, linear_layers, step_of
 from retrograph.methods.base import Method, Scene
 from retrograph.methods.descent import Descent
 from retrograph.methods.relevance.gates import is_gated, signal_of

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from retrograph.errors import InputError
-from retrograph.ir.channels import input_channels
+from retrograph.ir.analysis.channel_axis import input_channels
 from retrograph.ir.emit import Emitter
 from retrograph.ir.graph import Array, Graph, Rows, Shape, Tensor
 from retrograph.ir.path import Path

@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from retrograph.ir.activations import FUNCTIONS
 from retrograph.ir.emit import Emitter
 from retrograph.ir.graph import STANDARD_DOMAINS, Shape, Tensor
+from retrograph.ir.patterns.activations import FUNCTIONS
 from retrograph.methods.relevance.layer import in_float32
 from retrograph.methods.relevance.moves import moved, outside
 from retrograph.methods.relevance.rules import stabilised

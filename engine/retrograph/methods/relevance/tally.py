@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from retrograph.ir.activations import FUNCTIONS
-from retrograph.ir.batch import LEADING, Batch, Place, follow_batch
+from retrograph.ir.analysis.batch_axis import LEADING, Batch, Place, follow_batch
 from retrograph.ir.emit import Emitter
 from retrograph.ir.graph import Graph, NodeProto, Rows, Tensor, attributes
+from retrograph.ir.patterns.activations import FUNCTIONS
 from retrograph.methods.relevance.layer import in_float32
 from retrograph.vjp.registry import Unsupported
 

@@ -1,0 +1,1 @@
+"""Nodes recognised by what they compute: activations, linear layers, squashing, rounding."""
