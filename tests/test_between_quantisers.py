@@ -18,7 +18,7 @@ from onnx import ModelProto, numpy_helper
 import retrograph
 from finite import runtime
 from retrograph.ir.passes.canonicalize import canonicalize
-from retrograph.vjp.obstacles import cuts
+from retrograph.vjp.engine.obstacles import cuts
 
 Array = np.ndarray[Any, Any]
 

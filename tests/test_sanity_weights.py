@@ -15,7 +15,7 @@ from retrograph import Explainer, sanity
 from retrograph.ir.compose.randomise_weights import redrawn, weights_on, with_weights
 from retrograph.ir.path import path
 from retrograph.model import Model
-from retrograph.vjp.walk import blocked
+from retrograph.vjp.engine.walk import blocked
 
 Array = np.ndarray[Any, Any]
 

@@ -11,7 +11,7 @@ from onnx import AttributeProto, ModelProto, TensorProto, helper
 from finite import Array, runtime
 from retrograph.ir.emit import FLOAT32, Emitter
 from retrograph.ir.graph import Extra, Graph, Tensor
-from retrograph.vjp.step import between
+from retrograph.vjp.lowering.gates import between
 
 LEAST = float(np.finfo(np.float32).tiny)
 BOUNDS = [

@@ -35,7 +35,7 @@ from retrograph.names import SCORE, UNIT, attribution_names, giving_way
 from retrograph.report import Place, Report, rounding_notes
 from retrograph.selector import Seed, Select, Target, seed, target_of
 from retrograph.vjp import Node
-from retrograph.vjp.obstacles import (
+from retrograph.vjp.engine.obstacles import (
     Apart,
     Misread,
     causes,
@@ -44,8 +44,8 @@ from retrograph.vjp.obstacles import (
     strangers,
     without_rule,
 )
-from retrograph.vjp.places import Units
-from retrograph.vjp.walk import blocked, defined
+from retrograph.vjp.engine.walk import blocked, defined
+from retrograph.vjp.engine.window_places import Units
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ from retrograph.model import Model, runnable
 from retrograph.runtime import Array, Session
 from retrograph.scores import described, squashes
 from retrograph.trace import Trace, build_trace
-from retrograph.vjp.walk import blocked
+from retrograph.vjp.engine.walk import blocked
 
 _KEPT = 4
 _WEIGHTED = {"Conv", "ConvTranspose", "Gemm", "MatMul"}

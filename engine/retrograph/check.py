@@ -19,7 +19,7 @@ from retrograph.ir.path import ancestors, flow
 from retrograph.methods import METHODS
 from retrograph.model import Model
 from retrograph.report import Place, Report
-from retrograph.vjp.obstacles import cuts
+from retrograph.vjp.engine.obstacles import cuts
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ from retrograph.ir.analysis.channel_axis import channel_axis
 from retrograph.ir.emit import FLOAT32, FLOAT64, INT64, Emitter
 from retrograph.ir.graph import Graph, Shape, Tensor, reads
 from retrograph.ir.passes import pad_axes
-from retrograph.vjp.walk import defined
+from retrograph.vjp.engine.walk import defined
 
 COUNTED = ("peak", "place", "mean", "share", "sizes")
 

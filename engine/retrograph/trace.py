@@ -17,7 +17,7 @@ from retrograph.ir.patterns.activations import swishes
 from retrograph.methods import Method
 from retrograph.methods.smooth import ReluMethod
 from retrograph.vjp import vjp
-from retrograph.vjp.walk import Walk, blocked, defined
+from retrograph.vjp.engine.walk import Walk, blocked, defined
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,7 @@ from retrograph.methods.map_layer import checked, chosen, ground, scores
 from retrograph.methods.map_place import in_front, laid_over
 from retrograph.methods.relu import Guided
 from retrograph.methods.smooth import relu_notes
-from retrograph.vjp.linear import wide
+from retrograph.vjp.lowering.linear_maps import wide
 
 _EPSILON = 1e-6
 

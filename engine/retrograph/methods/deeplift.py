@@ -21,7 +21,7 @@ from retrograph.methods.baseline import (
 )
 from retrograph.methods.descent import Descent
 from retrograph.methods.rescale import Rescale, changing
-from retrograph.vjp.linear import wide
+from retrograph.vjp.lowering.linear_maps import wide
 
 
 @dataclass(frozen=True)

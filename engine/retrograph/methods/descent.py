@@ -11,10 +11,10 @@ from retrograph.ir.emit import Emitter
 from retrograph.ir.graph import Graph, NodeProto, Tensor
 from retrograph.ir.passes import pad_axes
 from retrograph.ir.path import Composite, Path, dependents, path
-from retrograph.vjp.local import Region, pull_back_windows
-from retrograph.vjp.places import Units
+from retrograph.vjp.engine.walk import Walk, blocked
+from retrograph.vjp.engine.window_places import Units
+from retrograph.vjp.engine.window_walk import Region, pull_back_windows
 from retrograph.vjp.registry import MultiRule, Node, RuleOf, Unsupported, vjp
-from retrograph.vjp.walk import Walk, blocked
 
 
 @dataclass(frozen=True)

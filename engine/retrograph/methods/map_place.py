@@ -12,7 +12,7 @@ from retrograph.ir.path import Path, path
 from retrograph.methods.descent import Descent
 from retrograph.methods.map_layer import Ground
 from retrograph.vjp import Cotangents, Node, vjp
-from retrograph.vjp.walk import blocked
+from retrograph.vjp.engine.walk import blocked
 
 _ALIKE = {"Identity", "Cast", "Dropout"}
 _ONE_TO_ONE = {"Reshape", "Flatten", "Transpose", "Squeeze", "Unsqueeze"} | _ALIKE

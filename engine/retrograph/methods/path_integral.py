@@ -22,7 +22,7 @@ from retrograph.methods.baseline import (
 )
 from retrograph.methods.given import Given, read
 from retrograph.methods.sampled import Sample, Sampled, Sampler, Source
-from retrograph.vjp.linear import wide
+from retrograph.vjp.lowering.linear_maps import wide
 
 SCHEMES = ("gauss-legendre", "midpoint", "left", "right", "trapezoid")
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from retrograph.ir.emit import INT64, Emitter
 from retrograph.ir.graph import Tensor, is_static
-from retrograph.vjp.linear import wide
+from retrograph.vjp.lowering.linear_maps import wide
 
 FLOAT64 = np.dtype(np.float64)
 

@@ -16,7 +16,7 @@ from retrograph.methods.base import Method, Scene
 from retrograph.methods.quantile import quantile
 from retrograph.methods.smooth import ReluMethod
 from retrograph.vjp import Cotangents, Node, vjp
-from retrograph.vjp.step import between, positive
+from retrograph.vjp.lowering.gates import between, positive
 
 
 class Gradient(Method):

@@ -15,8 +15,8 @@ import numpy as np
 
 from retrograph.ir.emit import Emitter
 from retrograph.ir.graph import DType, Tensor
-from retrograph.vjp.broadcast import sum_to_input
-from retrograph.vjp.linear import wide
+from retrograph.vjp.lowering.broadcast import sum_to_input
+from retrograph.vjp.lowering.linear_maps import wide
 from retrograph.vjp.registry import Cotangents, Node, vjp
 
 Other = Callable[[Tensor], Tensor]

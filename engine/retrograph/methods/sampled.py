@@ -19,7 +19,7 @@ from retrograph.methods.base import Method, Scene
 from retrograph.methods.descent import Descent
 from retrograph.methods.relu import Deconvnet, Gradient, Guided, RectGrad
 from retrograph.methods.smooth import CHOICES, ReluMethod
-from retrograph.vjp.linear import wide
+from retrograph.vjp.lowering.linear_maps import wide
 
 PROPAGATED: dict[str, Method] = {
     method.name: method for method in (Gradient(), Deconvnet(), Guided(), RectGrad())

@@ -15,7 +15,7 @@ from retrograph.ir.path import path
 from retrograph.runtime import Array
 from retrograph.sanity.similarity import Comparison
 from retrograph.sanity.subject import Subject
-from retrograph.vjp.walk import blocked
+from retrograph.vjp.engine.walk import blocked
 
 Order = Literal["cascading", "independent"]
 ORDERS: tuple[Order, ...] = get_args(Order)

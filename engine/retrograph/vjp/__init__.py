@@ -1,39 +1,8 @@
-"""VJP rules, a file for each family of operators."""
+"""VJP rules: how a cotangent passes from the output of each operator to its inputs."""
 
 from __future__ import annotations
 
-from retrograph.vjp import (  # noqa: F401  importing a family registers its rules
-    accumulate,
-    activation,
-    affine_grid,
-    batch_norm,
-    control,
-    conv,
-    deform,
-    einsum,
-    elementwise,
-    gate,
-    gemm,
-    generate,
-    index,
-    lp_pool,
-    matrix,
-    mean_variance,
-    norm,
-    pick,
-    pool,
-    rearrange,
-    reduce,
-    resize,
-    roi,
-    roi_align,
-    sample,
-    scatter,
-    sequence,
-    shape,
-    spectral,
-    trigonometry,
-)
+from retrograph.vjp import rules  # noqa: F401  importing the families registers their rules
 from retrograph.vjp.registry import (
     Cotangents,
     Node,

@@ -22,8 +22,8 @@ from retrograph.methods.relevance.rules import Bounds, Relevance, Rule
 from retrograph.methods.relevance.tally import Tally
 from retrograph.names import BIAS_RELEVANCE
 from retrograph.vjp import Cotangents, Node
+from retrograph.vjp.engine.walk import blocked
 from retrograph.vjp.registry import MultiRule
-from retrograph.vjp.walk import blocked
 
 BIASES = ("keep", "ignore")
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from retrograph.ir.emit import Emitter
 from retrograph.ir.graph import Tensor
 from retrograph.ir.patterns.linear_layers import MOVES
-from retrograph.vjp.linear import wide
+from retrograph.vjp.lowering.linear_maps import wide
 from retrograph.vjp.registry import Node, vjp
 
 

@@ -15,7 +15,7 @@ from retrograph.methods.relevance.layer import in_float32
 from retrograph.methods.relevance.moves import moved, outside
 from retrograph.methods.relevance.rules import stabilised
 from retrograph.methods.relevance.tally import Tally
-from retrograph.vjp.broadcast import sum_to_input, sum_to_shape
+from retrograph.vjp.lowering.broadcast import sum_to_input, sum_to_shape
 from retrograph.vjp.registry import (
     COMPOSITE,
     Cotangents,

@@ -1,0 +1,36 @@
+"""The rule of each operator, a file for each family."""
+
+from __future__ import annotations
+
+from retrograph.vjp.rules import (  # noqa: F401  importing a family registers its rules
+    accumulate,
+    activation,
+    affine_grid,
+    batch_norm,
+    control,
+    conv,
+    deform,
+    einsum,
+    elementwise,
+    gate,
+    gemm,
+    generate,
+    index,
+    lp_pool,
+    matrix,
+    mean_variance,
+    norm,
+    pick,
+    pool,
+    rearrange,
+    reduce,
+    resize,
+    roi,
+    roi_align,
+    sample,
+    scatter,
+    sequence,
+    shape,
+    spectral,
+    trigonometry,
+)
