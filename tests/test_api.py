@@ -330,7 +330,7 @@ def test_saving_is_whole_or_not_at_all(here: Path, monkeypatch: pytest.MonkeyPat
     built = retrograph.build("net.onnx")
     retrograph.save(built, "built.onnx")
     assert onnx.load("built.onnx") == built
-    with pytest.raises(InputError, match="exists; give --force"):
+    with pytest.raises(InputError, match="exists; give force=True"):
         retrograph.save(built, "built.onnx")
     retrograph.save(built, here / "built.onnx", force=True)
     with pytest.raises(InputError, match="cannot be written"):

@@ -364,7 +364,7 @@ def test_open_and_fixed_sizes(here: Path) -> None:
     nodes, weights, _ = COUNTS["two in a row"]
     wide = Subject(graph(nodes, weights, ["N", 3, "H", "W"]))
     assert wide.feeds(2, (3, 9, 7))["x"].shape == (2, 3, 9, 7)
-    with pytest.raises(InputError, match="--item"):
+    with pytest.raises(InputError, match="give its sizes, such as item="):
         wide.feeds(1, None)
     with pytest.raises(InputError, match="4x9x7 does not fit"):
         wide.feeds(1, (4, 9, 7))

@@ -233,7 +233,7 @@ def test_save_writes_what_is_drawn(tmp_path: Path, suffix: str) -> None:
 def test_save_replaces_only_with_force(tmp_path: Path) -> None:
     path = tmp_path / "out.png"
     path.write_text("precious")
-    with pytest.raises(InputError, match="--force"):
+    with pytest.raises(InputError, match="force=True"):
         save_picture(picture(4, 4), path)
     assert path.read_text() == "precious"
     with path.open() as reader:
@@ -267,7 +267,7 @@ def test_save_names_the_mistake(tmp_path: Path) -> None:
         ("out", r"\.png"),
         ("missing/out.png", "cannot be written"),
         ("file/out.png", "cannot be written"),
-        ("folder.png", "cannot be written"),
+        ("folder.png", "is a folder"),
     ):
         with pytest.raises(InputError, match=reason) as caught:
             save_picture(picture(4, 4), tmp_path / name, force=True)

@@ -165,7 +165,7 @@ def _stop(done: int, found: Sequence[object]) -> None:
 @pytest.mark.parametrize("run", ["run", "whole"])
 def test_another_scan_is_not_taken_for_the_same(run: str, desk: Path) -> None:
     interrupted()
-    with pytest.raises(InputError, match=r"another k \(3, not 4\); .*--force"):
+    with pytest.raises(InputError, match=r"another k \(3, not 4\); .*force=True"):
         scanner(k=4).run(run)
     with pytest.raises(InputError, match="other layers"):
         Scanner(Network("net.onnx", ["relu1"], threads=1), ["set"], k=3, batch=4).run(run)
@@ -217,7 +217,7 @@ def test_two_scans_into_one_folder(desk: Path) -> None:
 def test_a_damaged_beginning(desk: Path) -> None:
     (desk / "run").mkdir()
     (desk / "run" / "scan.sqlite.part").write_bytes(b"no database " * 400)
-    with pytest.raises(InputError, match=r"damaged; give --force"):
+    with pytest.raises(InputError, match=r"damaged; give force=True"):
         scanner().run("run")
     scanner().run("run", force=True)
     assert_whole(desk)

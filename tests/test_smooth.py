@@ -126,7 +126,7 @@ def test_relu_only_is_the_ordinary_derivative(
 
 @each_spelling
 def test_without_a_choice_it_is_refused(spelling: str) -> None:
-    with pytest.raises(InputError, match=f"only 1 {NAMES[spelling]}.*--activations gate or"):
+    with pytest.raises(InputError, match=f"only 1 {NAMES[spelling]}.*activations=.gate. or"):
         retrograph.build(net(spelling), method="guided")
 
 

@@ -9,14 +9,68 @@ RetrographError
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+
+Spelling = Callable[[str, str | None], str]
+"""How a face writes a parameter and its value: `force=True`, or `--force` on a command line."""
+
+_MARKED = re.compile("\ue000([^\ue001]*)(?:\ue001([^\ue002]*))?\ue002")
+
+
+def parameter(name: str, value: object = None) -> str:
+    """A parameter in a message, which whoever shows the message spells in its own way.
+
+    Args:
+        name: the keyword of the library's function.
+        value: what would mend it; a placeholder in capitals, such as "FILE", stands for any.
+            None where the parameter alone is meant.
+
+    Returns:
+        A marked piece of text, for the message of a `RetrographError` or for `spelled`.
+    """
+    return f"\ue000{name}\ue002" if value is None else f"\ue000{name}\ue001{value}\ue002"
+
+
+def in_python(name: str, value: str | None) -> str:
+    """A parameter as a keyword of Python: `force=True`, `labels=FILE`, `method="gradient"`."""
+    if value is None:
+        return name
+    is_text = value[:1].islower() and value.replace("-", "_").isidentifier()
+    return f'{name}="{value}"' if is_text else f"{name}={value}"
+
+
+def spelled(message: str, spelling: Spelling = in_python) -> str:
+    """The message with its marked parameters written out."""
+    return _MARKED.sub(lambda mark: spelling(mark[1], mark[2]), message)
 
 
 class RetrographError(Exception):
-    """The root of every error that retrograph raises on purpose."""
+    """The root of every error that retrograph raises on purpose.
+
+    Attributes:
+        message: what, where and how to mend, its parameters marked by `parameter`; what puts an
+            error into another one's message takes this, not its `str`.
+    """
 
     exit_code = 2
+
+    def __init__(self, message: str) -> None:
+        self.message = message
+        super().__init__(message)
+
+    @property
+    def parameters(self) -> tuple[str, ...]:
+        """The names of the parameters that would mend it."""
+        return tuple(dict.fromkeys(name for name, _ in _MARKED.findall(self.message)))
+
+    def spelled(self, spelling: Spelling) -> str:
+        """The message with its parameters as a face writes them."""
+        return spelled(self.message, spelling)
+
+    def __str__(self) -> str:
+        return spelled(self.message)
 
 
 class InputError(RetrographError):
@@ -65,3 +119,8 @@ class UnsupportedError(RetrographError, NotImplementedError):
         name = max((len(p.node) for p in problems), default=0)
         rows = [f"  {p.op:<{op}}  {p.node:<{name}}  {p.reason}" for p in problems]
         super().__init__("\n".join([head, *rows, mend]))
+
+
+def one_line(error: Exception) -> str:
+    """What an error of another library says, or else its kind, without line breaks."""
+    return " ".join(str(error).split()) or type(error).__name__

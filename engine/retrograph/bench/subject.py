@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from retrograph.bench.work import multiply_adds
-from retrograph.errors import InputError
+from retrograph.errors import InputError, parameter
 from retrograph.ir.compose.truncate import forward
 from retrograph.ir.graph import Shape, is_static
 from retrograph.methods import Method
@@ -130,7 +130,7 @@ def _sizes(
         given = "" if item is None else f", and {'x'.join(map(str, item))} does not fit"
         raise InputError(
             f"an item of input '{name}' has the open shape {open_shape}{given}; "
-            "give its sizes, such as --item 3x224x224"
+            f"give its sizes, such as {parameter('item', '3x224x224')}"
         )
     return (first, *item)
 

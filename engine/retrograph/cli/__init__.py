@@ -22,6 +22,7 @@ from retrograph.cli import (
     sanity,
     scan,
 )
+from retrograph.cli.spelling import as_option
 from retrograph.cli.terminal import Parser, complain, join_negative_values, never_fail_to_encode
 from retrograph.errors import RetrographError, UnsupportedError
 
@@ -66,10 +67,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         code: int = arguments.run(arguments)
         sys.stdout.flush()
     except UnsupportedError as error:
-        print(f"retrograph: {error}", file=sys.stderr)
+        print(f"retrograph: {error.spelled(as_option)}", file=sys.stderr)
         return error.exit_code
     except RetrographError as error:
-        complain(str(error))
+        complain(error.spelled(as_option))
         return error.exit_code
     except MemoryError:
         complain("out of memory; explain fewer methods at once, or a smaller picture")

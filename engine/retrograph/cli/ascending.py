@@ -22,7 +22,6 @@ from rich.progress import (
 from rich.progress import Progress as Bar
 
 from retrograph.cli import made
-from retrograph.cli.destination import Destination, check_free
 from retrograph.cli.options import chosen_preprocessing, stored_preprocessing
 from retrograph.cli.session import chosen_labels
 from retrograph.cli.terminal import complain, console
@@ -39,6 +38,8 @@ from retrograph.maximize import (
     maximize_code,
 )
 from retrograph.model import SCORES, Model, save
+from retrograph.output import check_free, safe_name
+from retrograph.pipeline.destination import Destination
 from retrograph.preprocess import PRESETS, BadItem, Preprocessing, infer_layout, iter_inputs
 from retrograph.preprocess.recipe import Shape
 from retrograph.runtime import Array
@@ -181,7 +182,7 @@ def run_ascent(args: argparse.Namespace) -> int:
         raise InputError("nothing is said to grow; give --unit, such as 3, 0-9 or all")
     stem = Path(args.dream or args.model).stem
     kind = "dream" if args.dream else "maximize"
-    name = re.sub(r"[^\w.-]+", "_", f"{stem}.{question.alias}.{kind}.png")
+    name = safe_name(f"{stem}.{question.alias}.{kind}.png")
     destination = Destination(
         args.output,
         [args.model, *filter(None, [args.dream, args.generator])],

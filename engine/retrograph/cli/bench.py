@@ -10,10 +10,11 @@ from pathlib import Path
 from retrograph.bench import Case, Record, Subject, bench, cores, machine
 from retrograph.bench.plot import check_installed, plot
 from retrograph.cli.bench_report import print_record
-from retrograph.cli.destination import Destination, make_folder
 from retrograph.cli.options import add_command, add_param, methods
 from retrograph.cli.terminal import console, count
 from retrograph.model import Model
+from retrograph.output import make_folder
+from retrograph.pipeline.destination import Destination
 from retrograph.render.save import save_picture
 
 _EXAMPLES = """\

@@ -7,7 +7,6 @@ import json
 from pathlib import Path
 
 from retrograph.api import build
-from retrograph.cli.destination import check_folder, check_free
 from retrograph.cli.options import (
     add_command,
     add_param,
@@ -25,6 +24,7 @@ from retrograph.ir.passes.to_float16 import PRECISIONS
 from retrograph.methods import METHODS
 from retrograph.model import Model, save
 from retrograph.optimized import save_optimized
+from retrograph.output import check_folder, check_free
 from retrograph.selector import KINDS
 
 _EXAMPLES = """\

@@ -12,7 +12,6 @@ from rich.console import Console
 
 from retrograph.cli import results
 from retrograph.cli.closeness import told
-from retrograph.cli.destination import Destination, make_folder
 from retrograph.cli.drawing import (
     attribution_picture,
     input_picture,
@@ -38,6 +37,8 @@ from retrograph.cli.terminal import complain, console, visible
 from retrograph.cli.units import Choice, describe_channel
 from retrograph.errors import InputError, RetrographError
 from retrograph.model import Model
+from retrograph.output import make_folder
+from retrograph.pipeline.destination import Destination
 from retrograph.preprocess import BadItem
 from retrograph.render import SCALE, Table, key, save_picture
 

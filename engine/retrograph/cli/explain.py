@@ -11,7 +11,6 @@ from rich.console import Console
 from retrograph.ahead import worked_ahead
 from retrograph.cli import results
 from retrograph.cli.closeness import told
-from retrograph.cli.destination import Destination, Files
 from retrograph.cli.explanation import Explanation, Scene
 from retrograph.cli.feeds import Job, jobs
 from retrograph.cli.figures import has_figure
@@ -29,6 +28,7 @@ from retrograph.cli.session import Session, chosen_labels, open_session, set_sce
 from retrograph.cli.terminal import console, count, grid
 from retrograph.errors import InputError
 from retrograph.model import Model
+from retrograph.pipeline.destination import Destination, Files
 from retrograph.preprocess import BadItem
 
 _EXAMPLES = """\

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -13,6 +12,7 @@ from PIL import Image
 from retrograph.cli.balance import Balance
 from retrograph.cli.units import channel_names, describe_unit, names_classes
 from retrograph.contract import Contract
+from retrograph.output import safe_name
 from retrograph.preprocess import Coding, Preprocessing
 from retrograph.runtime import Array
 
@@ -66,7 +66,7 @@ class Scene:
     @property
     def tag(self) -> str:
         """What the names of files tell of it: layer and methods."""
-        return re.sub(r"[^\w.-]+", "_", f"{self.contract.alias}.{'-'.join(self.methods)}")
+        return safe_name(f"{self.contract.alias}.{'-'.join(self.methods)}")
 
     def unit(self, index: Sequence[int]) -> str:
         """A unit in words."""

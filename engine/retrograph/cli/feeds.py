@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from retrograph.errors import InputError
+from retrograph.errors import InputError, one_line
 from retrograph.pointers import refuse_pointer_file
 from retrograph.preprocess import (
     BadItem,
@@ -23,7 +23,7 @@ from retrograph.preprocess import (
     decoded,
     usual_workers,
 )
-from retrograph.preprocess.picture import one_line, restore
+from retrograph.preprocess.picture import restore
 from retrograph.preprocess.recipe import Shape
 from retrograph.runtime import Array, Spec
 

@@ -10,7 +10,6 @@ from pathlib import Path
 import numpy as np
 from rich.text import Text
 
-from retrograph.cli.destination import Destination, make_folder, save_arrays
 from retrograph.cli.filter_page import COLOUR, Shown, kind_of, page
 from retrograph.cli.options import (
     add_command,
@@ -22,6 +21,8 @@ from retrograph.cli.terminal import channels, console, shape_text, visible
 from retrograph.errors import InputError
 from retrograph.filters import Filters, read_filters
 from retrograph.model import Model
+from retrograph.output import make_folder, save_arrays
+from retrograph.pipeline.destination import Destination
 from retrograph.preprocess import Preprocessing
 from retrograph.render import save_picture
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,7 +15,6 @@ from rich.console import Console
 
 from retrograph.cli import made
 from retrograph.cli.ascending import Question, asked, read_input
-from retrograph.cli.destination import Destination, Files, make_folder, save_arrays
 from retrograph.cli.planes import plane
 from retrograph.cli.terminal import complain, console, visible
 from retrograph.cli.units import class_name
@@ -24,6 +22,8 @@ from retrograph.errors import InputError
 from retrograph.maximize import Fooled, FoolSettings, Norms, fool
 from retrograph.maximize.fool import Watch
 from retrograph.model import SCORES
+from retrograph.output import make_folder, safe_name, save_arrays
+from retrograph.pipeline.destination import Destination, Files
 from retrograph.preprocess import restore
 from retrograph.render import panel, save_picture, signed
 from retrograph.render.colour import Picture
@@ -39,7 +39,7 @@ def run_fool(args: argparse.Namespace) -> int:
         raise InputError("--fool takes one class; give it as --unit 3 or by its name")
     (unit,) = question.units
     name = class_name(max(unit), question.labels)
-    file = re.sub(r"[^\w.-]+", "_", f"{Path(args.fool).stem}.{name}.fool.png")
+    file = safe_name(f"{Path(args.fool).stem}.{name}.fool.png")
     destination = Destination(
         args.output, [args.fool, args.model], single=file, arrays=args.npz, force=args.force
     )

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import json
 import math
-import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,19 +14,14 @@ from PIL import Image
 from rich.console import Console
 from rich.text import Text
 
-from retrograph.cli.destination import (
-    Destination,
-    check_free,
-    check_new_folder,
-    make_folder,
-    save_arrays,
-)
 from retrograph.cli.planes import plane
 from retrograph.cli.terminal import visible
 from retrograph.cli.units import class_name, describe_channel, describe_unit
 from retrograph.errors import InputError
 from retrograph.maximize import Maximum
 from retrograph.model import SCORES
+from retrograph.output import check_free, check_new_folder, make_folder, safe_name, save_arrays
+from retrograph.pipeline.destination import Destination
 from retrograph.preprocess import restore
 from retrograph.render import Table, panel, save_picture, sheet, signed
 from retrograph.render.colour import Picture
@@ -80,7 +74,7 @@ def picture_places(args: argparse.Namespace, question: Question) -> Places:
     folder = Path(args.pictures)
     check_new_folder(folder)
     units = question.units or ((),)
-    tags = [re.sub(r"[^\w.-]+", "_", unit_name(u, question)) for u in units]
+    tags = [safe_name(unit_name(u, question)) for u in units]
     places: Places = [
         folder / f"{Path(args.model).stem}.{question.alias}.{tag}.png" for tag in tags
     ]

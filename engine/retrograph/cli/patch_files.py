@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import re
 import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from retrograph.cli.destination import check_free, check_new_folder, make_folder
 from retrograph.cli.patch_album import Album
 from retrograph.cli.patch_gallery import gallery
 from retrograph.cli.patch_graphs import Graphs
 from retrograph.cli.patch_sheets import sheets
 from retrograph.cli.patch_tiles import strip
 from retrograph.errors import InputError
+from retrograph.output import check_free, check_new_folder, make_folder, safe_name
 from retrograph.render import SCALE, save_picture
 
 INDEX = "index.html"
@@ -81,7 +80,7 @@ def _tags(albums: Sequence[Album]) -> list[str]:
     """The layers' names as parts of files' names, each another."""
     found: list[str] = []
     for album in albums:
-        tag = re.sub(r"[^\w.-]+", "_", album.layer.alias).strip(".") or "layer"
+        tag = safe_name(album.layer.alias).strip(".") or "layer"
         found.append(f"{tag}-{len(found)}" if tag in found else tag)
     return found
 

@@ -11,7 +11,6 @@ import numpy as np
 from rich.console import Console
 from rich.text import Text
 
-from retrograph.cli.destination import Destination, Files, make_folder, save_arrays
 from retrograph.cli.drawing import attribution_picture, input_picture
 from retrograph.cli.explanation import Explanation, Scene
 from retrograph.cli.figures import figure
@@ -19,6 +18,8 @@ from retrograph.cli.notes import gathered
 from retrograph.cli.terminal import visible
 from retrograph.cli.units import class_name, parted
 from retrograph.methods import METHODS
+from retrograph.output import make_folder, save_arrays
+from retrograph.pipeline.destination import Destination, Files
 from retrograph.render import save_picture, sheet
 from retrograph.runtime import Array
 

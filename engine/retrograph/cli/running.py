@@ -17,6 +17,7 @@ from rich.progress import (
 )
 
 from retrograph.cli.feeds import Job
+from retrograph.cli.spelling import as_option
 from retrograph.cli.terminal import complain
 from retrograph.errors import InputError
 from retrograph.preprocess import BadItem, count_inputs
@@ -36,7 +37,7 @@ class Mistakes:
         try:
             yield
         except InputError as error:
-            complain(str(error))
+            complain(error.spelled(as_option))
             self.count += 1
 
     def sieve(self, found: Iterable[T | BadItem]) -> Iterator[T]:

@@ -8,7 +8,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 from retrograph.cli import results
-from retrograph.cli.destination import Destination, make_folder
 from retrograph.cli.feeds import sources
 from retrograph.cli.options import (
     add_command,
@@ -22,6 +21,8 @@ from retrograph.cli.sanity_report import Report, as_json, print_report
 from retrograph.cli.session import chosen_labels, open_session, set_scene
 from retrograph.cli.terminal import console, count
 from retrograph.model import Model
+from retrograph.output import make_folder
+from retrograph.pipeline.destination import Destination
 from retrograph.render import save_picture
 from retrograph.sanity import DEFAULT_METHODS, Subject
 from retrograph.sanity.extra import check_installed

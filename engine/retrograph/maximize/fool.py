@@ -155,7 +155,7 @@ class _Margins:
         if len([d for d in item if d != 1]) != 1 or None in item:
             size = " x ".join("?" if d is None else str(d) for d in item)
             raise InputError(
-                f"'{request.target}' ({size}) scores no classes, which --fool needs; give a "
+                f"'{request.target}' ({size}) scores no classes, which are needed; give a "
                 "classifier"
             )
         self.item = tuple(int(d or 1) for d in item)

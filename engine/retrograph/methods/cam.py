@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from retrograph.errors import InputError
+from retrograph.errors import InputError, parameter
 from retrograph.ir.emit import Emitter
 from retrograph.ir.graph import Graph, Shape, Tensor
 from retrograph.ir.path import Path, narrows
@@ -203,7 +203,8 @@ def _layer(
     """The layer that was asked for, or the one to take."""
     if len(sources) != 1:
         raise InputError(
-            f"'{method}' explains one input at a time; name it (--wrt): {', '.join(sources)}"
+            f"'{method}' explains one input at a time; name it ({parameter('wrt')}): "
+            f"{', '.join(sources)}"
         )
     if layer:
         return checked(graph, way, sources[0], target, layer, method)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from retrograph.errors import InputError
+from retrograph.errors import InputError, parameter
 from retrograph.ir.graph import Array, Shape
 from retrograph.pointers import refuse_pointer_file
 
@@ -50,7 +50,7 @@ class Given:
             if name not in self._arrays and ("" not in self._arrays or len(shapes) > 1):
                 raise InputError(
                     f"{self._what}: give an array for each of {', '.join(shapes)}, by their names "
-                    "(a mapping, or an .npz), or explain one input (--wrt)"
+                    f"(a mapping, or an .npz), or explain one input ({parameter('wrt')})"
                 )
             array = self.of(name)
             if not any(_fits(array, shape) for shape in allowed):

@@ -8,7 +8,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from retrograph.errors import InputError
+from retrograph.errors import InputError, parameter
 from retrograph.ir.emit import INT64, Emitter
 from retrograph.ir.graph import Array, Tensor
 from retrograph.methods import random
@@ -152,8 +152,9 @@ class ExpectedGradients(Sampled):
         super().fitted(sources)
         if not isinstance(self.baselines, Given):
             raise InputError(
-                f"'{self.name}' has no baselines; give a data set of inputs: --param "
-                "baselines=FILE.npy, or ExpectedGradients(baselines=array [B, *item])"
+                f"'{self.name}' has no baselines; give a data set of inputs: "
+                f"{parameter('parameters', 'baselines=FILE.npy')}, or "
+                "ExpectedGradients(baselines=array [B, *item])"
             )
         self.baselines.check({s.x.name: [(None, *s.item)] for s in sources})
         if len({len(self._pool(source)) for source in sources}) > 1:

@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from retrograph.errors import InputError
+from retrograph.errors import InputError, parameter
 from retrograph.ir.emit import Emitter
 from retrograph.ir.graph import Tensor
 from retrograph.ir.patterns.activations import GATES, activations, is_gate
@@ -79,13 +79,14 @@ def relu_notes(name: str, choice: str, scene: Scene) -> list[str]:
     if scene.smooth:
         raise InputError(
             f"'{name}' is a rule for ReLUs and there is none between '{scene.target}' and the "
-            f"input (only {_listed(scene.smooth)}); choose what it does there with --activations "
-            "gate or relu-only (METHODS.md), or use --method gradient"
+            f"input (only {_listed(scene.smooth)}); choose what it does there with "
+            f"{parameter('activations', 'gate')} or relu-only (METHODS.md), or use "
+            f"{parameter('method', 'gradient')}"
         )
     if not scene.graph.relu_like:
         raise InputError(
             f"'{name}' is a rule for ReLUs and there is none between '{scene.target}' and the "
-            "input (nor anywhere in the model); use --method gradient"
+            f"input (nor anywhere in the model); use {parameter('method', 'gradient')}"
         )
     return [f"{name}: no ReLU below '{scene.target}', so it equals the gradient"]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from retrograph.errors import InputError
+from retrograph.errors import InputError, parameter
 from retrograph.model import Model
 from retrograph.scan import Scan
 
@@ -21,18 +21,20 @@ def scanned_model(scan: Scan, path: str | None = None) -> Model:
     """
     file = path or scan.run["file"]
     if file is None:
-        raise InputError(f"{scan.path} does not say which file its model is; give --model PATH")
+        raise InputError(
+            f"{scan.path} does not say which file its model is; give {parameter('model', 'PATH')}"
+        )
     if path is None and not Path(file).is_file():
         raise InputError(
-            f"the scanned model, {file}, is not there; give --model PATH, or run this where the "
-            "scan was run"
+            f"the scanned model, {file}, is not there; give "
+            f"{parameter('model', 'PATH')}, or run this where the scan was run"
         )
     model = Model(file)
     if model.sha256 != scan.run["model"]:
         raise InputError(
             f"{file} is not the model that was scanned (its SHA-256 begins with "
             f"{model.sha256[:8]}, that of the scanned one with {scan.run['model'][:8]}); "
-            "give --model PATH, or scan anew"
+            f"give {parameter('model', 'PATH')}, or scan anew"
         )
     return model
 

@@ -18,10 +18,9 @@ from io import FileIO
 from pathlib import Path, PurePosixPath
 from typing import IO, Any, cast
 
-from retrograph.errors import InputError
+from retrograph.errors import InputError, one_line
 from retrograph.preprocess.blame import blaming
 from retrograph.preprocess.folders import is_picture
-from retrograph.preprocess.picture import one_line
 
 LARGEST_MEMBER = 2**27
 """Bytes of a member: more than any picture that is decoded needs."""

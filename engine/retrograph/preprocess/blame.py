@@ -6,8 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from retrograph.errors import InputError
-from retrograph.preprocess.picture import one_line
+from retrograph.errors import InputError, one_line
 
 
 @contextmanager

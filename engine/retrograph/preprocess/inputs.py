@@ -16,7 +16,7 @@ from typing import NoReturn
 import numpy as np
 from PIL import Image
 
-from retrograph.errors import InputError
+from retrograph.errors import InputError, parameter
 from retrograph.pointers import refuse_pointer_file
 from retrograph.preprocess.archives import is_archive, members, survey
 from retrograph.preprocess.arrays import AnyArray, as_bytes, as_inputs, as_pictures
@@ -275,7 +275,7 @@ class Reader:
         if self.coding is None:
             raise InputError(
                 f"{path}: it is not known which channel of the model is which letter; "
-                "give --alphabet, such as dna, protein or ACGT"
+                f"give {parameter('alphabet')}, such as dna, protein or ACGT"
             )
         if self.coding.unnamed:
             raise InputError(

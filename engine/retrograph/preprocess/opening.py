@@ -15,9 +15,9 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from retrograph.errors import InputError
+from retrograph.errors import InputError, one_line
 from retrograph.pointers import refuse_pointer, refuse_pointer_file
-from retrograph.preprocess.picture import Pixels, one_line
+from retrograph.preprocess.picture import Pixels
 
 FORMATS: Final = ("AVIF", "BMP", "GIF", "JPEG", "JPEG2000", "PNG", "PPM", "TIFF", "WEBP")
 """What is tried on a file; formats that would start other programs (EPS) are left out."""

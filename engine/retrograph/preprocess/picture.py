@@ -88,11 +88,6 @@ def check(preprocessing: Preprocessing, shape: Shape) -> None:
         )
 
 
-def one_line(error: Exception) -> str:
-    """What an error of a library says, or else its kind, without line breaks."""
-    return " ".join(str(error).split()) or type(error).__name__
-
-
 def _resize(image: Image.Image, preprocessing: Preprocessing, shape: Shape) -> Image.Image:
     size = _target(spatial(shape, preprocessing.layout), image.size)
     if size is None:

@@ -13,7 +13,7 @@ from typing import Any, Final, TextIO, cast
 import numpy as np
 import numpy.typing as npt
 
-from retrograph.errors import InputError
+from retrograph.errors import InputError, parameter
 from retrograph.preprocess.blame import blaming
 from retrograph.preprocess.picture import Array
 from retrograph.preprocess.recipe import Shape, describe, known
@@ -79,7 +79,7 @@ class Coding:
         if len(axes) != 2:
             raise InputError(
                 f"the model's input {describe(shape)} is no sequence of channels by positions; "
-                "leave --alphabet out"
+                f"leave {parameter('alphabet')} out"
             )
         for channels, positions in (axes, axes[::-1]):
             if item[channels] == len(alphabet):

@@ -10,9 +10,8 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import TextIO
 
-from retrograph.errors import InputError
+from retrograph.errors import InputError, one_line
 from retrograph.preprocess.columns import Columns, is_header, named, unnamed
-from retrograph.preprocess.picture import one_line
 
 TABLES = (".csv", ".tsv")
 """The suffixes of tables."""

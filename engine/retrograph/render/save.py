@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import io
 import os
-from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
 import numpy as np
 from PIL import Image
 
-from retrograph.errors import InputError
-from retrograph.preprocess.picture import one_line
+from retrograph.errors import InputError, one_line
+from retrograph.output import check_free, write_whole
 from retrograph.render.colour import Picture
 
 KINDS: Final[dict[str, tuple[str, dict[str, int]]]] = {
@@ -28,28 +27,33 @@ KINDS: Final[dict[str, tuple[str, dict[str, int]]]] = {
 
 
 def save_picture(picture: Picture, path: str | os.PathLike[str], *, force: bool = False) -> None:
-    """Writes the picture in the format that the suffix names, the whole file or nothing.
+    """Write the picture in the format that the suffix names, the whole file or nothing.
 
     A file that is there already is replaced only with `force`.
-    Raises InputError when it may not be, the suffix is unknown, or it cannot be written.
+
+    Raises:
+        InputError: it may not be replaced, the suffix is unknown, or it cannot be written.
     """
     path = Path(path)
-    if path.suffix.lower() not in KINDS:
-        raise InputError(f"{path} has no suffix of a picture; choose one of {', '.join(KINDS)}")
-    if path.exists() and not force:
-        raise InputError(f"{path} is there already; give --force to replace it")
+    check_picture_name(path)
+    check_free(path, force=force)
     kind, options = KINDS[path.suffix.lower()]
     encoded = io.BytesIO()
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         Image.fromarray(np.asarray(picture)).save(encoded, kind, **options)
-        temporary.write_bytes(encoded.getbuffer())
-        temporary.replace(path)
     except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or one_line(error)
         raise InputError(
-            f"{path} cannot be written ({reason}); check the folder, its rights and space"
+            f"{path} cannot be written ({one_line(error)}); check the picture's size"
         ) from None
-    finally:
-        with suppress(OSError):
-            temporary.unlink()
+    write_whole(path, encoded.getbuffer())
+
+
+def check_picture_name(path: Path, otherwise: str = "") -> None:
+    """Raises InputError where the suffix names no format of pictures.
+
+    Args:
+        otherwise: another way to mend it, for the message.
+    """
+    if path.suffix.lower() not in KINDS:
+        mend = ", ".join([f"choose one of {', '.join(KINDS)}", *filter(None, [otherwise])])
+        raise InputError(f"{path} has no suffix of a picture; {mend}")

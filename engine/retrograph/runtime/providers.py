@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from retrograph.errors import DeviceError, InputError
+from retrograph.errors import DeviceError, InputError, parameter
 from retrograph.ir.builder import Device
 
 PROVIDERS = {
@@ -100,7 +100,8 @@ def provider(device: str) -> Provider:
     if name not in available:
         raise DeviceError(
             f"device '{short}' was asked for and the installed ONNX Runtime "
-            f"({ort.__version__}) does not have it; {_mend(short, available)}, or use --device cpu"
+            f"({ort.__version__}) does not have it; {_mend(short, available)}, or use "
+            f"{parameter('device', 'cpu')}"
         )
     if name == PROVIDERS["cuda"] and hasattr(ort, "preload_dlls"):
         ort.preload_dlls()
@@ -143,6 +144,6 @@ def with_tf32(device: str) -> str:
     if found.name != PROVIDERS["cuda"]:
         raise DeviceError(
             f"precision 'tf32' is CUDA's, and the device is {found.device}; "
-            "give --device cuda, or another precision"
+            f"give {parameter('device', 'cuda')}, or another precision"
         )
     return f"{'cuda' if device == 'auto' else device},use_tf32=1"

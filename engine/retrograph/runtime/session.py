@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from retrograph.errors import DeviceError, InputError
+from retrograph.errors import DeviceError, InputError, parameter
 from retrograph.ir.io.runtime_releases import Need, version_of
 from retrograph.runtime.captured import Captured
 from retrograph.runtime.feeds import Array, Spec, checked
@@ -57,7 +57,7 @@ class Session:
         if device != "auto" and wanted.name not in self.providers:
             raise DeviceError(
                 f"device '{device}' was asked for and its libraries cannot be loaded; install "
-                "those that your ONNX Runtime's page names, or use --device cpu"
+                f"those that your ONNX Runtime's page names, or use {parameter('device', 'cpu')}"
             )
         self.device = Provider(self.providers[0]).device
         self.metadata: dict[str, str] = dict(self._session.get_modelmeta().custom_metadata_map)

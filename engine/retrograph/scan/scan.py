@@ -11,7 +11,7 @@ from typing import Any
 
 from retrograph._version import __version__
 from retrograph.ahead import worked_ahead
-from retrograph.errors import InputError
+from retrograph.errors import InputError, parameter
 from retrograph.preprocess import (
     PRESETS,
     Coding,
@@ -268,7 +268,7 @@ def _check_same(folder: Path, what: str, there: dict[str, Any], wanted: dict[str
         if key != "file" and there.get(key) != wanted[key]:
             raise InputError(
                 f"{folder} holds {what} with {_difference(key, there.get(key), wanted[key])}; "
-                "choose another folder, or give --force to start anew"
+                f"choose another folder, or give {parameter('force', True)} to start anew"
             )
 
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from retrograph.errors import InputError
+from retrograph.errors import InputError, parameter
 from retrograph.runtime import Array
 from retrograph.scan.store import FILE, PICTURES, Row
 
@@ -152,7 +152,9 @@ class Unfinished:
                     f"{self.path} is in use by another scan; wait for it, or choose another folder"
                 ) from None
             if "not a database" in str(error) or "malformed" in str(error):
-                raise _DamagedError(f"{self.path} is damaged; give --force to start anew") from None
+                raise _DamagedError(
+                    f"{self.path} is damaged; give {parameter('force', True)} to start anew"
+                ) from None
             raise InputError(
                 f"{self.path.parent} cannot be written in ({reason}); make room or mend its "
                 "rights, and the same command goes on from what was kept"

@@ -33,6 +33,7 @@ from retrograph.ir.tensor_data import (
     to_array,
     without_weights,
 )
+from retrograph.output import check_free
 
 _ALIGNMENT = 4096
 """Where a runtime may map a tensor into memory."""
@@ -69,7 +70,7 @@ def new_files(model: ModelProto, out: Path, *, force: bool) -> list[Path]:
     apart = held_bytes(model) >= LARGE or any(map(is_external, tensors(model)))
     files = [out, out.with_name(f"{out.name}.data")] if apart else [out]
     for file in files:
-        _check_free(file, force)
+        check_free(file, force=force)
         _check_not_read(file, model)
     return files
 
@@ -157,13 +158,6 @@ def _to_bytes(model: ModelProto) -> bytes:
         raise InputError(
             "the graph has over 2 GB, more than an ONNX file can hold; explain an earlier layer"
         ) from None
-
-
-def _check_free(out: Path, force: bool) -> None:
-    if out.is_dir():
-        raise InputError(f"{out} is a folder; name a file")
-    if out.exists() and not force:
-        raise InputError(f"{out} exists; give --force to replace it, or another name")
 
 
 def _check_not_read(out: Path, model: ModelProto) -> None:

@@ -73,7 +73,7 @@ def operator_rule(node: Node, tally: Tally) -> MultiRule:
         if node.op in SUMS:
             return _share
     raise Unsupported(
-        "no rule of relevance that conserves it; choose a layer before it, or --method gradient"
+        "no rule of relevance that conserves it; choose a layer before it, or the method gradient"
     )
 
 

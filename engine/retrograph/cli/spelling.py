@@ -1,0 +1,21 @@
+"""A parameter of the library as an option of the command line."""
+
+from __future__ import annotations
+
+from typing import Final
+
+OPTIONS: Final = {"output": "-o", "out": "-o", "parameters": "--param"}
+"""The options that are not called as the parameter is."""
+SWITCHES: Final = {
+    ("straight_through", "False"): "--straight-through no",
+    ("outputs", "False"): "--no-outputs",
+}
+"""The options that stand for a parameter and its value together."""
+
+
+def as_option(name: str, value: str | None) -> str:
+    """A parameter and its value as a user types them: `--force`, `--labels FILE`."""
+    if (name, str(value)) in SWITCHES:
+        return SWITCHES[name, str(value)]
+    option = OPTIONS.get(name, f"--{name.replace('_', '-')}")
+    return option if value in (None, "True") else f"{option} {value}"

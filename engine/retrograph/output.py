@@ -1,0 +1,93 @@
+"""Files that are written: whole or not at all, under safe names, and checked before any work."""
+
+from __future__ import annotations
+
+import io
+import os
+import re
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from retrograph.errors import InputError, parameter
+
+
+def safe_name(text: str) -> str:
+    """The text with everything but letters, digits, "_", "." and "-" as "_"."""
+    return re.sub(r"[^\w.-]+", "_", text)
+
+
+def write_whole(path: Path, data: bytes | memoryview) -> None:
+    """Write a file, the whole of it or nothing; a file that is there is replaced.
+
+    Raises:
+        InputError: it cannot be written.
+    """
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        part.write_bytes(data)
+        part.replace(path)
+    except OSError as error:
+        raise InputError(
+            f"{path} cannot be written ({error.strerror}); check the folder, its rights and space"
+        ) from None
+    finally:
+        with suppress(OSError):
+            part.unlink()
+
+
+def save_arrays(arrays: Mapping[str, NDArray[Any]], path: Path) -> None:
+    """Write an .npz, whole or not at all.
+
+    Raises:
+        InputError: it cannot be written.
+    """
+    buffer = io.BytesIO()
+    np.savez_compressed(buffer, **dict(arrays))  # type: ignore[arg-type]
+    write_whole(path, buffer.getvalue())
+
+
+def check_free(path: Path, *, force: bool) -> None:
+    """Raises InputError where a file is in the way."""
+    if path.is_dir():
+        raise InputError(f"{path} is a folder; name a file")
+    if path.exists() and not force:
+        raise InputError(
+            f"{path} exists; give {parameter('force', True)} to replace it, or another name"
+        )
+
+
+def check_folder(folder: Path) -> None:
+    """Raises InputError where files cannot be written in a folder."""
+    if not folder.is_dir():
+        raise InputError(f"{folder} is no folder; make it first, or choose another one")
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise InputError(f"{folder} cannot be written in; change its rights or choose another one")
+
+
+def check_new_folder(folder: Path) -> None:
+    """Raises InputError where files cannot be written in a folder, or it cannot be made."""
+    existing = folder.absolute()
+    while not os.path.lexists(existing) and existing != existing.parent:
+        existing = existing.parent
+    if not existing.is_dir():
+        raise InputError(f"{folder} cannot be made: {existing} is a file; choose another folder")
+    check_folder(existing)
+
+
+def make_folder(folder: Path) -> None:
+    """Make the folder, with its parents, where it is not there.
+
+    Raises:
+        InputError: it cannot be made.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(
+            f"the folder {folder} cannot be made ({error.strerror}); choose another one"
+        ) from None

@@ -1,0 +1,1 @@
+"""Files in, results out: what is between a face and the library of graphs."""

@@ -1,0 +1,124 @@
+"""What every answer can do: be drawn, be plotted, be saved, become a record."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+from abc import ABC, abstractmethod
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from retrograph.errors import InputError
+from retrograph.output import check_free, make_folder, save_arrays, write_whole
+from retrograph.render.save import KINDS, save_picture
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+
+class Result(ABC):
+    """An answer about a network: it shows itself in a notebook, and is saved by its suffix."""
+
+    @abstractmethod
+    def image(self, style: str | None = None) -> Image.Image:
+        """The answer as a picture with its labels, RGB.
+
+        Args:
+            style: a name of `retrograph.render.STYLES`; if None each method's own.
+
+        Raises:
+            InputError: there is no such style, or nothing that can be drawn.
+        """
+
+    @abstractmethod
+    def to_dict(self) -> dict[str, Any]:
+        """The answer as plain numbers, texts, lists and dicts: what `--json` prints."""
+
+    @abstractmethod
+    def summary(self) -> str:
+        """The answer in a few words, without its class's name."""
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """What an .npz of the answer holds, by name.
+
+        Raises:
+            InputError: the answer has no arrays.
+        """
+        raise InputError(f"a {type(self).__name__} has no arrays; save it as .png or .json")
+
+    def plot(self, ax: Axes | None = None) -> Axes:
+        """The picture in axes of matplotlib, at its own proportions.
+
+        Args:
+            ax: the axes; new ones if None.
+
+        Raises:
+            InputError: matplotlib is not installed.
+        """
+        if ax is None:
+            try:
+                from matplotlib import pyplot
+            except ImportError:
+                raise InputError(
+                    "plot() needs matplotlib: pip install matplotlib; or take image()"
+                ) from None
+            ax = pyplot.figure(layout="constrained").add_subplot()
+        ax.imshow(np.asarray(self.image()), interpolation="nearest")
+        ax.set_axis_off()
+        return ax
+
+    def save(self, path: str | os.PathLike[str], *, force: bool = False) -> Path:
+        """Write the answer, the whole file or nothing; missing folders are made.
+
+        Args:
+            path: by its suffix a picture (.png, .jpg, .webp, .tif, .bmp), the arrays (.npz), or
+                the record (.json).
+            force: whether a file that is there is replaced.
+
+        Returns:
+            The path.
+
+        Raises:
+            InputError: the suffix is none of these, a file is in the way, or it cannot be written.
+        """
+        path = Path(path)
+        suffix = path.suffix.lower()
+        if suffix not in (*KINDS, ".npz", ".json"):
+            raise InputError(
+                f"{path} ends in no suffix that is known; choose one of "
+                f"{', '.join(KINDS)}, .npz, .json"
+            )
+        check_free(path, force=force)
+        make_folder(path.parent)
+        if suffix == ".npz":
+            save_arrays(self.arrays(), path)
+        elif suffix == ".json":
+            write_whole(path, (json_text(self.to_dict()) + "\n").encode())
+        else:
+            save_picture(self.image(), path, force=force)
+        return path
+
+    def _repr_png_(self) -> bytes:
+        """The picture, for a notebook."""
+        buffer = io.BytesIO()
+        self.image().save(buffer, "PNG")
+        return buffer.getvalue()
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.summary()}>"
+
+
+def json_text(record: Any) -> str:
+    """A record as JSON, its numbers of NumPy as plain ones."""
+    return json.dumps(record, indent=1, default=_plain)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, (np.ndarray, np.generic)):
+        return value.tolist()
+    raise TypeError(f"{type(value).__name__} is nothing that JSON holds")

@@ -1,0 +1,58 @@
+"""Files are written whole or not at all, under safe names."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from retrograph.errors import InputError
+from retrograph.output import (
+    check_folder,
+    check_free,
+    check_new_folder,
+    make_folder,
+    safe_name,
+    save_arrays,
+    write_whole,
+)
+
+
+def test_a_name_of_any_text_is_safe() -> None:
+    assert safe_name("a/b: ü-1.png") == "a_b_ü-1.png"
+
+
+def test_a_file_that_cannot_take_its_place_leaves_nothing(tmp_path: Path) -> None:
+    (tmp_path / "there").mkdir()
+    with pytest.raises(InputError, match="cannot be written"):
+        write_whole(tmp_path / "there", b"x")
+    assert [path.name for path in tmp_path.iterdir()] == ["there"]
+    with pytest.raises(InputError, match="cannot be written"):
+        write_whole(tmp_path / "missing" / "file", b"x")
+
+
+def test_a_file_is_replaced_as_a_whole(tmp_path: Path) -> None:
+    path = tmp_path / "a.npz"
+    path.write_bytes(b"old")
+    save_arrays({"x": np.arange(3)}, path)
+    with np.load(path) as data:
+        assert data["x"].tolist() == [0, 1, 2]
+    assert [each.name for each in tmp_path.iterdir()] == ["a.npz"]
+
+
+def test_what_is_in_the_way_is_said(tmp_path: Path) -> None:
+    path = tmp_path / "a.png"
+    check_free(path, force=False)
+    path.write_bytes(b"x")
+    with pytest.raises(InputError, match="exists; give force=True"):
+        check_free(path, force=False)
+    check_free(path, force=True)
+    with pytest.raises(InputError, match="is a folder"):
+        check_free(tmp_path, force=True)
+    with pytest.raises(InputError, match="is no folder"):
+        check_folder(tmp_path / "none")
+    with pytest.raises(InputError, match="is a file"):
+        check_new_folder(path / "b" / "c")
+    with pytest.raises(InputError, match="cannot be made"):
+        make_folder(path / "b")
