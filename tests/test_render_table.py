@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image, ImageFont
 
-from retrograph.render import SCALE, Table, enlarge, key
+from retrograph.errors import InputError
+from retrograph.methods import METHODS, Method
+from retrograph.render import SCALE, STYLES, Table, enlarge, style_named, values_key
 from retrograph.render.text import wrap
 from test_render import find, picture
 
@@ -69,7 +72,7 @@ def test_table_text_never_leaves_the_page() -> None:
     words = "W" * 400 + " " + "word " * 400
     made = Table([words, words])
     made.add("\n".join([words] * 3), [picture(32, 32), picture(2000, 8)])
-    keys = [(words, key(style)) for style in ("signed", "heat", "overlay", "values")]
+    keys = [(words, each) for each in (*(s.key() for s in STYLES.values()), values_key())]
     page = made.page("\n".join([words] * 2), keys, [words, SCALE])
     border = np.asarray(page).copy()
     border[40:-40, 40:-40] = 255
@@ -79,8 +82,8 @@ def test_table_text_never_leaves_the_page() -> None:
 def test_table_holds_its_keys_and_notes() -> None:
     rows = [[picture(32, 32)]]
     plain = table(["a"], rows)
-    with_key = table(["a"], rows, keys=[("a", key("heat"))])
-    find(with_key, key("heat").bar)
+    with_key = table(["a"], rows, keys=[("a", STYLES["heat"].key())])
+    find(with_key, STYLES["heat"].key().bar)
     assert with_key.height > plain.height
     assert table(["a"], rows, notes=["note"]).height > plain.height
 
@@ -91,7 +94,7 @@ def test_table_without_rows_is_refused() -> None:
 
 
 def test_key_of_signed_shows_each_colour_by_itself() -> None:
-    bar = key("signed").bar
+    bar = STYLES["signed"].key().bar
     stripes = bar[:: len(bar) // 4][:4]
     ends = {"left": stripes[:, 0], "right": stripes[:, -1]}
     np.testing.assert_array_equal(ends["right"][0], [255] * 3)
@@ -103,15 +106,53 @@ def test_key_of_signed_shows_each_colour_by_itself() -> None:
 
 
 def test_keys_are_drawn_as_attributions_are() -> None:
-    for style in ("signed", "values"):
-        bar = key(style, coloured=False).bar
+    for key in (STYLES["signed"].key(coloured=False), values_key()):
+        bar = key.bar
         assert (bar == bar[:1]).all()
         assert bar[0, 0].tolist() == [1] * 3
         assert bar[0, -1].tolist() == [255] * 3
-    assert key("heat").bar[0, 0].tolist() == [0x00, 0x00, 0x04]
-    assert key("heat").bar[0, -1].tolist() == [0xFC, 0xFD, 0xBF]
-    dim = key("overlay").bar[0, 0].astype(int)
+    assert STYLES["heat"].key().bar[0, 0].tolist() == [0x00, 0x00, 0x04]
+    assert STYLES["heat"].key().bar[0, -1].tolist() == [0xFC, 0xFD, 0xBF]
+    dim = STYLES["overlay"].key().bar[0, 0].astype(int)
     np.testing.assert_allclose(dim, 0.55 * 128, atol=4)
+
+
+def test_the_ends_of_a_legend_are_named_at_their_sides() -> None:
+    """What is drawn of -1 and of 1 has the colours of the ends that are called so."""
+    negative, positive = np.full((1, 1, 2), -1.0), np.full((1, 1, 2), 1.0)
+    signed_key, heat_key = STYLES["signed"].key(coloured=False), STYLES["heat"].key()
+    ends = {name: signed_key.bar[0, place] for name, place in (("against", 0), ("for", -1))}
+    assert signed_key.ends == ("against", "0", "for")
+    assert (STYLES["signed"].draw(negative)[0, 0] == ends["against"]).all()
+    assert (STYLES["signed"].draw(positive)[0, 0] == ends["for"]).all()
+    assert heat_key.ends == ("0", "most")
+    assert (STYLES["heat"].draw(positive)[0, 0] == heat_key.bar[0, -1]).all()
+    assert (STYLES["heat"].draw(0 * positive)[0, 0] == heat_key.bar[0, 0]).all()
+    assert values_key().ends == ("negative", "0", "positive")
+
+
+def test_the_page_has_the_ends_where_the_bar_has_them() -> None:
+    """Of two keys that differ in an end's name, pages differ at that end of the bar alone."""
+    key = STYLES["signed"].key(coloured=False)
+    other = replace(key, ends=("against", "0", "FOR"))
+    pages = [np.asarray(table(["a"], [[picture(32, 32)]], keys=[("a", k)])) for k in (key, other)]
+    left, _ = find(Image.fromarray(pages[0]), key.bar)
+    columns = np.flatnonzero((pages[0] != pages[1]).any(axis=(0, 2)))
+    assert columns.size
+    assert columns.min() > left + key.bar.shape[1] * 0.75
+
+
+@pytest.mark.parametrize("method", METHODS.values(), ids=lambda m: m.name)
+def test_a_method_is_drawn_in_a_style_that_there_is(method: Method) -> None:
+    assert style_named(method.style).name == method.style
+
+
+def test_a_style_that_needs_a_picture_gives_way_without_one() -> None:
+    assert style_named("overlay").name == "overlay"
+    assert style_named("overlay", has_picture=False).name == "signed"
+    assert style_named("heat", has_picture=False).name == "heat"
+    with pytest.raises(InputError, match="choose one of: signed, heat, overlay"):
+        style_named("glow")
 
 
 def test_long_words_break_after_a_hyphen() -> None:

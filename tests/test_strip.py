@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from retrograph.errors import InputError
-from retrograph.render import Track, grey_slices, heat, signed, slices, spaced, strips
+from retrograph.render import STYLES, Track, grey_slices, heat, signed, slices, spaced, strips
 
 Draw: TypeAlias = Callable[[np.ndarray], np.ndarray]
 
@@ -54,20 +54,20 @@ def boxes(page: Image.Image, colour: tuple[int, int, int]) -> list[tuple[int, in
 @pytest.mark.parametrize(("style", "draw"), [("signed", signed), ("heat", heat)])
 def test_a_strip_has_the_colours_of_maps(style: str, draw: Draw) -> None:
     values = values_of(4, 30)
-    page = strips([Track("guided", values, style)], "ACGT" * 7 + "AC", "ACGT")
+    page = strips([Track("guided", values, STYLES[style])], "ACGT" * 7 + "AC", "ACGT")
     assert len(find(page, cells(draw(values[None])))) == 1
 
 
 def test_many_channels_are_flatter() -> None:
     values = values_of(20, 12)
-    page = strips([Track("guided", values, "signed")], " " * 12, "ACDEFGHIKLMNPQRSTVWY")
+    page = strips([Track("guided", values, STYLES["signed"])], " " * 12, "ACDEFGHIKLMNPQRSTVWY")
     assert len(find(page, cells(signed(values[None]), 14))) == 1
 
 
 def test_long_sequences_are_wrapped_in_one_scale() -> None:
     values = values_of(4, 170)
     values[:, 90:] *= 0.1
-    page = strips([Track("guided", values, "signed")], " " * 170, "ACGT")
+    page = strips([Track("guided", values, STYLES["signed"])], " " * 170, "ACGT")
     drawn = signed(values[None])
     places = [find(page, cells(drawn[:, start : start + 80])) for start in (0, 80, 160)]
     assert [len(place) for place in places] == [1, 1, 1]
@@ -75,7 +75,7 @@ def test_long_sequences_are_wrapped_in_one_scale() -> None:
     assert left == second == third
     tops = [place[0][1] for place in places]
     assert tops[0] + 72 < tops[1] < tops[2] - 72
-    whole = strips([Track("guided", values[:, :100], "signed")], " " * 100, "ACGT")
+    whole = strips([Track("guided", values[:, :100], STYLES["signed"])], " " * 100, "ACGT")
     assert len(find(whole, cells(signed(values[None, :, :100])))) == 1
 
 
@@ -83,7 +83,7 @@ def test_the_letters_have_their_own_channel_s_colour() -> None:
     values = np.zeros((4, 6))
     values[[0, 1, 2, 3], [0, 1, 2, 3]] = 1, -1, 0.5, 0
     values[0, 1:3] = 1, -1  # not what is there
-    page = strips([Track("guided", values, "signed")], "ACGT  ", "ACGT")
+    page = strips([Track("guided", values, STYLES["signed"])], "ACGT  ", "ACGT")
     drawn = signed(values[None])
     left, top = find(page, cells(drawn))[0]
     row = np.asarray(page)[top - 22, left + 1 : left + 96 : 16]
@@ -96,7 +96,7 @@ def test_letters_are_as_high_as_their_own_attribution() -> None:
     for channel, place, value in ((0, 2, 4.0), (3, 6, 2.0), (2, 10, 1.0), (1, 14, -1.0)):
         values[channel, place] = value
     letters = "".join({2: "A", 6: "T", 10: "G", 14: "C"}.get(i, " ") for i in range(20))
-    page = strips([Track("guided", values, "signed")], letters, "ACGT")
+    page = strips([Track("guided", values, STYLES["signed"])], letters, "ACGT")
     (left, _) = find(page, cells(signed(values[None])))[0]
     found = {letter: boxes(page, INK[letter]) for letter in "ATGC"}
     assert {letter: len(each) for letter, each in found.items()} == dict.fromkeys("ATGC", 1)
@@ -114,9 +114,12 @@ def test_letters_are_as_high_as_their_own_attribution() -> None:
 
 def test_an_input_track_has_no_letters_of_its_own() -> None:
     values = values_of(4, 30)
-    one = strips([Track("guided", values, "signed")], "A" * 30, "ACGT")
+    one = strips([Track("guided", values, STYLES["signed"])], "A" * 30, "ACGT")
     both = strips(
-        [Track("input", values, "signed", is_attribution=False), Track("guided", values, "signed")],
+        [
+            Track("input", values, STYLES["signed"], is_attribution=False),
+            Track("guided", values, STYLES["signed"]),
+        ],
         "A" * 30,
         "ACGT",
     )
@@ -128,7 +131,7 @@ def test_an_input_track_has_no_letters_of_its_own() -> None:
 def test_channels_that_are_no_letters_are_not_labelled() -> None:
     values = values_of(4, 30)
     labelled, bare = (
-        strips([Track("guided", values, "signed")], " " * 30, alphabet)
+        strips([Track("guided", values, STYLES["signed"])], " " * 30, alphabet)
         for alphabet in ("ACGT", "A..T")
     )
     left, top = find(labelled, cells(signed(values[None])))[0]
@@ -144,7 +147,7 @@ def test_channels_that_are_no_letters_are_not_labelled() -> None:
 def test_of_very_long_sequences_the_part_that_matters_is_drawn() -> None:
     values = np.zeros((4, 9000))
     values[:, 5000:5100] = values_of(4, 100)
-    page = strips([Track("guided", values, "signed")], " " * 9000, "ACGT")
+    page = strips([Track("guided", values, STYLES["signed"])], " " * 9000, "ACGT")
     drawn = signed(values[None])
     places = [find(page, cells(drawn[:, start : start + 80])) for start in (4960, 5040)]
     assert [len(place) for place in places] == [1, 1]
@@ -154,7 +157,7 @@ def test_of_very_long_sequences_the_part_that_matters_is_drawn() -> None:
 
 def test_a_strip_of_values_that_are_not_finite_is_refused() -> None:
     with pytest.raises(InputError, match="NaN"):
-        strips([Track("guided", np.full((4, 5), np.nan), "signed")], "ACGTA", "ACGT")
+        strips([Track("guided", np.full((4, 5), np.nan), STYLES["signed"])], "ACGTA", "ACGT")
 
 
 # --- volumes -----------------------------------------------------------------------------------
@@ -165,7 +168,7 @@ def test_a_strip_of_values_that_are_not_finite_is_refused() -> None:
 def test_slices_share_one_scale(style: str, draw: Draw, channels: int) -> None:
     values = np.random.default_rng(3).normal(size=(channels, 5, 6, 7))
     values[:, 0] *= 0.1
-    drawn = slices(values, style)
+    drawn = slices(values, STYLES[style])
     assert drawn.shape == (5, 6, 7, 3)
     stacked = draw(np.concatenate([values[:, i] for i in range(5)], axis=1))
     np.testing.assert_array_equal(drawn, np.stack(np.split(stacked, 5)))

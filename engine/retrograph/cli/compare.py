@@ -40,7 +40,7 @@ from retrograph.model import Model
 from retrograph.output import make_folder
 from retrograph.pipeline.destination import Destination
 from retrograph.preprocess import BadItem
-from retrograph.render import SCALE, Table, key, save_picture
+from retrograph.render import SCALE, Style, Table, save_picture, values_key
 
 _MOST_ROWS = 100
 
@@ -166,8 +166,8 @@ class _Comparison:
         self._scene = scene
         self._notes = gathered(scene.contracts)
         self._table = Table(["input", *map(self._titled, scene.methods)])
-        self._drawn: dict[tuple[str, bool], dict[str, None]] = {}
-        """The columns by how they are drawn: the style, and whether colours are apart."""
+        self._drawn: dict[tuple[Style | None, bool], dict[str, None]] = {}
+        """The columns by their style, None for an input, and whether colours are apart."""
 
     def add(self, found: Explanation) -> None:
         """A row for an input.
@@ -185,17 +185,17 @@ class _Comparison:
         caption = "\n".join([Path(found.name).name, *results.unit_lines(found, scene)])
         self._table.add(caption, [input_picture(found), *maps])
         if found.shown is None:
-            self._drawn.setdefault(("values", False), {})["input"] = None
+            self._drawn.setdefault((None, False), {})["input"] = None
         for method in scene.methods:
             style = style_of(method, found, scene)
-            coloured = style == "signed" and is_coloured(method, found, scene)
+            coloured = style.has_sign and is_coloured(method, found, scene)
             self._drawn.setdefault((style, coloured), {})[method] = None
         self.found.append(found.without_arrays())
 
     def page(self, title: str, left_out: Mapping[str, str]) -> Image.Image:
         """The rows, with what is to be known of them."""
         keys = [
-            (", ".join(names), key(style, coloured=coloured))
+            (", ".join(names), style.key(coloured=coloured) if style else values_key())
             for (style, coloured), names in self._drawn.items()
         ]
         return self._table.page(

@@ -7,7 +7,7 @@ import numpy as np
 from retrograph.cli.explanation import Explanation, Scene
 from retrograph.cli.planes import plane
 from retrograph.methods import METHODS
-from retrograph.render import heat, overlay, signed
+from retrograph.render import Style, signed, style_named
 from retrograph.render.colour import Picture
 from retrograph.runtime import Array
 
@@ -34,18 +34,14 @@ def attribution_picture(found: Explanation, scene: Scene, method: str, k: int = 
     layout = scene.preprocessing.layout
     if found.shown is None:
         attribution, layout = plane(np.broadcast_to(attribution, found.array.shape)), "nchw"
-    if style == "heat":
-        return heat(attribution, layout=layout)
-    if style == "overlay" and found.shown is not None:
-        return overlay(found.shown, attribution, layout=layout)
-    return signed(attribution, layout=layout, order=scene.preprocessing.order)
+    order = scene.preprocessing.order
+    return style.draw(attribution, layout=layout, order=order, picture=found.shown)
 
 
-def style_of(method: str, found: Explanation, scene: Scene) -> str:
+def style_of(method: str, found: Explanation, scene: Scene) -> Style:
     """How the attribution of a method is drawn: what is no picture cannot lie under an overlay."""
-    own = METHODS[method].style if method in METHODS else "signed"
-    style = scene.style or own
-    return "signed" if style == "overlay" and found.shown is None else style
+    usual = METHODS[method].style if method in METHODS else "signed"
+    return style_named(scene.style or usual, has_picture=found.shown is not None)
 
 
 def is_coloured(method: str, found: Explanation, scene: Scene) -> bool:

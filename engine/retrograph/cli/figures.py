@@ -8,7 +8,7 @@ from PIL import Image
 from retrograph.cli.drawing import attribution_picture, input_picture, style_of
 from retrograph.cli.explanation import Explanation, Scene
 from retrograph.preprocess import Coding
-from retrograph.render import Track, grey_slices, panel, sheet, slices, spaced, strips
+from retrograph.render import STYLES, Track, grey_slices, panel, sheet, slices, spaced, strips
 from retrograph.runtime import Array
 
 _VOLUME = 4
@@ -57,7 +57,9 @@ def _strips(found: Explanation, scene: Scene, coding: Coding, caption: str) -> I
     """The attributions as strips under the letters; the input too where these do not tell it."""
     tracks = []
     if not coding.is_one_hot(found.array):
-        tracks.append(Track("input", coding.matrix(found.array), "signed", is_attribution=False))
+        tracks.append(
+            Track("input", coding.matrix(found.array), STYLES["signed"], is_attribution=False)
+        )
     for title, method, k in _titled(found, scene):
         values = np.broadcast_to(found.attributions[method][k], found.array.shape)
         tracks.append(Track(title, coding.matrix(values), style_of(method, found, scene)))

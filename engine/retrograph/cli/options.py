@@ -14,6 +14,7 @@ from retrograph.methods.parameters import configured, parameter_names
 from retrograph.methods.smooth import CHOICES
 from retrograph.model import Model
 from retrograph.preprocess import PRESETS, Preprocessing, of_bytes, parse_preprocessing
+from retrograph.render import STYLES
 from retrograph.runtime import PROVIDERS, TF32
 
 
@@ -185,7 +186,7 @@ def add_output(parser: argparse.ArgumentParser) -> argparse._ArgumentGroup:
     group.add_argument("-o", "--output", metavar="PATH", help="a picture's name, or a folder")
     group.add_argument(
         "--style",
-        choices=("signed", "heat", "overlay"),
+        choices=tuple(STYLES),
         help="how attributions are drawn; each method's own way if left out",
     )
     group.add_argument("--force", action="store_true", help="replace files that exist")

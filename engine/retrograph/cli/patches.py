@@ -28,6 +28,7 @@ from retrograph.cli.patch_tiles import Tile, tile
 from retrograph.cli.terminal import channels, complain, console, count, visible
 from retrograph.errors import InputError
 from retrograph.methods import Method
+from retrograph.render import STYLES
 from retrograph.scan import Scan, ScannedLayer
 
 _EXAMPLES = """\
@@ -77,9 +78,7 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     )
     parser.add_argument("--method", default="guided", metavar="NAME", help="guided (default)")
     add_param(parser)
-    parser.add_argument(
-        "--style", choices=("signed", "heat", "overlay"), help="how attributions are drawn"
-    )
+    parser.add_argument("--style", choices=tuple(STYLES), help="how attributions are drawn")
     parser.add_argument("--model", metavar="PATH", help="the scanned model, where it has moved")
     parser.add_argument(
         "--batch", type=count, default=32, metavar="N", help="units a run, where that is open (32)"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
-from typing import ClassVar, Literal
+from typing import ClassVar
 
 from retrograph.ir.emit import Emitter
 from retrograph.ir.graph import Array, Graph, Shape, Tensor
@@ -73,7 +73,7 @@ class Method:
     name: ClassVar[str]
     needs_relu: ClassVar[bool] = False
     is_pointwise: ClassVar[bool] = False
-    style: ClassVar[Literal["signed", "heat", "overlay"]] = "signed"
+    style: ClassVar[str] = "signed"
 
     @property
     def parameters(self) -> dict[str, float | str]:

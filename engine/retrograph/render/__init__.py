@@ -1,23 +1,24 @@
 """Attributions as pictures, alone and on labelled pages."""
 
-from retrograph.render.colour import heat, overlay, signed
-from retrograph.render.legend import SCALE, Key, key
+from retrograph.render.legend import SCALE, values_key
 from retrograph.render.letters import letter_tiles
 from retrograph.render.page import Table, enlarge, panel, sheet
 from retrograph.render.save import save_picture
 from retrograph.render.strip import Track, strips
+from retrograph.render.styles import STYLES, Key, Style, heat, overlay, signed, style_named
 from retrograph.render.tiles import tile_page
 from retrograph.render.volume import grey_slices, slices, spaced
 
 __all__ = [
     "SCALE",
+    "STYLES",
     "Key",
+    "Style",
     "Table",
     "Track",
     "enlarge",
     "grey_slices",
     "heat",
-    "key",
     "letter_tiles",
     "overlay",
     "panel",
@@ -27,5 +28,7 @@ __all__ = [
     "slices",
     "spaced",
     "strips",
+    "style_named",
     "tile_page",
+    "values_key",
 ]

@@ -8,7 +8,8 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from retrograph.render.blocks import INK, WHITE
-from retrograph.render.colour import GREY, LUMA, Attribution, Floats, Pixels, heat, signed
+from retrograph.render.colour import GREY, LUMA, Attribution, Floats, Pixels
+from retrograph.render.styles import Style
 
 WIDTH: Final = 18
 """The width, in pixels, of a letter's cell."""
@@ -16,7 +17,7 @@ HEIGHT: Final = 26
 
 
 def letter_tiles(
-    letters: str, values: Attribution, alphabet: str, style: str
+    letters: str, values: Attribution, alphabet: str, style: Style
 ) -> tuple[Pixels, Pixels]:
     """The letters on white, and on the colours of their own channels' values.
 
@@ -24,13 +25,13 @@ def letter_tiles(
         letters: L characters; " " where nothing is, which is grey.
         values: [C, L].
         alphabet: the letters of the channels, C characters.
-        style: signed or heat, as maps are drawn.
+        style: as maps are drawn; one that needs no picture.
 
     Raises InputError when a value is not finite.
     """
     rows = np.array([alphabet.find(letter) for letter in letters])
     own: Floats = np.where(rows < 0, 0.0, values[rows, np.arange(len(letters))])
-    coloured = (heat if style == "heat" else signed)(own[np.newaxis, np.newaxis])[0]
+    coloured = style.draw(own[np.newaxis, np.newaxis])[0]
     empty = np.array([letter == " " for letter in letters])[:, np.newaxis]
     plain = np.where(empty, GREY, np.array(WHITE)).astype(np.uint8)
     return _lettered(letters, plain), _lettered(letters, coloured)

@@ -24,7 +24,7 @@ from retrograph.render.blocks import (
     written,
 )
 from retrograph.render.colour import Picture, Pixels
-from retrograph.render.legend import Key
+from retrograph.render.styles import Key
 
 SMALL: Final = 224
 """The short side, in pixels, that small pictures are enlarged to."""

@@ -23,7 +23,8 @@ from retrograph.render.blocks import (
     stack,
     written,
 )
-from retrograph.render.colour import LUMA, Attribution, Floats, Pixels, heat, signed
+from retrograph.render.colour import LUMA, Attribution, Floats, Pixels
+from retrograph.render.styles import Style
 
 CELL: Final = 16
 """The width, in pixels, of a position."""
@@ -57,10 +58,6 @@ KINDS: Final = {
 """Those of amino acids: acidic, basic, polar; the rest, hydrophobic, is black."""
 
 _LOGO_WORDS: Final = "a letter is as high as its own attribution"
-_WORDS: Final = {
-    "signed": "in grey strips grey is 0, brighter is for the unit, darker against it",
-    "heat": "in strips of heat black is 0, brighter is larger, whatever the sign",
-}
 
 
 @dataclass(frozen=True)
@@ -70,13 +67,13 @@ class Track:
     Attributes:
         title: what they are.
         values: [C, L].
-        style: signed or heat, as maps are drawn.
+        style: as maps are drawn; one that needs no picture.
         is_attribution: whether letters are drawn as high as their own channel's value.
     """
 
     title: str
     values: Attribution
-    style: str
+    style: Style
     is_attribution: bool = True
 
 
@@ -104,7 +101,7 @@ def strips(tracks: Sequence[Track], letters: str, alphabet: str, caption: str = 
         parts = [block for track in drawn for block in track.blocks(start, end, titled=titled)]
         rows.append(stack([_axis(start, end), *parts], 3))
     styles = dict.fromkeys(track.style for track in tracks if track.is_attribution)
-    key = "; ".join([_LOGO_WORDS, *(_WORDS[style] for style in styles)])
+    key = "; ".join([_LOGO_WORDS, *(style.strip_words for style in styles)])
     body = stack([*rows, blank(NARROWEST, 1)], 28)
     return captioned(body, "\n".join(filter(None, [caption, note, key])), 0.8)
 
@@ -114,11 +111,10 @@ class _Drawn:
 
     def __init__(self, track: Track, letters: str, alphabet: str) -> None:
         self.track, self.letters, self.alphabet = track, letters, alphabet
-        draw = heat if track.style == "heat" else signed
-        self.pixels: Pixels = draw(track.values[np.newaxis])
+        self.pixels: Pixels = track.style.draw(track.values[np.newaxis])
         rows = np.array([alphabet.find(letter) for letter in letters])
         self.own: Floats = np.where(rows < 0, 0.0, track.values[rows, np.arange(len(letters))])
-        if track.style == "heat":
+        if not track.style.has_sign:
             self.own = np.abs(self.own)
         self.grounds = np.where(
             (rows < 0)[:, np.newaxis], 255, self.pixels[rows, np.arange(len(letters))]

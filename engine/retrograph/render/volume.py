@@ -7,24 +7,24 @@ from typing import Final
 import numpy as np
 
 from retrograph.errors import InputError
-from retrograph.render.colour import Attribution, Pixels, heat, signed
+from retrograph.render.colour import Attribution, Pixels
+from retrograph.render.styles import Style
 
 MOST: Final = 12
 """The slices that are drawn of a volume."""
 
 
-def slices(attribution: Attribution, style: str) -> Pixels:
+def slices(attribution: Attribution, style: Style) -> Pixels:
     """An attribution [C, D, H, W] drawn as maps are, on one scale: uint8 [D, H, W, 3].
 
     Args:
         attribution: of a volume of C channels.
-        style: signed or heat.
+        style: one that needs no picture.
 
     Raises InputError when it is not finite.
     """
     channels, depth, height, width = attribution.shape
-    draw = heat if style == "heat" else signed
-    drawn = draw(attribution.reshape(channels, depth * height, width))
+    drawn = style.draw(attribution.reshape(channels, depth * height, width))
     return drawn.reshape(depth, height, width, 3)
 
 

@@ -1,0 +1,73 @@
+"""Grey is zero, brighter speaks for the unit, darker against it."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from retrograph.render.colour import (
+    GREY,
+    PERCENTILE,
+    Attribution,
+    Layout,
+    Order,
+    Picture,
+    Pixels,
+    channels_last,
+    to_bytes,
+    to_unit,
+)
+from retrograph.render.styles.base import Key, Style, bar, ramp
+
+
+def signed(
+    attribution: Attribution,
+    *,
+    layout: Layout = "nchw",
+    order: Order = "rgb",
+    percentile: float = PERCENTILE,
+) -> Pixels:
+    """The attribution as the guided backpropagation paper draws it: uint8 [H, W, 3].
+
+    Zero is mid-grey (128), and each colour is brighter where its channel speaks for the unit and
+    darker where it speaks against it, on one scale for all (1 to 255). Channels in `order` "bgr"
+    are put back. One channel is drawn grey; of any number but 1 and 3 the sum is.
+
+    Raises:
+        InputError: the attribution is not finite.
+    """
+    values = channels_last(attribution, layout)
+    if values.shape[2] not in (1, 3):
+        values = values.sum(axis=2, keepdims=True)
+    if order == "bgr":
+        values = values[..., ::-1]
+    pixels = to_bytes(GREY + (GREY - 1) * to_unit(values, percentile))
+    return np.ascontiguousarray(np.broadcast_to(pixels, (*pixels.shape[:2], 3)))
+
+
+class Signed(Style):
+    """Grey is zero, brighter speaks for the unit, darker against it."""
+
+    name = "signed"
+    has_sign = True
+    strip_words = "in grey strips grey is 0, brighter is for the unit, darker against it"
+
+    def draw(
+        self,
+        attribution: Attribution,
+        *,
+        layout: Layout = "nchw",
+        order: Order = "rgb",
+        picture: Picture | None = None,
+        percentile: float = PERCENTILE,
+    ) -> Pixels:
+        return signed(attribution, layout=layout, order=order, percentile=percentile)
+
+    def key(self, *, coloured: bool = True) -> Key:
+        text = "grey is 0, brighter is positive, for the unit, darker is negative, against it"
+        if coloured:
+            text += "; each of the picture's colours, red, green and blue, by itself"
+        values = ramp(-1)
+        if coloured:
+            together_then_each = np.array([[1.0, 1, 0, 0], [1, 0, 1, 0], [1, 0, 0, 1]])
+            values = together_then_each[..., np.newaxis] * values
+        return Key(bar(signed(values, percentile=100)), ("against", "0", "for"), text)
