@@ -28,7 +28,7 @@ test-all: check test-floors
 	$(BIN)/python -m pytest -q -n auto -m "slow or not slow"
 
 test-floors: $(VENV)/ready
-	$(BIN)/python tools/check_floors.py $(FLOORS)
+	$(BIN)/python tools/checks/check_floors.py $(FLOORS)
 
 check: $(VENV)/ready
 	$(BIN)/ruff check .
@@ -38,7 +38,7 @@ check: $(VENV)/ready
 
 operators: $(VENV)/ready
 	$(BIN)/python tools/check_backend.py --record
-	$(BIN)/python tools/make_operators.py
+	$(BIN)/python tools/docs/make_operators.py
 
 clean:
 	rm -rf $(VENV) demo_out .pytest_cache .mypy_cache .ruff_cache

@@ -1,7 +1,7 @@
 """The corpus for tests: which models there are, and their outputs in ONNX Runtime.
 
-What an input looks like and what float64 says of a gradient is in tools/corpus_inputs.py and
-tools/corpus_float64.py.
+What an input looks like and what float64 says of a gradient is in tools/corpus/corpus_inputs.py and
+tools/corpus/corpus_float64.py.
 """
 
 from __future__ import annotations

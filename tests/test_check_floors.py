@@ -1,4 +1,4 @@
-"""The lowest versions that pyproject.toml lets in, as tools/check_floors.py installs them."""
+"""The lowest versions that pyproject.toml lets in, as tools/checks/check_floors.py reads them."""
 
 from __future__ import annotations
 

@@ -85,11 +85,11 @@ def test_the_gradient_is_the_derivative(name: str) -> None:
 
     The built graph runs in float64 too, and in ONNX Runtime it differs by rounding only. For large
     pictures that takes too long here: one direction, against ONNX Runtime's gradient. The whole is
-    done by tools/check_corpus.py.
+    done by tools/corpus/check_corpus.py.
     """
     entry = ENTRIES[name]
     if entry.model.inputs[0].dtype != np.float32:
-        pytest.skip("float16: see tools/check_corpus.py")
+        pytest.skip("float16: see tools/corpus/check_corpus.py")
     if feeds_of(name)[entry.model.inputs[0].name].size < LARGE or entry.task == "proteomics1d":
         row = check(entry, directions=3)
         assert is_right(entry, row)

@@ -1,4 +1,4 @@
-"""Methods against attributions computed by PyTorch (tools/make_goldens.py)."""
+"""Methods against attributions computed by PyTorch (tools/goldens/make_goldens.py)."""
 
 from __future__ import annotations
 

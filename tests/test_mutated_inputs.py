@@ -1,4 +1,4 @@
-"""A share of `tools/mutate_inputs.py`: damaged inputs end in a result or in errors of one line."""
+"""A share of tools/mutations/mutate_inputs.py: damaged inputs give a result or one-line errors."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import nets
 from cli_case import assert_one_line, run, workplace
 from limited import ENGINE
 
-TOOL = Path(__file__).parents[1] / "tools" / "mutate_inputs.py"
+TOOL = Path(__file__).parents[1] / "tools" / "mutations" / "mutate_inputs.py"
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="it forks")

@@ -1,4 +1,4 @@
-"""A share of `tools/mutate_models.py`: damaged models are built, or refused by a clean error."""
+"""A share of tools/mutations/mutate_models.py: damaged models are built or refused cleanly."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 
 from limited import ENGINE
 
-TOOL = Path(__file__).parents[1] / "tools" / "mutate_models.py"
+TOOL = Path(__file__).parents[1] / "tools" / "mutations" / "mutate_models.py"
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="it forks")

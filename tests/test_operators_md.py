@@ -1,4 +1,4 @@
-"""OPERATORS.md is what tools/make_operators.py writes, and leaves no operator out."""
+"""OPERATORS.md is what tools/docs/make_operators.py writes, and leaves no operator out."""
 
 from __future__ import annotations
 

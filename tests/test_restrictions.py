@@ -206,7 +206,7 @@ REFUSED: list[tuple[str, str, str, str, str]] = [
 
 @pytest.mark.parametrize(("op", "inputs", "body", "shape", "reason"), REFUSED)
 def test_a_restriction_is_said(op: str, inputs: str, body: str, shape: str, reason: str) -> None:
-    """Where one is gone, take it out of tools/operator_notes.py."""
+    """Where one is gone, take it out of tools/docs/operator_notes.py."""
     header = '<ir_version: 8, opset_import: ["": 21]>'
     model = parser.parse_model(f"{header} g ({inputs}) => (float[{shape}] y) {{ {body} }}")
     source = Model(model)

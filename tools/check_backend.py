@@ -20,10 +20,11 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 
 import numpy as np
+from checkout import SHARED
 from rich.console import Console
 from rich.progress import track
 
-sys.path.append(str(Path(__file__).resolve().parent.parent / "tests"))
+sys.path.extend(SHARED)
 
 from backend_cases import backend_cases
 from backend_exclusions import exclusions

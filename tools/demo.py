@@ -5,12 +5,11 @@ The photographs come with scikit-image (CC0); the model is ours (sample_models/R
 
 from __future__ import annotations
 
+import subprocess
 import sys
 from pathlib import Path
 
 import skimage
-
-from retrograph.cli import main
 
 ROOT = Path(__file__).resolve().parent.parent
 MODEL = ROOT / "sample_models" / "cifar10_cnn.onnx"
@@ -23,8 +22,10 @@ def demo() -> int:
     picture = OUT / "cat.png"
     OUT.mkdir(exist_ok=True)
     options = ["--method", "gradient,deconvnet,guided", "-o", str(picture), "--force"]
-    print(f"retrograph explain {MODEL.name} {photograph.name} {' '.join(options[:2])}\n")
-    code = main(["explain", str(MODEL), str(photograph), *options])
+    command = f"retrograph explain {MODEL.name} {photograph.name} {' '.join(options[:2])}"
+    print(f"{command}\n", flush=True)
+    program = [sys.executable, "-m", "retrograph", "explain", str(MODEL), str(photograph), *options]
+    code = subprocess.run(program, check=False).returncode
     if code == 0:
         print(f"\nThe picture: {picture}")
     return code

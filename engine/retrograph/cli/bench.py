@@ -7,11 +7,20 @@ import re
 import sys
 from pathlib import Path
 
+from rich.console import Console
+from rich.text import Text
+
 from retrograph.bench import Case, Record, Subject, bench, cores, machine
 from retrograph.bench.plot import check_installed, plot
-from retrograph.cli.bench_report import print_record
+from retrograph.bench.tables import (
+    building_table,
+    case_table,
+    case_title,
+    machine_lines,
+    warnings,
+)
 from retrograph.cli.options import add_command, add_param, methods
-from retrograph.cli.terminal import console, count
+from retrograph.cli.terminal import console, count, print_table, visible
 from retrograph.model import Model
 from retrograph.output import make_folder
 from retrograph.pipeline.destination import Destination
@@ -109,13 +118,33 @@ def _run(args: argparse.Namespace) -> int:
             )
         cases.append(case)
     record = Record(machine(), " ".join(["retrograph", *sys.argv[1:]]), cases)
-    print_record(record, console(stderr=args.json))
+    _print_record(record, console(stderr=args.json))
     if file is not None:
         make_folder(file.parent)
         save_picture(plot(record), file, force=args.force)
     if args.json:
         print(record.to_json(), end="")
     return 0
+
+
+def _print_record(record: Record, out: Console) -> None:
+    """The tables of a benchmark, what they were measured on, and what spoils them."""
+    for case in record.cases:
+        out.print(Text(visible(case_title(case)), "bold"), soft_wrap=True)
+        headings, rows = case_table(case)
+        print_table(out, headings, rows)
+        for entry in case.entries:
+            if entry.note:
+                out.print(Text(visible(f"  {entry.name}: {entry.note}"), "dim"), soft_wrap=True)
+        out.print()
+    if record.buildings:
+        out.print(Text("building, each in a process of its own", "bold"))
+        print_table(out, *building_table(record.buildings))
+        out.print()
+    for line in machine_lines(record):
+        out.print(Text(visible(line), "dim"), soft_wrap=True)
+    for warning in warnings(record):
+        out.print(Text(visible(f"warning: {warning}"), "yellow"), soft_wrap=True)
 
 
 def _plot_file(args: argparse.Namespace) -> Path | None:

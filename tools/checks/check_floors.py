@@ -1,0 +1,73 @@
+"""The suite on other versions of ONNX Runtime, an environment each.
+
+    python tools/checks/check_floors.py 1.20 1.24 1.28            the main paths
+    python tools/checks/check_floors.py 1.24 --tests tests        the whole suite
+    python tools/checks/check_floors.py lowest                    all dependencies at their floors
+
+Each has the last patch of that runtime, and everything else from the environment that runs this.
+"lowest" has the lowest version of every dependency that pyproject.toml lets in.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+import subprocess
+import sys
+import sysconfig
+import tempfile
+import venv
+from collections.abc import Sequence
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+MAIN = ("tests/test_tiling.py", "tests/test_bound.py", "tests/test_maximize_code.py")
+"""Pools and windows at edges on every path, graphs in loops, and ascents by them."""
+
+LOWEST = "lowest"
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the tests on each version; 1 if any fails."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("versions", nargs="+", metavar="MINOR", help="such as 1.24; or lowest")
+    parser.add_argument("--tests", nargs="+", default=[*MAIN], help="what pytest is given")
+    args = parser.parse_args(argv)
+    with tempfile.TemporaryDirectory() as folder:
+        codes = [_tested(Path(folder) / v, v, args.tests) for v in args.versions]
+    return int(any(codes))
+
+
+def _tested(folder: Path, version: str, tests: Sequence[str]) -> int:
+    wanted = floors() if version == LOWEST else [f"onnxruntime=={version}.*"]
+    python = _environment(folder, wanted)
+    print(", ".join(wanted), flush=True)
+    command = [str(python), "-m", "pytest", "-q", "-p", "no:cacheprovider", *tests]
+    return subprocess.run(command, cwd=ROOT, check=False).returncode
+
+
+def floors() -> list[str]:
+    """The lowest version of each dependency, and of the runtime, as pip takes it."""
+    text = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+    own = re.search(r"^dependencies = \[(.*?)^\]", text, re.DOTALL | re.MULTILINE)
+    runtime = re.search(r"^cpu = \[(.*?)\]", text, re.MULTILINE)
+    assert own is not None
+    assert runtime is not None
+    declared = re.findall(r'"([\w-]+)>=([\d.]+)"', own[1] + runtime[1])
+    return [f"{name}=={version}" for name, version in declared]
+
+
+def _environment(folder: Path, wanted: Sequence[str]) -> Path:
+    """The Python of a new environment with these packages; the rest is that of ours."""
+    venv.create(folder, with_pip=False, symlinks=os.name != "nt")
+    own = Path(sysconfig.get_path("purelib", vars={"base": str(folder)}))
+    ours = sysconfig.get_path("purelib")
+    (own / "zz_ours.pth").write_text(ours + "\n", encoding="utf-8")
+    install = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps"]
+    subprocess.run([*install, "--target", str(own), *wanted], check=True)
+    return folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
