@@ -13,6 +13,7 @@ from retrograph.ir.graph import STANDARD_DOMAINS, Graph, op_label, reads
 from retrograph.ir.path import ancestors, flow
 from retrograph.ir.patterns.order_preserving import before, taken_from, transposed_by
 from retrograph.ir.patterns.squashing import SOFTMAX, Squash, changing, squashing
+from retrograph.ir.patterns.unquantised import unquantised
 from retrograph.vjp.registry import rule_of, why_nondifferentiable
 
 _QUANTISING = {"QuantizeLinear", "DynamicQuantizeLinear"}
@@ -120,7 +121,7 @@ def flat_notes(graph: Graph, sources: Sequence[str], target: str) -> tuple[str, 
         squash = squashing(graph, name, changed)
         if squash is None or squash.kind == "quantiser":
             earlier = [] if squash is None else [squash.input]
-            waiting += earlier or taken_from(graph, name)
+            waiting += earlier or taken_from(unquantised(graph), name)
         else:
             found.setdefault(described(graph, squash), _in_the_file(graph, squash.input))
     if not found:
@@ -169,14 +170,15 @@ def _next_squash(
 ) -> Squash | None:
     """The nearest squashing function, behind which nothing changes the order of the scores."""
     perm: Sequence[int] | None = ()
+    smooth = unquantised(graph)
     while name in reached:
         squash = squashing(graph, name, changed)
         if squash is not None and squash.input in reached:
             return _turned(graph, squash, perm)
-        earlier = before(graph, name)
+        earlier = before(smooth, name)
         if earlier is None:
             return None
-        perm = transposed_by(graph.producer[name], perm)
+        perm = transposed_by(smooth.producer[name], perm)
         name = earlier
     return None
 

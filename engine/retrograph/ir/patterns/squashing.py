@@ -2,7 +2,8 @@
 
 Exporters write a Softmax with an Exp, a sum and a quotient, a Sigmoid as 1 / (1 + exp(-x)). Found
 is what lies between a tensor and the nearest one through which all of it comes; its values tell
-what it is. Where a score is large such a function is flat, and so is any attribution behind it.
+what it is, those without the quantisers in between. Where a score is large such a function is flat,
+and so is any attribution behind it.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from onnx.reference import ReferenceEvaluator
 
 from retrograph.ir.graph import STANDARD_DOMAINS, Array, Graph, attributes, is_float, reads
 from retrograph.ir.patterns.order_preserving import before, number
+from retrograph.ir.patterns.unquantised import rounded_by, unquantised
 
 SOFTMAX = {"Softmax", "LogSoftmax"}
 """Squashing functions of all the scores along an axis; the others are of one score each."""
@@ -72,21 +74,29 @@ def squashing(graph: Graph, name: str, changed: Collection[str]) -> Squash | Non
     node = graph.producer.get(name)
     if node is None or node.domain not in STANDARD_DOMAINS:
         return None
-    if node.op_type == "Round":
-        return Squash("quantiser", node, _before_scale(graph, str(node.input[0])))
+    rounded = rounded_by(graph, node)
+    if rounded is not None:
+        return Squash("quantiser", node, _before_scale(graph, rounded))
+    smooth = unquantised(graph)
     if node.op_type in SOFTMAX:
-        return _shifted(graph, Squash(node.op_type, node, str(node.input[0])), changed)
-    if before(graph, name) is not None:
+        return _shifted(smooth, Squash(node.op_type, node, str(node.input[0])), changed)
+    if before(smooth, name) is not None:
         return None
-    return _pointwise(graph, node, changed) or _softmax(graph, node, changed)
+    return _pointwise(smooth, node, changed) or _softmax(smooth, node, changed)
 
 
 def _before_scale(graph: Graph, name: str) -> str:
     """x of x / scale"""
     node = graph.producer.get(name)
-    if node is None or node.op_type not in ("Div", "Mul") or node.input[1] not in graph.constants:
+    if node is None or node.op_type not in ("Div", "Mul") or not _is_single(graph, node.input[1]):
         return name
     return str(node.input[0])
+
+
+def _is_single(graph: Graph, name: str) -> bool:
+    """Whether a scale is constant, or one number that is computed."""
+    tensor = graph.tensor(name)
+    return name in graph.constants or (tensor is not None and tensor.shape in ((), (1,)))
 
 
 # What squashes.
@@ -101,7 +111,7 @@ def _entries(
     """
     order = {node.name: place for place, node in enumerate(graph.nodes)}
     open_ends, nodes = {str(last.output[0])}, list[NodeProto]()
-    while len(nodes) < _MOST_NODES:
+    while sum(each.op_type != "Identity" for each in nodes) < _MOST_NODES:
         makers = [graph.producer[name] for name in open_ends if name in graph.producer]
         node = max(makers, key=lambda maker: order[maker.name], default=None)
         if node is None or node.op_type not in _ELEMENTWISE | _JOINING | _MOVING:
@@ -170,7 +180,7 @@ def _softmax(graph: Graph, last: NodeProto, changed: Collection[str]) -> Squash 
 
 def _shifted(graph: Graph, squash: Squash, changed: Collection[str]) -> Squash:
     """The same of the scores before what is subtracted from all of them, such as their maximum."""
-    node = graph.producer.get(squash.input)
+    node = graph.producer.get(_before_quantisers(graph, squash.input))
     if node is None or node.op_type not in ("Sub", "Add"):
         return squash
     if not all(name in changed for name in node.input):
@@ -180,6 +190,15 @@ def _shifted(graph: Graph, squash: Squash, changed: Collection[str]) -> Squash:
             kind = _softmax_kind(graph, squash.node, name, nodes)
             return Squash(squash.kind, squash.node, name) if kind == squash.kind else squash
     return squash
+
+
+def _before_quantisers(smooth: Graph, name: str) -> str:
+    """The tensor itself, or the one that quantisers make it of."""
+    node = smooth.producer.get(name)
+    while node is not None and node.op_type == "Identity":
+        name = str(node.input[0])
+        node = smooth.producer.get(name)
+    return name
 
 
 def _softmax_kind(
