@@ -31,7 +31,7 @@ from retrograph.cli.options import (
     add_straight_through,
     chosen_preprocessing,
 )
-from retrograph.cli.running import Mistakes, with_progress
+from retrograph.cli.progress import Mistakes, with_progress
 from retrograph.cli.session import chosen_labels, open_comparison, set_scene
 from retrograph.cli.terminal import complain, console, visible
 from retrograph.cli.units import Choice, describe_channel

@@ -23,7 +23,7 @@ from retrograph.cli.options import (
     add_straight_through,
     chosen_preprocessing,
 )
-from retrograph.cli.running import Mistakes, with_progress
+from retrograph.cli.progress import Mistakes, with_progress
 from retrograph.cli.session import Session, chosen_labels, open_session, set_scene
 from retrograph.cli.terminal import console, count, grid
 from retrograph.errors import InputError

@@ -16,7 +16,7 @@ from retrograph.cli.options import (
     chosen_preprocessing,
     methods,
 )
-from retrograph.cli.running import Mistakes
+from retrograph.cli.progress import Mistakes
 from retrograph.cli.sanity_report import Report, as_json, print_report
 from retrograph.cli.session import chosen_labels, open_session, set_scene
 from retrograph.cli.terminal import console, count

@@ -1,0 +1,108 @@
+"""What a command shows while many things are done: one bar, and mistakes that stop no others."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import TypeVar
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+
+from retrograph.cli.feeds import Job
+from retrograph.cli.spelling import as_option
+from retrograph.cli.terminal import complain
+from retrograph.errors import InputError
+from retrograph.preprocess import BadItem, count_inputs
+
+T = TypeVar("T")
+
+
+class Bar:
+    """A bar on a terminal; nowhere else anything is shown."""
+
+    def __init__(self, progress: Progress, doing: str, total: int | None) -> None:
+        self._progress = progress
+        self._task = progress.add_task(doing, total=total, detail="")
+
+    def advance(self, count: int = 1) -> None:
+        """So many more are done."""
+        self._progress.advance(self._task, count)
+
+    def to(self, done: int, total: int | None = None, detail: str = "") -> None:
+        """So many are done in all: what the library's functions call as `progress`.
+
+        Args:
+            done: how many.
+            total: of how many; as it was if None.
+            detail: a word on the last one.
+        """
+        self._progress.update(self._task, completed=done, total=total, detail=detail)
+
+    @property
+    def rate(self) -> float | None:
+        """How many are done a second; None before that is known."""
+        return self._progress.tasks[0].speed
+
+
+@contextmanager
+def progress_bar(out: Console, doing: str, total: int | None = None) -> Iterator[Bar]:
+    """A bar with the count, the time and the time that is left; gone at the end.
+
+    Args:
+        out: where it is drawn, if that is a terminal.
+        doing: a word before the bar, such as "explaining".
+        total: how many there are; None where that is not known.
+    """
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[detail]}"),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=out, transient=True, disable=not out.is_terminal) as progress:
+        yield Bar(progress, doing, total)
+
+
+class Mistakes:
+    """Bad inputs: reported and counted, so that the others go on."""
+
+    def __init__(self) -> None:
+        self.count = 0
+
+    @contextmanager
+    def reported(self) -> Iterator[None]:
+        """Report the mistake that the block meets, and go on after it."""
+        try:
+            yield
+        except InputError as error:
+            complain(error.spelled(as_option))
+            self.count += 1
+
+    def sieve(self, results: Iterable[T | BadItem]) -> Iterator[T]:
+        """The good ones."""
+        for each in results:
+            if not isinstance(each, BadItem):
+                yield each
+                continue
+            with self.reported():
+                raise each.error
+
+
+def with_progress(
+    jobs: Iterable[Job | BadItem], paths: Sequence[str], out: Console
+) -> Iterator[Job | BadItem]:
+    """The same jobs, with a bar of their inputs."""
+    with progress_bar(out, "explaining", count_inputs(paths)) as bar:
+        for job in jobs:
+            yield job
+            bar.advance(len(job.sources) if isinstance(job, Job) else 1)
