@@ -10,7 +10,7 @@ from onnx import ModelProto
 from PIL import Image
 
 from graphs import Array
-from retrograph.scan import Network, Scan, Scanner
+from retrograph.scanning import Network, Scan, Scanner
 from test_probe import whole
 
 _ROUNDING = 1e-5

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from retrograph.ahead import worked_ahead
+from retrograph.prefetch import prefetch_map
 
 WAIT = 30
 
@@ -38,13 +38,13 @@ def test_results_come_in_the_order_of_the_items() -> None:
             assert last_is_done.wait(WAIT)
         return -number
 
-    assert list(worked_ahead(range(4), work, workers=4, ahead=4)) == [0, -1, -2, -3]
+    assert list(prefetch_map(range(4), work, workers=4, ahead=4)) == [0, -1, -2, -3]
 
 
 def test_no_more_items_are_taken_than_is_said() -> None:
     items = Counted(50)
     found = []
-    for number in worked_ahead(items, lambda n: n, workers=3, ahead=5):
+    for number in prefetch_map(items, lambda n: n, workers=3, ahead=5):
         found.append(number)
         assert items.taken <= len(found) + 5
         assert items.taken == min(50, len(found) + 5)
@@ -54,7 +54,7 @@ def test_no_more_items_are_taken_than_is_said() -> None:
 def test_large_items_are_not_taken_ahead() -> None:
     items = Counted(10)
     sizes = {0: 2**27, 1: 2**27, 2: 2**27}
-    results = worked_ahead(
+    results = prefetch_map(
         items, lambda n: n, workers=2, ahead=8, held=lambda n: sizes.get(n, 2**29)
     )
     for taken in (3, 4, 4, 4, 5, 6):
@@ -71,7 +71,7 @@ def test_a_mistake_is_raised_where_its_turn_comes_and_the_threads_end() -> None:
             raise ValueError("two")
         return number
 
-    results = worked_ahead(items, work, workers=2, ahead=4)
+    results = prefetch_map(items, work, workers=2, ahead=4)
     assert [next(results), next(results)] == [0, 1]
     with pytest.raises(ValueError, match="two"):
         next(results)
@@ -80,7 +80,7 @@ def test_a_mistake_is_raised_where_its_turn_comes_and_the_threads_end() -> None:
 
 
 def test_a_reader_that_leaves_ends_the_threads() -> None:
-    results = worked_ahead(Counted(100), lambda n: n, workers=2, ahead=4)
+    results = prefetch_map(Counted(100), lambda n: n, workers=2, ahead=4)
     next(results)
     assert threads()
     results.close()

@@ -242,7 +242,7 @@ def test_random_damage_never_ends_in_a_traceback(tmp_path: Path) -> None:
     failed = 0
     for _ in range(200):
         path.write_bytes(_damaged(raw, rng))
-        for command in (retrograph.layers, retrograph.build):
+        for command in (lambda file: retrograph.Model(file).layers(), retrograph.build):
             try:
                 command(path)
             except RetrographError:

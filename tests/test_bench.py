@@ -20,7 +20,7 @@ import bench_page
 from bench_ask import Ask, Spec, differences, joined
 from bench_building import chain
 from cli_case import assert_one_line, good, run, workplace
-from retrograph.bench import (
+from retrograph.benchmarks import (
     Building,
     Case,
     Entry,
@@ -29,8 +29,8 @@ from retrograph.bench import (
     Subject,
     multiply_adds,
 )
-from retrograph.bench.plot import plot
-from retrograph.bench.tables import case_table, warnings
+from retrograph.benchmarks.plot import plot
+from retrograph.benchmarks.tables import case_table, warnings
 from retrograph.errors import InputError
 from retrograph.model import Model
 

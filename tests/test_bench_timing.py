@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from retrograph.bench import alternate, geometric_mean
+from retrograph.benchmarks import alternate, geometric_mean
 
 
 class Clock:
@@ -15,8 +15,8 @@ class Clock:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, costs: Sequence[float]) -> None:
         self.now, self.costs = 0.0, iter(costs)
-        monkeypatch.setattr("retrograph.bench.timing.time.perf_counter", lambda: self.now)
-        monkeypatch.setattr("retrograph.bench.timing.time.sleep", self.go_on)
+        monkeypatch.setattr("retrograph.benchmarks.timing.time.perf_counter", lambda: self.now)
+        monkeypatch.setattr("retrograph.benchmarks.timing.time.sleep", self.go_on)
 
     def go_on(self, seconds: float) -> None:
         self.now += seconds

@@ -15,10 +15,10 @@ import retrograph
 from cli_case import assert_one_line, run, workplace
 from nets import info, node
 from retrograph import InputError, Model
-from retrograph.api import Attribution
 from retrograph.blank import Asked, Blanks
 from retrograph.cli.feeds import Job, Source
 from retrograph.cli.rows import explanations
+from retrograph.explainer import Attribution
 from retrograph.methods import METHODS
 from retrograph.preprocess.inputs import Item
 

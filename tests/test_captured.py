@@ -9,8 +9,8 @@ import pytest
 
 import nets
 import retrograph
-from retrograph.api import Explainer
 from retrograph.errors import InputError
+from retrograph.explainer import Explainer
 from retrograph.runtime import Session
 from retrograph.runtime.providers import Provider, provider
 

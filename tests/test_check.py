@@ -263,7 +263,7 @@ def test_the_inputs_are_those_of_build(here: Path, capsys: Capture) -> None:
 
 def test_text_of_a_good_model(here: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch) -> None:
     three = {name: METHODS[name] for name in ("gradient", "guided", "rectgrad")}
-    monkeypatch.setattr(sys.modules["retrograph.check"], "METHODS", three)
+    monkeypatch.setattr(sys.modules["retrograph.checks"], "METHODS", three)
     ran = text(capsys, parse(SMOOTH))
     assert (ran.code, ran.err) == (0, "")
     assert ran.out == (

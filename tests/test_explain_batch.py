@@ -11,11 +11,11 @@ from onnx import ModelProto
 import nets
 import retrograph
 from cli_case import explained, good, picture, refused, run, workplace
-from retrograph.api import Attribution
 from retrograph.cli import feeds
 from retrograph.cli.feeds import Job, Signature, Source, sources
 from retrograph.cli.session import Session
 from retrograph.errors import InputError
+from retrograph.explainer import Attribution
 from retrograph.preprocess import PRESETS, BadItem, Item, Pending
 from test_ahead import Counted, threads
 
@@ -216,7 +216,7 @@ def test_few_inputs_are_read_ahead(here: Path, monkeypatch: pytest.MonkeyPatch) 
                 yield Pending(f"{path}[{n}]", lambda n=n: Item(f"{path}[{n}]", one, None))
 
     monkeypatch.setattr(feeds, "Reader", Reader)
-    monkeypatch.setattr(feeds, "usual_workers", lambda: 3)
+    monkeypatch.setattr(feeds, "default_workers", lambda: 3)
     found = sources(["many"], ("N", 3, 8, 8), PRESETS["0-1"], batch=4)
     for number, each in enumerate(found, 1):
         assert isinstance(each, Source)

@@ -15,8 +15,8 @@ import hostile_graphs
 import nets
 import retrograph
 from cli_case import assert_one_line, good, refused, run, tree, workplace
-from retrograph.api import Explainer
 from retrograph.errors import InputError
+from retrograph.explainer import Explainer
 from retrograph.ir import tensor_data
 from retrograph.ir.io import load, store
 from retrograph.model import Model

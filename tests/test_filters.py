@@ -14,9 +14,9 @@ from onnx import ModelProto
 import nets
 from cli_case import assert_one_line, good, opened, run, workplace
 from graphs import Array
-from retrograph.api import build
 from retrograph.cli.filter_page import COLOUR, GRID, MATRIX, SEQUENCE, SINGLE, Kind, kind_of
-from retrograph.filters import Filters, read_filters
+from retrograph.explainer import build
+from retrograph.filter_views import Filters, read_filters
 from retrograph.model import Model
 
 W = nets.weights(4, 3, 3, 3)

@@ -10,7 +10,7 @@ from scipy import optimize
 import nets
 from graphs import Array, noise, parse, runner
 from retrograph import PRESETS, InputError
-from retrograph.maximize import FoolSettings, fool
+from retrograph.synthesis import FoolSettings, fool
 
 LINEAR = """
 <ir_version: 8, opset_import: ["" : 17]>

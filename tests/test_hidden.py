@@ -10,8 +10,8 @@ import pytest
 
 from cli_case import assert_one_line, good, picture, run, workplace
 from retrograph.preprocess import PRESETS, Item, count_inputs, iter_inputs
-from retrograph.scan import Scan
-from retrograph.scan.fingerprint import fingerprints
+from retrograph.scanning import Scan
+from retrograph.scanning.fingerprint import fingerprints
 
 DATA = ("cat/a.png", "dog/b.png", "ea/@.png")
 NO_DATA = (

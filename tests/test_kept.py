@@ -12,17 +12,17 @@ from onnx import helper
 
 import nets
 import retrograph
-from retrograph import kept
-from retrograph.kept import explain
 from retrograph.methods import GradCam
 from retrograph.model import Model
+from retrograph.pipeline import cache
+from retrograph.pipeline.cache import explain
 
 X = np.random.default_rng(0).standard_normal((2, 3, 8, 8)).astype(np.float32)
 
 
 @pytest.fixture(autouse=True)
 def _nothing_kept() -> None:
-    kept._ready.cache_clear()
+    cache._ready.cache_clear()
 
 
 @pytest.fixture
@@ -33,7 +33,7 @@ def net(tmp_path: Path) -> Path:
 
 
 def built_so_far() -> int:
-    return kept._ready.cache_info().misses
+    return cache._ready.cache_info().misses
 
 
 @pytest.mark.parametrize(
@@ -97,9 +97,9 @@ def test_models_and_methods_in_memory(net: Path) -> None:
 
 
 def test_no_more_than_a_few_are_kept(net: Path) -> None:
-    for threads in range(1, kept.KEPT + 3):
+    for threads in range(1, cache.KEPT + 3):
         explain(net, X, device="cpu", threads=threads)
-    assert kept._ready.cache_info().currsize == kept.KEPT
+    assert cache._ready.cache_info().currsize == cache.KEPT
 
 
 def test_mistakes(tmp_path: Path, net: Path) -> None:

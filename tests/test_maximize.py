@@ -13,15 +13,15 @@ import nets
 import retrograph
 from graphs import TWO_INPUTS, Array, noise, parse, runner
 from retrograph import InputError
-from retrograph.maximize import DREAM, Maximum, Progress, Settings, dream, maximize
-from retrograph.maximize.ascent import Ascent, Step
-from retrograph.maximize.octaves import Octave
-from retrograph.maximize.regularisers import Decay
-from retrograph.maximize.slope import Goal, Slope
-from retrograph.maximize.space import Space
-from retrograph.maximize.views import Still
 from retrograph.model import Model
 from retrograph.preprocess import restore
+from retrograph.synthesis import DREAM, Maximum, Progress, Settings, dream, maximize
+from retrograph.synthesis.ascent import Ascent, Step
+from retrograph.synthesis.octaves import Octave
+from retrograph.synthesis.regularisers import Decay
+from retrograph.synthesis.slope import Goal, Slope
+from retrograph.synthesis.space import Space
+from retrograph.synthesis.views import Still
 
 SAMPLE = Path(__file__).resolve().parent.parent / "sample_models" / "cifar10_cnn.onnx"
 FEW = Settings(steps=24)

@@ -13,7 +13,7 @@ import nets
 from cli_case import Ran, assert_one_line, good, opened, picture, refused, run, workplace
 from graphs import parse, runner
 from retrograph.cli import ascending
-from retrograph.maximize import Progress
+from retrograph.synthesis import Progress
 from test_maximize_code import generator
 
 Capture = pytest.CaptureFixture[str]

@@ -13,10 +13,10 @@ import nets
 import retrograph
 from graphs import Array, noise, parse, runner
 from retrograph import PRESETS, InputError
-from retrograph.maximize import CodeSettings, maximize_code
-from retrograph.maximize.generator import joined, penalised
-from retrograph.maximize.slope import Goal, Slope
 from retrograph.model import Model
+from retrograph.synthesis import CodeSettings, maximize_code
+from retrograph.synthesis.generator import joined, penalised
+from retrograph.synthesis.slope import Goal, Slope
 
 GENERATOR = """
 <ir_version: 8, opset_import: ["" : {opset}]>

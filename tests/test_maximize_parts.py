@@ -9,21 +9,21 @@ from scipy import ndimage
 
 from graphs import Array
 from retrograph import PRESETS, InputError
-from retrograph.maximize.ascent import of_unit_size
-from retrograph.maximize.octaves import octaves
-from retrograph.maximize.regularisers import (
+from retrograph.preprocess import Preprocessing, prepare, restore
+from retrograph.synthesis.ascent import of_unit_size
+from retrograph.synthesis.octaves import octaves
+from retrograph.synthesis.regularisers import (
     Blur,
     ClipContribution,
     ClipNorm,
     Decay,
     TotalVariation,
 )
-from retrograph.maximize.settings import Settings
-from retrograph.maximize.slope import probabilities
-from retrograph.maximize.smoothing import Smoothing
-from retrograph.maximize.space import space_of
-from retrograph.maximize.views import Shaking, Window, resized, sampling
-from retrograph.preprocess import Preprocessing, prepare, restore
+from retrograph.synthesis.settings import Settings
+from retrograph.synthesis.slope import probabilities
+from retrograph.synthesis.smoothing import Smoothing
+from retrograph.synthesis.space import space_of
+from retrograph.synthesis.views import Shaking, Window, resized, sampling
 
 RNG = np.random.default_rng(3)
 CANVAS = RNG.uniform(-0.5, 0.5, (2, 3, 9, 7))

@@ -17,7 +17,7 @@ import nets
 from cli_case import Ran, assert_one_line, opened, refused, run, workplace
 from graphs import Array, noise
 from retrograph.render import signed
-from retrograph.scan import Scan
+from retrograph.scanning import Scan
 from scan_case import folder, pixels
 
 GREY = 128

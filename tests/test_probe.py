@@ -11,7 +11,7 @@ import nets
 from graphs import Array, noise, parse, runner
 from retrograph.errors import InputError
 from retrograph.model import Model
-from retrograph.scan import Network
+from retrograph.scanning import Network
 
 CHANNELS_LAST = """
 <ir_version: 8, opset_import: ["" : 17]>

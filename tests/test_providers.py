@@ -8,8 +8,8 @@ import onnxruntime
 import pytest
 
 import nets
-from retrograph.api import Explainer
 from retrograph.errors import DeviceError, InputError
+from retrograph.explainer import Explainer
 from retrograph.runtime import PROVIDERS, suited, with_tf32
 from retrograph.runtime.providers import Provider, provider
 

@@ -15,9 +15,9 @@ from onnx import ModelProto
 import nets
 from corpus import needs_corpus
 from corpus_inputs import cifar10
-from retrograph import InputError, sanity
-from retrograph.sanity.findings import Findings
-from retrograph.sanity.similarity import MEASURES, Comparison, magnitude, similarities, ssim
+from retrograph import InputError, sanity_checks
+from retrograph.sanity_checks.findings import Findings
+from retrograph.sanity_checks.similarity import MEASURES, Comparison, magnitude, similarities, ssim
 
 Array = np.ndarray[Any, Any]
 
@@ -50,7 +50,7 @@ def pictures(count: int, *shape: int, seed: int = 0) -> Array:
 
 @pytest.mark.parametrize("order", ["cascading", "independent"])
 def test_randomisation_as_quantus(order: Any) -> None:
-    found = sanity.randomisation(
+    found = sanity_checks.randomisation(
         golden_net(), GOLDENS["x"], methods=["gradient"], order=order, seed=SEED
     )
     assert found.stages == (("fc1",), ("conv2",), ("conv1",))
@@ -59,7 +59,7 @@ def test_randomisation_as_quantus(order: Any) -> None:
 
 
 def test_random_logit_as_quantus() -> None:
-    found = sanity.random_logit(golden_net(), GOLDENS["x"], methods=["gradient"], draws=5)
+    found = sanity_checks.random_logit(golden_net(), GOLDENS["x"], methods=["gradient"], draws=5)
     same = found.others[:, :, 0] == GOLDENS["others"]
     assert (same.sum(axis=0) == 1).all(), "five draws of six classes are all the others"
     for name in MEASURES:
@@ -68,7 +68,7 @@ def test_random_logit_as_quantus() -> None:
 
 
 def test_deletion_as_quantus() -> None:
-    found = sanity.faithfulness(
+    found = sanity_checks.faithfulness(
         golden_net(), GOLDENS["x"], methods=["gradient"], steps=STEPS, baseline=BASELINE
     )
     assert found.measure == "probability"
@@ -76,7 +76,9 @@ def test_deletion_as_quantus() -> None:
 
 
 def test_units_are_those_of_the_model_as_it_is() -> None:
-    subject = sanity.Subject.of(golden_net(), GOLDENS["x"], ["gradient"], None, None, "cpu", None)
+    subject = sanity_checks.Subject.of(
+        golden_net(), GOLDENS["x"], ["gradient"], None, None, "cpu", None
+    )
     np.testing.assert_array_equal(subject.units[:, 0], GOLDENS["unit"])
 
 
@@ -138,9 +140,9 @@ def test_the_same_seed_gives_the_same_figures() -> None:
     x = pictures(2, 3, 8, 8)
 
     def run(seed: int) -> tuple[Array, Array, Array]:
-        kept = sanity.randomisation(nets.cnn(), x, seed=seed).similarity["spearman"]
-        other = sanity.random_logit(nets.cnn(), x, draws=1, seed=seed).others
-        control = sanity.faithfulness(nets.cnn(), x, steps=4, seed=seed).deletion[-1]
+        kept = sanity_checks.randomisation(nets.cnn(), x, seed=seed).similarity["spearman"]
+        other = sanity_checks.random_logit(nets.cnn(), x, draws=1, seed=seed).others
+        control = sanity_checks.faithfulness(nets.cnn(), x, steps=4, seed=seed).deletion[-1]
         return kept, other, control
 
     for a, b in zip(run(1), run(1), strict=True):
@@ -151,9 +153,13 @@ def test_the_same_seed_gives_the_same_figures() -> None:
 
 
 def test_stages_group_layers_evenly() -> None:
-    found = sanity.randomisation(SAMPLE, pictures(1, 3, 32, 32), methods=["gradient"], stages=2)
+    found = sanity_checks.randomisation(
+        SAMPLE, pictures(1, 3, 32, 32), methods=["gradient"], stages=2
+    )
     assert found.stages == (("fc1", "conv3"), ("conv2", "conv1"))
-    each = sanity.randomisation(SAMPLE, pictures(1, 3, 32, 32), methods=["gradient"], stages=9)
+    each = sanity_checks.randomisation(
+        SAMPLE, pictures(1, 3, 32, 32), methods=["gradient"], stages=9
+    )
     np.testing.assert_allclose(
         found.similarity["cosine"][:, -1], each.similarity["cosine"][:, -1], atol=1e-6
     )
@@ -171,7 +177,7 @@ def test_deletion_of_a_linear_model() -> None:
     rng = np.random.default_rng(4)
     weights = np.abs(rng.normal(size=(1, 2, 3, 4))).astype(np.float32)
     x = rng.random((1, 2, 3, 4)).astype(np.float32)
-    found = sanity.faithfulness(
+    found = sanity_checks.faithfulness(
         linear(weights), x, methods=["gradient"], target="out", steps=12, baseline=0.0
     )
     assert found.measure == "activation"
@@ -186,13 +192,15 @@ def test_deletion_of_a_linear_model() -> None:
 def test_deletion_takes_the_mean_colour() -> None:
     """A model that sums what it sees keeps its activation: every channel's mean stays."""
     x = pictures(1, 3, 5, 5)
-    found = sanity.faithfulness(linear(np.ones((1, 3, 5, 5), np.float32)), x, methods=["gradient"])
+    found = sanity_checks.faithfulness(
+        linear(np.ones((1, 3, 5, 5), np.float32)), x, methods=["gradient"]
+    )
     assert found.deletion[:, -1, 0] == pytest.approx([1, 1], abs=1e-6)
 
 
 def test_insertion_ends_at_the_whole_input() -> None:
     x = pictures(2, 3, 8, 8)
-    found = sanity.faithfulness(nets.cnn(), x, steps=5)
+    found = sanity_checks.faithfulness(nets.cnn(), x, steps=5)
     start = found.deletion[0, 0]
     for curves in found.deletion[:, 0], found.insertion[:, -1]:
         np.testing.assert_allclose(curves, np.broadcast_to(start, curves.shape), atol=1e-6)
@@ -204,7 +212,7 @@ def test_insertion_ends_at_the_whole_input() -> None:
 def test_signed_rank_puts_the_negative_last() -> None:
     weights = np.array([[[[3.0, -4.0, 1.0]]]], np.float32)
     x = np.array([[[[1.0, 0.2, 1.0]]]], np.float32)
-    run: Callable[..., sanity.Faithfulness] = sanity.faithfulness
+    run: Callable[..., sanity_checks.Faithfulness] = sanity_checks.faithfulness
     model = linear(weights)
     by_size = run(model, x, methods=["gradient"], steps=3, baseline=0.0)
     by_sign = run(model, x, methods=["gradient"], steps=3, baseline=0.0, rank="signed")
@@ -216,7 +224,7 @@ def test_signed_rank_puts_the_negative_last() -> None:
 def test_a_unit_that_is_not_active_has_no_curve() -> None:
     x = pictures(1, 3, 5, 5)
     model = linear(-np.ones((1, 3, 5, 5), np.float32))
-    found = sanity.faithfulness(model, x, methods=["gradient"], steps=2)
+    found = sanity_checks.faithfulness(model, x, methods=["gradient"], steps=2)
     assert np.isnan(found.deletion).all()
     (line,) = Findings(faithfulness=found).cautions()
     assert "1 input on which the unit is not active" in line
@@ -238,12 +246,12 @@ def test_a_unit_that_is_not_active_has_no_curve() -> None:
 def test_every_kind_of_input(proto: ModelProto, shape: tuple[int, ...], target: str | None) -> None:
     x = pictures(3, *shape, seed=5)
     given = {"methods": ["gradient", "guided"], "target": target, "device": "cpu"}
-    kept = sanity.randomisation(proto, x, **given)
-    other = sanity.random_logit(proto, x, draws=2, **given)
-    order = sanity.faithfulness(proto, x, steps=3, **given)
+    kept = sanity_checks.randomisation(proto, x, **given)
+    other = sanity_checks.random_logit(proto, x, draws=2, **given)
+    order = sanity_checks.faithfulness(proto, x, steps=3, **given)
     assert kept.similarity["cosine"].shape == (2, len(kept.stages), 3)
     assert (np.abs(kept.similarity["cosine"]) <= 1 + 1e-6).any()
-    explained = sanity.Subject.of(proto, x, ["gradient"], target, None, "cpu", None).units
+    explained = sanity_checks.Subject.of(proto, x, ["gradient"], target, None, "cpu", None).units
     assert (np.any(other.others != explained, axis=2)).all()
     assert order.deletion.shape == order.insertion.shape == (3, 4, 3)
     assert np.isfinite(order.deletion).all()
@@ -251,8 +259,10 @@ def test_every_kind_of_input(proto: ModelProto, shape: tuple[int, ...], target: 
 
 def test_other_units_lie_at_the_same_position() -> None:
     x = pictures(2, 3, 8, 8)
-    found = sanity.random_logit(nets.cnn(), x, methods=["gradient"], target="relu1", draws=3)
-    explained = sanity.Subject.of(nets.cnn(), x, ["gradient"], "relu1", None, "cpu", None).units
+    found = sanity_checks.random_logit(nets.cnn(), x, methods=["gradient"], target="relu1", draws=3)
+    explained = sanity_checks.Subject.of(
+        nets.cnn(), x, ["gradient"], "relu1", None, "cpu", None
+    ).units
     assert (found.others[:, :, 1:] == explained[:, 1:]).all()
     assert (found.others[:, :, 0] != explained[:, 0]).all()
 
@@ -260,23 +270,25 @@ def test_other_units_lie_at_the_same_position() -> None:
 def test_mistakes() -> None:
     x = pictures(1, 3, 8, 8)
     with pytest.raises(InputError, match="models of one input"):
-        sanity.randomisation(nets.two_input_net(), pictures(1, 5))
+        sanity_checks.randomisation(nets.two_input_net(), pictures(1, 5))
     with pytest.raises(InputError, match="nothing to check"):
-        sanity.random_logit(nets.cnn(), [])
+        sanity_checks.random_logit(nets.cnn(), [])
     with pytest.raises(InputError, match="no other class"):
-        sanity.random_logit(linear(np.ones((1, 3, 8, 8), np.float32)), x, methods=["gradient"])
+        sanity_checks.random_logit(
+            linear(np.ones((1, 3, 8, 8), np.float32)), x, methods=["gradient"]
+        )
     with pytest.raises(InputError, match="unknown method"):
-        sanity.random_logit(nets.cnn(), x, methods=["magic"])
+        sanity_checks.random_logit(nets.cnn(), x, methods=["magic"])
 
 
 def test_words_say_what_the_numbers_say() -> None:
     alike = Comparison.empty(2, 2, 1)
     for values in alike.similarity.values():
         values[:] = [[[0.1], [0.3]], [[0.95], [0.91]]]
-    weights = sanity.Randomisation(
+    weights = sanity_checks.Randomisation(
         ("gradient", "guided"), "cascading", (("fc",), ("a", "b")), alike, ()
     )
-    logit = sanity.RandomLogit(("gradient", "guided"), np.zeros((2, 1, 1)), alike)
+    logit = sanity_checks.RandomLogit(("gradient", "guided"), np.zeros((2, 1, 1)), alike)
     said = Findings(randomisation=weights, logit=logit).words()
     assert said == [
         "Weights: averaged over the stages, |rho| is 0.93 for guided (hardly changes) and 0.20 for "
@@ -291,7 +303,7 @@ def test_a_map_changes_in_part_where_the_measures_disagree() -> None:
     """Such as gradients that fall off around the unit alike, whatever the weights."""
     alike = Comparison.empty(1, 1, 1)
     alike.similarity["spearman-abs"][:], alike.similarity["cosine"][:] = 0.95, -0.05
-    found = sanity.RandomLogit(("gradient",), np.zeros((1, 1, 1)), alike)
+    found = sanity_checks.RandomLogit(("gradient",), np.zeros((1, 1, 1)), alike)
     (said,) = Findings(logit=found).words()
     assert said == "Class: for another class, |rho| is 0.95 for gradient (changes in part)."
 
@@ -299,7 +311,7 @@ def test_a_map_changes_in_part_where_the_measures_disagree() -> None:
 def test_maps_that_vanish_are_told() -> None:
     alike = Comparison.empty(1, 1, 2)
     alike.blank[:] = [[[True, False]]]
-    found = sanity.RandomLogit(("deconvnet",), np.zeros((1, 2, 1)), alike)
+    found = sanity_checks.RandomLogit(("deconvnet",), np.zeros((1, 2, 1)), alike)
     lines = Findings(logit=found).cautions()
     assert len(lines) == 2
     alike.dark[:] = True
@@ -322,7 +334,7 @@ def test_what_a_unit_does_not_see_is_no_likeness() -> None:
     alike.put((0, 0, 0), a, b, 0)
     assert alike.silent.item() == 1 - 36 / 1024
     assert alike.similarity["spearman-abs"].item() > 0.9
-    found = Findings(logit=sanity.RandomLogit(("gradient",), np.zeros((1, 1, 1)), alike))
+    found = Findings(logit=sanity_checks.RandomLogit(("gradient",), np.zeros((1, 1, 1)), alike))
     cosine = alike.similarity["cosine"].item()
     assert found.words() == [
         f"Class: for another class, cos is {cosine:.2f} for gradient (changes)."
@@ -336,8 +348,8 @@ def test_guided_depends_less_on_weights_and_class_than_the_gradient() -> None:
     """What Adebayo et al. and Sixt et al. found, on the sample model and pictures of CIFAR-10."""
     shown = [np.asarray(image, np.float32) / 255 for image, _ in cifar10()[:6]]
     x = np.stack(shown).transpose(0, 3, 1, 2)
-    kept = sanity.randomisation(SAMPLE, x).similarity["spearman-abs"].mean(axis=(1, 2))
-    other = sanity.random_logit(SAMPLE, x).similarity["spearman-abs"].mean(axis=(1, 2))
+    kept = sanity_checks.randomisation(SAMPLE, x).similarity["spearman-abs"].mean(axis=(1, 2))
+    other = sanity_checks.random_logit(SAMPLE, x).similarity["spearman-abs"].mean(axis=(1, 2))
     gradient, _, guided = zip(kept, other, strict=True)
     assert gradient < (0.25, 0.35)
     assert guided[0] > gradient[0] + 0.2

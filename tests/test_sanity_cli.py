@@ -11,7 +11,7 @@ import pytest
 
 import nets
 from cli_case import good, opened, picture, refused, run, workplace
-from retrograph import sanity
+from retrograph import sanity_checks
 
 FAST = "sanity net.onnx dog.png --steps 3 --draws 2"
 
@@ -49,13 +49,13 @@ def test_numbers_are_those_of_the_functions(desk: Path, capsys: pytest.CaptureFi
     assert ran.code == 0, ran
     found = json.loads(ran.out)
     assert [each["input"] for each in found["inputs"]] == ["x.npy[0]", "x.npy[1]"]
-    kept = sanity.randomisation("net.onnx", x, seed=3)
-    other = sanity.random_logit("net.onnx", x, seed=3, draws=2)
-    order = sanity.faithfulness("net.onnx", x, seed=3, steps=4)
+    kept = sanity_checks.randomisation("net.onnx", x, seed=3)
+    other = sanity_checks.random_logit("net.onnx", x, seed=3, draws=2)
+    order = sanity_checks.faithfulness("net.onnx", x, seed=3, steps=4)
     assert found["randomisation"]["stages"] == [list(stage) for stage in kept.stages]
     assert found["logit"]["others"] == other.others.tolist()
     for j, method in enumerate(found["methods"]):
-        for name in sanity.MEASURES:
+        for name in sanity_checks.MEASURES:
             for key, wanted in (("randomisation", kept), ("logit", other)):
                 given = np.array(found[key]["similarity"][name][method], float)
                 np.testing.assert_allclose(given, wanted.similarity[name][j])

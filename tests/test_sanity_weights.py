@@ -11,7 +11,7 @@ import pytest
 from onnx import ModelProto, TensorProto, numpy_helper
 
 import nets
-from retrograph import Explainer, sanity
+from retrograph import Explainer, sanity_checks
 from retrograph.ir.compose.randomise_weights import redrawn, weights_on, with_weights
 from retrograph.ir.path import path
 from retrograph.model import Model
@@ -101,7 +101,7 @@ def test_new_weights_are_those_of_the_whole_built_graph(method: str) -> None:
     for i, layer in enumerate(weights.layers):
         new |= redrawn(model.graph, layer, np.random.default_rng([0, i]))
     x = pictures(2, 2, 8, 8)
-    subject = sanity.Subject.of(model, x, [method], "scores", (2,), "cpu", None)
+    subject = sanity_checks.Subject.of(model, x, [method], "scores", (2,), "cpu", None)
     found = subject.maps(subject.explainer(method, with_weights(model.graph, new)))
     explainer = Explainer(
         forward_values(proto, new), method=method, target="scores", select="unit", device="cpu"
@@ -159,7 +159,7 @@ def test_weights_that_the_graph_computes_are_named() -> None:
     ]
     constants = {"w": nets.weights(80, 60), "v": nets.weights(60, 3)}
     proto = nets.model(nodes, [nets.info("x", ["N", 80])], [nets.info("out", ["N", 3])], constants)
-    found = sanity.randomisation(proto, pictures(1, 80), methods=["gradient"])
+    found = sanity_checks.randomisation(proto, pictures(1, 80), methods=["gradient"])
     assert found.notes == ("not drawn anew: 'exp', which the graph computes",)
     assert len(found.stages) == 1
 

@@ -17,9 +17,9 @@ import nets
 import retrograph
 from graphs import Array, noise, parse
 from retrograph.errors import InputError
-from retrograph.scan import Network, Scan, Scanner
-from retrograph.scan.histogram import Histogram
-from retrograph.scan.top import Top
+from retrograph.scanning import Network, Scan, Scanner
+from retrograph.scanning.histogram import Histogram
+from retrograph.scanning.top import Top
 from scan_case import as_input, assert_counts, assert_scans, folder, pixels, scanned
 from test_probe import CHANNELS_LAST, whole
 
@@ -99,7 +99,7 @@ def test_the_receptive_field_survives(tmp_path: Path) -> None:
     model = nets.cnn()
     np.save(tmp_path / "x.npy", noise(2, 3, 8, 8))
     scan = scanned(model, tmp_path / "run", tmp_path / "x.npy", layer="relu2,gap1")
-    fields = {layer.alias: layer.field for layer in retrograph.layers(model)}
+    fields = {layer.alias: layer.field for layer in retrograph.Model(model).layers()}
     assert [layer.field for layer in scan.layers] == [fields["relu2"], fields["gap1"]]
     assert scan.layers[0].field is not None
     assert scan.layers[0].field.stride == (Fraction(2), Fraction(2))

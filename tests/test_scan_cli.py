@@ -11,7 +11,7 @@ import pytest
 import nets
 from cli_case import Ran, assert_one_line, run, workplace
 from graphs import noise
-from retrograph.scan import Scan
+from retrograph.scanning import Scan
 from scan_case import assert_counts, folder, pixels
 from test_archives import pack
 
@@ -127,7 +127,7 @@ def test_an_interruption_says_that_nothing_is_lost(
     def interrupted(*given: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("retrograph.scan.state.State.take_in", interrupted)
+    monkeypatch.setattr("retrograph.scanning.state.State.take_in", interrupted)
     ran = scan(capsys, "net.onnx set --layer relu1 -o run")
     assert ran.code == 130
     assert ran.err == "retrograph: interrupted; the same command goes on where it stopped\n"

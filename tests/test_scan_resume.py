@@ -17,14 +17,14 @@ import nets
 from graphs import noise
 from limited import ENGINE
 from retrograph.errors import InputError
-from retrograph.scan import Network, Scanner
-from retrograph.scan.fingerprint import fingerprints
+from retrograph.scanning import Network, Scanner
+from retrograph.scanning.fingerprint import fingerprints
 from scan_case import folder, pixels
 
 _PROGRAM = """
 import os, random, signal, sys
-import retrograph.scan.scan as scan, retrograph.scan.unfinished as unfinished
-from retrograph.scan import Network, Scanner
+import retrograph.scanning.scan as scan, retrograph.scanning.unfinished as unfinished
+from retrograph.scanning import Network, Scanner
 
 where, after, calls = sys.argv[1], sys.argv[2] == "after", int(sys.argv[3])
 
@@ -263,7 +263,7 @@ def test_a_disk_that_is_full_at_the_end(desk: Path, monkeypatch: pytest.MonkeyPa
         raise sqlite3.OperationalError("database or disk is full")
 
     with monkeypatch.context() as patch:
-        patch.setattr("retrograph.scan.scan.write", full)
+        patch.setattr("retrograph.scanning.scan.write", full)
         with pytest.raises(InputError, match=r"run cannot be written in .*disk is full"):
             scanner().run("run")
     assert not list((desk / "run").glob("*.new"))

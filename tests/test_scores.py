@@ -15,8 +15,8 @@ import retrograph
 from nets import info, node
 from retrograph import InputError, Model
 from retrograph.errors import BlockedError
-from retrograph.maximize import Settings, maximize
-from retrograph.sanity.subject import Subject
+from retrograph.sanity_checks.subject import Subject
+from retrograph.synthesis import Settings, maximize
 
 Array = np.ndarray
 

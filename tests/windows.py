@@ -12,7 +12,7 @@ import numpy as np
 import onnxruntime as ort
 from onnx import ModelProto, NodeProto, TensorProto, helper, numpy_helper
 
-from retrograph.api import build
+from retrograph.explainer import build
 from retrograph.ir.passes.canonicalize import canonicalize
 from retrograph.receptive_field import Field, receptive_fields
 

@@ -8,8 +8,7 @@
 """
 
 from retrograph._version import __version__
-from retrograph.api import Attribution, Explainer, build, layers
-from retrograph.check import Block, Check, Verdict, check
+from retrograph.checks import Block, Check, Verdict, check
 from retrograph.contract import Contract
 from retrograph.errors import (
     BlockedError,
@@ -19,12 +18,13 @@ from retrograph.errors import (
     RetrographError,
     UnsupportedError,
 )
-from retrograph.kept import explain
+from retrograph.explainer import Attribution, Explainer, build
 from retrograph.layers import Layer
-from retrograph.maximize import Fooled, Maximum, dream, fool, maximize, maximize_code
 from retrograph.model import Model, save
 from retrograph.optimized import save_optimized
+from retrograph.pipeline.cache import explain
 from retrograph.preprocess import PRESETS, Preprocessing
+from retrograph.synthesis import Fooled, Maximum, dream, fool, maximize, maximize_code
 
 __all__ = [
     "PRESETS",
@@ -51,7 +51,6 @@ __all__ = [
     "dream",
     "explain",
     "fool",
-    "layers",
     "maximize",
     "maximize_code",
     "save",

@@ -30,10 +30,10 @@ from bench_ask import Spec
 from bench_building import chain
 from bench_page import FILE, write
 from bench_suite import SUITE, model_file
-from retrograph.bench import Building, Case, Entry, Record, cores, load, machine, read
-from retrograph.bench.plot import plot
-from retrograph.bench.record import Question, case_of
-from retrograph.bench.tables import (
+from retrograph.benchmarks import Building, Case, Entry, Record, cores, load, machine, read
+from retrograph.benchmarks.plot import plot
+from retrograph.benchmarks.record import Question, case_of
+from retrograph.benchmarks.tables import (
     building_table,
     case_table,
     case_title,

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from retrograph.bench.record import Question
+from retrograph.benchmarks.record import Question
 
 Array = np.ndarray[Any, Any]
 

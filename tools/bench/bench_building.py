@@ -15,7 +15,7 @@ import onnx
 from onnx import helper, numpy_helper
 
 import retrograph
-from retrograph.bench import peak_memory
+from retrograph.benchmarks import peak_memory
 
 CHANNELS = 8
 

@@ -6,8 +6,8 @@ import statistics
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
-from retrograph.bench import Case, Entry, Record, geometric_mean
-from retrograph.bench.tables import (
+from retrograph.benchmarks import Case, Entry, Record, geometric_mean
+from retrograph.benchmarks.tables import (
     building_table,
     case_table,
     machine_lines,

@@ -21,8 +21,8 @@ import numpy as np
 from bench_ask import TOLERANCE, Array, Ask, Run, Spec, differences, joined
 from bench_ort import graph_run, selection
 from bench_suite import SUITE, Network, model_file
-from retrograph.bench import Case, Entry, Subject, alternate, load, matrix_rate, peak_memory
-from retrograph.bench.record import Role
+from retrograph.benchmarks import Case, Entry, Subject, alternate, load, matrix_rate, peak_memory
+from retrograph.benchmarks.record import Role
 from retrograph.methods import METHODS, Method
 from retrograph.methods.parameters import configured
 from retrograph.model import Model, save

@@ -27,7 +27,13 @@ from retrograph.cli.session import chosen_labels
 from retrograph.cli.terminal import complain, console
 from retrograph.cli.units import channel_names, has_no_positions, names_classes, parse_unit
 from retrograph.errors import InputError
-from retrograph.maximize import (
+from retrograph.model import SCORES, Model, save
+from retrograph.output import check_free, safe_name
+from retrograph.pipeline.destination import Destination
+from retrograph.preprocess import PRESETS, BadItem, Preprocessing, infer_layout, iter_inputs
+from retrograph.preprocess.recipe import Shape
+from retrograph.runtime import Array
+from retrograph.synthesis import (
     DREAM,
     CodeSettings,
     Maximum,
@@ -37,12 +43,6 @@ from retrograph.maximize import (
     maximize,
     maximize_code,
 )
-from retrograph.model import SCORES, Model, save
-from retrograph.output import check_free, safe_name
-from retrograph.pipeline.destination import Destination
-from retrograph.preprocess import PRESETS, BadItem, Preprocessing, infer_layout, iter_inputs
-from retrograph.preprocess.recipe import Shape
-from retrograph.runtime import Array
 
 Units = tuple[tuple[int, ...], ...]
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from retrograph.api import Attribution
+from retrograph.explainer import Attribution
 from retrograph.methods import METHODS
 from retrograph.methods.relevance.base import RelevanceMethod
 from retrograph.runtime import Array

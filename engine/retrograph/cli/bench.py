@@ -10,9 +10,9 @@ from pathlib import Path
 from rich.console import Console
 from rich.text import Text
 
-from retrograph.bench import Case, Record, Subject, bench, cores, machine
-from retrograph.bench.plot import check_installed, plot
-from retrograph.bench.tables import (
+from retrograph.benchmarks import Case, Record, Subject, bench, cores, machine
+from retrograph.benchmarks.plot import check_installed, plot
+from retrograph.benchmarks.tables import (
     building_table,
     case_table,
     case_title,

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from retrograph.api import Explainer
 from retrograph.blank import Asked, Blanks
 from retrograph.cli.explanation import Blank, Explanation
+from retrograph.explainer import Explainer
 from retrograph.methods import METHODS, MapMethod, Method
 from retrograph.runtime import Array
 

@@ -6,7 +6,6 @@ import argparse
 import json
 from pathlib import Path
 
-from retrograph.api import build
 from retrograph.cli.options import (
     add_command,
     add_param,
@@ -19,6 +18,7 @@ from retrograph.cli.options import (
 from retrograph.cli.terminal import console, visible
 from retrograph.contract import Contract
 from retrograph.errors import InputError
+from retrograph.explainer import build
 from retrograph.ir.builder import DEVICES
 from retrograph.ir.passes.to_float16 import PRECISIONS
 from retrograph.methods import METHODS

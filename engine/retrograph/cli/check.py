@@ -10,7 +10,7 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
-from retrograph.check import Block, Check, Verdict, check
+from retrograph.checks import Block, Check, Verdict, check
 from retrograph.cli.options import add_command
 from retrograph.cli.terminal import console, print_table, shape_text, visible
 from retrograph.ir.graph import Tensor

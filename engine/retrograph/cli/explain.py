@@ -8,7 +8,6 @@ from functools import partial
 
 from rich.console import Console
 
-from retrograph.ahead import worked_ahead
 from retrograph.cli import results
 from retrograph.cli.closeness import told
 from retrograph.cli.explanation import Explanation, Scene
@@ -29,6 +28,7 @@ from retrograph.cli.terminal import console, count, grid
 from retrograph.errors import InputError
 from retrograph.model import Model
 from retrograph.pipeline.destination import Destination, Files
+from retrograph.prefetch import prefetch_map
 from retrograph.preprocess import BadItem
 
 _EXAMPLES = """\
@@ -126,7 +126,7 @@ def _into_files(
     found: list[Explanation] = []
     checked = _single(jobs, destination) if destination.file else jobs
     explained = _explained(checked, session, scene, destination)
-    written = worked_ahead(explained, partial(_written, scene=scene), workers=1, ahead=2)
+    written = prefetch_map(explained, partial(_written, scene=scene), workers=1, ahead=2)
     for explanation in mistakes.sieve(written):
         results.report(explanation, scene, out)
         found.append(explanation.without_arrays())

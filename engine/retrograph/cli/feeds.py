@@ -20,8 +20,8 @@ from retrograph.preprocess import (
     Pending,
     Preprocessing,
     Reader,
-    decoded,
-    usual_workers,
+    default_workers,
+    prefetch_decode,
 )
 from retrograph.preprocess.picture import restore
 from retrograph.preprocess.recipe import Shape
@@ -128,8 +128,8 @@ def sources(
                 owners.append(path)
                 yield each
 
-    workers = usual_workers()
-    for found in decoded(pending(), workers, ahead=2 * batch + workers):
+    workers = default_workers()
+    for found in prefetch_decode(pending(), workers, ahead=2 * batch + workers):
         owner = owners.popleft()
         yield found if isinstance(found, BadItem) else Source(found, _stem(found.name, owner))
 

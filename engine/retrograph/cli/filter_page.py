@@ -9,7 +9,7 @@ from typing import Final
 import numpy as np
 from PIL import Image
 
-from retrograph.filters import Filters
+from retrograph.filter_views import Filters
 from retrograph.preprocess import Order
 from retrograph.render import signed, tile_page
 from retrograph.render.colour import Pixels

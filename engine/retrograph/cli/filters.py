@@ -19,7 +19,7 @@ from retrograph.cli.options import (
 )
 from retrograph.cli.terminal import channels, console, shape_text, visible
 from retrograph.errors import InputError
-from retrograph.filters import Filters, read_filters
+from retrograph.filter_views import Filters, read_filters
 from retrograph.model import Model
 from retrograph.output import make_folder, save_arrays
 from retrograph.pipeline.destination import Destination

@@ -19,8 +19,6 @@ from retrograph.cli.planes import plane
 from retrograph.cli.terminal import complain, console, visible
 from retrograph.cli.units import class_name
 from retrograph.errors import InputError
-from retrograph.maximize import Fooled, FoolSettings, Norms, fool
-from retrograph.maximize.fool import Watch
 from retrograph.model import SCORES
 from retrograph.output import make_folder, safe_name, save_arrays
 from retrograph.pipeline.destination import Destination, Files
@@ -28,6 +26,8 @@ from retrograph.preprocess import restore
 from retrograph.render import panel, save_picture, signed
 from retrograph.render.colour import Picture
 from retrograph.runtime import Array
+from retrograph.synthesis import Fooled, FoolSettings, Norms, fool
+from retrograph.synthesis.perturbation import Watch
 
 
 def run_fool(args: argparse.Namespace) -> int:

@@ -18,7 +18,6 @@ from retrograph.cli.planes import plane
 from retrograph.cli.terminal import visible
 from retrograph.cli.units import class_name, describe_channel, describe_unit
 from retrograph.errors import InputError
-from retrograph.maximize import Maximum
 from retrograph.model import SCORES
 from retrograph.output import check_free, check_new_folder, make_folder, safe_name, save_arrays
 from retrograph.pipeline.destination import Destination
@@ -26,6 +25,7 @@ from retrograph.preprocess import restore
 from retrograph.render import Table, panel, save_picture, sheet, signed
 from retrograph.render.colour import Picture
 from retrograph.runtime import Array
+from retrograph.synthesis import Maximum
 
 if TYPE_CHECKING:
     from retrograph.cli.ascending import Question

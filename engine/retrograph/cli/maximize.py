@@ -9,8 +9,8 @@ from retrograph.cli.fooling import run_fool
 from retrograph.cli.options import add_command, add_device, add_preprocessing
 from retrograph.cli.terminal import count, grid
 from retrograph.errors import InputError
-from retrograph.maximize.settings import Settings
-from retrograph.maximize.slope import MEASURES, PLACES
+from retrograph.synthesis.settings import Settings
+from retrograph.synthesis.slope import MEASURES, PLACES
 
 _EXAMPLES = """\
   retrograph maximize net.onnx --unit 3 --preprocess imagenet           one class, from noise

@@ -9,8 +9,8 @@ from functools import cached_property
 from retrograph.cli.patch_finding import Key
 from retrograph.cli.patch_tiles import Tile, cell
 from retrograph.cli.units import channel_names, class_name
-from retrograph.scan import Channel, Preference, Scan, ScannedLayer, Unit
-from retrograph.scan.store import opened
+from retrograph.scanning import Channel, Preference, Scan, ScannedLayer, Unit
+from retrograph.scanning.store import opened
 
 
 @dataclass(frozen=True)

@@ -8,9 +8,16 @@ from dataclasses import dataclass, field
 from retrograph.cli.feeds import Job, Signature, named_jobs
 from retrograph.errors import InputError
 from retrograph.patches import Attributor
-from retrograph.preprocess import BadItem, Coding, Item, Preprocessing, decoded, iter_pending
+from retrograph.preprocess import (
+    BadItem,
+    Coding,
+    Item,
+    Preprocessing,
+    iter_pending,
+    prefetch_decode,
+)
 from retrograph.runtime import Array
-from retrograph.scan import Scan, ScannedLayer, Unit
+from retrograph.scanning import Scan, ScannedLayer, Unit
 
 Key = tuple[str, int, int]
 """A layer's alias, a channel and a rank."""
@@ -98,7 +105,7 @@ class Finder:
         )
         sought = (each for each in pending if each.name in by_name)
         met = set[str]()
-        for item in decoded(sought, self.workers, 2 * self.workers):
+        for item in prefetch_decode(sought, self.workers, 2 * self.workers):
             if isinstance(item, BadItem):
                 self.missing[item.name] = str(item.error)
                 continue

@@ -17,8 +17,8 @@ from retrograph.cli.terminal import visible
 from retrograph.errors import InputError
 from retrograph.methods import Method
 from retrograph.patches import Attributor, explained_input, scanned_model
-from retrograph.preprocess import Coding, Preprocessing, infer_layout, usual_workers
-from retrograph.scan import Scan, ScannedLayer
+from retrograph.preprocess import Coding, Preprocessing, default_workers, infer_layout
+from retrograph.scanning import Scan, ScannedLayer
 
 
 @dataclass(frozen=True)
@@ -140,5 +140,5 @@ class Graphs:
             self.signature,
             scene.preprocessing,
             scene.coding,
-            usual_workers(),
+            default_workers(),
         )

@@ -22,7 +22,7 @@ from retrograph.render.blocks import (
     written,
 )
 from retrograph.render.page import enlarge
-from retrograph.scan import Unit
+from retrograph.scanning import Unit
 
 SIDE: Final = 96
 """The short side, in pixels, that patches have at least."""

@@ -29,7 +29,7 @@ from retrograph.cli.terminal import channels, complain, console, count, visible
 from retrograph.errors import InputError
 from retrograph.methods import Method
 from retrograph.render import STYLES
-from retrograph.scan import Scan, ScannedLayer
+from retrograph.scanning import Scan, ScannedLayer
 
 _EXAMPLES = """\
 examples:

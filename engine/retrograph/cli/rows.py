@@ -7,12 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from retrograph.api import Attribution
 from retrograph.cli.balance import balances
 from retrograph.cli.explanation import Explanation
 from retrograph.cli.feeds import Job
 from retrograph.contract import Contract
 from retrograph.errors import InputError
+from retrograph.explainer import Attribution
 from retrograph.runtime import Array
 
 

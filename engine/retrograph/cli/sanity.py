@@ -24,13 +24,13 @@ from retrograph.model import Model
 from retrograph.output import make_folder
 from retrograph.pipeline.destination import Destination
 from retrograph.render import save_picture
-from retrograph.sanity import DEFAULT_METHODS, Subject
-from retrograph.sanity.extra import check_installed
-from retrograph.sanity.faithfulness import RANKS, delete_and_insert
-from retrograph.sanity.findings import Findings
-from retrograph.sanity.logit import other_classes
-from retrograph.sanity.plot import plot
-from retrograph.sanity.randomisation import ORDERS, randomise
+from retrograph.sanity_checks import DEFAULT_METHODS, Subject
+from retrograph.sanity_checks.extra import check_installed
+from retrograph.sanity_checks.faithfulness_curves import RANKS, delete_and_insert
+from retrograph.sanity_checks.findings import Findings
+from retrograph.sanity_checks.layer_randomisation import ORDERS, randomise
+from retrograph.sanity_checks.logit import other_classes
+from retrograph.sanity_checks.plot import plot
 
 _EXAMPLES = """\
   retrograph sanity net.onnx photos/ --preprocess imagenet -o sanity.png

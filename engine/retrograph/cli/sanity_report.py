@@ -15,9 +15,9 @@ from rich.text import Text
 from retrograph.cli.explanation import Scene
 from retrograph.cli.terminal import print_table, visible
 from retrograph.runtime import Array
-from retrograph.sanity import MEASURES, Faithfulness, Randomisation, RandomLogit, Subject
-from retrograph.sanity.findings import HARDLY, PARTLY, SHORT, Findings, mean
-from retrograph.sanity.plot import stage_name
+from retrograph.sanity_checks import MEASURES, Faithfulness, Randomisation, RandomLogit, Subject
+from retrograph.sanity_checks.findings import HARDLY, PARTLY, SHORT, Findings, mean
+from retrograph.sanity_checks.plot import stage_name
 
 _SIDE_BY_SIDE = 3
 _SHOWN_INPUTS = 8

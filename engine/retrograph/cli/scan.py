@@ -27,7 +27,7 @@ from retrograph.cli.session import chosen_labels, recipe_for
 from retrograph.cli.terminal import channels, complain, console, count, visible
 from retrograph.model import Model
 from retrograph.preprocess import BadItem, Item, Preprocessing
-from retrograph.scan import Batch, Network, Scanner
+from retrograph.scanning import Batch, Network, Scanner
 
 _EXAMPLES = """\
   retrograph scan net.onnx photos/ --layer relu5 --preprocess imagenet -o run/

@@ -11,7 +11,7 @@ from rich.text import Text
 
 from retrograph.cli.terminal import print_table, visible
 from retrograph.cli.units import channel_names, class_name
-from retrograph.scan import Preference, Scan, ScannedLayer, Scanner
+from retrograph.scanning import Preference, Scan, ScannedLayer, Scanner
 
 _SHOWN = 10
 """Channels of a layer that are printed."""

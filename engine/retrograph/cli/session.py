@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
-from retrograph.api import Explainer
 from retrograph.blank import Blanks
 from retrograph.cli.blanks import with_blanks
 from retrograph.cli.explanation import Explanation, Scene
@@ -18,6 +17,7 @@ from retrograph.cli.options import chosen_preprocessing, methods, stored_preproc
 from retrograph.cli.rows import explanations
 from retrograph.cli.units import Choice, check_labels, parse_unit, read_labels
 from retrograph.errors import DeviceError, InputError, RetrographError, UnsupportedError
+from retrograph.explainer import Explainer
 from retrograph.methods import Method
 from retrograph.model import SCORES, Model
 from retrograph.preprocess import PRESETS, BadItem, Preprocessing, check_whole, infer_layout

@@ -5,7 +5,7 @@ same cut, from the attribution of that unit.
 """
 
 from retrograph.patches.attribute import Attributor
-from retrograph.patches.cut import cut, windows
+from retrograph.patches.crop import cut, windows
 from retrograph.patches.source import explained_input, scanned_model
 
 __all__ = ["Attributor", "cut", "explained_input", "scanned_model", "windows"]

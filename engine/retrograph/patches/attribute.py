@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from retrograph.api import Attribution, Explainer
+from retrograph.explainer import Attribution, Explainer
 from retrograph.methods import Method
 from retrograph.model import Model
 from retrograph.runtime import Array, Spec, suited

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from retrograph.errors import InputError, parameter
 from retrograph.model import Model
-from retrograph.scan import Scan
+from retrograph.scanning import Scan
 
 
 def scanned_model(scan: Scan, path: str | None = None) -> Model:

@@ -1,6 +1,6 @@
 """From files on disk to inputs of a model."""
 
-from retrograph.preprocess.decoding import decoded, usual_workers
+from retrograph.preprocess.decoding import default_workers, prefetch_decode
 from retrograph.preprocess.inputs import (
     BadItem,
     Item,
@@ -41,7 +41,7 @@ __all__ = [
     "Shape",
     "check_whole",
     "count_inputs",
-    "decoded",
+    "default_workers",
     "infer_layout",
     "iter_inputs",
     "iter_pending",
@@ -49,7 +49,7 @@ __all__ = [
     "of_bytes",
     "parse_alphabet",
     "parse_preprocessing",
+    "prefetch_decode",
     "prepare",
     "restore",
-    "usual_workers",
 ]

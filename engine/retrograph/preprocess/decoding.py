@@ -5,17 +5,19 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator
 
-from retrograph.ahead import worked_ahead
+from retrograph.prefetch import prefetch_map
 from retrograph.preprocess.inputs import BadItem, Item, Pending
 
 
-def usual_workers() -> int:
+def default_workers() -> int:
     """How many threads decode where nobody says: one for each processor, 8 at most."""
     return min(8, os.cpu_count() or 1)
 
 
-def decoded(pending: Iterable[Pending], workers: int, ahead: int) -> Iterator[Item | BadItem]:
+def prefetch_decode(
+    pending: Iterable[Pending], workers: int, ahead: int
+) -> Iterator[Item | BadItem]:
     """The inputs in their order, decoded by threads, at most so many ahead of the reader."""
-    return worked_ahead(
+    return prefetch_map(
         pending, Pending.read, workers=workers, ahead=ahead, held=lambda each: each.held
     )

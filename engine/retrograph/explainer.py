@@ -1,0 +1,349 @@
+"""A graph built by one call, and an `Explainer` that runs it."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from retrograph.contract import Contract
+from retrograph.errors import InputError
+from retrograph.ir.graph import DType, Shape
+from retrograph.methods import Method
+from retrograph.model import Model, runnable
+from retrograph.preprocess import PRESETS, Preprocessing, check_whole, infer_layout, of_bytes
+from retrograph.runtime import TF32, Array, Session, Spec, suited, with_tf32
+
+if TYPE_CHECKING:
+    from onnx import ModelProto
+
+
+def build(
+    model: str | os.PathLike[str] | ModelProto | Model,
+    *,
+    method: str | Method = "guided",
+    target: str | None = None,
+    select: str = "top",
+    many: bool = False,
+    wrt: str | Sequence[str] | None = None,
+    preprocessing: Preprocessing | str | None = None,
+    device: str = "cpu",
+    outputs: bool = True,
+    precision: str = "float32",
+    straight_through: bool = True,
+) -> ModelProto:
+    """The forward pass and an explicit backward pass to the input, as one ONNX model.
+
+    Args:
+        model: a path to an .onnx file, or a model in memory.
+        method: a name of `retrograph methods`, or a method with parameters of its own.
+        target: the tensor to explain, by name or alias; if None the class scores before a final
+            Softmax, Sigmoid or tanh, however it is spelled, and a last quantiser (a note says so).
+        select: which unit of the target: top (the most active one), channel, unit (chosen at run
+            time by the input `select`) or cotangent (any weighting, by the input `cotangent`).
+        many: explain K units of each item at once, sharing the forward pass.
+        wrt: the inputs to explain; every floating-point input that the target depends on if None.
+        preprocessing: how a picture becomes the input, stored in the metadata: a preset's name or
+            a `Preprocessing`, whose layout and channels are made those of the input. It tells
+            methods that need them the bounds of the input.
+        device: cpu or cuda, what the operators of the backward pass suit best (cuda also for other
+            accelerators); the file runs on any.
+        outputs: whether the model's own outputs are kept. Without them nothing behind the target
+            is computed.
+        precision: float32 (the model's own types), or float16 for a float32 model: forward and
+            backward pass in float16, inputs and outputs still float32.
+        straight_through: whether what rounds in a quantised network passes the cotangent as if it
+            rounded nothing, and a Sign where |x| is at most 1; else it passes nothing, which is
+            its derivative.
+
+    Returns:
+        A model with the source's inputs, its outputs if they are kept, and, N items a batch, K
+        units an item: `attribution` [N, *input] ([N, K, *input]; `attribution.<input>` where
+        several are explained), `score` [N] ([N, K]), `unit` int64 [N, r] ([N, K, r]); by a method
+        of relevance `bias_relevance` [N] ([N, K]), what fell to biases and constants.
+
+    Raises:
+        InputError: what was given is wrong: the file, the layer, the method; or float16 cannot
+            hold the weights.
+        UnsupportedError: nodes between target and input cannot be treated; it lists all of them.
+    """
+    source = model if isinstance(model, Model) else Model(model)
+    request = source.request(
+        method=method,
+        target=target,
+        select=select,
+        many=many,
+        wrt=wrt,
+        device=device,
+        outputs=outputs,
+        precision=precision,
+        straight_through=straight_through,
+    )
+    recipe = _recipe(preprocessing, source, request.sources)
+    if recipe is None:
+        return source.build(request)
+    bounded = replace(request, method=request.method.within(*recipe.limits()))
+    return source.build(bounded, recipe.to_json())
+
+
+@dataclass(frozen=True)
+class Attribution:
+    """What a built graph gives for a batch of N items (with many: K units an item).
+
+    Attributes:
+        attributions: for each explained input [N, *input] ([N, K, *input]).
+        score: [N] ([N, K]), the explained units' activations.
+        unit: int64 [N, r] ([N, K, r]), the explained units' indices in an item of the target.
+        outputs: the model's own outputs.
+        bias_relevance: [N] ([N, K]), by a method of relevance what fell to the biases, and to
+            what else does not depend on the explained inputs (a number that pads a border, a token
+            that is joined on, another input); attribution and this sum to the score where the
+            method conserves. None by other methods.
+    """
+
+    attributions: dict[str, Array]
+    score: Array
+    unit: Array
+    outputs: dict[str, Any]
+    bias_relevance: Array | None = None
+
+    @property
+    def attribution(self) -> Array:
+        """The attribution of the only, or the first, explained input."""
+        return next(iter(self.attributions.values()))
+
+
+class Explainer:
+    """A built graph, ready to run.
+
+    Args:
+        model: a source model, from which the graph is built, or a graph that retrograph has
+            built; the latter brings its own method, target, select, many, wrt and precision, and
+            is refused where others are given.
+        method, target, select, many, wrt, preprocessing: as in `build`.
+        device: auto (CUDA if there, else the CPU), cpu, cuda, openvino, tensorrt, coreml,
+            directml, or the name of an execution provider that the installed ONNX Runtime has;
+            behind it options of the provider, as in "cuda,device_id=1".
+        threads: how many threads an operator may use.
+        outputs: as in `build`; a unit of a middle layer then takes no more than its window. A built
+            graph gives what it has.
+        precision: as in `build`, or tf32: a float32 graph whose products CUDA may round.
+        straight_through: as in `build`.
+
+    Attributes:
+        contract: what the graph explains, and how.
+
+    Raises:
+        InputError: what was given is wrong.
+        DeviceError: ONNX Runtime or the device is not there.
+        UnsupportedError: the graph cannot be built.
+
+    Example:
+        >>> explainer = Explainer("net.onnx", method="guided", target="relu3", select="unit")
+        >>> found = explainer.attribute(x, select=(12, 3, 4))   # channel 12 at row 3, column 4
+        >>> found.attribution.shape == x.shape
+    """
+
+    def __init__(
+        self,
+        model: str | os.PathLike[str] | ModelProto | Model,
+        *,
+        method: str | Method | None = None,
+        target: str | None = None,
+        select: str | None = None,
+        many: bool | None = None,
+        wrt: str | Sequence[str] | None = None,
+        preprocessing: Preprocessing | str | None = None,
+        device: str = "auto",
+        threads: int | None = None,
+        outputs: bool = True,
+        precision: str | None = None,
+        straight_through: bool | None = None,
+    ) -> None:
+        source = model if isinstance(model, Model) else Model(model)
+        if precision == TF32:
+            device, precision = with_tf32(device), "float32"
+        if source.contract is not None:
+            chosen: dict[str, object] = {"method": method, "target": target, "select": select}
+            chosen |= {"many": many, "wrt": (wrt,) if isinstance(wrt, str) else wrt and tuple(wrt)}
+            chosen |= {"precision": precision, "straight_through": straight_through}
+            _check_unchanged(source.contract, chosen)
+            proto = source.proto
+        else:
+            proto = build(
+                source,
+                method=method or "guided",
+                target=target,
+                select=select or "top",
+                many=bool(many),
+                wrt=wrt,
+                preprocessing=preprocessing,
+                device=suited(device),
+                outputs=outputs,
+                precision=precision or "float32",
+                straight_through=straight_through is not False,
+            )
+        with runnable(proto) as (graph, folder, needed):
+            self._session = Session(graph, device, threads, folder, needed)
+        contract = Contract.from_properties(self._session.metadata)
+        assert contract is not None
+        self.contract = contract
+        lacking = {*contract.added} - {*self._session.outputs}
+        if lacking:
+            raise InputError(
+                f"the built graph lacks the outputs {', '.join(sorted(lacking))}; build it again"
+            )
+
+    @property
+    def inputs(self) -> tuple[Spec, ...]:
+        """The model's own inputs."""
+        return tuple(i for i in self._session.inputs if i.name != self.contract.chooser)
+
+    @property
+    def device(self) -> str:
+        """The device that runs the graph."""
+        return self._session.device
+
+    def attribute(
+        self, x: Array | Mapping[str, Array], select: ArrayLike | None = None
+    ) -> Attribution:
+        """Explain a batch.
+
+        Args:
+            x: the explained input [N, ...], or an array for each input by its name where the
+                model has several.
+            select: for `channel` and `unit` the index, one for all items ([r]) or one for each
+                ([N, r]; with many [K, r] or [N, K, r]); for `cotangent` the weighting [N, *target];
+                for `top` with many the number K.
+
+        Raises:
+            InputError: an input has a wrong shape, or a unit is out of range.
+        """
+        name = self.contract.explained[0]
+        feeds = dict(x) if isinstance(x, Mapping) else {name: np.asarray(x)}
+        shape = np.shape(feeds.get(name, ()))
+        chosen = self._selection(select, shape[0] if shape else 1)
+        outputs = self._session.run({**feeds, **chosen})
+        *given, score, unit = (outputs.pop(key) for key in self.contract.added)
+        if self.contract.select in ("channel", "unit") and (unit < 0).any():
+            raise InputError(
+                f"unit {_plain(select)} is out of range: an item of '{self.contract.alias}' has "
+                f"the shape {_shape_text(self.contract.shape)}"
+            )
+        found = dict(zip(self.contract.explained, given, strict=True))
+        kept = outputs.pop(self.contract.bias_relevance or "", None)
+        return Attribution(found, score, unit, outputs, kept)
+
+    def _selection(self, select: ArrayLike | None, count: int) -> dict[str, Array]:
+        kind, many = self.contract.select, self.contract.many
+        if kind == "top" and not many:
+            if select is not None:
+                raise InputError("this graph explains the most active unit: give no `select`")
+            return {}
+        if select is None:
+            raise InputError(f"this graph explains a chosen {kind}: give `select`")
+        chooser = self.contract.chooser
+        assert chooser is not None
+        if kind == "cotangent":
+            return {chooser: np.asarray(select)}
+        index = np.asarray(select)
+        if not np.issubdtype(index.dtype, np.integer):
+            raise InputError(f"`select` takes whole numbers, not {index.dtype}")
+        if kind == "top":
+            return {chooser: self._unit_count(index)}
+        return {chooser: self._indices(index, count)}
+
+    def _unit_count(self, given: Array) -> Array:
+        """How many of the most active units, int64 [1]."""
+        shape = self.contract.shape
+        most = None if None in shape else math.prod(int(d or 0) for d in shape)
+        if given.size != 1 or given.item() < 1 or (most is not None and given.item() > most):
+            raise InputError(
+                f"{_plain(given)} most active units cannot be taken: `select` is one number from 1 "
+                f"to the {most or 'number of'} units of '{self.contract.alias}'"
+            )
+        return given.reshape(1).astype(np.int64)
+
+    def _indices(self, given: Array, count: int) -> Array:
+        """The units' indices for each of so many items."""
+        kind, many = self.contract.select, self.contract.many
+        length = 1 if kind == "channel" else len(self.contract.shape)
+        rank = 3 if many else 2
+        index = given.reshape(-1) if given.ndim == 0 else given
+        if index.shape[-1] != length or index.ndim > rank:
+            raise InputError(
+                f"a {kind} of '{self.contract.alias}' (shape {_shape_text(self.contract.shape)}) "
+                f"is chosen by {length} numbers, not by an array {list(given.shape)}"
+            )
+        index = index.reshape((1,) * (rank - index.ndim) + index.shape)
+        chooser = self.contract.chooser
+        lead = next(i.shape[0] for i in self._session.inputs if i.name == chooser)
+        rows = lead if isinstance(lead, int) else count
+        if index.shape[0] not in (1, rows):
+            raise InputError(
+                f"`select` has {index.shape[0]} rows for {rows} items; give one for each, or one "
+                "for all"
+            )
+        return np.broadcast_to(index, (rows, *index.shape[1:])).astype(np.int64)
+
+
+def _check_unchanged(contract: Contract, chosen: Mapping[str, object]) -> None:
+    """Refuse to ask a built graph for something else than what it was built for."""
+    own: dict[str, tuple[object, ...]] = {
+        "method": (contract.method,),
+        "target": (contract.target, contract.alias),
+        "select": (contract.select,),
+        "many": (contract.many,),
+        "wrt": (contract.explained,),
+        "precision": (contract.precision,),
+        "straight_through": (contract.straight_through,),
+    }
+    for key, value in chosen.items():
+        if value is not None and value not in own[key]:
+            raise InputError(
+                f"the graph was built for {key} {_quoted(own[key][0])}, not {_quoted(value)}; "
+                "build another from the source model"
+            )
+
+
+def _quoted(value: object) -> str:
+    return " and ".join(f"'{v}'" for v in (value if isinstance(value, tuple) else (value,)))
+
+
+def _recipe(
+    given: Preprocessing | str | None, model: Model, explained: Sequence[str]
+) -> Preprocessing | None:
+    """How a picture becomes the first explained input; None where that is not known."""
+    if isinstance(given, str) and given not in PRESETS:
+        raise InputError(f"unknown preprocessing '{given}'; choose one of: {', '.join(PRESETS)}")
+    if not explained:
+        return PRESETS[given] if isinstance(given, str) else given
+    dtype, shape = model.taken(explained[0]), model.tensor(explained[0]).shape
+    chosen = PRESETS[given] if isinstance(given, str) else given or _of_bytes(dtype, shape)
+    if chosen is None or shape is None:
+        return chosen
+    fitted = chosen.for_shape(shape)
+    check_whole(fitted, dtype)
+    return fitted
+
+
+def _of_bytes(dtype: DType, shape: Shape | None) -> Preprocessing | None:
+    """How a picture becomes bytes, where an input of them takes pictures."""
+    try:
+        infer_layout(shape or ())
+    except InputError:
+        return None
+    return of_bytes(dtype)
+
+
+def _shape_text(shape: Sequence[int | None]) -> str:
+    return "[" + ", ".join("?" if d is None else str(d) for d in shape) + "]"
+
+
+def _plain(select: Any) -> Any:
+    return select.tolist() if isinstance(select, np.ndarray) else select

@@ -1,0 +1,279 @@
+"""The pass over a data set."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from retrograph._version import __version__
+from retrograph.errors import InputError, parameter
+from retrograph.prefetch import prefetch_map
+from retrograph.preprocess import (
+    PRESETS,
+    Coding,
+    Preprocessing,
+    Reader,
+    check_whole,
+    default_workers,
+    infer_layout,
+    iter_pending,
+    of_bytes,
+    prefetch_decode,
+)
+from retrograph.scanning.batches import Batch, batches
+from retrograph.scanning.fingerprint import fingerprints
+from retrograph.scanning.network import Network
+from retrograph.scanning.read import Scan
+from retrograph.scanning.state import Answer, Input, State
+from retrograph.scanning.store import FILE, VERSION, ScannedLayer, write
+from retrograph.scanning.unfinished import Unfinished
+
+SECONDS = 2.0
+"""How much work an interruption may cost at most, about."""
+
+Taken = Callable[[int, Sequence[Input]], None]
+"""Is told how many inputs are done, and which ones are new; one that is bad is a BadItem."""
+
+From = Callable[[int], Iterable[Batch]]
+"""Batches from the input of that number on."""
+
+
+class Scanner:
+    """A scan that is ready to run.
+
+    Args:
+        network: the model up to the layers.
+        inputs: pictures, folders, archives, .npy, .npz, .csv: see `preprocess.iter_inputs`.
+        channels: the channels to look at; all if None.
+        k: how many units are kept of each channel.
+        preprocessing: how pictures become inputs; scaled to 0-1 if None.
+        coding: which channels of the input are which letters, for FASTA.
+        batch: how many inputs a run takes, where the file leaves that open.
+        workers: how many threads decode; as many as there are processors, 8 at most, if None.
+        labels: the classes that the model tells apart, kept for readers.
+        file: the model's path, kept for readers.
+
+    Attributes:
+        layers: what is scanned.
+        batch: how many inputs a run takes.
+
+    Raises:
+        InputError: there is no such channel, or the preprocessing does not fit.
+    """
+
+    def __init__(
+        self,
+        network: Network,
+        inputs: Sequence[str | os.PathLike[str]],
+        *,
+        channels: Sequence[int] | None = None,
+        k: int = 9,
+        preprocessing: Preprocessing | None = None,
+        coding: Coding | None = None,
+        batch: int = 32,
+        workers: int | None = None,
+        labels: Sequence[str] = (),
+        file: str | None = None,
+    ) -> None:
+        for name, number in (("k", k), ("batch", batch)):
+            if number < 1:
+                raise InputError(f"{name} is {number}; give a whole number from 1")
+        self.network, self.inputs = network, [os.fspath(path) for path in inputs]
+        self.layers = _layers(network, channels)
+        self.batch = network.batch(batch)
+        self._preprocessing = _fitting(preprocessing, network)
+        self._coding, self._channels, self._k = coding, channels, k
+        self._labels, self._file = list(labels), file
+        self._workers = workers or default_workers()
+
+    def run_values(self) -> dict[str, Any]:
+        """What is scanned and how, by which a scan is known again; the table `run` of the store."""
+        return {
+            "version": VERSION,
+            "retrograph": __version__,
+            "file": self._file,
+            "model": self.network.model.sha256,
+            "device": self.network.device,
+            "inputs": fingerprints(self.inputs),
+            "preprocessing": self._preprocessing.to_json(),
+            "alphabet": None if self._coding is None else self._coding.alphabet,
+            "layers": [layer.alias for layer in self.layers],
+            "channels": None if self._channels is None else list(self._channels),
+            "k": self._k,
+            "batch": self.batch,
+            "labels": self._labels,
+        }
+
+    def count(self) -> int | None:
+        """How many inputs there are; None where only reading them all tells."""
+        reader = Reader(self.network.input.shape, self._preprocessing, self._coding)
+        counts = [reader.count(Path(path)) for path in self.inputs]
+        return None if None in counts else sum(count or 0 for count in counts)
+
+    def batches(self, start: int) -> Iterator[Batch]:
+        """What is run, from the input of that number on."""
+        shape = self.network.input.shape
+        pending = iter_pending(self.inputs, shape, self._preprocessing, self._coding)
+        rest = islice(pending, start, None)
+        found = prefetch_decode(rest, self._workers, ahead=2 * self.batch + self._workers)
+        full = self.network.fixed_batch is not None
+        return batches(found, self.network.input.name, self.batch, full=full)
+
+    def run(
+        self,
+        folder: str | os.PathLike[str],
+        *,
+        force: bool = False,
+        taken: Taken | None = None,
+        batches: From | None = None,
+        seconds: float = SECONDS,
+    ) -> Scan:
+        """Scan into a folder, or go on with what was begun there; a finished scan is left as it is.
+
+        Args:
+            folder: where the store is made; it is made, too.
+            force: start anew whatever is there; the old store stays until the new one is whole.
+            taken: is told of the inputs as they are done, those of an earlier run at once.
+            batches: what is run, instead of `inputs` read by `batches`.
+            seconds: after which time what has been found is kept on disk.
+
+        Raises:
+            InputError: the folder holds another scan, no input is good, or nothing can be written.
+        """
+        work = _opened(Path(folder), self.run_values(), force=force)
+        if isinstance(work, Scan):
+            return work
+        try:
+            state = State.of(work, self.layers, self._k)
+            self._pass(work, state, batches or self.batches, taken or _ignore, seconds)
+            return self._finished(work, state, Path(folder))
+        finally:
+            work.close()
+
+    def _pass(
+        self, work: Unfinished, state: State, source: From, taken: Taken, seconds: float
+    ) -> None:
+        kept = time.monotonic()
+        taken(state.done, [])
+        for batch, answer in self._answered(source(state.done)):
+            found = state.take_in(batch.inputs, answer)
+            taken(state.done, found)
+            if time.monotonic() - kept >= seconds:
+                state.save(work)
+                kept = time.monotonic()
+        state.save(work)
+
+    def _answered(self, source: Iterable[Batch]) -> Iterator[tuple[Batch, Answer]]:
+        """Each batch with what the network makes of it, which runs while the next is read."""
+        return prefetch_map(source, lambda each: (each, self._run(each)), workers=1, ahead=1)
+
+    def _run(self, batch: Batch) -> Answer:
+        if not batch.feeds:
+            return []
+        try:
+            return self.network.run(batch.feeds)
+        except InputError as error:
+            return error
+
+    def _finished(self, work: Unfinished, state: State, folder: Path) -> Scan:
+        run = work.run
+        assert run is not None
+        if not state.good:
+            problem = work.first_problem() if state.done else "there are no inputs; give some"
+            work.drop()
+            many = f"none of {state.done} inputs can be scanned; the first, " * (state.done > 1)
+            raise InputError(f"{many}{problem}")
+        run["pictures"] = {"good": state.good, "bad": state.done - state.good}
+        with work.finished() as path:
+            tallies = list(zip(self.layers, state.tallies, strict=True))
+            write(path, run, state.classes, work.pictures(), tallies)
+        return Scan(folder)
+
+
+def _ignore(done: int, found: Sequence[Input]) -> None:
+    """Tell nobody."""
+
+
+def _layers(network: Network, channels: Sequence[int] | None) -> tuple[ScannedLayer, ...]:
+    model = network.model
+    fields = {layer.tensor.name: layer.field for layer in model.layers()}
+    found = []
+    for probe in network.probes:
+        alias = model.alias(probe.tensor)
+        for channel in channels or ():
+            if not 0 <= channel < probe.channels:
+                raise InputError(
+                    f"channel {channel} is out of range: '{alias}' has {probe.channels} channels; "
+                    "count from 0"
+                )
+        shape = tuple(d if isinstance(d, int) else None for d in probe.item)
+        own = range(probe.channels) if channels is None else sorted(set(channels))
+        seen = fields.get(probe.tensor)
+        found.append(ScannedLayer(alias, probe.tensor, shape, probe.channel_axis, tuple(own), seen))
+    return tuple(found)
+
+
+def _fitting(given: Preprocessing | None, network: Network) -> Preprocessing:
+    """The recipe in the layout of the input; as it is where that takes no pictures."""
+    recipe = given or of_bytes(network.input.dtype) or PRESETS["0-1"]
+    try:
+        infer_layout(network.input.shape)
+    except InputError:
+        return recipe
+    fitted = recipe.for_shape(network.input.shape)
+    check_whole(fitted, network.input.dtype)
+    return fitted
+
+
+def _opened(folder: Path, run: dict[str, Any], *, force: bool) -> Unfinished | Scan:
+    """The scan that was begun in a folder, a new one, or a finished one.
+
+    Raises:
+        InputError: what is there is of another scan.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(
+            f"the folder {folder} cannot be made ({error.strerror}); choose another one"
+        ) from None
+    begun = (folder / f"{FILE}.part").exists()
+    finished = (folder / FILE).exists()
+    if finished and not begun and not force:
+        scan = Scan(folder)
+        _check_same(folder, "a finished scan", scan.run, run)
+        return scan
+    if force:
+        Unfinished.discard(folder)
+    work = Unfinished(folder)
+    there = work.run
+    if there is None:
+        work.begin(run)
+        return work
+    try:
+        _check_same(folder, "an unfinished scan", there, run)
+    except InputError:
+        work.close()
+        raise
+    return work
+
+
+def _check_same(folder: Path, what: str, there: dict[str, Any], wanted: dict[str, Any]) -> None:
+    """Raises InputError where the scan that is there is of something else; names the first."""
+    for key in wanted:
+        if key != "file" and there.get(key) != wanted[key]:
+            raise InputError(
+                f"{folder} holds {what} with {_difference(key, there.get(key), wanted[key])}; "
+                f"choose another folder, or give {parameter('force', True)} to start anew"
+            )
+
+
+def _difference(key: str, there: Any, wanted: Any) -> str:
+    texts = [str(value) for value in (there, wanted)]
+    if key in ("inputs", "model", "labels") or max(map(len, texts)) > 60:
+        return f"other {key}" if key.endswith("s") else f"another {key}"
+    return f"another {key} ({texts[0]}, not {texts[1]})"

@@ -1,0 +1,122 @@
+"""Where a pass over a data set stands: all that is needed to go on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from retrograph.errors import InputError
+from retrograph.preprocess import BadItem, Item
+from retrograph.scanning.network import Seen
+from retrograph.scanning.statistics import NO_CLASS, Tally
+from retrograph.scanning.store import Row, ScannedLayer
+from retrograph.scanning.unfinished import Unfinished
+
+Input = Item | BadItem
+Answer = list[Seen] | InputError
+"""What a network makes of a batch, by layer, or why it makes nothing."""
+
+
+@dataclass
+class State:
+    """What has been found so far.
+
+    Attributes:
+        layers: what is scanned.
+        tallies: one for each layer.
+        classes: how many good pictures there are of each, in the order in which they were met.
+        done: how many inputs are taken in.
+        good: how many of them are good.
+        new: the rows of pictures that are not on disk yet.
+    """
+
+    layers: Sequence[ScannedLayer]
+    tallies: list[Tally]
+    classes: dict[str, int] = field(default_factory=dict)
+    done: int = 0
+    good: int = 0
+    new: list[Row] = field(default_factory=list)
+
+    @classmethod
+    def of(cls, work: Unfinished, layers: Sequence[ScannedLayer], k: int) -> State:
+        """What was kept, or the beginning."""
+        kept = work.state()
+        if kept is None:
+            return cls(layers, [Tally.empty(len(x.channels), k, len(x.shape)) for x in layers])
+        counts, arrays = kept
+        tallies = []
+        for number in range(len(layers)):
+            lead = f"{number}/"
+            own = {n.removeprefix(lead): a for n, a in arrays.items() if n.startswith(lead)}
+            tallies.append(Tally.of(own))
+        return cls(layers, tallies, **counts)
+
+    def save(self, work: Unfinished) -> None:
+        """Keep it on disk."""
+        arrays = {
+            f"{number}/{name}": array
+            for number, tally in enumerate(self.tallies)
+            for name, array in tally.arrays().items()
+        }
+        counts = {"classes": self.classes, "done": self.done, "good": self.good}
+        work.save(self.new, counts, arrays)
+        self.new.clear()
+
+    def take_in(self, inputs: Sequence[Input], answer: Answer) -> list[Input]:
+        """Count a batch; returns its inputs, those bad of which nothing can be counted."""
+        found = list(inputs)
+        places = [place for place, each in enumerate(inputs) if isinstance(each, Item)]
+        reasons = [
+            _no_text(inputs[place].name) or self._why_bad(answer, row)
+            for row, place in enumerate(places)
+        ]
+        for place, reason in zip(places, reasons, strict=True):
+            if reason is not None:
+                name = inputs[place].name
+                found[place] = BadItem(name, InputError(f"{name}: {reason}"))
+        numbers = [self._number(each) for each in found]
+        good = [n for n, each in zip(numbers, found, strict=True) if isinstance(each, Item)]
+        if good and not isinstance(answer, InputError):
+            labels = [each.label for each in found if isinstance(each, Item)]
+            order = {label: number for number, label in enumerate(self.classes)}
+            classes = [NO_CLASS if label is None else order[label] for label in labels]
+            rows = np.flatnonzero([reason is None for reason in reasons])
+            for layer, tally, seen in zip(self.layers, self.tallies, answer, strict=True):
+                tally.add(seen.only(rows, np.array(layer.channels)), good, classes)
+        return found
+
+    def _number(self, each: Input) -> int:
+        """The number of the next input, which is noted with its class or problem."""
+        number = self.done
+        self.done += 1
+        if isinstance(each, BadItem):
+            self.new.append((number, _escaped(each.name), None, _escaped(str(each.error))))
+            return number
+        self.good += 1
+        self.new.append((number, each.name, each.label, None))
+        if each.label is not None:
+            self.classes[each.label] = self.classes.get(each.label, 0) + 1
+        return number
+
+    def _why_bad(self, answer: Answer, row: int) -> str | None:
+        """Why nothing can be counted of a row of a batch."""
+        if isinstance(answer, InputError):
+            return str(answer)
+        for layer, seen in zip(self.layers, answer, strict=True):
+            if not seen.finite[row]:
+                return (
+                    f"its activations in '{layer.alias}' are not all finite; "
+                    "check the preprocessing"
+                )
+        return None
+
+
+def _no_text(name: str) -> str | None:
+    """Why a name cannot be kept, if it cannot: file systems take bytes that are no text."""
+    return None if _escaped(name) == name else "its name is no UTF-8 text; rename it"
+
+
+def _escaped(text: str) -> str:
+    return text.encode(errors="backslashreplace").decode()

@@ -1,0 +1,167 @@
+"""A scan under way: all that it needs to go on is in one file, and changes there at once."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import sqlite3
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from retrograph.errors import InputError, parameter
+from retrograph.runtime import Array
+from retrograph.scanning.store import FILE, PICTURES, Row
+
+_TABLES = f"""
+CREATE TABLE run (value TEXT NOT NULL);
+CREATE TABLE state (name TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
+{PICTURES};
+"""
+
+
+class _DamagedError(InputError):
+    """The file is no database."""
+
+
+class Unfinished:
+    """The file beside which the store will stand.
+
+    A process holds it alone, until it is closed or the process ends.
+
+    Raises:
+        InputError: it cannot be read or written, or another process scans into the folder.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._target = folder / FILE
+        self.path = folder / f"{FILE}.part"
+        self._new = folder / f"{FILE}.new"
+        with self._blamed():
+            self._file = sqlite3.connect(self.path, timeout=1, isolation_level=None)
+            self._file.execute("PRAGMA locking_mode = EXCLUSIVE")
+            with self._at_once():
+                if not self._file.execute("SELECT * FROM sqlite_master").fetchone():
+                    for statement in _TABLES.split(";"):
+                        self._file.execute(statement)
+
+    @classmethod
+    def discard(cls, folder: Path) -> None:
+        """Take away what was begun in a folder, if anything was, damaged or not.
+
+        Raises:
+            InputError: another process is at it.
+        """
+        path = folder / f"{FILE}.part"
+        if not path.exists():
+            return
+        try:
+            cls(folder).close()
+        except _DamagedError:
+            path.with_name(f"{path.name}-journal").unlink(missing_ok=True)
+        path.unlink()
+
+    @property
+    def run(self) -> dict[str, Any] | None:
+        """What is scanned and how; None where nothing is begun."""
+        with self._blamed():
+            found = self._file.execute("SELECT value FROM run").fetchone()
+        return None if found is None else dict(json.loads(found[0]))
+
+    def begin(self, run: Mapping[str, Any]) -> None:
+        """Begin anew."""
+        with self._blamed(), self._at_once():
+            for table in ("run", "state", "picture"):
+                self._file.execute(f"DELETE FROM {table}")
+            self._file.execute("INSERT INTO run VALUES (?)", [json.dumps(run)])
+
+    def save(
+        self, pictures: Sequence[Row], counts: Mapping[str, Any], arrays: Mapping[str, Array]
+    ) -> None:
+        """Keep new pictures and all of the state, whole or not at all."""
+        values: dict[str, bytes] = {name: _bytes(array) for name, array in arrays.items()}
+        values["counts"] = json.dumps(counts).encode()
+        with self._blamed(), self._at_once():
+            self._file.executemany("INSERT INTO picture VALUES (?, ?, ?, ?)", pictures)
+            self._file.executemany("INSERT OR REPLACE INTO state VALUES (?, ?)", values.items())
+
+    def state(self) -> tuple[dict[str, Any], dict[str, Array]] | None:
+        """The counts and arrays that were kept last; None before the first time."""
+        with self._blamed():
+            values = dict(self._file.execute("SELECT name, value FROM state").fetchall())
+        if not values:
+            return None
+        counts = dict(json.loads(values.pop("counts")))
+        return counts, {name: np.load(io.BytesIO(value)) for name, value in values.items()}
+
+    def pictures(self) -> Iterator[Row]:
+        """The rows of all pictures that were kept, in order."""
+        yield from self._file.execute("SELECT id, name, class, problem FROM picture ORDER BY id")
+
+    def first_problem(self) -> str:
+        """Why the first bad input is bad."""
+        (problem,) = self._file.execute(
+            "SELECT problem FROM picture WHERE problem IS NOT NULL ORDER BY id LIMIT 1"
+        ).fetchone()
+        return str(problem)
+
+    @contextmanager
+    def finished(self) -> Iterator[Path]:
+        """The path for the whole store, which gets its name after the block; this file goes."""
+        with self._blamed():
+            self._new.unlink(missing_ok=True)
+            try:
+                yield self._new
+                os.replace(self._new, self._target)
+            finally:
+                self._new.unlink(missing_ok=True)
+        self.drop()
+
+    def drop(self) -> None:
+        """Close it and take it away."""
+        self.close()
+        self.path.unlink(missing_ok=True)
+
+    def close(self) -> None:
+        self._file.close()
+
+    @contextmanager
+    def _at_once(self) -> Iterator[None]:
+        """One transaction."""
+        self._file.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+        except BaseException:
+            if self._file.in_transaction:
+                self._file.execute("ROLLBACK")
+            raise
+        self._file.execute("COMMIT")
+
+    @contextmanager
+    def _blamed(self) -> Iterator[None]:
+        try:
+            yield
+        except (sqlite3.Error, OSError) as error:
+            reason = getattr(error, "strerror", None) or error
+            if "locked" in str(error):
+                raise InputError(
+                    f"{self.path} is in use by another scan; wait for it, or choose another folder"
+                ) from None
+            if "not a database" in str(error) or "malformed" in str(error):
+                raise _DamagedError(
+                    f"{self.path} is damaged; give {parameter('force', True)} to start anew"
+                ) from None
+            raise InputError(
+                f"{self.path.parent} cannot be written in ({reason}); make room or mend its "
+                "rights, and the same command goes on from what was kept"
+            ) from None
+
+
+def _bytes(array: Array) -> bytes:
+    buffer = io.BytesIO()
+    np.save(buffer, array)
+    return buffer.getvalue()
