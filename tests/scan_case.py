@@ -6,12 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from onnx import ModelProto
+from onnx import ModelProto, helper
 from PIL import Image
 
-from graphs import Array
+from graphs import Array, runner
+from retrograph.model import Model
 from retrograph.scanning import Network, Scan, Scanner
-from test_probe import whole
 
 _ROUNDING = 1e-5
 """The source model runs with optimisations off."""
@@ -93,4 +93,28 @@ def _assert_classes(scan: Scan, layer: str, peak: Array, classes: Array) -> None
 def assert_scans(scan: Scan, model: ModelProto, tensor: str, x: Array, **counted: Any) -> None:
     """The scan of one layer against all activations of the source model."""
     alias = next(layer.alias for layer in scan.layers if layer.tensor == tensor)
-    assert_counts(scan, alias, whole(model, tensor, x), **counted)
+    assert_counts(scan, alias, all_activations(model, tensor, x), **counted)
+
+
+CHANNELS_LAST = """
+<ir_version: 8, opset_import: ["" : 17]>
+net (float[N, 2, 5, 4] x) => (float[N, 5, 4, 3] y)
+<float[3, 2, 3, 3] w>
+{
+    conv = Conv <pads = [1, 1, 1, 1]> (x, w)
+    turned = Transpose <perm = [0, 2, 3, 1]> (conv)
+    y = Relu (turned)
+}
+"""
+
+
+def all_activations(model: ModelProto, tensor: str, x: Array) -> Array:
+    """All activations of a tensor, by the source model itself."""
+    copy = ModelProto()
+    copy.CopyFrom(model)
+    kind = Model(model).tensor(tensor).dtype
+    del copy.graph.output[:]
+    info = helper.make_tensor_value_info(tensor, helper.np_dtype_to_tensor_dtype(kind), None)
+    copy.graph.output.append(info)
+    found: Array = runner(copy, "off")(x)[tensor]
+    return found

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from archive_case import pack
 from retrograph.preprocess import PRESETS, BadItem, Item, count_inputs, iter_inputs
 from retrograph.preprocess import archives as module
 
@@ -23,22 +24,6 @@ def png(seed: int) -> bytes:
     buffer = io.BytesIO()
     Image.fromarray(pixels).save(buffer, "PNG")
     return buffer.getvalue()
-
-
-def pack(path: Path, files: dict[str, bytes]) -> Path:
-    """An archive of the kind that its name says."""
-    if path.suffix == ".zip":
-        with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as made:
-            for name, data in files.items():
-                made.writestr(name, data)
-        return path
-    kinds = {".tar": "w", ".tgz": "w:gz", ".gz": "w:gz", ".bz2": "w:bz2", ".xz": "w:xz"}
-    with tarfile.open(path, kinds[path.suffix]) as made:
-        for name, data in files.items():
-            member = tarfile.TarInfo(name)
-            member.size = len(data)
-            made.addfile(member, io.BytesIO(data))
-    return path
 
 
 def read(path: Path) -> list[Item | BadItem]:

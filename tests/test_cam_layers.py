@@ -18,12 +18,11 @@ from onnx import ModelProto, TensorProto, helper, numpy_helper
 from onnx.reference import ReferenceEvaluator
 
 import retrograph
+from cam_case import class_activation_map, linear
 from graphs import Array, noise, parse, runner
 from retrograph.errors import InputError
 from retrograph.methods.cam import GradCam
 from retrograph.model import Model
-from test_method_goldens import linear
-from test_methods import _map
 
 UNIT = 1
 METHODS = ("grad-cam", "grad-cam-plus-plus", "layer-cam")
@@ -581,7 +580,7 @@ def test_the_map_is_that_of_its_definition(name: str, method: str) -> None:
 def _cam(method: str, a: Array, g: Array) -> Array:
     """A map [N, 1, *S]; of lines and volumes by the formula for pictures."""
     flat = (t.reshape(*t.shape[:2], -1, 1) for t in (a, g))
-    found: Array = _map(method, *flat).reshape(len(a), 1, *a.shape[2:])
+    found: Array = class_activation_map(method, *flat).reshape(len(a), 1, *a.shape[2:])
     return found
 
 
@@ -605,7 +604,7 @@ def test_guided_grad_cam_is_the_product_at_the_same_layer(name: str) -> None:
 def test_of_a_segmentation_it_is_the_last_feature_map_before_the_scores() -> None:
     model, x, unit = parse(SCORES, seed=3), noise(2, 3, 8, 6, seed=2), (UNIT, 3, 4)
     a, g = activation_and_gradient(model, "r", x, unit)
-    wanted = linear(_map("grad-cam", a, g), (8, 6))
+    wanted = linear(class_activation_map("grad-cam", a, g), (8, 6))
     found, layer = explained(model, "grad-cam", x, unit)
     assert layer == "r"
     assert wanted.max() > 0

@@ -13,7 +13,7 @@ import retrograph
 from cli_case import run
 from graphs import noise, parse, runner
 from retrograph.model import Model
-from test_probe import whole
+from scan_case import all_activations
 
 NET = """
 <ir_version: 8, opset_import: ["" : 17]>
@@ -63,7 +63,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.mark.parametrize("layer", ["a", "m", "h", "l", "d", "r"])
 def test_a_channel_is_one_of_the_last_axis(layer: str) -> None:
     model, x = parse(NET), noise(2, 7, 6, 3)
-    values = whole(model, layer, x)
+    values = all_activations(model, layer, x)
     built = retrograph.build(model, method="gradient", target=layer, select="channel")
     contract = Model(built).contract
     assert contract is not None
@@ -86,7 +86,7 @@ def test_names_in_text_and_json(here: Path, capsys: pytest.CaptureFixture[str]) 
     options = ("--layer", "r", "--method", "gradient", "-o", "out", "--force")
     ran = run(capsys, "explain", "net.onnx", "x.npy", "--unit", "1,2,7", *options)
     assert "channel 7 at (1, 2)" in ran.out
-    values = whole(parse(NET), "r", noise(7, 6, 3)[None])[0]
+    values = all_activations(parse(NET), "r", noise(7, 6, 3)[None])[0]
     ran = run(capsys, "explain", "net.onnx", "x.npy", "--top", "3", "--json", *options)
     units = json.loads(ran.out)["explained"][0]["units"]
     order = np.argsort(-values, axis=None, kind="stable")[:3]
@@ -120,7 +120,7 @@ def test_names_of_what_is_maximised(here: Path, capsys: pytest.CaptureFixture[st
 @pytest.mark.parametrize("file", ["net.onnx", "within.onnx"])
 def test_classes_by_their_labels(here: Path, capsys: pytest.CaptureFixture[str], file: str) -> None:
     told = ("--labels", "labels.txt", "--force", "-o")
-    values = whole(parse(NET), "y", noise(7, 6, 3)[None])[0]
+    values = all_activations(parse(NET), "y", noise(7, 6, 3)[None])[0]
     ran = run(capsys, "explain", file, "x.npy", "--unit", "cat", "--json", *told, "out")
     found = json.loads(ran.out)["explained"][0]
     assert found["units"][0]["name"] == "cat"

@@ -15,12 +15,12 @@ import nets
 import retrograph
 from cli_case import good, opened, picture, refused, run, workplace
 from compare_case import Page, counted, watched
+from page_case import find
 from retrograph.cli import compare
 from retrograph.cli.notes import gathered
 from retrograph.contract import Contract
 from retrograph.preprocess import PRESETS, prepare
 from retrograph.render import SCALE, enlarge, heat, signed
-from test_render import find
 
 Capture = pytest.CaptureFixture[str]
 

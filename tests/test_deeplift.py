@@ -11,21 +11,11 @@ from onnx import ModelProto
 
 import nets
 import retrograph
+from deeplift_case import HEAD, build
 from graphs import TWO_INPUTS, Array, assert_close, noise, parse, runner
+from method_golden_case import assert_near, attribution, each_file, golden
 from retrograph.methods.deeplift import DeepLiftRescale
-from test_method_goldens import assert_near, attribution, each_file, golden
-from test_smooth import NAMES, SPELLINGS, function
-from test_smooth import U as SMOOTH_U
-from test_smooth import V as SMOOTH_V
-from test_smooth import net as smooth_net
-
-HEAD = '<ir_version: 8, opset_import: ["" : 18]> net'
-
-
-def build(model: ModelProto, baseline: Any = 0.0, **options: Any) -> ModelProto:
-    built = retrograph.build(model, method=DeepLiftRescale(baseline), **options)
-    onnx.checker.check_model(built, full_check=True)
-    return built
+from smooth_nets import NAMES, SMOOTH_U, SMOOTH_V, SPELLINGS, function, smooth_net
 
 
 def explained(model: ModelProto, x: Array, baseline: Any = 0.0, target: str = "y") -> Array:

@@ -11,12 +11,12 @@ import pytest
 from onnx import ModelProto
 
 import nets
+from deeplift_case import HEAD, build
 from graphs import noise, parse, runner
 from retrograph.errors import InputError, UnsupportedError
 from retrograph.methods.deeplift import DeepLiftRescale
 from retrograph.methods.parameters import configured
 from retrograph.model import Model
-from test_deeplift import HEAD, build
 
 # What has no rule.
 

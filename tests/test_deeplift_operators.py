@@ -16,7 +16,7 @@ from retrograph.ir.passes.canonicalize import canonicalize
 from retrograph.methods.deeplift import DeepLiftRescale
 from retrograph.methods.rescale import RULES
 from retrograph.vjp import operators
-from test_vjp import attributions, cotangent, forward_of, one_item
+from rule_case import attributions, cotangent, forward_of, one_item
 from vjp_case import FLOAT64, Case
 from vjp_cases import CASES
 

@@ -10,6 +10,7 @@ from onnx import ModelProto
 
 import nets
 import retrograph
+from ahead_case import Counted, threads
 from cli_case import explained, good, picture, refused, run, workplace
 from retrograph.cli import feeds
 from retrograph.cli.feeds import Job, Signature, Source, sources
@@ -17,7 +18,6 @@ from retrograph.cli.session import Session
 from retrograph.errors import InputError
 from retrograph.explainer import Attribution
 from retrograph.preprocess import PRESETS, BadItem, Item, Pending
-from test_ahead import Counted, threads
 
 Capture = pytest.CaptureFixture[str]
 

@@ -14,8 +14,8 @@ import nets
 import retrograph
 from cli_case import explained, good, opened, refused, run, workplace
 from corpus import ENTRIES, each, feeds_of, needs_corpus
+from page_case import cells, find_all
 from retrograph.render import signed
-from test_strip import cells, find
 
 Capture = pytest.CaptureFixture[str]
 FASTA = ">one\nACGTNACGTA\n>two\nacgtacgtacgtacgtacgtacgt\n"
@@ -58,7 +58,7 @@ def test_fasta_is_explained_as_its_one_hot_array(here: Path, capsys: Capture, mo
         found = explainer.attribute(one_hot(sequence)[None])
         assert record["units"][0]["activation"] == pytest.approx(found.score[0], abs=1e-5)
         values = found.attribution[0]
-        (place,) = find(opened(record["file"]), cells(signed(values[None])))
+        (place,) = find_all(opened(record["file"]), cells(signed(values[None])))
         assert place
         with np.load(Path(record["file"]).with_suffix(".npz")) as kept:
             own = kept["attribution_guided"][0]
@@ -109,9 +109,11 @@ def test_arrays_have_their_letters(here: Path, capsys: Capture) -> None:
     np.save(here / "in.npy", soft)
     (record,) = explained(capsys, "ncw.onnx in.npy --alphabet dna -o maps --npz")
     page = opened(record["file"])
-    assert len(find(page, cells(signed(soft[None].astype(np.float64))))) == 1  # no one-hot: drawn
+    assert (
+        len(find_all(page, cells(signed(soft[None].astype(np.float64))))) == 1
+    )  # no one-hot: drawn
     with np.load("maps/in.scores.guided.npz") as kept:
-        assert len(find(page, cells(signed(kept["attribution_guided"])))) == 1
+        assert len(find_all(page, cells(signed(kept["attribution_guided"])))) == 1
     np.save(here / "hard.npy", one_hot("ACGTACGT"))
     (record,) = explained(capsys, "ncw.onnx hard.npy --alphabet dna -o maps")
     assert opened(record["file"]).height < page.height - 60
@@ -131,7 +133,7 @@ def test_units_and_methods_each_have_a_strip(here: Path, capsys: Capture) -> Non
     page = opened(record["file"])
     with np.load(Path(record["file"]).with_suffix(".npz")) as kept:
         for k in range(2):
-            assert find(page, cells(signed(kept["attribution_gradient"][k][None])))
+            assert find_all(page, cells(signed(kept["attribution_gradient"][k][None])))
 
 
 @pytest.mark.parametrize(
@@ -204,7 +206,7 @@ def test_real_models_of_sequences_are_drawn_with_letters(
     page = opened(record["file"])
     start = int(np.abs(drawn.astype(int) - 128).sum(axis=(0, 2)).argmax()) // 80 * 80
     row = drawn[:, start : start + 80] if item.shape[1] > 100 else drawn
-    assert len(find(page, cells(row, 18 if channels <= 8 else 14))) == 1
+    assert len(find_all(page, cells(row, 18 if channels <= 8 else 14))) == 1
 
 
 # --- volumes -----------------------------------------------------------------------------------
@@ -226,8 +228,8 @@ def test_a_volume_s_slices_lie_beside_their_attributions(here: Path, capsys: Cap
     grey = (255 * (grey - grey.min()) / np.ptp(grey)).round().astype(np.uint8)
     for i in range(4):
         large = np.ones((40, 40, 1), np.uint8)
-        ((left, top),) = find(page, np.kron(drawn[4 * i : 4 * i + 4], large))
-        ((before, same),) = find(page, np.kron(np.repeat(grey[i][..., None], 3, 2), large))
+        ((left, top),) = find_all(page, np.kron(drawn[4 * i : 4 * i + 4], large))
+        ((before, same),) = find_all(page, np.kron(np.repeat(grey[i][..., None], 3, 2), large))
         assert top == same
         assert before < left < before + 180
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import onnx
@@ -15,6 +14,7 @@ import nets
 import retrograph
 import vjp_cases_control
 from graphs import METHODS, SMALL_NET, TWO_INPUTS, assert_close, noise, parse, runner
+from half_case import both, contract_of
 from retrograph import Explainer, InputError, Model
 from retrograph.contract import Contract
 from retrograph.ir.graph import subgraphs
@@ -92,13 +92,6 @@ SHAPES = {"pooled": (2, 13, 13), "joined": (2, 6, 6), "branched": (2, 6, 6), "lo
 
 each_net = pytest.mark.parametrize("net", NETS)
 each_method = pytest.mark.parametrize("method", METHODS)
-
-
-def both(model: Any, **options: Any) -> tuple[ModelProto, ModelProto]:
-    """A model built in float32 and in float16."""
-    return retrograph.build(model, **options), retrograph.build(
-        model, precision="float16", **options
-    )
 
 
 def product_types(model: ModelProto) -> set[int]:
@@ -358,12 +351,6 @@ def test_an_unknown_precision_is_refused() -> None:
         InputError, match="unknown precision 'int8'; choose one of: float32, float16"
     ):
         retrograph.build(parse(SMALL_NET), precision="int8")
-
-
-def contract_of(model: ModelProto) -> Contract:
-    contract = Contract.from_properties({p.key: p.value for p in model.metadata_props})
-    assert contract is not None
-    return contract
 
 
 def test_the_metadata_tell_the_precision() -> None:

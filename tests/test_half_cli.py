@@ -13,10 +13,10 @@ import nets
 import retrograph
 from cli_case import Ran, assert_one_line, picture, run
 from graphs import SMALL_NET, noise, parse, runner
+from half_case import both, contract_of
 from retrograph.cli.closeness import distance
 from retrograph.cli.explanation import Explanation, Scene
 from retrograph.preprocess import PRESETS
-from test_half import both, contract_of
 
 SCENE = Scene(
     {"guided": contract_of(retrograph.build(parse(SMALL_NET)))}, PRESETS["0-1"], (), "", None

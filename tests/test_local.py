@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from onnx import ModelProto, TensorProto, helper, numpy_helper, parser
 
+from cuda_kernels import without_kernel
 from finite import Array, runtime
 from retrograph.methods import METHODS
 from retrograph.model import Model
-from test_placement import without_kernel
 
 ITEMS = 2
 

@@ -11,10 +11,10 @@ import pytest
 
 import nets
 from cli_case import Ran, assert_one_line, good, opened, picture, refused, run, workplace
+from generator_nets import generator
 from graphs import parse, runner
 from retrograph.cli import ascending
 from retrograph.synthesis import Progress
-from test_maximize_code import generator
 
 Capture = pytest.CaptureFixture[str]
 

@@ -11,34 +11,13 @@ from onnx import ModelProto, helper, version_converter
 
 import nets
 import retrograph
+from generator_nets import GENERATOR, generator
 from graphs import Array, noise, parse, runner
 from retrograph import PRESETS, InputError
 from retrograph.model import Model
 from retrograph.synthesis import CodeSettings, maximize_code
 from retrograph.synthesis.generator import joined, penalised
 from retrograph.synthesis.slope import Goal, Slope
-
-GENERATOR = """
-<ir_version: 8, opset_import: ["" : {opset}]>
-decoder (float[{batch}, 5] x) => (float[{batch}, {shape}] scores_out)
-<float[5, 192] w1, float[192] b, int64[4] sizes = {{{sizes}}}>
-{{
-    a = Gemm (x, w1, b)
-    {body}
-}}
-"""
-PICTURE = "c = Reshape (a, sizes)\n    scores_out = {last} (c)"
-
-
-def generator(
-    *, last: str = "Sigmoid", shape: str = "3, 8, 8", batch: str = "N", opset: int = 17
-) -> ModelProto:
-    """A decoder whose names all clash with the classifier's."""
-    sizes = f"0, {shape}" if batch == "N" else f"{batch}, {shape}"
-    text = GENERATOR.format(
-        opset=opset, batch=batch, shape=shape, sizes=sizes, body=PICTURE.format(last=last)
-    )
-    return parse(text, seed=2)
 
 
 def flat() -> ModelProto:

@@ -2,70 +2,33 @@
 
 from __future__ import annotations
 
-import json
-from functools import cache
-from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnx
 import pytest
 
-import retrograph
-from graphs import Array, runner
-from retrograph.methods import Method
+from cam_case import linear
+from graphs import Array
+from method_golden_case import (
+    assert_near,
+    attribution,
+    each_file,
+    golden,
+)
 from retrograph.methods.cam import GradCam, GradCamPlusPlus, LayerCam
 from retrograph.methods.relu import RectGrad
 
-FOLDER = Path(__file__).parent / "goldens_methods"
-NETWORKS = json.loads((FOLDER / "index.json").read_text())["networks"]
-FILES = {file["file"]: network["arrays"] for network in NETWORKS for file in network["files"]}
-TOLERANCE = 1e-4
 MAPS = {
     "grad-cam": GradCam("features"),
     "grad-cam-plus-plus": GradCamPlusPlus("features"),
     "layer-cam": LayerCam("features"),
 }
 
-each_file = pytest.mark.parametrize("file", FILES)
-
-
-@cache
-def golden(file: str) -> dict[str, Array]:
-    return dict(np.load(FOLDER / FILES[file]))
-
-
-def attribution(file: str, method: str | Method) -> Array:
-    given = golden(file)
-    built = retrograph.build(
-        onnx.load(FOLDER / file), method=method, target="scores", select="unit"
-    )
-    found: Array = runner(built)(x=given["x"], select=given["classes"].reshape(-1, 1))[
-        "attribution"
-    ]
-    return found
-
-
-def assert_near(found: Array, wanted: Array) -> None:
-    assert found.shape == wanted.shape
-    assert np.abs(found - wanted).max() <= TOLERANCE * np.abs(wanted).max()
-
 
 def nearest(a: Array, sizes: tuple[int, ...]) -> Array:
     """Enlarged by repeating, place i from floor(i * in / out)."""
     for axis, size in enumerate(sizes, 2):
         a = a.take(np.arange(size) * a.shape[axis] // size, axis)
-    return a
-
-
-def linear(a: Array, sizes: tuple[int, ...]) -> Array:
-    """Enlarged between the centres of the places, held at the border."""
-    for axis, size in enumerate(sizes, 2):
-        at = np.clip((np.arange(size) + 0.5) * a.shape[axis] / size - 0.5, 0, a.shape[axis] - 1)
-        low = np.minimum(at.astype(int), max(a.shape[axis] - 2, 0))
-        high = np.minimum(low + 1, a.shape[axis] - 1)
-        share = (at - low).reshape(-1, *[1] * (a.ndim - 1 - axis))
-        a = (1 - share) * a.take(low, axis) + share * a.take(high, axis)
     return a
 
 

@@ -11,8 +11,10 @@ import pytest
 
 import make_methods
 import retrograph
+from cam_case import class_activation_map, linear
 from cli_case import run
 from graphs import Array, noise, parse, ready, runner
+from method_nets import DENSE, NCHW, NHWC
 from retrograph.errors import InputError
 from retrograph.ir.emit import Emitter
 from retrograph.ir.graph import Tensor
@@ -21,35 +23,7 @@ from retrograph.methods.base import Arrival
 from retrograph.methods.cam import GradCam
 from retrograph.methods.page import page
 from retrograph.model import Model
-from test_method_goldens import linear
 
-NCHW = """
-<ir_version: 8, opset_import: ["" : 17]>
-net (float[N, 3, H, W] x) => (float[N, 5] y)
-<float[4, 3, 3, 3] w, float[4] b, float[5, 4] v>
-{
-    a = Conv (x, w, b)
-    r = Relu (a)
-    p = GlobalAveragePool (r)
-    f = Flatten (p)
-    y = Gemm <transB = 1> (f, v)
-}
-"""
-NHWC = NCHW.replace("[N, 3, H, W]", "[N, 8, 7, 3]").replace(
-    "a = Conv (x,", "t = Transpose <perm = [0, 3, 1, 2]> (x)\n    a = Conv (t,"
-)
-DENSE = """
-<ir_version: 8, opset_import: ["" : 17]>
-net (float[N, 6] x) => (float[N, 3] y)
-<float[6, 40] u, float[40, 25] v, float[25, 3] w>
-{
-    a = MatMul (x, u)
-    b = Relu (a)
-    c = MatMul (b, v)
-    d = Relu (c)
-    y = MatMul (d, w)
-}
-"""
 OPEN = DENSE.replace("float[N, 6] x", "float[N, K] x")
 
 
@@ -115,25 +89,13 @@ net (float[N, 3, 9, 8] x) => (float[N, 4, 5, 4] r, float[N, 5] y)
 """
 
 
-def _map(method: str, a: Array, g: Array) -> Array:
-    """A class activation map by its formula."""
-    if method == "grad-cam":
-        weights = g.mean((2, 3), keepdims=True)
-    elif method == "layer-cam":
-        weights = np.maximum(g, 0)
-    else:
-        below = 2 * g**2 + g**3 * a.sum((2, 3), keepdims=True) + 1e-6
-        weights = (g**2 / below * np.maximum(g, 0)).sum((2, 3), keepdims=True)
-    return np.maximum((weights * a).sum(1, keepdims=True), 0)
-
-
 @pytest.mark.parametrize("method", ["grad-cam", "grad-cam-plus-plus", "layer-cam"])
 def test_class_activation_maps(method: str) -> None:
     x, model = noise(2, 3, 9, 8), parse(LAYERS)
     v = onnx.numpy_helper.to_array(model.graph.initializer[2])
     a = runner(model)(x=x)["r"]
     g = np.broadcast_to(v[:, 0].reshape(1, *a.shape[1:]), a.shape)
-    wanted = linear(_map(method, a, g), (9, 8))
+    wanted = linear(class_activation_map(method, a, g), (9, 8))
     built = retrograph.build(model, method=method, target="y", select="unit")
     onnx.checker.check_model(built, full_check=True)
     found = runner(built)(x=x, select=np.zeros((2, 1), np.int64))["attribution"]

@@ -5,24 +5,13 @@ from __future__ import annotations
 import numpy as np
 import onnx
 import pytest
-from onnx import ModelProto, helper
+from onnx import ModelProto
 
 import nets
-from graphs import Array, noise, parse, runner
+from graphs import noise, parse
 from retrograph.errors import InputError
-from retrograph.model import Model
 from retrograph.scanning import Network
-
-CHANNELS_LAST = """
-<ir_version: 8, opset_import: ["" : 17]>
-net (float[N, 2, 5, 4] x) => (float[N, 5, 4, 3] y)
-<float[3, 2, 3, 3] w>
-{
-    conv = Conv <pads = [1, 1, 1, 1]> (x, w)
-    turned = Transpose <perm = [0, 2, 3, 1]> (conv)
-    y = Relu (turned)
-}
-"""
+from scan_case import CHANNELS_LAST, all_activations
 
 CHANNELS_WITHIN = CHANNELS_LAST.replace("[0, 2, 3, 1]", "[0, 2, 1, 3]").replace(
     "[N, 5, 4, 3] y", "[N, 5, 3, 4] y"
@@ -54,18 +43,6 @@ net (float[N, 4] x) => (float[N] y)
 """
 
 
-def whole(model: ModelProto, tensor: str, x: Array) -> Array:
-    """All activations of a tensor, by the source model itself."""
-    copy = ModelProto()
-    copy.CopyFrom(model)
-    kind = Model(model).tensor(tensor).dtype
-    del copy.graph.output[:]
-    info = helper.make_tensor_value_info(tensor, helper.np_dtype_to_tensor_dtype(kind), None)
-    copy.graph.output.append(info)
-    found: Array = runner(copy, "off")(x)[tensor]
-    return found
-
-
 def one_number() -> ModelProto:
     model = onnx.parser.parse_model(ONE_NUMBER)
     model.graph.initializer.append(onnx.numpy_helper.from_array(np.array([1]), "axes"))
@@ -91,7 +68,7 @@ CASES = {
 @pytest.mark.parametrize("case", CASES)
 def test_numbers_are_those_of_all_activations(case: str) -> None:
     model, tensor, x, channel_axis = CASES[case]
-    activations = whole(model, tensor, x).astype(np.float64)
+    activations = all_activations(model, tensor, x).astype(np.float64)
     items = activations.reshape(len(x), *activations.shape[1:] or (1,))
     planes = np.moveaxis(items, 1 + channel_axis, 1)
     flat = planes.reshape(*planes.shape[:2], -1)

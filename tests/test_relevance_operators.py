@@ -14,7 +14,7 @@ from nets import cnn_with_custom
 from relevance_case import EACH, assert_near, by_items, dense, explained, net, stab, values
 from retrograph import Explainer, UnsupportedError
 from retrograph.methods.relevance.lrp import ExcitationBackprop, LrpEpsilon, LrpZPlus
-from test_smooth import SPELLINGS
+from smooth_nets import SPELLINGS
 
 PICTURE, SHAPE = "N, 2, 4, 6", (3, 2, 4, 6)
 

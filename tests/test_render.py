@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageFont
 
+from page_case import find, random_picture
 from retrograph.errors import InputError
 from retrograph.render import enlarge, heat, overlay, panel, save_picture, sheet, signed
 from retrograph.render.text import legible, wrap
@@ -18,10 +19,6 @@ from retrograph.render.text import legible, wrap
 
 def attribution(*shape: int) -> np.ndarray:
     return np.random.default_rng(7).normal(size=shape)
-
-
-def picture(height: int, width: int) -> np.ndarray:
-    return np.random.default_rng(8).integers(0, 256, (height, width, 3), np.uint8)
 
 
 def test_signed_zero_is_exactly_mid_grey() -> None:
@@ -115,7 +112,7 @@ def test_values_that_are_not_finite_are_refused(draw: Callable[[np.ndarray], np.
 
 
 def test_enlarge_repeats_pixels_exactly() -> None:
-    small = picture(32, 48)
+    small = random_picture(32, 48)
     large = enlarge(small)
     assert large.shape == (224, 336, 3)
     np.testing.assert_array_equal(large[3::7, 3::7], small)
@@ -123,25 +120,14 @@ def test_enlarge_repeats_pixels_exactly() -> None:
 
 
 def test_enlarge_leaves_large_and_elongated_pictures() -> None:
-    assert enlarge(picture(224, 224)).shape == (224, 224, 3)
-    assert enlarge(picture(225, 300)).shape == (225, 300, 3)
-    assert enlarge(picture(100, 100)).shape == (300, 300, 3)
-    assert enlarge(picture(1, 1000)).shape == (2, 2000, 3)
-
-
-def find(page: Image.Image, part: np.ndarray) -> tuple[int, int]:
-    """Where the page holds the part, pixel for pixel: its top left as (x, y)."""
-    pixels = np.asarray(page)
-    height, width = part.shape[:2]
-    candidates = np.argwhere((pixels == part[0, 0]).all(axis=2))
-    for top, left in candidates:
-        if np.array_equal(pixels[top : top + height, left : left + width], part):
-            return int(left), int(top)
-    raise AssertionError("the page does not hold the picture")
+    assert enlarge(random_picture(224, 224)).shape == (224, 224, 3)
+    assert enlarge(random_picture(225, 300)).shape == (225, 300, 3)
+    assert enlarge(random_picture(100, 100)).shape == (300, 300, 3)
+    assert enlarge(random_picture(1, 1000)).shape == (2, 2000, 3)
 
 
 def test_panel_holds_its_pictures_side_by_side() -> None:
-    first, second = picture(32, 32), picture(32, 32)[::-1]
+    first, second = random_picture(32, 32), random_picture(32, 32)[::-1]
     page = panel([("input", first), ("guided", second)], "relu3")
     (left, top), (right, other) = (find(page, enlarge(p, 448)) for p in (first, second))
     assert top == other
@@ -150,13 +136,13 @@ def test_panel_holds_its_pictures_side_by_side() -> None:
 
 
 def test_panel_aligns_pictures_under_titles_of_unequal_length() -> None:
-    first, second = picture(32, 32), picture(32, 32)[::-1]
+    first, second = random_picture(32, 32), random_picture(32, 32)[::-1]
     page = panel([("short", first), ("a long title " * 9, second)])
     assert find(page, enlarge(first, 448))[1] == find(page, enlarge(second, 448))[1]
 
 
 def test_text_never_leaves_the_page() -> None:
-    small = picture(32, 32)
+    small = random_picture(32, 32)
     words = "W" * 400 + " " + "word " * 400
     for page in (
         panel([(words, small)], "\n".join([words] * 3)),
@@ -169,7 +155,7 @@ def test_text_never_leaves_the_page() -> None:
 
 
 def test_text_is_drawn() -> None:
-    small = picture(32, 32)
+    small = random_picture(32, 32)
     assert panel([("", small)], "caption").height > panel([("", small)]).height
     assert panel([("title", small)]).height > panel([("", small)]).height
     plain, titled = panel([("a", small)], "first"), panel([("b", small)], "first")
@@ -178,7 +164,7 @@ def test_text_is_drawn() -> None:
 
 
 def test_sheet_is_a_grid() -> None:
-    pictures = [np.roll(picture(32, 32), i, axis=0) for i in range(5)]
+    pictures = [np.roll(random_picture(32, 32), i, axis=0) for i in range(5)]
     page = sheet([(str(i), [each, 255 - each]) for i, each in enumerate(pictures)], 2, "title")
     places = [find(page, enlarge(each, 160)) for each in pictures]
     columns, rows = sorted({x for x, _ in places}), sorted({y for _, y in places})
@@ -190,13 +176,13 @@ def test_sheet_is_a_grid() -> None:
 
 
 def test_sheet_scales_large_pictures_down() -> None:
-    assert sheet([("", [picture(3000, 2000)])], 1).height < 700
+    assert sheet([("", [random_picture(3000, 2000)])], 1).height < 700
 
 
 def test_pages_take_pictures_of_unequal_size() -> None:
-    page = panel([("a", picture(500, 700)), ("b", picture(600, 450))])
-    find(page, picture(500, 700))
-    find(page, picture(600, 450))
+    page = panel([("a", random_picture(500, 700)), ("b", random_picture(600, 450))])
+    find(page, random_picture(500, 700))
+    find(page, random_picture(600, 450))
 
 
 def test_wrap_fits_and_shortens() -> None:
@@ -234,13 +220,13 @@ def test_save_replaces_only_with_force(tmp_path: Path) -> None:
     path = tmp_path / "out.png"
     path.write_text("precious")
     with pytest.raises(InputError, match="force=True"):
-        save_picture(picture(4, 4), path)
+        save_picture(random_picture(4, 4), path)
     assert path.read_text() == "precious"
     with path.open() as reader:
-        save_picture(picture(4, 4), path, force=True)
+        save_picture(random_picture(4, 4), path, force=True)
         assert reader.read() == "precious"  # replaced, not written over
     with Image.open(path) as saved:
-        np.testing.assert_array_equal(np.asarray(saved), picture(4, 4))
+        np.testing.assert_array_equal(np.asarray(saved), random_picture(4, 4))
 
 
 def test_save_leaves_nothing_half_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -254,7 +240,7 @@ def test_save_leaves_nothing_half_written(tmp_path: Path, monkeypatch: pytest.Mo
 
     monkeypatch.setattr(Path, "write_bytes", full)
     with pytest.raises(InputError, match="No space left"):
-        save_picture(picture(4, 4), path, force=True)
+        save_picture(random_picture(4, 4), path, force=True)
     assert os.listdir(tmp_path) == ["out.png"]
     assert path.read_text() == "precious"
 
@@ -270,5 +256,5 @@ def test_save_names_the_mistake(tmp_path: Path) -> None:
         ("folder.png", "is a folder"),
     ):
         with pytest.raises(InputError, match=reason) as caught:
-            save_picture(picture(4, 4), tmp_path / name, force=True)
+            save_picture(random_picture(4, 4), tmp_path / name, force=True)
         assert str(tmp_path / name) in str(caught.value)

@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 from PIL import Image, ImageFont
 
+from page_case import find, random_picture
 from retrograph.errors import InputError
 from retrograph.methods import METHODS, Method
 from retrograph.render import SCALE, STYLES, Table, enlarge, style_named, values_key
 from retrograph.render.text import wrap
-from test_render import find, picture
 
 
 def table(titles: list[str], rows: list[list[np.ndarray]], **more: Any) -> Image.Image:
@@ -27,9 +27,9 @@ def table(titles: list[str], rows: list[list[np.ndarray]], **more: Any) -> Image
 def test_table_is_a_grid_whatever_the_sizes() -> None:
     """Pictures of a row begin at one height, those of a column at one place from the left."""
     rows = [
-        [picture(32, 32), picture(32, 64)],
-        [np.rot90(picture(48, 32), 2), picture(64, 32)],
-        [picture(224, 300), picture(300, 224)],
+        [random_picture(32, 32), random_picture(32, 64)],
+        [np.rot90(random_picture(48, 32), 2), random_picture(64, 32)],
+        [random_picture(224, 300), random_picture(300, 224)],
     ]
     page = table(["a", "b"], rows)
     places = [[find(page, enlarge(each, 224)) for each in row] for row in rows]
@@ -43,7 +43,7 @@ def test_table_is_a_grid_whatever_the_sizes() -> None:
 
 
 def test_table_titles_begin_where_their_columns_do() -> None:
-    small = picture(32, 32)
+    small = random_picture(32, 32)
     page = table(["", "H" * 3], [[small, small[::-1]]])
     left, top = find(page, enlarge(small[::-1], 224))
     above = np.asarray(page)[top - 30 : top - 1]
@@ -52,7 +52,7 @@ def test_table_titles_begin_where_their_columns_do() -> None:
 
 
 def test_table_titles_grow_and_shrink_but_stay_in_their_columns() -> None:
-    small = picture(32, 32)
+    small = random_picture(32, 32)
     for titles in (["a"] * 12, ["lrp-epsilon-alpha2-beta1 [1]"] * 12, ["W" * 60] * 2):
         page = table(titles, [[np.roll(small, i, axis=0) for i in range(len(titles))]])
         lefts = [find(page, enlarge(np.roll(small, i, axis=0), 224)) for i in range(len(titles))]
@@ -63,7 +63,7 @@ def test_table_titles_grow_and_shrink_but_stay_in_their_columns() -> None:
 
 
 def test_table_scales_large_pictures_down() -> None:
-    page = table(["a"], [[picture(3000, 2000)]] * 2)
+    page = table(["a"], [[random_picture(3000, 2000)]] * 2)
     assert page.height < 1300
     assert page.width < 900
 
@@ -71,7 +71,7 @@ def test_table_scales_large_pictures_down() -> None:
 def test_table_text_never_leaves_the_page() -> None:
     words = "W" * 400 + " " + "word " * 400
     made = Table([words, words])
-    made.add("\n".join([words] * 3), [picture(32, 32), picture(2000, 8)])
+    made.add("\n".join([words] * 3), [random_picture(32, 32), random_picture(2000, 8)])
     keys = [(words, each) for each in (*(s.key() for s in STYLES.values()), values_key())]
     page = made.page("\n".join([words] * 2), keys, [words, SCALE])
     border = np.asarray(page).copy()
@@ -80,7 +80,7 @@ def test_table_text_never_leaves_the_page() -> None:
 
 
 def test_table_holds_its_keys_and_notes() -> None:
-    rows = [[picture(32, 32)]]
+    rows = [[random_picture(32, 32)]]
     plain = table(["a"], rows)
     with_key = table(["a"], rows, keys=[("a", STYLES["heat"].key())])
     find(with_key, STYLES["heat"].key().bar)
@@ -135,7 +135,9 @@ def test_the_page_has_the_ends_where_the_bar_has_them() -> None:
     """Of two keys that differ in an end's name, pages differ at that end of the bar alone."""
     key = STYLES["signed"].key(coloured=False)
     other = replace(key, ends=("against", "0", "FOR"))
-    pages = [np.asarray(table(["a"], [[picture(32, 32)]], keys=[("a", k)])) for k in (key, other)]
+    pages = [
+        np.asarray(table(["a"], [[random_picture(32, 32)]], keys=[("a", k)])) for k in (key, other)
+    ]
     left, _ = find(Image.fromarray(pages[0]), key.bar)
     columns = np.flatnonzero((pages[0] != pages[1]).any(axis=(0, 2)))
     assert columns.size

@@ -8,30 +8,18 @@ import pytest
 
 import retrograph
 from graphs import FILES, SMALL_NET, TWO_INPUTS, Array, golden, golden_input, noise, parse, runner
+from method_nets import DENSE, NCHW, NHWC
+from random_formula import keys_by_formula, normal_by_formula
 from retrograph.errors import InputError, UnsupportedError
 from retrograph.methods import Method
 from retrograph.methods.noise import SmoothGrad, VarGrad
 from retrograph.methods.path_integral import SCHEMES, ExpectedGradients, IntegratedGradients
-from test_methods import DENSE, NCHW, NHWC
-from test_random_numbers import keys_by_formula, normal_by_formula
+from sampled_case import SQUARES, attribution, built, pool
 
 X_GRADIENT = IntegratedGradients(1, scheme="right")
 """One point, which is the input: its attribution is input x gradient."""
 
 SMOOTH = NCHW.replace("Relu", "Tanh")
-SQUARES = """
-<ir_version: 8, opset_import: ["" : 17]>
-net (float[N, 4] a, float[N, 3, 5] b) => (float[N, 2] y)
-<float[4, 2] u, float[15, 2] v>
-{
-    aa = Mul (a, a)
-    ya = MatMul (aa, u)
-    bb = Mul (b, b)
-    f = Flatten (bb)
-    yb = MatMul (f, v)
-    y = Add (ya, yb)
-}
-"""
 WITH_BODIES = """
 <ir_version: 8, opset_import: ["" : 17]>
 net (float[N, 3] x) => (float[N, 3] y)
@@ -66,10 +54,6 @@ net (float[N, 2, 6, 5] x) => (float[N, 4] y)
 """
 
 
-def pool(*shape: int) -> Array:
-    return noise(*shape, seed=8)
-
-
 def methods(*shape: int) -> list[Method]:
     """All four, for items of a shape, with few samples."""
     return [
@@ -78,18 +62,6 @@ def methods(*shape: int) -> list[Method]:
         VarGrad(samples=3),
         ExpectedGradients(pool(4, *shape), samples=3),
     ]
-
-
-def built(text: str, method: str | Method, **options: object) -> onnx.ModelProto:
-    model = retrograph.build(parse(text), method=method, **{"select": "unit", **options})
-    onnx.checker.check_model(model, full_check=True)
-    return model
-
-
-def attribution(text: str, method: str | Method, x: Array, unit: int = 0) -> Array:
-    select = np.full((len(x), 1), unit)
-    found: Array = runner(built(text, method))(x, select=select)["attribution"]
-    return found
 
 
 # --- the Loop ----------------------------------------------------------------------------------

@@ -11,13 +11,13 @@ import pytest
 
 import retrograph
 from graphs import Array, runner
+from method_golden_case import FOLDER, assert_near, attribution, each_file, golden
 from retrograph.ir.emit import Emitter
 from retrograph.ir.graph import Tensor
 from retrograph.methods import Method
 from retrograph.methods.noise import SmoothGrad, VarGrad
 from retrograph.methods.path_integral import ExpectedGradients, IntegratedGradients
 from retrograph.methods.sampled import Source
-from test_method_goldens import FOLDER, assert_near, attribution, each_file, golden
 
 STEPS = 16
 SCHEMES = {

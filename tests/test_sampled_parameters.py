@@ -11,6 +11,7 @@ import pytest
 
 from cli_case import assert_one_line, run
 from graphs import noise, parse
+from method_nets import DENSE, NCHW
 from retrograph.errors import InputError
 from retrograph.methods import Method
 from retrograph.methods.given import Given
@@ -18,8 +19,7 @@ from retrograph.methods.noise import SmoothGrad, VarGrad
 from retrograph.methods.parameters import configured
 from retrograph.methods.path_integral import ExpectedGradients, IntegratedGradients
 from retrograph.model import Model
-from test_methods import DENSE, NCHW
-from test_sampled import SQUARES, attribution, built, pool
+from sampled_case import SQUARES, attribution, built, pool
 
 
 @pytest.mark.parametrize("method", [SmoothGrad, VarGrad])

@@ -20,8 +20,16 @@ from retrograph.errors import InputError
 from retrograph.scanning import Network, Scan, Scanner
 from retrograph.scanning.histogram import Histogram
 from retrograph.scanning.top import Top
-from scan_case import as_input, assert_counts, assert_scans, folder, pixels, scanned
-from test_probe import CHANNELS_LAST, whole
+from scan_case import (
+    CHANNELS_LAST,
+    all_activations,
+    as_input,
+    assert_counts,
+    assert_scans,
+    folder,
+    pixels,
+    scanned,
+)
 
 ROOT = Path(__file__).resolve().parent.parent
 SAMPLE = ROOT / "sample_models" / "cifar10_cnn.onnx"
@@ -74,7 +82,7 @@ def test_channels_last_keep_the_order_of_the_layer(tmp_path: Path) -> None:
     model, x = parse(CHANNELS_LAST), noise(6, 2, 5, 4)
     np.save(tmp_path / "x.npy", x)
     scan = scanned(model, tmp_path / "run", tmp_path / "x.npy", layer="y", k=3)
-    activations = whole(model, "y", x)
+    activations = all_activations(model, "y", x)
     (layer,) = scan.layers
     assert (layer.shape, layer.channel_axis) == ((5, 4, 3), 2)
     for channel in range(3):
@@ -163,7 +171,7 @@ def test_pictures_of_several_sizes(tmp_path: Path) -> None:
     scan = scanned(model, tmp_path / "run", tmp_path, layer="relu2", k=6, batch=4)
     for channel in range(5):
         for unit in scan.top("relu2", channel):
-            activations = whole(model, "e", as_input(pictures[unit.picture]))[0]
+            activations = all_activations(model, "e", as_input(pictures[unit.picture]))[0]
             assert activations[unit.index] == pytest.approx(unit.activation, rel=1e-5)
             assert unit.activation == pytest.approx(activations[channel].max(), rel=1e-5)
 
@@ -195,7 +203,7 @@ def test_a_bad_picture_is_kept_as_a_problem(tmp_path: Path) -> None:
     assert scan.run["pictures"] == {"good": 9, "bad": 1}
     numbers = sorted(unit.picture for unit in scan.top("relu1", 0))
     assert numbers == [0, 1, 2, 4, 5, 6, 7, 8, 9]
-    peaks = whole(model, "b", as_input(pictures)).reshape(9, 6, -1).max(axis=2)
+    peaks = all_activations(model, "b", as_input(pictures)).reshape(9, 6, -1).max(axis=2)
     np.testing.assert_allclose(
         [c.mean_peak for c in scan.channels("relu1")], peaks.mean(axis=0), atol=1e-6
     )

@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 
 import nets
+from archive_case import pack
 from cli_case import Ran, assert_one_line, run, workplace
 from graphs import noise
 from retrograph.scanning import Scan
 from scan_case import assert_counts, folder, pixels
-from test_archives import pack
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from onnx import ModelProto, NodeProto, numpy_helper
 import retrograph
 from nets import node
 from retrograph import Model
-from test_scores import SQUASHED, X, confident, with_tail
+from squashed_scores import PICTURES, SQUASHED, confident, with_tail
 
 Array = np.ndarray
 Nodes = list[NodeProto]
@@ -144,7 +144,9 @@ def test_a_confident_class_is_explained_by_its_score(kind: str) -> None:
     model = confident(spelled("shifted exp / sum", QUANTISERS[kind]))
     plain = confident(with_tail([node("Identity", "s", "y")]))
     found, right = (
-        retrograph.Explainer(each, method="gradient", select="unit").attribute(X, select=[[2], [1]])
+        retrograph.Explainer(each, method="gradient", select="unit").attribute(
+            PICTURES, select=[[2], [1]]
+        )
         for each in (model, plain)
     )
     assert np.array_equal(found.attribution, right.attribution)

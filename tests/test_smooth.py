@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 from pathlib import Path
 
 import numpy as np
@@ -19,60 +18,9 @@ from retrograph.errors import InputError
 from retrograph.methods import Method
 from retrograph.methods.relu import Deconvnet, Guided, RectGrad
 from retrograph.model import Model
+from smooth_nets import NAMES, SMOOTH_U, SMOOTH_V, SPELLINGS, function, smooth_net
 
-SPELLINGS = {
-    "swish": "s = Sigmoid (a)  r = Mul (a, s)",
-    "hardswish": "r = HardSwish (a)",
-    "hardswish_clip": "t = Add (a, three) s = Clip (t, zero, six) p = Mul (s, a) r = Div (p, six)",
-    "mish": "t = Softplus (a) s = Tanh (t) r = Mul (a, s)",
-    "gelu": "d = Div (a, root) s = Erf (d) o = Add (s, one) p = Mul (a, o) r = Mul (p, half)",
-    "gelu_half_first": "h = Mul (a, half) d = Div (a, root) s = Erf (d) o = Add (one, s) "
-    "r = Mul (o, h)",
-    "gelu_tanh": "q = Mul (a, a) c = Mul (q, a) k = Mul (c, cubic) i = Add (a, k) "
-    "j = Mul (i, slope) s = Tanh (j) o = Add (s, one) p = Mul (a, o) r = Mul (half, p)",
-    "elu": "r = Elu <alpha = 1.0> (a)",
-    "leaky": "r = LeakyRelu <alpha = 0.1> (a)",
-}
-NAMES = {
-    "swish": "Swish",
-    "hardswish": "HardSwish",
-    "hardswish_clip": "HardSwish",
-    "mish": "Mish",
-    "elu": "Elu",
-    "leaky": "LeakyRelu",
-} | dict.fromkeys(("gelu", "gelu_half_first", "gelu_tanh"), "Gelu")
-
-U, V = noise(6, 5), noise(5, 3)
 X = noise(4, 6)
-
-
-def net(spelling: str, more: str = "") -> ModelProto:
-    text = f"""
-    <ir_version: 8, opset_import: ["" : 18]>
-    net (float[N, 6] x) => (float[N, 3] y)
-    <float one = {{1}}, float three = {{3}}, float six = {{6}}, float zero = {{0}},
-     float half = {{0.5}}, float root = {{1.41421356}}, float cubic = {{0.044715}},
-     float slope = {{0.79788456}}>
-    {{ a = MatMul (x, u) {SPELLINGS[spelling]} {more} y = MatMul (r, v) }}
-    """
-    model = onnx.parser.parse_model(text)
-    for name, value in (("u", U), ("v", V)):
-        model.graph.initializer.append(onnx.numpy_helper.from_array(value, name))
-    return model
-
-
-def function(name: str, a: Array) -> Array:
-    """By its definition, in float64."""
-    erf = np.vectorize(math.erf)
-    found: Array = {
-        "Swish": lambda: a / (1 + np.exp(-a)),
-        "HardSwish": lambda: a * np.clip(a / 6 + 0.5, 0, 1),
-        "Mish": lambda: a * np.tanh(np.log1p(np.exp(a))),
-        "Gelu": lambda: 0.5 * a * (1 + erf(a / np.sqrt(2))),
-        "Elu": lambda: np.where(a > 0, a, np.expm1(np.minimum(a, 0))),
-        "LeakyRelu": lambda: np.where(a > 0, a, 0.1 * a),
-    }[name]()
-    return found
 
 
 def explained(model: ModelProto, method: Method, many: bool = False) -> Array:
@@ -84,7 +32,7 @@ def explained(model: ModelProto, method: Method, many: bool = False) -> Array:
 
 
 def expected(spelling: str, method: str) -> Array:
-    u, v, x = (t.astype(np.float64) for t in (U, V, X))
+    u, v, x = (t.astype(np.float64) for t in (SMOOTH_U, SMOOTH_V, X))
     a, ct = x @ u, np.broadcast_to(v[:, 1], (4, 5))
     h = 1e-5
     name = NAMES[spelling]
@@ -111,7 +59,7 @@ each_spelling = pytest.mark.parametrize("spelling", SPELLINGS)
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("many", [False, True])
 def test_gate(spelling: str, method: str, many: bool) -> None:
-    found = explained(net(spelling), METHODS[method], many)
+    found = explained(smooth_net(spelling), METHODS[method], many)
     np.testing.assert_allclose(found, expected(spelling, method), rtol=2e-3, atol=2e-3)
 
 
@@ -120,19 +68,19 @@ def test_gate(spelling: str, method: str, many: bool) -> None:
 def test_relu_only_is_the_ordinary_derivative(
     spelling: str, method: type[Deconvnet | Guided]
 ) -> None:
-    found = explained(net(spelling), method(activations="relu-only"))
+    found = explained(smooth_net(spelling), method(activations="relu-only"))
     np.testing.assert_allclose(found, expected(spelling, "relu-only"), rtol=2e-3, atol=2e-3)
 
 
 @each_spelling
 def test_without_a_choice_it_is_refused(spelling: str) -> None:
     with pytest.raises(InputError, match=f"only 1 {NAMES[spelling]}.*activations=.gate. or"):
-        retrograph.build(net(spelling), method="guided")
+        retrograph.build(smooth_net(spelling), method="guided")
 
 
 @each_spelling
 def test_the_choice_is_recorded(spelling: str) -> None:
-    built = retrograph.build(net(spelling), method=Guided(activations="gate"))
+    built = retrograph.build(smooth_net(spelling), method=Guided(activations="gate"))
     found = {p.key: p.value for p in built.metadata_props}
     assert json.loads(found["retrograph.parameters"]) == {"activations": "gate"}
     (note,) = json.loads(found["retrograph.notes"])
@@ -141,7 +89,7 @@ def test_the_choice_is_recorded(spelling: str) -> None:
 
 def test_what_others_read_is_no_inside_of_an_activation() -> None:
     """The gate of a squeeze-and-excitation: its Sigmoid stays what it is."""
-    model = net("swish", "g = MatMul (s, w) q = Mul (r, g)")
+    model = smooth_net("swish", "g = MatMul (s, w) q = Mul (r, g)")
     model.graph.initializer.append(onnx.numpy_helper.from_array(noise(5, 5), "w"))
     model.graph.node[-1].input[0] = "q"
     with pytest.raises(InputError, match="only 1 Sigmoid"):
@@ -150,19 +98,21 @@ def test_what_others_read_is_no_inside_of_an_activation() -> None:
 
 def test_a_target_inside_of_an_activation() -> None:
     """What lies above the target has no part in it."""
-    built = retrograph.build(net("swish"), method=Guided(activations="gate"), target="s")
+    built = retrograph.build(smooth_net("swish"), method=Guided(activations="gate"), target="s")
     found = runner(built)(x=X)
-    a = X.astype(np.float64) @ U
+    a = X.astype(np.float64) @ SMOOTH_U
     top = a.argmax(1)
     s = 1 / (1 + np.exp(-a.max(1)))
-    np.testing.assert_allclose(found["attribution"], (s * (1 - s))[:, None] * U.T[top], rtol=1e-4)
+    np.testing.assert_allclose(
+        found["attribution"], (s * (1 - s))[:, None] * SMOOTH_U.T[top], rtol=1e-4
+    )
 
 
 def test_an_output_inside_of_an_activation_changes_nothing() -> None:
-    model = net("swish")
+    model = smooth_net("swish")
     model.graph.output.append(onnx.helper.make_tensor_value_info("s", 1, ["N", 5]))
     found = explained(model, Guided(activations="gate"))
-    np.testing.assert_array_equal(found, explained(net("swish"), Guided(activations="gate")))
+    np.testing.assert_array_equal(found, explained(smooth_net("swish"), Guided(activations="gate")))
 
 
 def test_a_wrong_choice() -> None:
@@ -174,7 +124,7 @@ def test_on_the_command_line(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    onnx.save(net("swish"), "net.onnx")
+    onnx.save(smooth_net("swish"), "net.onnx")
     np.save("x.npy", X[0])
     build = ("build", "net.onnx", "-o", "b.onnx")
     assert_one_line(run(capsys, *build), "choose what it does there with --activations gate or")

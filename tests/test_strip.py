@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from page_case import cells, find_all
 from retrograph.errors import InputError
 from retrograph.render import STYLES, Track, grey_slices, heat, signed, slices, spaced, strips
 
@@ -16,23 +17,6 @@ Draw: TypeAlias = Callable[[np.ndarray], np.ndarray]
 
 INK = {"A": (0, 130, 60), "C": (30, 80, 190), "G": (225, 140, 0), "T": (205, 35, 40)}
 """The usual colours of bases: A green, C blue, G orange, T red."""
-
-
-def find(page: Image.Image, part: np.ndarray) -> list[tuple[int, int]]:
-    """Where the page holds the part, pixel for pixel: every top left as (x, y)."""
-    pixels = np.asarray(page)
-    height, width = part.shape[:2]
-    inside = pixels[: len(pixels) - height + 1, : pixels.shape[1] - width + 1]
-    return [
-        (int(left), int(top))
-        for top, left in np.argwhere((inside == part[0, 0]).all(axis=2))
-        if np.array_equal(pixels[top : top + height, left : left + width], part)
-    ]
-
-
-def cells(pixels: np.ndarray, high: int = 18) -> np.ndarray:
-    """Colours [C, L, 3] as a strip whose positions are 16 pixels wide."""
-    return np.kron(pixels, np.ones((high, 16, 1), np.uint8))
 
 
 def values_of(channels: int, length: int) -> np.ndarray:
@@ -55,13 +39,13 @@ def boxes(page: Image.Image, colour: tuple[int, int, int]) -> list[tuple[int, in
 def test_a_strip_has_the_colours_of_maps(style: str, draw: Draw) -> None:
     values = values_of(4, 30)
     page = strips([Track("guided", values, STYLES[style])], "ACGT" * 7 + "AC", "ACGT")
-    assert len(find(page, cells(draw(values[None])))) == 1
+    assert len(find_all(page, cells(draw(values[None])))) == 1
 
 
 def test_many_channels_are_flatter() -> None:
     values = values_of(20, 12)
     page = strips([Track("guided", values, STYLES["signed"])], " " * 12, "ACDEFGHIKLMNPQRSTVWY")
-    assert len(find(page, cells(signed(values[None]), 14))) == 1
+    assert len(find_all(page, cells(signed(values[None]), 14))) == 1
 
 
 def test_long_sequences_are_wrapped_in_one_scale() -> None:
@@ -69,14 +53,14 @@ def test_long_sequences_are_wrapped_in_one_scale() -> None:
     values[:, 90:] *= 0.1
     page = strips([Track("guided", values, STYLES["signed"])], " " * 170, "ACGT")
     drawn = signed(values[None])
-    places = [find(page, cells(drawn[:, start : start + 80])) for start in (0, 80, 160)]
+    places = [find_all(page, cells(drawn[:, start : start + 80])) for start in (0, 80, 160)]
     assert [len(place) for place in places] == [1, 1, 1]
     (left, _), (second, _), (third, _) = (place[0] for place in places)
     assert left == second == third
     tops = [place[0][1] for place in places]
     assert tops[0] + 72 < tops[1] < tops[2] - 72
     whole = strips([Track("guided", values[:, :100], STYLES["signed"])], " " * 100, "ACGT")
-    assert len(find(whole, cells(signed(values[None, :, :100])))) == 1
+    assert len(find_all(whole, cells(signed(values[None, :, :100])))) == 1
 
 
 def test_the_letters_have_their_own_channel_s_colour() -> None:
@@ -85,7 +69,7 @@ def test_the_letters_have_their_own_channel_s_colour() -> None:
     values[0, 1:3] = 1, -1  # not what is there
     page = strips([Track("guided", values, STYLES["signed"])], "ACGT  ", "ACGT")
     drawn = signed(values[None])
-    left, top = find(page, cells(drawn))[0]
+    left, top = find_all(page, cells(drawn))[0]
     row = np.asarray(page)[top - 22, left + 1 : left + 96 : 16]
     own = [drawn[0, 0], drawn[1, 1], drawn[2, 2], drawn[3, 3], (255, 255, 255), (255, 255, 255)]
     np.testing.assert_array_equal(row, own)
@@ -97,7 +81,7 @@ def test_letters_are_as_high_as_their_own_attribution() -> None:
         values[channel, place] = value
     letters = "".join({2: "A", 6: "T", 10: "G", 14: "C"}.get(i, " ") for i in range(20))
     page = strips([Track("guided", values, STYLES["signed"])], letters, "ACGT")
-    (left, _) = find(page, cells(signed(values[None])))[0]
+    (left, _) = find_all(page, cells(signed(values[None])))[0]
     found = {letter: boxes(page, INK[letter]) for letter in "ATGC"}
     assert {letter: len(each) for letter, each in found.items()} == dict.fromkeys("ATGC", 1)
     for letter, place in (("A", 2), ("T", 6), ("G", 10), ("C", 14)):
@@ -123,7 +107,7 @@ def test_an_input_track_has_no_letters_of_its_own() -> None:
         "A" * 30,
         "ACGT",
     )
-    places = find(both, cells(signed(values[None])))
+    places = find_all(both, cells(signed(values[None])))
     assert len(places) == 2
     assert both.height - one.height < 72 + 40  # the strip and its title
 
@@ -134,7 +118,7 @@ def test_channels_that_are_no_letters_are_not_labelled() -> None:
         strips([Track("guided", values, STYLES["signed"])], " " * 30, alphabet)
         for alphabet in ("ACGT", "A..T")
     )
-    left, top = find(labelled, cells(signed(values[None])))[0]
+    left, top = find_all(labelled, cells(signed(values[None])))[0]
 
     def inked(page: Image.Image) -> list[bool]:
         gutter = np.asarray(page)[top : top + 72, left - 25 : left - 3]
@@ -149,7 +133,7 @@ def test_of_very_long_sequences_the_part_that_matters_is_drawn() -> None:
     values[:, 5000:5100] = values_of(4, 100)
     page = strips([Track("guided", values, STYLES["signed"])], " " * 9000, "ACGT")
     drawn = signed(values[None])
-    places = [find(page, cells(drawn[:, start : start + 80])) for start in (4960, 5040)]
+    places = [find_all(page, cells(drawn[:, start : start + 80])) for start in (4960, 5040)]
     assert [len(place) for place in places] == [1, 1]
     assert page.height / 3 < places[0][0][1] < page.height * 2 / 3
     assert page.height < 4000

@@ -1,0 +1,38 @@
+"""Where a page holds a picture, pixel for pixel."""
+
+from __future__ import annotations
+
+import numpy as np
+from PIL import Image
+
+
+def random_picture(height: int, width: int) -> np.ndarray:
+    return np.random.default_rng(8).integers(0, 256, (height, width, 3), np.uint8)
+
+
+def find(page: Image.Image, part: np.ndarray) -> tuple[int, int]:
+    """Where the page holds the part, pixel for pixel: its top left as (x, y)."""
+    pixels = np.asarray(page)
+    height, width = part.shape[:2]
+    candidates = np.argwhere((pixels == part[0, 0]).all(axis=2))
+    for top, left in candidates:
+        if np.array_equal(pixels[top : top + height, left : left + width], part):
+            return int(left), int(top)
+    raise AssertionError("the page does not hold the picture")
+
+
+def find_all(page: Image.Image, part: np.ndarray) -> list[tuple[int, int]]:
+    """Where the page holds the part, pixel for pixel: every top left as (x, y)."""
+    pixels = np.asarray(page)
+    height, width = part.shape[:2]
+    inside = pixels[: len(pixels) - height + 1, : pixels.shape[1] - width + 1]
+    return [
+        (int(left), int(top))
+        for top, left in np.argwhere((inside == part[0, 0]).all(axis=2))
+        if np.array_equal(pixels[top : top + height, left : left + width], part)
+    ]
+
+
+def cells(pixels: np.ndarray, high: int = 18) -> np.ndarray:
+    """Colours [C, L, 3] as a strip whose positions are 16 pixels wide."""
+    return np.kron(pixels, np.ones((high, 16, 1), np.uint8))
