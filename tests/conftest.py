@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
-from runtime_gaps import gaps
+from tables.runtime_gaps import FILE, gaps
 
-GAPS = gaps(Path(__file__).with_name("runtime_gaps.txt"))
+pytest.register_assert_rewrite("support")
+
+GAPS = gaps(FILE)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -6,8 +6,8 @@ import threading
 
 import pytest
 
-from ahead_case import Counted, threads
 from retrograph.prefetch import prefetch_map
+from support.ahead_case import Counted, threads
 
 WAIT = 30
 

@@ -9,10 +9,10 @@ from pathlib import Path
 import onnx
 import pytest
 
-import nets
-from cli_case import assert_one_line, picture, run, workplace
 from retrograph.errors import InputError
 from retrograph.pointers import refuse_pointer
+from support import nets
+from support.cli_case import assert_one_line, picture, run, workplace
 
 LFS = b"version https://git-lfs.github.com/spec/v1\noid sha256:" + b"4" * 64 + b"\nsize 98765\n"
 ANNEX = b"/annex/objects/SHA256E-s98765--" + b"4" * 64 + b".png\n"

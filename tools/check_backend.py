@@ -3,7 +3,7 @@
     python tools/check_backend.py [PATTERN ...] [--json FILE] [--list] [--record]
 
 Counts every case by what came of it, then names each that is excluded or wrong (--list names all).
-The proof is that of tests/test_backend.py, which holds each verdict against the recorded one
+The proof is that of tests/vjp/test_backend.py, which holds each verdict against the recorded one
 (--record). Exits with 1 where a case is wrong.
 """
 
@@ -26,10 +26,10 @@ from rich.progress import track
 
 sys.path.extend(SHARED)
 
-from backend_cases import backend_cases
-from backend_exclusions import exclusions
-from backend_proof import Status, Verdict, prove
-from backend_verdicts import record
+from support.backend_cases import backend_cases
+from support.backend_proof import Status, Verdict, prove
+from tables.backend_exclusions import exclusions
+from tables.backend_verdicts import record
 
 PROVED = (Status.NO_FLOAT, Status.FLAT, Status.MATCHED)
 
@@ -54,7 +54,7 @@ def main() -> int:
     parser.add_argument("patterns", nargs="*", default=["*"], help="of the cases' names")
     parser.add_argument("--json", type=Path, help="where to keep every verdict")
     parser.add_argument("--list", action="store_true", help="name every case")
-    parser.add_argument("--record", action="store_true", help="for tests/test_backend.py")
+    parser.add_argument("--record", action="store_true", help="for tests/vjp/test_backend.py")
     args = parser.parse_args()
     if args.record and args.patterns != ["*"]:
         parser.error("--record takes the whole suite")

@@ -88,7 +88,7 @@ def main() -> int:
 
 
 def _own_models() -> list[Path]:
-    goldens = sorted((ROOT / "tests" / "goldens").glob("*.onnx"))
+    goldens = sorted((ROOT / "tests" / "goldens" / "networks").glob("*.onnx"))
     return [*goldens, ROOT / "sample_models" / "cifar10_cnn.onnx"]
 
 

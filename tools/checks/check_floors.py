@@ -22,7 +22,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-MAIN = ("tests/test_tiling.py", "tests/test_bound.py", "tests/test_maximize_code.py")
+MAIN = (
+    "tests/vjp/test_tiling.py",
+    "tests/runtime/test_bound.py",
+    "tests/synthesis/test_maximize_code.py",
+)
 """Pools and windows at edges on every path, graphs in loops, and ascents by them."""
 
 LOWEST = "lowest"

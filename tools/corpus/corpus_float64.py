@@ -38,7 +38,7 @@ from checkout import SHARED
 
 sys.path.extend(SHARED)
 
-from finite import reference
+from support.finite import reference
 
 Array = np.ndarray[Any, Any]
 Evaluate = Callable[[Array], Array]

@@ -30,10 +30,6 @@ from checkout import SHARED
 sys.path.extend(SHARED)
 
 import operator_notes as notes
-from backend_cases import backend_cases, light_models
-from backend_exclusions import exclusions
-from backend_proof import Status
-from backend_verdicts import recorded
 from retrograph.ir.graph import STANDARD_DOMAINS, subgraphs
 from retrograph.ir.passes import expand  # noqa: F401  registers the definitions
 from retrograph.ir.passes.expand.registry import defined_operators
@@ -41,7 +37,11 @@ from retrograph.ir.passes.opsets.registry import FLOOR, rewritten_operators
 from retrograph.ir.passes.quantize.codes import FOLLOWERS
 from retrograph.ir.passes.resolve_sequences import STEPS
 from retrograph.vjp import operators
-from vjp_cases import CASES
+from support.backend_cases import backend_cases, light_models
+from support.backend_proof import Status
+from tables.backend_exclusions import exclusions
+from tables.backend_verdicts import recorded
+from tables.vjp_cases import CASES
 
 FILE = Path(__file__).resolve().parents[2] / "OPERATORS.md"
 
@@ -265,16 +265,16 @@ def _proof() -> str:
 
 ONNX ships a test suite of {len(_verdicts()):,} cases, each a model with inputs and outputs. The
 gradient of every case with a floating-point input and output is built and held against central
-differences in float64, on ONNX's reference evaluator (`tests/test_backend.py`).
+differences in float64, on ONNX's reference evaluator (`tests/vjp/test_backend.py`).
 
 | cases of the suite | |
 |---|---:|
 {lines}
 
-Our own table adds {own:,} cases (`tests/vjp_cases*.py`): old forms, ties, empty windows, axes of
-size 1, open sizes, repeated indices. They run on ONNX Runtime too, as far as it has kernels: in
-float32, float16 and bfloat16, in batches and for several units at once. The suite's {light} large
-models have a test of their own (`tests/test_light.py`)."""
+Our own table adds {own:,} cases (`tests/tables/vjp_cases*.py`): old forms, ties, empty
+windows, axes of size 1, open sizes, repeated indices. They run on ONNX Runtime too, as far as it
+has kernels: in float32, float16 and bfloat16, in batches and for several units at once. The
+suite's {light} large models have a test of their own (`tests/vjp/test_light.py`)."""
 
 
 def _proof_rows(verdicts: Mapping[str, Status]) -> list[tuple[str, int]]:
@@ -301,7 +301,7 @@ def _standard() -> str:
 
 - **suite** and **own** count the cases that hold the operator and whose gradient matches, of ONNX's
   suite and of our own table. Rounding has no slope that differences would show, so what is
-  quantised is held against the same arithmetic in floating point (`tests/test_fused_forms.py`).
+  quantised is held against the same arithmetic in floating point (`tests/ir/test_fused_forms.py`).
 - **versions** are those that are read, each by the opset since which it holds.
 - **ReLU** says in which form a node is a ReLU to `guided` and `deconvnet`; every other node keeps
   its ordinary derivative.
@@ -331,8 +331,8 @@ def _fused() -> str:
     return f"""## Fused operators of ONNX Runtime
 
 Its optimiser writes them into the models that it saves. Each is replaced by standard operators
-with the same values, which `tests/test_fused.py` and `tests/test_fused_forms.py` hold against its
-own kernels.
+with the same values, which `tests/ir/test_fused.py` and `tests/ir/test_fused_forms.py` hold
+against its own kernels.
 
 | operators | domain | become |
 |---|---|---|

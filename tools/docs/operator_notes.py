@@ -1,6 +1,6 @@
 """What OPERATORS.md says of operators in words; make_operators.py holds it to the registries.
 
-Each restriction is met once in tests/test_restrictions.py.
+Each restriction is met once in tests/vjp/test_restrictions.py.
 """
 
 from __future__ import annotations

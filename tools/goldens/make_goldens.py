@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Make the golden files: small networks as ONNX, and their attributions according to PyTorch.
 
-    python tools/goldens/make_goldens.py [--output tests/goldens] [--only resnet,vgg]
+    python tools/goldens/make_goldens.py [--output tests/goldens/networks] [--only resnet,vgg]
 
 For every network of `golden_models.py` this writes `<network>__<variant>.onnx` for each export and
 each rewritten spelling, and one `<network>.npz` that all of them share; `index.json` lists the
@@ -52,7 +52,7 @@ MAX_SEEDS = 400
 MAX_MODEL_BYTES = 150_000
 MAX_TOTAL_BYTES = 4_000_000
 ROOT = Path(__file__).resolve().parents[2]
-DEFAULT_OUTPUT = ROOT / "tests" / "goldens"
+DEFAULT_OUTPUT = ROOT / "tests" / "goldens" / "networks"
 
 
 @dataclass

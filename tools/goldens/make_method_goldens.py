@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Make the golden attributions of every family of methods, by the tools that define them.
 
-    python tools/goldens/make_method_goldens.py [--output tests/goldens_methods] [--only vgg,cnn1d]
+    python tools/goldens/make_method_goldens.py [--output tests/goldens/methods] [--only vgg,cnn1d]
 
 For every network of `method_networks.py` this writes `<network>__<export>.onnx` for each export and
 one `<network>.npz` with the input, whatever is random or free, and the attributions of two items;
@@ -49,7 +49,7 @@ from method_relevance import RELEVANCES, relevances
 ITEMS = 2
 MAX_SEEDS = 600
 MAX_TOTAL_BYTES = 4_000_000
-DEFAULT_OUTPUT = Path(__file__).resolve().parents[2] / "tests" / "goldens_methods"
+DEFAULT_OUTPUT = Path(__file__).resolve().parents[2] / "tests" / "goldens" / "methods"
 Family = Callable[[nn.Module, Case], Arrays]
 FAMILIES = (gradient_family, activation_maps, guided_grad_cam, deeplift, rectgrad, relevances)
 TOOLS = ("torch", "captum", "zennit", "grad-cam", "onnx", "onnxruntime")

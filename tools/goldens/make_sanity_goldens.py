@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
 """Make the golden figures of the sanity checks, by Quantus.
 
-    python tools/goldens/make_sanity_goldens.py [--output tests/goldens_sanity/quantus.npz]
+    python tools/goldens/make_sanity_goldens.py [--output tests/goldens/sanity/quantus.npz]
 
 A small convolutional network with random weights is checked on four random pictures by Quantus'
 MPRT, RandomLogit and PixelFlipping, and stored with its weights. Quantus is given what the two must
-share to be comparable, all of it in `tests/goldens_sanity/README.md`: the distribution and the
+share to be comparable, all of it in `tests/goldens/sanity/README.md`: the distribution and the
 seeds of new weights (by `reset_parameters`, which MPRT calls), and pictures that keep their shape
 where SSIM is taken (RandomLogit and MPRT flatten them otherwise).
 
@@ -29,7 +29,9 @@ from torch import nn
 
 Array = np.ndarray[Any, Any]
 
-DEFAULT_OUTPUT = Path(__file__).resolve().parents[2] / "tests" / "goldens_sanity" / "quantus.npz"
+DEFAULT_OUTPUT = (
+    Path(__file__).resolve().parents[2] / "tests" / "goldens" / "sanity" / "quantus.npz"
+)
 ITEMS, CHANNELS, SIDE, CLASSES = 4, 3, 12, 6
 SEED = 3
 STEPS, BASELINE = 24, 0.25

@@ -23,8 +23,8 @@ from checkout import SHARED
 sys.path.extend(SHARED)
 
 import file_mutations as damage
-import nets
 from file_mutations import BYTES, TEXT, Edit
+from support import nets
 
 EXPLAIN = "explain net.onnx {} --preprocess 0-1 --method gradient --npz -o out"
 SCAN = "scan net.onnx {} --layer relu1 -o run"

@@ -76,7 +76,7 @@ class Found:
 
 def model_files(largest: int) -> list[Path]:
     """The models up to a size, in a fixed order."""
-    folders = [ROOT / "sample_models", ROOT / "tests" / "goldens"]
+    folders = [ROOT / "sample_models", ROOT / "tests" / "goldens" / "networks"]
     if corpus := os.environ.get("RETROGRAPH_CORPUS"):
         folders.append(Path(corpus) / "models")
     found = [path for folder in folders for path in sorted(folder.glob("*.onnx"))]

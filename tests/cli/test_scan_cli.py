@@ -1,0 +1,156 @@
+"""`retrograph scan` on the command line: what it prints, and every mistake in one line."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from retrograph.scanning import Scan
+from support import nets
+from support.archive_case import pack
+from support.cli_case import Ran, assert_one_line, run, workplace
+from support.graphs import noise
+from support.scan_case import assert_counts, folder, pixels
+
+
+@pytest.fixture
+def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    folder(tmp_path / "set", pixels(12))
+    np.save(tmp_path / "x.npy", noise(5, 3, 8, 8))
+    (tmp_path / "empty").mkdir()
+    return workplace(tmp_path, monkeypatch)
+
+
+def scan(capsys: pytest.CaptureFixture[str], arguments: str) -> Ran:
+    return run(capsys, "scan", *arguments.split())
+
+
+def test_what_is_printed(desk: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    ran = scan(capsys, "net.onnx set --layer relu2,scores --labels labels.txt -o run")
+    assert (ran.code, ran.err) == (0, "")
+    lines = [line.split() for line in ran.out.splitlines()]
+    assert "12 inputs of 3 classes: run/scan.sqlite" in ran.out
+    assert ["relu2", "5"] in [line[:2] for line in lines]
+    assert "most class-selective channels of scores" in ran.out
+    assert "(cat)" in ran.out
+    again = scan(capsys, "net.onnx set --layer relu2,scores --labels labels.txt -o run")
+    assert again.code == 0
+    assert "done already\n12 inputs of 3 classes" in again.out
+
+
+def test_json(desk: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    ran = scan(capsys, "net.onnx set x.npy --layer relu2 --channels 0-1,4 -k 2 --json -o run")
+    record = json.loads(ran.out)
+    found = Scan("run")
+    assert record["pictures"] == {"good": 17, "bad": 0}
+    assert record["classes"] == {"cat": 4, "dog": 4, "fox": 4}
+    (layer,) = record["layers"]
+    assert layer["channels"] == [0, 1, 4]
+    assert {each["channel"] for each in layer["selective"]} <= {0, 1, 4}
+    strengths = [each["strength"] for each in layer["selective"]]
+    assert strengths == sorted(strengths, reverse=True)
+    assert layer["dead"] == [c.channel for c in found.channels("relu2") if c.is_dead]
+    assert len(found.top("relu2", 4)) == 2
+
+
+def test_a_bad_picture_is_told_and_the_rest_is_scanned(
+    desk: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (desk / "set" / "dog" / "bad.png").write_bytes(b"x")
+    ran = scan(capsys, "net.onnx set --layer relu1 -o run")
+    assert ran.code == 2
+    assert ran.err.count("\n") == 1
+    assert "set/dog/bad.png" in ran.err
+    assert "12 inputs of 3 classes, 1 more could not be read" in ran.out
+    assert scan(capsys, "net.onnx set --layer relu1 -o run").code == 2
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ("scan net.onnx empty --layer relu1 -o run", ("empty", "no pictures")),
+        ("scan net.onnx empty nowhere.png --layer relu1 -o run", ("none of 2 inputs", "empty")),
+        ("scan net.onnx nowhere.zip --layer relu1 -o run", ("nowhere.zip", "does not exist")),
+        ("scan net.onnx set --layer relu9 -o run", ("no layer 'relu9'",)),
+        ("scan net.onnx set --layer relu1 --channels 4-6 -o run", ("channel 6", "6 channels")),
+        ("scan net.onnx set --layer relu1 --channels 6-4 -o run", ("'6-4' is no channel",)),
+        ("scan net.onnx set --layer relu1 -k 0 -o run", ("no whole number from 1",)),
+        ("scan net.onnx set --layer relu1", ("-o/--output",)),
+        ("scan net.onnx set -o run", ("--layer",)),
+        ("scan net.onnx set --layer relu1 -o net.onnx", ("net.onnx", "cannot be made")),
+        ("scan net.onnx set --layer relu1 -o net.onnx/run", ("net.onnx/run", "cannot be made")),
+        ("scan open.onnx set --layer conv1 -o run", ("channels 'y' has is not known",)),
+        ("scan two.onnx set --layer add1 -o run", ("'state'", "besides")),
+    ],
+)
+def test_mistakes_are_one_line(
+    arguments: str, words: tuple[str, ...], desk: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    weights = nets.info("w", ["M", 3, 1, 1])
+    model = nets.model(
+        [nets.node("Conv", "x w", "y")],
+        [nets.info("x", ["N", 3, 8, 8]), weights],
+        [nets.info("y", ["N", None, 8, 8])],
+    )
+    nets.save(model, desk / "open.onnx")
+    nets.save(nets.two_input_net(), desk / "two.onnx")
+    assert_one_line(run(capsys, *arguments.split()), *words)
+    assert not (desk / "run" / "scan.sqlite").exists()
+
+
+def test_another_scan_in_the_folder(desk: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert scan(capsys, "net.onnx set --layer relu1 -o run").code == 0
+    before = (desk / "run" / "scan.sqlite").read_bytes()
+    ran = scan(capsys, "net.onnx set --layer relu1 -k 3 -o run")
+    assert_one_line(ran, "another k (9, not 3)", "--force")
+    assert (desk / "run" / "scan.sqlite").read_bytes() == before
+    assert scan(capsys, "net.onnx set --layer relu1 -k 3 -o run --force").code == 0
+    assert Scan("run").run["k"] == 3
+
+
+def test_something_else_by_the_name_of_a_store(
+    desk: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (desk / "run").mkdir()
+    (desk / "run" / "scan.sqlite").write_text("mine")
+    ran = scan(capsys, "net.onnx set --layer relu1 -o run")
+    assert_one_line(ran, "run/scan.sqlite", "no scan")
+    assert (desk / "run" / "scan.sqlite").read_text() == "mine"
+
+
+def test_an_interruption_says_that_nothing_is_lost(
+    desk: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(*given: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("retrograph.scanning.state.State.take_in", interrupted)
+    ran = scan(capsys, "net.onnx set --layer relu1 -o run")
+    assert ran.code == 130
+    assert ran.err == "retrograph: interrupted; the same command goes on where it stopped\n"
+
+
+def test_a_model_of_several_inputs(desk: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    nets.save(nets.two_input_net(), desk / "two.onnx")
+    outputs = []
+    for number in range(3):
+        x, state = noise(2, 5, seed=number), noise(2, 6, seed=number + 10)
+        np.savez(f"{number}.npz", x=x, state=state, sr=np.int64(3))
+        outputs.append(np.maximum(x @ nets.weights(5, 6), 0) * 3 + state)
+    ran = scan(capsys, "two.onnx 0.npz 1.npz 2.npz --layer add1 -k 4 -o run")
+    assert (ran.code, ran.err) == (0, "")
+    assert_counts(Scan("run"), Scan("run").layers[0].alias, np.concatenate(outputs), k=4)
+
+
+@pytest.mark.parametrize("suffix", [".zip", ".tar.gz"])
+def test_explain_takes_archives(
+    suffix: str, desk: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    files = {p.relative_to(desk).as_posix(): p.read_bytes() for p in desk.glob("set/*/*.png")}
+    pack(desk / f"set{suffix}", files)
+    ran = run(capsys, "explain", "net.onnx", f"set{suffix}", "-o", "maps/")
+    assert (ran.code, ran.err) == (0, "")
+    assert len(list((desk / "maps").glob("*.png"))) == 12

@@ -1,0 +1,392 @@
+"""Whether a model can be explained, and what stands in the way, as `check` tells it."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import pytest
+from onnx import ModelProto, TensorProto
+
+import retrograph
+from retrograph.methods import METHODS
+from support import nets
+from support.check_nets import (
+    LABELS_ONLY,
+    LATE_AXES,
+    NO_RELU,
+    QUANTISED,
+    SMOOTH,
+    STEPS,
+    WHOLE_NUMBERS,
+)
+from support.cli_case import Ran, assert_one_line, run, workplace
+from support.graphs import parse
+
+WITHOUT_POSITIONS = [
+    name for name, m in METHODS.items() if not {"layer", "baselines"} & m.parameters.keys()
+]
+"""The methods for networks of vectors."""
+
+Capture = pytest.CaptureFixture[str]
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder to work in, with a good model."""
+    return workplace(tmp_path, monkeypatch)
+
+
+def checked(capsys: Capture, model: ModelProto, options: str = "") -> tuple[int, dict[str, Any]]:
+    """The exit code and the JSON of a model that `check` is asked about."""
+    nets.save(model, Path("model.onnx"))
+    ran = run(capsys, *f"check model.onnx --json {options}".split())
+    assert ran.err == ""
+    return ran.code, json.loads(ran.out)
+
+
+def text(capsys: Capture, model: ModelProto, options: str = "") -> Ran:
+    nets.save(model, Path("model.onnx"))
+    return run(capsys, *f"check model.onnx {options}".split())
+
+
+def names(places: list[dict[str, str]]) -> list[tuple[str, str]]:
+    return [(place["operator"], place["tensor"]) for place in places]
+
+
+def possible(record: dict[str, Any]) -> list[str]:
+    return [name for name, verdict in record["methods"].items() if verdict["possible"]]
+
+
+# --- what is told ------------------------------------------------------------------------------
+
+
+def test_a_plain_network(here: Path, capsys: Capture) -> None:
+    code, record = checked(capsys, nets.cnn())
+    assert code == 0
+    yes = {"possible": True, "reason": None, "notes": []}
+    lacking = record["methods"].pop("expected-gradients")
+    assert not lacking["possible"]
+    assert "give a data set" in lacking["reason"]
+    assert "low or high not given" in record["methods"]["lrp-epsilon-gamma-box"]["notes"].pop()
+    assert record == {
+        "model": "model.onnx",
+        "explainable": True,
+        "target": {"tensor": "scores_out", "alias": "scores", "shape": ["N", nets.CLASSES]},
+        "inputs": [{"tensor": "x", "shape": ["N", 3, 8, 8]}],
+        "methods": {name: yes for name in METHODS if name != "expected-gradients"},
+        "blocked": [],
+        "nearest": None,
+        "relu": [
+            {"node": "n_b", "operator": "Relu", "tensor": "b"},
+            {"node": "n_e", "operator": "Relu", "tensor": "e"},
+        ],
+        "straight_through": [],
+        "smooth": [],
+        "notes": [],
+    }
+
+
+def test_every_key_is_documented(here: Path, capsys: Capture) -> None:
+    _, record = checked(capsys, nets.cnn())
+    documented = run(capsys, "check", "--help").out
+    assert all(f"\n  {key} " in documented for key in record)
+    for inner in ("{tensor, alias, shape}", "{name: {possible, reason, notes}}"):
+        assert inner in documented
+
+
+def test_smooth_activations_stay_smooth(here: Path, capsys: Capture) -> None:
+    code, record = checked(capsys, parse(SMOOTH))
+    assert (code, possible(record)) == (0, WITHOUT_POSITIONS)
+    assert names(record["relu"]) == [("Relu", "a"), ("Max", "y")]
+    assert names(record["smooth"]) == [("Sigmoid", "b"), ("Tanh", "c")]
+    note = "the ordinary derivative at 1 Sigmoid, 1 Tanh on the path"
+    notes = {name: verdict["notes"] for name, verdict in record["methods"].items()}
+    assert "conditioned on no switches" in notes["deconvnet"].pop()
+    assert "low or high not given" in notes["lrp-epsilon-gamma-box"].pop()
+    assert {name: notes[name] for name in WITHOUT_POSITIONS} == {
+        name: [note] if METHODS[name].needs_relu else [] for name in WITHOUT_POSITIONS
+    }
+
+
+def test_without_relu_only_the_gradient_is_left(here: Path, capsys: Capture) -> None:
+    code, record = checked(capsys, parse(NO_RELU))
+    without = [name for name in WITHOUT_POSITIONS if not METHODS[name].needs_relu]
+    assert (code, possible(record)) == (0, without)
+    assert record["target"]["tensor"] == "b"
+    for name in ("deconvnet", "guided"):
+        reason = record["methods"][name]["reason"]
+        assert f"'{name}' is a rule for ReLUs and there is none" in reason
+    assert "can be explained by gradient" in text(capsys, parse(NO_RELU)).out.splitlines()[0]
+
+
+def test_a_linear_start_of_a_network_equals_the_gradient(here: Path, capsys: Capture) -> None:
+    code, record = checked(capsys, nets.cnn(), "--target conv1")
+    assert (code, possible(record)) == (0, WITHOUT_POSITIONS)
+    assert record["target"]["alias"] == "conv1"
+    assert record["relu"] == []
+    (note,) = record["methods"]["guided"]["notes"]
+    assert "equals the gradient" in note
+
+
+def test_quantised_activations_pass_straight_through(here: Path, capsys: Capture) -> None:
+    code, record = checked(capsys, parse(QUANTISED), "--target y")
+    assert (code, possible(record)) == (0, WITHOUT_POSITIONS[:-1])
+    assert record["methods"]["deeplift-rescale"]["reason"] == "no rule at 2 Round"
+    assert record["straight_through"] == [
+        {"node": "first", "operator": "QuantizeLinear", "tensor": "a"},
+        {"node": "second", "operator": "QuantizeLinear", "tensor": "c"},
+    ]
+    assert [place["node"] for place in record["relu"]] == ["second"]
+    (note,) = record["notes"]
+    assert note.startswith("2 quantised activations pass the cotangent straight through")
+    assert f"note: {note}\n" in text(capsys, parse(QUANTISED), "--target y").out
+
+
+def test_an_unknown_operator_blocks(here: Path, capsys: Capture) -> None:
+    model = nets.cnn_with_custom(on_path=True)
+    code, record = checked(capsys, model)
+    assert (code, record["explainable"], possible(record)) == (3, False, [])
+    assert [(b["node"], b["operator"]) for b in record["blocked"]] == [
+        ("twirl", "com.acme.Twirl"),
+        ("whirl", "com.acme.Whirl"),
+    ]
+    for block in record["blocked"]:
+        assert block["reason"] == "no VJP rule, and the domain 'com.acme' is unknown"
+        assert "@defvjp" in block["mend"]
+    assert record["methods"]["guided"]["reason"] == "2 nodes block"
+    assert record["nearest"] == "relu2"
+    code, record = checked(capsys, model, f"--target {record['nearest']}")
+    assert (code, record["blocked"], record["nearest"]) == (0, [], None)
+
+
+def test_an_unknown_operator_of_which_no_shape_is_known(here: Path, capsys: Capture) -> None:
+    model = nets.model(
+        [
+            nets.node("Relu", "x", "a"),
+            nets.node("Whirl", "a", "b", domain="com.acme"),
+            nets.node("Relu", "b", "y"),
+        ],
+        [nets.info("x", ["N", 3])],
+        [onnx.helper.make_tensor_value_info("y", TensorProto.FLOAT, None)],
+        domains=["com.acme"],
+    )
+    code, record = checked(capsys, model)
+    assert (code, record["target"]["shape"], record["nearest"]) == (3, None, "relu1")
+    assert [b["node"] for b in record["blocked"]] == ["n_b"]
+    assert record["methods"]["gradient"]["reason"] == "1 node blocks"
+    with pytest.raises(retrograph.UnsupportedError, match=r"1 of the 3 nodes .*\n.*Whirl"):
+        retrograph.build(model)
+
+
+def test_an_open_rank_blocks(here: Path, capsys: Capture) -> None:
+    model = nets.model(
+        [nets.node("Relu", "x", "a"), nets.node("Reshape", "a shape", "y")],
+        [nets.info("x", ["N", 3]), nets.info("shape", ["r"], TensorProto.INT64)],
+        [onnx.helper.make_tensor_value_info("y", TensorProto.FLOAT, None)],
+    )
+    code, record = checked(capsys, model)
+    assert (code, record["nearest"]) == (3, "relu1")
+    assert [(b["node"], b["mend"]) for b in record["blocked"]] == [
+        ("n_y", "export with static shapes")
+    ]
+    assert "rank of target 'y' is not known" in record["methods"]["gradient"]["reason"]
+
+
+def test_one_off_the_path_does_not(here: Path, capsys: Capture) -> None:
+    code, record = checked(capsys, nets.cnn_with_custom(on_path=False))
+    assert (code, record["blocked"]) == (0, [])
+
+
+def test_a_reason_and_its_mend_are_told_apart(here: Path, capsys: Capture) -> None:
+    code, record = checked(capsys, parse(LATE_AXES))
+    assert code == 3
+    assert record["blocked"] == [
+        {
+            "node": "late",
+            "operator": "ReduceMean",
+            "reason": "its axes are computed at run time",
+            "mend": "export with constant axes",
+        }
+    ]
+    assert record["nearest"] == "relu1"
+
+
+def test_what_has_no_derivative_blocks(here: Path, capsys: Capture) -> None:
+    code, record = checked(capsys, parse(STEPS))
+    assert (code, possible(record)) == (3, [])
+    assert record["blocked"] == [
+        {
+            "node": "step",
+            "operator": "Hardmax",
+            "reason": "constant between jumps: its derivative is 0",
+            "mend": "choose a layer before it",
+        }
+    ]
+    assert "depends on 'x' only through 'step'" in record["methods"]["gradient"]["reason"]
+    assert record["nearest"] == "relu1"
+
+
+def test_a_model_without_a_target(here: Path, capsys: Capture) -> None:
+    code, record = checked(capsys, parse(LABELS_ONLY))
+    assert (code, record["target"], record["inputs"]) == (3, None, [])
+    assert [(b["node"], b["mend"]) for b in record["blocked"]] == [
+        ("choice", "replace it in the source model")
+    ]
+    assert record["nearest"] is None
+    assert "no output depends on 'x'" in record["methods"]["gradient"]["reason"]
+
+
+@pytest.mark.parametrize("options", ["", "--target y"])
+def test_a_model_of_whole_numbers(here: Path, capsys: Capture, options: str) -> None:
+    code, record = checked(capsys, parse(WHOLE_NUMBERS), options)
+    assert (code, record["blocked"]) == (3, [])
+    assert "no floating-point input" in record["methods"]["gradient"]["reason"]
+
+
+def test_the_names_that_a_built_graph_adds_stand_in_no_way(here: Path, capsys: Capture) -> None:
+    model = nets.cnn()
+    model.graph.input[0].name = model.graph.node[0].input[0] = "score"
+    code, record = checked(capsys, model)
+    assert code == 0
+    assert record["methods"]["gradient"]["possible"]
+
+
+def test_the_inputs_are_those_of_build(here: Path, capsys: Capture) -> None:
+    model = nets.two_input_net()
+    _, both = checked(capsys, model)
+    built = retrograph.Explainer(model).contract
+    assert [i["tensor"] for i in both["inputs"]] == list(built.explained)
+    name = both["inputs"][-1]["tensor"]
+    _, one = checked(capsys, model, f"--input {name}")
+    assert [i["tensor"] for i in one["inputs"]] == [name]
+
+
+# --- how it is told ----------------------------------------------------------------------------
+
+
+def test_text_of_a_good_model(here: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch) -> None:
+    three = {name: METHODS[name] for name in ("gradient", "guided", "rectgrad")}
+    monkeypatch.setattr(sys.modules["retrograph.checks"], "METHODS", three)
+    ran = text(capsys, parse(SMOOTH))
+    assert (ran.code, ran.err) == (0, "")
+    assert ran.out == (
+        "model.onnx can be explained by every method\n"
+        "\n"
+        "target  scores 'y'  Nx3\n"
+        "input   'x'         Nx3\n"
+        "\n"
+        "method    possible  note\n"
+        "gradient  yes\n"
+        "guided    yes       the ordinary derivative at 1 Sigmoid, 1 Tanh on the path\n"
+        "rectgrad  yes       likewise\n"
+        "\n"
+        "treated as  operator  nodes\n"
+        "ReLU        Relu      1      Relu_0\n"
+        "ReLU        Max       1      Max_4\n"
+        "smooth      Sigmoid   1      Sigmoid_1\n"
+        "smooth      Tanh      1      Tanh_2\n"
+    )
+
+
+def test_text_of_a_blocked_model(here: Path, capsys: Capture) -> None:
+    ran = text(capsys, nets.cnn_with_custom(on_path=True))
+    assert (ran.code, ran.err) == (3, "")
+    lines = ran.out.splitlines()
+    assert lines[0] == "model.onnx cannot be explained"
+    assert ["gradient", "no", "2", "nodes", "block"] in [line.split() for line in lines]
+    rows = [line.split()[:2] for line in lines if line.startswith("com.acme")]
+    assert rows == [["com.acme.Twirl", "twirl"], ["com.acme.Whirl", "whirl"]]
+    assert "the last layer that can be explained is relu2: --layer relu2" in lines
+    assert not any(line.endswith(" ") for line in lines)
+
+
+def test_long_lists_are_shortened_in_text_only(here: Path, capsys: Capture) -> None:
+    steps = "".join(f"  t{i + 1} = Relu (t{i})\n" for i in range(9))
+    source = (
+        '<ir_version: 8, opset_import: ["" : 17]>\n'
+        f"net (float[N, 3] t0) => (float[N, 3] t9) {{\n{steps}}}"
+    )
+    assert "Relu      9      Relu_0, Relu_1, Relu_2 and 6 more\n" in text(capsys, parse(source)).out
+    _, record = checked(capsys, parse(source))
+    assert [place["tensor"] for place in record["relu"]] == [f"t{i}" for i in range(1, 10)]
+
+
+def test_names_are_printed_as_they_are(here: Path, capsys: Capture) -> None:
+    model = nets.cnn()
+    model.graph.node[1].name = "[red]a\x1b[2Jb[/red]"
+    out = text(capsys, model).out
+    assert "[red]a\\x1b[2Jb[/red]" in out
+    assert "\x1b" not in out
+
+
+# --- mistakes, and what it does not need -------------------------------------------------------
+
+MISTAKES = [
+    ("check nothing.onnx", "nothing.onnx: cannot be read"),
+    ("check dog.png", "dog.png: not an ONNX model"),
+    ("check net.onnx --target relu9", "no layer 'relu9'"),
+    ("check net.onnx --layer relu9 --json", "no layer 'relu9'"),
+    ("check net.onnx --input y", "no floating-point input 'y'"),
+    ("check net.onnx --colour", "see retrograph --help"),
+]
+
+
+@pytest.mark.parametrize(("command", "words"), MISTAKES)
+def test_a_mistake_is_one_line(here: Path, capsys: Capture, command: str, words: str) -> None:
+    ran = run(capsys, *command.split())
+    assert_one_line(ran, words)
+    assert ran.out == ""
+
+
+def test_a_built_graph_is_sent_back_to_its_source(here: Path, capsys: Capture) -> None:
+    nets.save(retrograph.build("net.onnx"), here / "built.onnx")
+    assert_one_line(run(capsys, "check", "built.onnx"), "build from its source model")
+
+
+def test_no_runtime_is_needed_and_nothing_is_written(
+    here: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "onnxruntime", None)
+    before = sorted(here.iterdir())
+    assert run(capsys, "check", "net.onnx").code == 0
+    assert sorted(here.iterdir()) == before
+
+
+def test_weights_in_a_file_that_is_apart_are_not_read(here: Path) -> None:
+    """A matrix of 16 GB, of which no more than a hole is on the disk."""
+    rows = 2**22
+    model = nets.model(
+        [nets.node("MatMul", "x w", "a"), nets.node("Relu", "a", "y")],
+        [nets.info("x", ["N", rows])],
+        [nets.info("y", ["N", 1024])],
+        {"w": np.zeros((1, 1), np.float32)},
+    )
+    weight = model.graph.initializer[0]
+    weight.ClearField("raw_data")
+    weight.dims[:] = [rows, 1024]
+    weight.data_location = TensorProto.EXTERNAL
+    weight.external_data.add(key="location", value="w.bin")
+    with (here / "w.bin").open("wb") as file:
+        file.truncate(rows * 1024 * 4)
+    nets.save(model, here / "large.onnx")
+    assert retrograph.check(here / "large.onnx").explainable
+
+
+# --- from Python, and real models --------------------------------------------------------------
+
+
+def test_from_python() -> None:
+    found = retrograph.check(nets.cnn(), target="relu2", wrt="x")
+    assert found.explainable
+    assert (found.alias, found.inputs[0].name) == ("relu2", "x")
+    assert [verdict.method for verdict in found.methods] == [*METHODS]
+    assert [place.node for place in found.relu] == ["n_b", "n_e"]
+    blocked = retrograph.check(nets.cnn_with_custom(on_path=True))
+    assert [block.node for block in blocked.blocks] == ["twirl", "whirl"]
+    with pytest.raises(retrograph.InputError, match="no layer 'relu9'"):
+        retrograph.check(nets.cnn(), target="relu9")

@@ -1,0 +1,1 @@
+"""What tests share: models, runs, cases and the assertions upon them."""

@@ -1,0 +1,1 @@
+"""Tables that tests go through: cases, definitions, kernels, verdicts, exclusions."""
