@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import ml_dtypes
 import numpy as np
 import onnx.parser
 import pytest
-from onnx import ModelProto, NodeProto, helper, numpy_helper
+from onnx import ModelProto, helper, numpy_helper
 
 import retrograph
-from retrograph.ir.graph import subgraphs
+from retrograph.ir.subgraphs import nodes_with_inner
 from support.finite import runtime
 
 Array = np.ndarray[Any, Any]
@@ -44,13 +43,6 @@ def net() -> ModelProto:
     return model
 
 
-def every(nodes: Any) -> Iterator[NodeProto]:
-    for node in nodes:
-        yield node
-        for body in subgraphs(node):
-            yield from every(body.node)
-
-
 def explained(model: ModelProto) -> dict[str, Array]:
     return runtime(retrograph.build(model, method="gradient"))({"x": X, "flag": np.array(True)})
 
@@ -59,7 +51,7 @@ def explained(model: ModelProto) -> dict[str, Array]:
 @pytest.mark.parametrize("spelled", ["", "ai.onnx"])
 def test_the_standard_domain_is_one_however_it_is_spelled(spelled: str, imported: str) -> None:
     model = net()
-    nodes = [*every(model.graph.node), *(n for f in model.functions for n in f.node)]
+    nodes = [*nodes_with_inner(model.graph.node), *(n for f in model.functions for n in f.node)]
     for node in nodes:
         node.domain = node.domain or spelled
     if imported == "both":
@@ -72,7 +64,7 @@ def test_the_standard_domain_is_one_however_it_is_spelled(spelled: str, imported
     for name, value in wanted.items():
         np.testing.assert_array_equal(found[name], value)
     built = retrograph.build(model)
-    assert "ai.onnx" not in {n.domain for n in every(built.graph.node)}
+    assert "ai.onnx" not in {n.domain for n in nodes_with_inner(built.graph.node)}
     assert [o.domain for o in built.opset_import if o.domain in ("", "ai.onnx")] == [""]
     assert model.SerializeToString(deterministic=True) == before
 

@@ -11,7 +11,7 @@ from onnx.reference import ReferenceEvaluator
 import retrograph
 from retrograph import Explainer, InputError, Model
 from retrograph.contract import Contract
-from retrograph.ir.graph import subgraphs
+from retrograph.ir.subgraphs import subgraphs
 from retrograph.methods import METHODS as ALL_METHODS
 from support import nets
 from support.graphs import METHODS, SMALL_NET, TWO_INPUTS, assert_close, noise, parse, runner

@@ -7,8 +7,8 @@ from pathlib import Path
 import onnx
 from onnx import ModelProto, NodeProto, TensorProto
 
-from retrograph.ir.graph import subgraphs
 from retrograph.ir.passes.opsets import FLOOR
+from retrograph.ir.subgraphs import subgraphs
 
 FILE = Path(__file__).with_suffix(".txt")
 TYPES = {

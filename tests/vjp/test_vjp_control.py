@@ -11,8 +11,8 @@ from onnx import GraphProto, ModelProto, helper, numpy_helper, parser
 import retrograph
 from retrograph.backward import Request, build_backward, check_support
 from retrograph.errors import InputError
-from retrograph.ir.graph import subgraphs
 from retrograph.ir.passes.canonicalize import canonicalize
+from retrograph.ir.subgraphs import subgraphs
 from retrograph.layers import layers
 from retrograph.methods import DECONVNET, GRADIENT, GUIDED, Method
 from retrograph.report import Report

@@ -13,14 +13,14 @@ from __future__ import annotations
 import sys
 import textwrap
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import onnx
-from onnx import ModelProto, NodeProto
+from onnx import ModelProto
 from onnx.defs import OpSchema
 
 sys.path.append(str(Path(__file__).resolve().parents[1]))
@@ -30,12 +30,13 @@ from checkout import SHARED
 sys.path.extend(SHARED)
 
 import operator_notes as notes
-from retrograph.ir.graph import STANDARD_DOMAINS, subgraphs
+from retrograph.ir.graph import STANDARD_DOMAINS
 from retrograph.ir.passes import expand  # noqa: F401  registers the definitions
 from retrograph.ir.passes.expand.registry import defined_operators
 from retrograph.ir.passes.opsets.registry import FLOOR, rewritten_operators
 from retrograph.ir.passes.quantize.codes import FOLLOWERS
 from retrograph.ir.passes.resolve_sequences import STEPS
+from retrograph.ir.subgraphs import nodes_with_inner
 from retrograph.vjp import operators
 from support.backend_cases import backend_cases, light_models
 from support.backend_proof import Status
@@ -219,15 +220,8 @@ def _ops(model: ModelProto) -> set[tuple[str, str]]:
     functions = (node for function in model.functions for node in function.node)
     return {
         ("" if node.domain in STANDARD_DOMAINS else node.domain, node.op_type)
-        for node in _every([*model.graph.node, *functions])
+        for node in nodes_with_inner([*model.graph.node, *functions])
     }
-
-
-def _every(nodes: Iterable[NodeProto]) -> Iterator[NodeProto]:
-    for node in nodes:
-        yield node
-        for body in subgraphs(node):
-            yield from _every(body.node)
 
 
 @cache

@@ -28,11 +28,11 @@ from retrograph.ir.graph import (
     Rows,
     Shape,
     Tensor,
-    inner_names,
     is_static,
     reads,
     value_info,
 )
+from retrograph.ir.subgraphs import inner_names
 
 _INT64 = np.dtype(np.int64)
 

@@ -15,6 +15,7 @@ import onnx
 from onnx import ModelProto, TensorProto, ValueInfoProto, helper, numpy_helper
 from onnx import NodeProto as NodeProto
 
+from retrograph.ir.subgraphs import subgraphs
 from retrograph.ir.tensor_data import SMALL, elements, is_external, to_array, to_dense
 
 if TYPE_CHECKING:
@@ -308,14 +309,6 @@ def opset_of(model: ModelProto) -> int:
     return max((o.version for o in model.opset_import if o.domain in STANDARD_DOMAINS), default=0)
 
 
-def subgraphs(node: NodeProto) -> Iterator[onnx.GraphProto]:
-    """The bodies that a control-flow node holds (If, Loop, Scan)."""
-    for attribute in node.attribute:
-        if attribute.type == onnx.AttributeProto.GRAPH:
-            yield attribute.g
-        yield from attribute.graphs
-
-
 def reads(node: NodeProto) -> Iterator[str]:
     """The tensors that a node reads, those that its subgraphs take from outside included."""
     yield from (name for name in node.input if name)
@@ -331,16 +324,6 @@ def captured(node: NodeProto) -> Iterator[str]:
         for n in body.node:
             yield from (name for name in reads(n) if name not in inner)
         yield from (v.name for v in body.output if v.name not in inner)
-
-
-def inner_names(node: NodeProto) -> Iterator[str]:
-    """The names of what a node's subgraphs make or are given."""
-    for body in subgraphs(node):
-        thin = (t.values for t in body.sparse_initializer)
-        yield from (v.name for v in (*body.input, *body.initializer, *thin))
-        for inner in body.node:
-            yield from inner.output
-            yield from inner_names(inner)
 
 
 def attributes(node: NodeProto) -> dict[str, Any]:

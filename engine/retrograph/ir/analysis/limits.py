@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from onnx import AttributeProto, GraphProto, NodeProto, ValueInfoProto
 
 from retrograph.errors import InputError
-from retrograph.ir.graph import subgraphs
+from retrograph.ir.subgraphs import subgraphs
 from retrograph.ir.tensor_data import MOST_AXES, SMALL, elements
 
 _MOST_NUMBERS = 2_000_000

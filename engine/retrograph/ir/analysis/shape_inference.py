@@ -9,7 +9,8 @@ from onnx import NodeProto, helper, shape_inference
 
 from retrograph.ir.analysis import limits, pool_windows
 from retrograph.ir.analysis.lost_axes import behind_squeezes
-from retrograph.ir.graph import DType, Graph, Tensor, subgraphs
+from retrograph.ir.graph import DType, Graph, Tensor
+from retrograph.ir.subgraphs import subgraphs
 
 
 def open_dimensions(graph: Graph) -> None:

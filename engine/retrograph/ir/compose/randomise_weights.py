@@ -10,8 +10,9 @@ import numpy as np
 from onnx import NodeProto, helper
 from onnx.reference import ReferenceEvaluator
 
-from retrograph.ir.graph import STANDARD_DOMAINS, Array, Graph, is_static, op_label, subgraphs
+from retrograph.ir.graph import STANDARD_DOMAINS, Array, Graph, is_static, op_label
 from retrograph.ir.path import Path
+from retrograph.ir.subgraphs import subgraphs
 
 _LEADING = {
     "Conv": (1, 2),

@@ -6,7 +6,8 @@ from collections.abc import Iterable, Iterator
 
 from onnx import ModelProto, NodeProto, defs, helper
 
-from retrograph.ir.graph import STANDARD_DOMAINS, opset_of, subgraphs
+from retrograph.ir.graph import STANDARD_DOMAINS, opset_of
+from retrograph.ir.subgraphs import nodes_with_inner
 
 _ML = "ai.onnx.ml"
 
@@ -39,12 +40,10 @@ def _merge_imports(model: ModelProto, opset: int) -> None:
 
 def _respelled(nodes: Iterable[NodeProto]) -> Iterator[str]:
     """The domains of the nodes and of those in their bodies, each as it is spelled from now on."""
-    for node in nodes:
+    for node in nodes_with_inner(nodes):
         if node.domain in STANDARD_DOMAINS and node.domain:
             node.domain = ""
         yield node.domain
-        for body in subgraphs(node):
-            yield from _respelled(body.node)
 
 
 def _plain(domain: str) -> str:

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-
 from onnx import FunctionProto, ModelProto, NodeProto
 
 from retrograph.errors import InputError
-from retrograph.ir.graph import subgraphs
+from retrograph.ir.subgraphs import nodes_with_inner
 
 _MOST_NODES = 250_000
 _MOST_BYTES = 2**30
@@ -26,10 +24,10 @@ def check(model: ModelProto) -> None:
         InputError: the functions are such.
     """
     functions = {_key(f): f for f in model.functions}
-    calls = {key: [_called(n) for n in _all(f.node)] for key, f in functions.items()}
+    calls = {key: [_called(n) for n in nodes_with_inner(f.node)] for key, f in functions.items()}
     nodes, size, depth = _measure(functions, calls)
-    total = sum(nodes.get(_called(n), 1) for n in _all(model.graph.node))
-    weight = sum(size.get(_called(n), 0) for n in _all(model.graph.node))
+    total = sum(nodes.get(_called(n), 1) for n in nodes_with_inner(model.graph.node))
+    weight = sum(size.get(_called(n), 0) for n in nodes_with_inner(model.graph.node))
     if total > _MOST_NODES or weight > _MOST_BYTES or max(depth.values(), default=0) > _DEEPEST:
         raise InputError(
             f"the model's local functions unfold to {total:.3g} operators, "
@@ -79,14 +77,6 @@ def _callees_first(calls: dict[_Key, list[_Key]]) -> list[_Key]:
             "again"
         )
     return order
-
-
-def _all(nodes: Iterable[NodeProto]) -> Iterator[NodeProto]:
-    """The nodes and those of their subgraphs."""
-    for node in nodes:
-        yield node
-        for body in subgraphs(node):
-            yield from _all(body.node)
 
 
 def _key(function: FunctionProto) -> _Key:

@@ -7,12 +7,13 @@ operators the first that computes them (docs/COMPATIBILITY.md).
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import NamedTuple
 
-from onnx import ModelProto, NodeProto
+from onnx import ModelProto
 
-from retrograph.ir.graph import STANDARD_DOMAINS, opset_of, subgraphs
+from retrograph.ir.graph import STANDARD_DOMAINS, opset_of
+from retrograph.ir.subgraphs import nodes_with_inner
 from retrograph.names import PREFIX
 
 LOWEST = (1, 20)
@@ -68,7 +69,7 @@ def _needs(model: ModelProto) -> Iterator[Need]:
         "write the model with a lower ir_version",
     )
     functions = (node for function in model.functions for node in function.node)
-    for node in (*_every(model.graph.node), *_every(functions)):
+    for node in nodes_with_inner((*model.graph.node, *functions)):
         if node.domain in STANDARD_DOMAINS and node.op_type in _OPERATORS:
             yield Need(
                 _OPERATORS[node.op_type],
@@ -82,10 +83,3 @@ def _needs(model: ModelProto) -> Iterator[Need]:
 
 def _step(table: dict[int, tuple[int, int]], number: int) -> tuple[int, int]:
     return max((release for first, release in table.items() if number >= first), default=LOWEST)
-
-
-def _every(nodes: Iterable[NodeProto]) -> Iterator[NodeProto]:
-    for node in nodes:
-        yield node
-        for body in subgraphs(node):
-            yield from _every(body.node)

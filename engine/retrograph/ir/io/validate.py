@@ -10,8 +10,9 @@ import onnx
 from onnx import AttributeProto, GraphProto, ModelProto, NodeProto, TensorProto, checker, helper
 
 from retrograph.errors import InputError, RetrographError
-from retrograph.ir.graph import STANDARD_DOMAINS, opset_of, subgraphs
+from retrograph.ir.graph import STANDARD_DOMAINS, opset_of
 from retrograph.ir.io import function_sizes
+from retrograph.ir.subgraphs import subgraphs
 from retrograph.ir.tensor_data import (
     SMALL,
     elements,

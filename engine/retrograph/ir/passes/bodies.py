@@ -12,18 +12,10 @@ from onnx import AttributeProto, GraphProto, ModelProto, NodeProto, ValueInfoPro
 
 from retrograph.errors import InputError
 from retrograph.ir.analysis import shape_inference
-from retrograph.ir.graph import (
-    STANDARD_DOMAINS,
-    Graph,
-    Shape,
-    Tensor,
-    attributes,
-    captured,
-    reads,
-    subgraphs,
-)
+from retrograph.ir.graph import STANDARD_DOMAINS, Graph, Shape, Tensor, attributes, captured, reads
 from retrograph.ir.passes import pad_axes, relu_spelling
 from retrograph.ir.passes.rename import rename
+from retrograph.ir.subgraphs import subgraphs
 
 Formals = dict[str, Tensor]
 """The inputs of a body by their names in it."""

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import onnx
 from onnx import ModelProto, NodeProto
 
-from retrograph.ir.graph import subgraphs
+from retrograph.ir.subgraphs import subgraphs
 
 
 def rename(model: ModelProto, names: Mapping[str, str]) -> None:

@@ -7,9 +7,10 @@ from typing import Any
 import onnx
 from onnx import AttributeProto, FunctionProto, NodeProto, TypeProto, helper
 
-from retrograph.ir.graph import STANDARD_DOMAINS, Graph, subgraphs
+from retrograph.ir.graph import STANDARD_DOMAINS, Graph
 from retrograph.ir.passes.opsets import modern
 from retrograph.ir.passes.rename import rename
+from retrograph.ir.subgraphs import nodes_with_inner
 
 
 def function_body(graph: Graph, node: NodeProto) -> list[NodeProto] | None:
@@ -27,7 +28,7 @@ def function_body(graph: Graph, node: NodeProto) -> list[NodeProto] | None:
     schema = _schema(graph, node)
     assert schema is not None
     defaults = {k: a.default_value for k, a in schema.attributes.items() if a.default_value.name}
-    for inner in body.graph.node:
+    for inner in nodes_with_inner(body.graph.node):
         _bind(inner, defaults | given)
     rename(body, _names(graph, node, function))
     versions = (o.version for o in function.opset_import if o.domain in STANDARD_DOMAINS)
@@ -91,9 +92,6 @@ def _bind(node: NodeProto, given: dict[str, AttributeProto]) -> None:
             attribute.name = name
         else:
             del node.attribute[i]
-    for body in subgraphs(node):
-        for inner in body.node:
-            _bind(inner, given)
 
 
 def _names(graph: Graph, node: NodeProto, function: FunctionProto) -> dict[str, str]:

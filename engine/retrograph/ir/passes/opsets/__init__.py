@@ -11,7 +11,7 @@ from __future__ import annotations
 from onnx import NodeProto, defs
 
 from retrograph.errors import Problem, UnsupportedError
-from retrograph.ir.graph import STANDARD_DOMAINS, Graph, subgraphs
+from retrograph.ir.graph import STANDARD_DOMAINS, Graph
 from retrograph.ir.passes.opsets import (  # noqa: F401  importing a family registers its forms
     alignment,
     experimental,
@@ -23,6 +23,7 @@ from retrograph.ir.passes.opsets import (  # noqa: F401  importing a family regi
 from retrograph.ir.passes.opsets.lent import as_standard, give_back
 from retrograph.ir.passes.opsets.lowest_opset import lower
 from retrograph.ir.passes.opsets.registry import FLOOR, NoRewriting, adapt
+from retrograph.ir.subgraphs import subgraphs
 
 __all__ = ["FLOOR", "give_back", "lower", "modernize"]
 

@@ -8,14 +8,15 @@ Where bfloat16 is computed, the newer versions are needed for what the backward 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import ml_dtypes
 import numpy as np
 from onnx import NodeProto, TensorProto, defs, helper
 
-from retrograph.ir.graph import STANDARD_DOMAINS, Graph, attributes, subgraphs
+from retrograph.ir.graph import STANDARD_DOMAINS, Graph, attributes
 from retrograph.ir.passes.opsets.registry import FLOOR
+from retrograph.ir.subgraphs import nodes_with_inner
 
 _NEW_VALUES = {
     ("Pad", "wrap"): 19,
@@ -36,7 +37,8 @@ _BFLOAT16 = 22
 def lower(graph: Graph) -> None:
     """Move a graph to the lowest opset from 18 on in which each node means the same, in place."""
     floor = _BFLOAT16 if _has_bfloat16(graph) else FLOOR
-    lowest = max((_lowest(graph, node) for node in _every(graph.nodes)), default=FLOOR)
+    standard = (n for n in nodes_with_inner(graph.nodes) if n.domain in STANDARD_DOMAINS)
+    lowest = max((_lowest(graph, node) for node in standard), default=FLOOR)
     graph.opset = max(lowest, min(floor, graph.opset))
 
 
@@ -45,16 +47,6 @@ def _has_bfloat16(graph: Graph) -> bool:
     return any(t.dtype == short for t in graph.types.values()) or any(
         t.data_type == TensorProto.BFLOAT16 for t in graph.constants.values()
     )
-
-
-def _every(nodes: list[NodeProto]) -> Iterator[NodeProto]:
-    """The nodes of the standard domain, those in bodies included."""
-    waiting = list(nodes)
-    while waiting:
-        node = waiting.pop()
-        waiting.extend(inner for body in subgraphs(node) for inner in body.node)
-        if node.domain in STANDARD_DOMAINS:
-            yield node
 
 
 def _lowest(graph: Graph, node: NodeProto) -> int:
