@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from retrograph.scanning import Scan
+from retrograph.scanning import ScanReader
 from support import nets
 from support.archive_case import pack
 from support.cli_case import Ran, assert_one_line, run, workplace
@@ -44,7 +44,7 @@ def test_what_is_printed(desk: Path, capsys: pytest.CaptureFixture[str]) -> None
 def test_json(desk: Path, capsys: pytest.CaptureFixture[str]) -> None:
     ran = scan(capsys, "net.onnx set x.npy --layer relu2 --channels 0-1,4 -k 2 --json -o run")
     record = json.loads(ran.out)
-    found = Scan("run")
+    found = ScanReader("run")
     assert record["pictures"] == {"good": 17, "bad": 0}
     assert record["classes"] == {"cat": 4, "dog": 4, "fox": 4}
     (layer,) = record["layers"]
@@ -108,7 +108,7 @@ def test_another_scan_in_the_folder(desk: Path, capsys: pytest.CaptureFixture[st
     assert_one_line(ran, "another k (9, not 3)", "--force")
     assert (desk / "run" / "scan.sqlite").read_bytes() == before
     assert scan(capsys, "net.onnx set --layer relu1 -k 3 -o run --force").code == 0
-    assert Scan("run").run["k"] == 3
+    assert ScanReader("run").run["k"] == 3
 
 
 def test_something_else_by_the_name_of_a_store(
@@ -142,7 +142,9 @@ def test_a_model_of_several_inputs(desk: Path, capsys: pytest.CaptureFixture[str
         outputs.append(np.maximum(x @ nets.weights(5, 6), 0) * 3 + state)
     ran = scan(capsys, "two.onnx 0.npz 1.npz 2.npz --layer add1 -k 4 -o run")
     assert (ran.code, ran.err) == (0, "")
-    assert_counts(Scan("run"), Scan("run").layers[0].alias, np.concatenate(outputs), k=4)
+    assert_counts(
+        ScanReader("run"), ScanReader("run").layers[0].alias, np.concatenate(outputs), k=4
+    )
 
 
 @pytest.mark.parametrize("suffix", [".zip", ".tar.gz"])

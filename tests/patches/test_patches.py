@@ -14,7 +14,7 @@ import pytest
 from PIL import Image
 
 from retrograph.render import signed
-from retrograph.scanning import Scan
+from retrograph.scanning import ScanReader
 from support import nets
 from support.cli_case import Ran, assert_one_line, opened, refused, run, workplace
 from support.graphs import Array, noise
@@ -29,10 +29,10 @@ def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return workplace(tmp_path, monkeypatch)
 
 
-def scanned(capsys: pytest.CaptureFixture[str], arguments: str) -> Scan:
+def scanned(capsys: pytest.CaptureFixture[str], arguments: str) -> ScanReader:
     ran = run(capsys, "scan", *arguments.split(), "-o", "run")
     assert ran.code == 0, ran
-    return Scan("run")
+    return ScanReader("run")
 
 
 def patches(capsys: pytest.CaptureFixture[str], arguments: str = "") -> Ran:
@@ -58,7 +58,7 @@ def tiles(layer: dict[str, Any], channel: int) -> list[tuple[Array, Array]]:
     return [(column[:height], column[height:]) for column in columns]
 
 
-def assert_conv1(scan: Scan, weights: Array) -> None:
+def assert_conv1(scan: ScanReader, weights: Array) -> None:
     """Patches of a 3x3 convolution, padded by 1, against crops and its own weights."""
     (layer,) = page()["layers"]
     assert layer["tile"] == [3, 3]

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from retrograph.preprocess import PRESETS, Item, count_inputs, iter_inputs
-from retrograph.scanning import Scan
+from retrograph.scanning import ScanReader
 from retrograph.scanning.fingerprint import fingerprints
 from support.cli_case import assert_one_line, good, picture, run, workplace
 
@@ -81,7 +81,7 @@ def test_they_are_no_classes_of_a_scan(
 ) -> None:
     here = workplace(data.parent, monkeypatch)
     good(capsys, "scan net.onnx .data --layer relu1 --preprocess 0-1 -o run")
-    assert Scan(here / "run").classes == {"cat": 1, "dog": 1, "ea": 1}
+    assert ScanReader(here / "run").classes == {"cat": 1, "dog": 1, "ea": 1}
 
 
 def test_nothing_else_in_a_folder_is_no_pictures(

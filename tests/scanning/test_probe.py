@@ -8,7 +8,7 @@ import pytest
 from onnx import ModelProto
 
 from retrograph.errors import InputError
-from retrograph.scanning import Network
+from retrograph.scanning import ProbeSession
 from support import nets
 from support.graphs import noise, parse
 from support.scan_case import CHANNELS_LAST, all_activations
@@ -72,7 +72,7 @@ def test_numbers_are_those_of_all_activations(case: str) -> None:
     items = activations.reshape(len(x), *activations.shape[1:] or (1,))
     planes = np.moveaxis(items, 1 + channel_axis, 1)
     flat = planes.reshape(*planes.shape[:2], -1)
-    (seen,) = Network(model, [tensor]).run({"x": x})
+    (seen,) = ProbeSession(model, [tensor]).run({"x": x})
     tolerance = 2e-3 if x.dtype == np.float16 else 1e-5
     np.testing.assert_allclose(seen.peak, flat.max(axis=2), rtol=tolerance, atol=tolerance)
     np.testing.assert_allclose(seen.mean, flat.mean(axis=2), rtol=tolerance, atol=tolerance)
@@ -87,7 +87,7 @@ def test_numbers_are_those_of_all_activations(case: str) -> None:
 def test_of_equal_maxima_the_first_position_is_taken() -> None:
     model = parse(DOUBLE)
     x = np.array([[[0.0, -1, -1, 2], [0, 0, 0, 0], [-2, 5, -2, -2]]])
-    (seen,) = Network(model, ["y"]).run({"x": x})
+    (seen,) = ProbeSession(model, ["y"]).run({"x": x})
     np.testing.assert_array_equal(seen.unit[0], [[0, 1], [1, 0], [2, 0]])
     np.testing.assert_array_equal(seen.peak[0], [1, 0, 2])
     np.testing.assert_array_equal(seen.share[0], [0.5, 0, 0.75])
@@ -95,21 +95,21 @@ def test_of_equal_maxima_the_first_position_is_taken() -> None:
 
 def test_float64_keeps_its_digits() -> None:
     x = -np.full((1, 3, 4), 1 + 2.0**-40)
-    (seen,) = Network(parse(DOUBLE), ["y"]).run({"x": x})
+    (seen,) = ProbeSession(parse(DOUBLE), ["y"]).run({"x": x})
     np.testing.assert_array_equal(seen.peak, np.full((1, 3), 1 + 2.0**-40))
 
 
 def test_the_mean_of_many_positions_is_not_lost_to_rounding() -> None:
     x = noise(1, 3, 1000 * 1000) + np.float32(100)
     model = parse(DOUBLE.replace("double", "float").replace("3, 4", "3, 1000, 1000"))
-    (seen,) = Network(model, ["y"]).run({"x": x.reshape(1, 3, 1000, 1000)})
+    (seen,) = ProbeSession(model, ["y"]).run({"x": x.reshape(1, 3, 1000, 1000)})
     np.testing.assert_allclose(seen.mean, -x.mean(axis=2, dtype=np.float64), rtol=1e-6)
 
 
 def test_what_lies_above_the_layers_is_left_out() -> None:
-    network = Network(nets.two_input_net(), ["relu1"])
-    assert [spec.name for spec in network.inputs] == ["x"]
-    assert {spec.name for spec in Network(nets.two_input_net(), ["add1"]).inputs} == {
+    session = ProbeSession(nets.two_input_net(), ["relu1"])
+    assert [spec.name for spec in session.inputs] == ["x"]
+    assert {spec.name for spec in ProbeSession(nets.two_input_net(), ["add1"]).inputs} == {
         "x",
         "state",
         "sr",
@@ -117,20 +117,20 @@ def test_what_lies_above_the_layers_is_left_out() -> None:
 
 
 def test_a_layer_without_a_batch_axis_is_run_one_by_one() -> None:
-    network = Network(parse(BATCH_WITHIN), ["y"])
-    assert network.batch(32) == 1
+    session = ProbeSession(parse(BATCH_WITHIN), ["y"])
+    assert session.batch(32) == 1
     x = noise(1, 3, 4)
-    (seen,) = network.run({"x": x})
+    (seen,) = session.run({"x": x})
     np.testing.assert_array_equal(seen.peak, np.maximum(x, 0).max(axis=2).reshape(1, 3))
 
 
 def test_units_of_a_fixed_batch_must_be_told_apart() -> None:
     model = parse(BATCH_WITHIN.replace("N", "2"))
     with pytest.raises(InputError, match="told apart"):
-        Network(model, ["y"])
+        ProbeSession(model, ["y"])
 
 
 def test_channels_must_be_known() -> None:
     model = parse(DOUBLE.replace("N, 3, 4", "N, C, 4"))
     with pytest.raises(InputError, match="how many channels 'y' has"):
-        Network(model, ["y"])
+        ProbeSession(model, ["y"])

@@ -15,7 +15,7 @@ from PIL import Image
 
 import retrograph
 from retrograph.errors import InputError
-from retrograph.scanning import Network, Scan, Scanner
+from retrograph.scanning import ProbeSession, Scanner, ScanReader
 from retrograph.scanning.histogram import Histogram
 from retrograph.scanning.top import Top
 from support import nets
@@ -188,7 +188,7 @@ def test_all_kinds_of_inputs_in_one_scan(tmp_path: Path) -> None:
     scan = scanned(model, tmp_path / "run", *names, layer="relu1", k=10)
     assert_scans(scan, model, "b", as_input(pictures), k=10)
     assert scan.classes == {"c0": 1, "c1": 1, "c2": 1}
-    assert Scanner(Network(model, ["relu1"]), names[:3]).count() == 7
+    assert Scanner(ProbeSession(model, ["relu1"]), names[:3]).count() == 7
 
 
 def test_a_bad_picture_is_kept_as_a_problem(tmp_path: Path) -> None:
@@ -288,13 +288,13 @@ def test_the_document_tells_the_truth(tmp_path: Path) -> None:
 
 def test_what_is_no_scan(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="does not exist"):
-        Scan(tmp_path)
+        ScanReader(tmp_path)
     (tmp_path / "scan.sqlite").write_bytes(b"something else" * 99)
     with pytest.raises(InputError, match="no scan that can be read"):
-        Scan(tmp_path)
+        ScanReader(tmp_path)
     (tmp_path / "scan.sqlite").unlink()
     with sqlite3.connect(tmp_path / "scan.sqlite") as store:
         store.execute("CREATE TABLE run (key, value)")
     store.close()
     with pytest.raises(InputError, match="is no scan; name a folder"):
-        Scan(tmp_path)
+        ScanReader(tmp_path)

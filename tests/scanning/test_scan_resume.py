@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from retrograph.errors import InputError
-from retrograph.scanning import Network, Scanner
+from retrograph.scanning import ProbeSession, Scanner
 from retrograph.scanning.fingerprint import fingerprints
 from support import nets
 from support.graphs import noise
@@ -23,8 +23,8 @@ from support.scan_case import folder, pixels
 
 _PROGRAM = """
 import os, random, signal, sys
-import retrograph.scanning.scan as scan, retrograph.scanning.unfinished as unfinished
-from retrograph.scanning import Network, Scanner
+import retrograph.scanning.scanner as scan, retrograph.scanning.unfinished as unfinished
+from retrograph.scanning import ProbeSession, Scanner
 
 where, after, calls = sys.argv[1], sys.argv[2] == "after", int(sys.argv[3])
 
@@ -65,8 +65,8 @@ if where == "insert":
         connect = staticmethod(lambda *a, **b: insert(connect(*a, **b)))
     unfinished.sqlite3 = Sqlite
 
-network = Network("net.onnx", ["relu2", "conv1"], threads=1)
-Scanner(network, ["set"], k=3, batch=4).run("run", seconds=0)
+session = ProbeSession("net.onnx", ["relu2", "conv1"], threads=1)
+Scanner(session, ["set"], k=3, batch=4).run("run", seconds=0)
 """
 
 POINTS = ("count", "serialise", "insert", "save", "write", "rename")
@@ -84,12 +84,12 @@ def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def scanner(k: int = 3) -> Scanner:
-    network = Network("net.onnx", ["relu2", "conv1"], threads=1)
-    return Scanner(network, ["set"], k=k, batch=4)
+    session = ProbeSession("net.onnx", ["relu2", "conv1"], threads=1)
+    return Scanner(session, ["set"], k=k, batch=4)
 
 
 def killed(where: str, moment: str, calls: int) -> bool:
-    """Scan in a process that kills itself; False if it came to the end."""
+    """ScanReader in a process that kills itself; False if it came to the end."""
     command = [sys.executable, "-c", _PROGRAM, where, moment, str(calls)]
     environment = os.environ | {"PYTHONPATH": str(ENGINE)}
     return subprocess.run(command, env=environment, check=False).returncode == -9
@@ -168,7 +168,7 @@ def test_another_scan_is_not_taken_for_the_same(run: str, desk: Path) -> None:
     with pytest.raises(InputError, match=r"another k \(3, not 4\); .*force=True"):
         scanner(k=4).run(run)
     with pytest.raises(InputError, match="other layers"):
-        Scanner(Network("net.onnx", ["relu1"], threads=1), ["set"], k=3, batch=4).run(run)
+        Scanner(ProbeSession("net.onnx", ["relu1"], threads=1), ["set"], k=3, batch=4).run(run)
     first = desk / "set" / "cat" / "000.png"
     renamed = first.rename(first.with_name("00.png"))
     with pytest.raises(InputError, match="other inputs"):
@@ -263,7 +263,7 @@ def test_a_disk_that_is_full_at_the_end(desk: Path, monkeypatch: pytest.MonkeyPa
         raise sqlite3.OperationalError("database or disk is full")
 
     with monkeypatch.context() as patch:
-        patch.setattr("retrograph.scanning.scan.write", full)
+        patch.setattr("retrograph.scanning.scanner.write", full)
         with pytest.raises(InputError, match=r"run cannot be written in .*disk is full"):
             scanner().run("run")
     assert not list((desk / "run").glob("*.new"))

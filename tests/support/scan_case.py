@@ -10,7 +10,7 @@ from onnx import ModelProto, helper
 from PIL import Image
 
 from retrograph.model import Model
-from retrograph.scanning import Network, Scan, Scanner
+from retrograph.scanning import ProbeSession, Scanner, ScanReader
 from support.graphs import Array, runner
 
 _ROUNDING = 1e-5
@@ -42,13 +42,13 @@ def folder(path: Path, pictures: Array) -> list[str]:
     return [file.parent.name for file in sorted(path.rglob("*.png"))]
 
 
-def scanned(model: ModelProto, run: Path, *inputs: Path, layer: str, **options: Any) -> Scan:
-    scanner = Scanner(Network(model, layer.split(",")), list(inputs), **options)
+def scanned(model: ModelProto, run: Path, *inputs: Path, layer: str, **options: Any) -> ScanReader:
+    scanner = Scanner(ProbeSession(model, layer.split(",")), list(inputs), **options)
     return scanner.run(run, seconds=0)
 
 
 def assert_counts(
-    scan: Scan, layer: str, activations: Array, k: int, classes: list[str] | None = None
+    scan: ScanReader, layer: str, activations: Array, k: int, classes: list[str] | None = None
 ) -> None:
     """The scan against [N, C, ...] activations of all pictures, equal up to rounding."""
     flat = activations.astype(np.float64).reshape(*activations.shape[:2], -1)
@@ -74,7 +74,7 @@ def assert_counts(
         _assert_classes(scan, layer, peak, np.array(classes))
 
 
-def _assert_classes(scan: Scan, layer: str, peak: Array, classes: Array) -> None:
+def _assert_classes(scan: ScanReader, layer: str, peak: Array, classes: Array) -> None:
     names = sorted(set(classes))
     assert scan.classes == {name: int((classes == name).sum()) for name in names}
     positive = np.maximum(peak, 0)
@@ -90,7 +90,9 @@ def _assert_classes(scan: Scan, layer: str, peak: Array, classes: Array) -> None
         assert found.classes == sum(f > 0.5 for f in fires)
 
 
-def assert_scans(scan: Scan, model: ModelProto, tensor: str, x: Array, **counted: Any) -> None:
+def assert_scans(
+    scan: ScanReader, model: ModelProto, tensor: str, x: Array, **counted: Any
+) -> None:
     """The scan of one layer against all activations of the source model."""
     alias = next(layer.alias for layer in scan.layers if layer.tensor == tensor)
     assert_counts(scan, alias, all_activations(model, tensor, x), **counted)

@@ -9,17 +9,14 @@ from functools import cached_property
 from retrograph.cli.patch_finding import Key
 from retrograph.cli.patch_tiles import Tile, cell
 from retrograph.cli.units import channel_names, class_name
-from retrograph.scanning import Channel, Preference, Scan, ScannedLayer, Unit
-from retrograph.scanning.store import opened
-
-
-@dataclass(frozen=True)
-class Driven:
-    """What a channel does for a class: its mean peak, and the share of pictures it fires in."""
-
-    class_name: str
-    mean_peak: float
-    fires: float
+from retrograph.scanning import (
+    ChannelStats,
+    ClassActivation,
+    ClassPreference,
+    ScannedLayer,
+    ScanReader,
+    TopUnit,
+)
 
 
 @dataclass(frozen=True)
@@ -36,11 +33,11 @@ class Row:
     """
 
     name: str
-    channel: Channel
-    preference: Preference | None
-    classes: Sequence[Driven]
+    channel: ChannelStats
+    preference: ClassPreference | None
+    classes: Sequence[ClassActivation]
     peak: float
-    tiles: Sequence[tuple[Unit, Tile]]
+    tiles: Sequence[tuple[TopUnit, Tile]]
 
 
 @dataclass(frozen=True)
@@ -60,7 +57,7 @@ class Album:
     @classmethod
     def of(
         cls,
-        scan: Scan,
+        scan: ScanReader,
         layer: ScannedLayer,
         channels: Sequence[int],
         k: int,
@@ -70,7 +67,7 @@ class Album:
         counted = {each.channel: each for each in scan.channels(layer.alias)}
         several = len(scan.classes) > 1
         preferred = {each.channel: each for each in scan.preferred(layer.alias) if several}
-        driven = _driven(scan, layer.alias)
+        driven = scan.class_activations(layer.alias)
         labels = scan.run["labels"]
         named = channel_names(labels, layer.shape, layer.alias, layer.channel_axis)
         rows = []
@@ -94,16 +91,3 @@ class Album:
     def tile(self) -> tuple[int, int]:
         """The size that all patches fit in."""
         return cell([tile for row in self.rows for _, tile in row.tiles])
-
-
-def _driven(scan: Scan, alias: str) -> dict[int, list[Driven]]:
-    """What each channel does for each class, as the table `channel_class` has it."""
-    asked = (
-        "SELECT channel, class, mean_peak, fires FROM channel_class WHERE layer = ? "
-        "ORDER BY channel, mean_positive DESC, class"
-    )
-    found: dict[int, list[Driven]] = {}
-    with opened(scan.path) as store:
-        for channel, *rest in store.execute(asked, (alias,)):
-            found.setdefault(channel, []).append(Driven(*rest))
-    return found

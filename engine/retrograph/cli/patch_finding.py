@@ -17,7 +17,7 @@ from retrograph.preprocess import (
     prefetch_decode,
 )
 from retrograph.runtime import Array
-from retrograph.scanning import Scan, ScannedLayer, Unit
+from retrograph.scanning import ScannedLayer, ScanReader, TopUnit
 
 Key = tuple[str, int, int]
 """A layer's alias, a channel and a rank."""
@@ -32,7 +32,7 @@ class Wanted:
 
     layer: ScannedLayer
     channel: int
-    unit: Unit
+    unit: TopUnit
 
     @property
     def key(self) -> Key:
@@ -64,7 +64,7 @@ class Finder:
         changed: what pictures give that is not as it was in the scan, by their names.
     """
 
-    scan: Scan
+    scan: ScanReader
     attributors: Mapping[str, Attributor]
     signature: Signature
     preprocessing: Preprocessing

@@ -18,7 +18,7 @@ from retrograph.errors import InputError
 from retrograph.methods import Method
 from retrograph.patches import Attributor, explained_input, scanned_model
 from retrograph.preprocess import Coding, Preprocessing, default_workers, infer_layout
-from retrograph.scanning import Scan, ScannedLayer
+from retrograph.scanning import ScannedLayer, ScanReader
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class Graphs:
         signature: what the layers take.
     """
 
-    scan: Scan
+    scan: ScanReader
     file: str
     method: str
     attributors: dict[str, Attributor]
@@ -45,7 +45,7 @@ class Graphs:
     def of(
         cls,
         args: argparse.Namespace,
-        scan: Scan,
+        scan: ScanReader,
         layers: Sequence[ScannedLayer],
         name: str,
         method: Method,

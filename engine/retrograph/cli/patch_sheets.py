@@ -22,7 +22,7 @@ from retrograph.render.blocks import (
     written,
 )
 from retrograph.render.page import enlarge
-from retrograph.scanning import Unit
+from retrograph.scanning import TopUnit
 
 SIDE: Final = 96
 """The short side, in pixels, that patches have at least."""
@@ -124,7 +124,7 @@ def _row(row: Row, side: tuple[int, int], k: int) -> Block:
     return beside([topped(label, LABEL, height), topped(body, width, height)], 14)
 
 
-def _cell(unit: Unit, tile: Tile, side: tuple[int, int]) -> Block:
+def _cell(unit: TopUnit, tile: Tile, side: tuple[int, int]) -> Block:
     """A patch over its attribution, over the activation."""
     width, height = side
     drawn = []

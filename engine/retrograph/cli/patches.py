@@ -29,7 +29,7 @@ from retrograph.cli.terminal import channels, complain, console, count, visible
 from retrograph.errors import InputError
 from retrograph.methods import Method
 from retrograph.render import STYLES
-from retrograph.scanning import Scan, ScannedLayer
+from retrograph.scanning import ScannedLayer, ScanReader
 
 _EXAMPLES = """\
 examples:
@@ -93,7 +93,7 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
 
 def _run(args: argparse.Namespace) -> int:
     out = console(stderr=args.json)
-    scan = Scan(args.store)
+    scan = ScanReader(args.store)
     layers = _layers(scan, args.layer)
     chosen = {layer.alias: _channels(layer, args.channels, len(layers)) for layer in layers}
     name, method = _method(args)
@@ -115,7 +115,7 @@ def _run(args: argparse.Namespace) -> int:
     return 2 if finder.missing else 0
 
 
-def _layers(scan: Scan, names: str | None) -> list[ScannedLayer]:
+def _layers(scan: ScanReader, names: str | None) -> list[ScannedLayer]:
     if names is None:
         return list(scan.layers)
     found = [scan.layer(name.strip()) for name in names.split(",")]
@@ -148,7 +148,7 @@ def _method(args: argparse.Namespace) -> tuple[str, Method]:
 
 
 def _wanted(
-    scan: Scan, layers: Iterable[ScannedLayer], chosen: Mapping[str, Sequence[int]], k: int
+    scan: ScanReader, layers: Iterable[ScannedLayer], chosen: Mapping[str, Sequence[int]], k: int
 ) -> Iterator[Wanted]:
     """The units of patches; those at exactly 0 have nothing to show."""
     for layer in layers:

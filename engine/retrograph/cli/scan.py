@@ -27,7 +27,7 @@ from retrograph.cli.session import chosen_labels, recipe_for
 from retrograph.cli.terminal import channels, complain, console, count, visible
 from retrograph.model import Model
 from retrograph.preprocess import BadItem, Item, Preprocessing
-from retrograph.scanning import Batch, Network, Scanner
+from retrograph.scanning import Batch, ProbeSession, Scanner
 
 _EXAMPLES = """\
   retrograph scan net.onnx photos/ --layer relu5 --preprocess imagenet -o run/
@@ -107,12 +107,12 @@ def _run(args: argparse.Namespace) -> int:
     labels = chosen_labels(args, model)
     names = [name.strip() for name in args.layer.split(",")]
     with out.status("building"):
-        network = Network(model, names, args.device, args.threads)
-    signature = Signature(network.inputs, network.input)
-    coding, unlettered = chosen_coding(args, model, network.input.shape)
+        session = ProbeSession(model, names, args.device, args.threads)
+    signature = Signature(session.inputs, session.input)
+    coding, unlettered = chosen_coding(args, model, session.input.shape)
     recipe, unscaled = recipe_for(chosen, model, signature)
     scanner = Scanner(
-        network,
+        session,
         args.inputs,
         channels=args.channels,
         k=args.k,
@@ -125,7 +125,7 @@ def _run(args: argparse.Namespace) -> int:
     )
     notes = [unscaled if coding is None else "", unlettered, signature.note]
     announce(scanner, [note for note in notes if note], out)
-    source = None if len(network.inputs) == 1 else partial(_named, args.inputs, signature, recipe)
+    source = None if len(session.inputs) == 1 else partial(_named, args.inputs, signature, recipe)
     try:
         with _Watch(scanner.count() if source is None else None, out) as watch:
             scan = scanner.run(args.output, force=args.force, taken=watch.taken, batches=source)

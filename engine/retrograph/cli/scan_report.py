@@ -11,7 +11,7 @@ from rich.text import Text
 
 from retrograph.cli.terminal import print_table, visible
 from retrograph.cli.units import channel_names, class_name
-from retrograph.scanning import Preference, Scan, ScannedLayer, Scanner
+from retrograph.scanning import ClassPreference, ScannedLayer, Scanner, ScanReader
 
 _SHOWN = 10
 """Channels of a layer that are printed."""
@@ -26,14 +26,14 @@ def announce(scanner: Scanner, notes: Sequence[str], out: Console) -> None:
         f"{layer.alias} ({len(layer.channels)} {_plural('channel', len(layer.channels))})"
         for layer in scanner.layers
     ]
-    network = scanner.network
+    network = scanner.session
     where = f" for '{network.input.name}' on {network.device}, {scanner.batch} at once"
     out.print(Text.assemble((visible(", ".join(layers)), "bold"), visible(where)), soft_wrap=True)
     for note in notes:
         out.print(Text(visible(note), "dim"), soft_wrap=True)
 
 
-def print_report(scan: Scan, out: Console) -> None:
+def print_report(scan: ScanReader, out: Console) -> None:
     """What was found, in tables."""
     good = scan.run["pictures"]["good"]
     head = f"{good:,} {_plural('input', good)}"
@@ -58,14 +58,16 @@ _LAYER_HEADINGS = ("layer", "channels", "dead", "driven by most classes", "sees 
 _PREFERENCE_HEADINGS = ("channel", "class", "selectivity", "mean peak", "fires", "drives it")
 
 
-def _layer_row(scan: Scan, layer: ScannedLayer) -> tuple[str, ...]:
+def _layer_row(scan: ScanReader, layer: ScannedLayer) -> tuple[str, ...]:
     dead = sum(each.is_dead for each in scan.channels(layer.alias))
     most = str(len(_driven_by_most(scan, layer))) if len(scan.classes) > 1 else ""
     sees = "all" if layer.field is None else str(layer.field)
     return layer.alias, str(len(layer.channels)), str(dead), most, sees
 
 
-def _preference_row(scan: Scan, layer: ScannedLayer, found: Preference) -> tuple[str, ...]:
+def _preference_row(
+    scan: ScanReader, layer: ScannedLayer, found: ClassPreference
+) -> tuple[str, ...]:
     labels = scan.run["labels"]
     name = str(found.channel)
     if channel_names(labels, layer.shape, layer.alias, layer.channel_axis):
@@ -80,7 +82,7 @@ def _preference_row(scan: Scan, layer: ScannedLayer, found: Preference) -> tuple
     )
 
 
-def _selective(scan: Scan, layer: ScannedLayer) -> list[Preference]:
+def _selective(scan: ScanReader, layer: ScannedLayer) -> list[ClassPreference]:
     """The channels that some class drives, the most selective first; none of a single class."""
     if len(scan.classes) < 2:
         return []
@@ -88,7 +90,7 @@ def _selective(scan: Scan, layer: ScannedLayer) -> list[Preference]:
     return sorted(found, key=lambda each: -each.strength)
 
 
-def _driven_by_most(scan: Scan, layer: ScannedLayer) -> list[int]:
+def _driven_by_most(scan: ScanReader, layer: ScannedLayer) -> list[int]:
     least = _LEAST_DRIVEN * len(scan.classes)
     return [each.channel for each in scan.preferred(layer.alias) if each.classes > least]
 
@@ -108,7 +110,7 @@ def _aligned(
     return lines[0], lines[1:]
 
 
-def as_json(scan: Scan) -> str:
+def as_json(scan: ScanReader) -> str:
     """What was found, for a program."""
     record = {
         "store": str(scan.path),
@@ -120,7 +122,7 @@ def as_json(scan: Scan) -> str:
     return json.dumps(record, indent=1)
 
 
-def _record(scan: Scan, layer: ScannedLayer) -> dict[str, Any]:
+def _record(scan: ScanReader, layer: ScannedLayer) -> dict[str, Any]:
     return {
         "alias": layer.alias,
         "tensor": layer.tensor,

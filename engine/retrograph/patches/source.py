@@ -6,10 +6,10 @@ from pathlib import Path
 
 from retrograph.errors import InputError, parameter
 from retrograph.model import Model
-from retrograph.scanning import Scan
+from retrograph.scanning import ScanReader
 
 
-def scanned_model(scan: Scan, path: str | None = None) -> Model:
+def scanned_model(scan: ScanReader, path: str | None = None) -> Model:
     """The model that a store is of.
 
     Args:

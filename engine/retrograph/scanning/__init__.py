@@ -2,15 +2,26 @@
 
 What it finds is an SQLite file with documented tables (SCAN.md).
 
->>> from retrograph.scanning import Network, Scanner
->>> scan = Scanner(Network("net.onnx", ["relu5"]), ["photos/"]).run("run/")
+>>> from retrograph.scanning import ProbeSession, Scanner
+>>> scan = Scanner(ProbeSession("net.onnx", ["relu5"]), ["photos/"]).run("run/")
 >>> scan.top("relu5", channel=17)[0].name
 """
 
 from retrograph.scanning.batches import Batch
-from retrograph.scanning.network import Network
-from retrograph.scanning.read import Channel, Preference, Scan, Unit
-from retrograph.scanning.scan import Scanner
+from retrograph.scanning.probe_session import ProbeSession
+from retrograph.scanning.reader import ScanReader
+from retrograph.scanning.records import ChannelStats, ClassActivation, ClassPreference, TopUnit
+from retrograph.scanning.scanner import Scanner
 from retrograph.scanning.store import ScannedLayer
 
-__all__ = ["Batch", "Channel", "Network", "Preference", "Scan", "ScannedLayer", "Scanner", "Unit"]
+__all__ = [
+    "Batch",
+    "ChannelStats",
+    "ClassActivation",
+    "ClassPreference",
+    "ProbeSession",
+    "ScanReader",
+    "ScannedLayer",
+    "Scanner",
+    "TopUnit",
+]

@@ -9,14 +9,14 @@ import numpy as np
 
 from retrograph.errors import InputError
 from retrograph.preprocess import BadItem, Item
-from retrograph.scanning.network import Seen
+from retrograph.scanning.probe_session import ActivationStats
 from retrograph.scanning.statistics import NO_CLASS, Tally
 from retrograph.scanning.store import Row, ScannedLayer
 from retrograph.scanning.unfinished import Unfinished
 
 Input = Item | BadItem
-Answer = list[Seen] | InputError
-"""What a network makes of a batch, by layer, or why it makes nothing."""
+Answer = list[ActivationStats] | InputError
+"""The statistics of a batch, by layer, or why it cannot be run."""
 
 
 @dataclass
@@ -83,8 +83,8 @@ class State:
             order = {label: number for number, label in enumerate(self.classes)}
             classes = [NO_CLASS if label is None else order[label] for label in labels]
             rows = np.flatnonzero([reason is None for reason in reasons])
-            for layer, tally, seen in zip(self.layers, self.tallies, answer, strict=True):
-                tally.add(seen.only(rows, np.array(layer.channels)), good, classes)
+            for layer, tally, stats in zip(self.layers, self.tallies, answer, strict=True):
+                tally.add(stats.only(rows, np.array(layer.channels)), good, classes)
         return found
 
     def _number(self, each: Input) -> int:
@@ -103,9 +103,9 @@ class State:
     def _why_bad(self, answer: Answer, row: int) -> str | None:
         """Why nothing can be counted of a row of a batch."""
         if isinstance(answer, InputError):
-            return str(answer)
-        for layer, seen in zip(self.layers, answer, strict=True):
-            if not seen.finite[row]:
+            return answer.message
+        for layer, stats in zip(self.layers, answer, strict=True):
+            if not stats.finite[row]:
                 return (
                     f"its activations in '{layer.alias}' are not all finite; "
                     "check the preprocessing"

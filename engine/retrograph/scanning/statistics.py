@@ -9,7 +9,7 @@ import numpy as np
 
 from retrograph.runtime import Array
 from retrograph.scanning.histogram import Histogram
-from retrograph.scanning.network import Seen
+from retrograph.scanning.probe_session import ActivationStats
 from retrograph.scanning.top import Top
 
 NO_CLASS = -1
@@ -42,19 +42,19 @@ class Statistics:
     def empty(cls, channels: int) -> Statistics:
         return cls(*np.zeros((4, channels)), *np.zeros((3, 0, channels)))
 
-    def add(self, seen: Seen, classes: Array) -> None:
+    def add(self, stats: ActivationStats, classes: Array) -> None:
         """Take in N pictures, with the class of each as int64 [N], -1 for none."""
-        fires = seen.peak > 0
-        self.peak += seen.peak.sum(axis=0)
-        self.mean += seen.mean.sum(axis=0)
-        self.share += seen.share.sum(axis=0)
+        fires = stats.peak > 0
+        self.peak += stats.peak.sum(axis=0)
+        self.mean += stats.mean.sum(axis=0)
+        self.share += stats.share.sum(axis=0)
         self.fires += fires.sum(axis=0)
         for number in np.unique(classes[classes != NO_CLASS]):
             self._make_room(int(number) + 1)
-            own = classes == number
-            self.class_peak[number] += seen.peak[own].sum(axis=0)
-            self.class_positive[number] += seen.peak[own].clip(0).sum(axis=0)
-            self.class_fires[number] += fires[own].sum(axis=0)
+            of_class = classes == number
+            self.class_peak[number] += stats.peak[of_class].sum(axis=0)
+            self.class_positive[number] += stats.peak[of_class].clip(0).sum(axis=0)
+            self.class_fires[number] += fires[of_class].sum(axis=0)
 
     def _make_room(self, classes: int) -> None:
         lacking = classes - len(self.class_peak)
@@ -79,11 +79,11 @@ class Tally:
             Top.empty(channels, k, rank), Statistics.empty(channels), Histogram.empty(channels)
         )
 
-    def add(self, seen: Seen, pictures: Sequence[int], classes: Sequence[int]) -> None:
+    def add(self, stats: ActivationStats, pictures: Sequence[int], classes: Sequence[int]) -> None:
         """Take in N pictures by their numbers and those of their classes, -1 for none."""
-        self.top.add(seen.peak, seen.unit, np.array(pictures, np.int64))
-        self.statistics.add(seen, np.array(classes, np.int64))
-        self.histogram.add(seen.peak)
+        self.top.add(stats.peak, stats.unit, np.array(pictures, np.int64))
+        self.statistics.add(stats, np.array(classes, np.int64))
+        self.histogram.add(stats.peak)
 
     def arrays(self) -> dict[str, Array]:
         """All of it, by name."""

@@ -1,4 +1,4 @@
-"""The probe of a model, ready to run."""
+"""The forward pass up to some layers, ready to run, with statistics of their channels."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from retrograph.runtime import Array, Session, Spec
 
 
 @dataclass(frozen=True)
-class Seen:
-    """What N pictures did in C channels of a layer.
+class ActivationStats:
+    """The activations of C channels of a layer for N pictures, reduced over positions.
 
     Attributes:
         peak: float64 [N, C], the greatest activation.
@@ -30,10 +30,10 @@ class Seen:
     mean: Array
     share: Array
 
-    def only(self, rows: Array | slice, channels: Array | slice = slice(None)) -> Seen:
+    def only(self, rows: Array | slice, channels: Array | slice = slice(None)) -> ActivationStats:
         """Some pictures and channels."""
         parts = (self.peak, self.unit, self.mean, self.share)
-        return Seen(*(part[rows][:, channels] for part in parts))
+        return ActivationStats(*(part[rows][:, channels] for part in parts))
 
     @property
     def finite(self) -> Array:
@@ -41,8 +41,8 @@ class Seen:
         return np.asarray(np.isfinite(self.peak + self.mean).all(axis=1))
 
 
-class Network:
-    """The forward pass up to some layers.
+class ProbeSession:
+    """The forward pass up to some layers, which gives `ActivationStats` of them.
 
     Args:
         model: a path to an .onnx file, or a model.
@@ -102,26 +102,32 @@ class Network:
     def _mixing(self) -> Probe:
         return next(probe for probe in self.probes if not probe.batched)
 
-    def run(self, feeds: Mapping[str, Array]) -> list[Seen]:
-        """What the rows of a batch did in each layer.
+    def run(self, feeds: Mapping[str, Array]) -> list[ActivationStats]:
+        """The statistics of each layer for the rows of a batch.
+
+        Args:
+            feeds: an array for each of `inputs`, by name.
+
+        Returns:
+            One for each of `probes`.
 
         Raises:
             InputError: the graph cannot be run on them.
         """
         outputs = self._session.run(feeds)
         rows = len(feeds[self.input.name])
-        return [_seen(probe, outputs, rows) for probe in self.probes]
+        return [_stats(probe, outputs, rows) for probe in self.probes]
 
 
-def _seen(probe: Probe, outputs: Mapping[str, Any], rows: int) -> Seen:
-    found = {key: outputs[name] for key, name in probe.outputs.items()}
-    if len(found["peak"]) != rows:
+def _stats(probe: Probe, outputs: Mapping[str, Any], rows: int) -> ActivationStats:
+    values = {key: outputs[name] for key, name in probe.outputs.items()}
+    if len(values["peak"]) != rows:
         raise InputError(
-            f"'{probe.tensor}' has {len(found['peak'])} rows for {rows} inputs, so their units "
+            f"'{probe.tensor}' has {len(values['peak'])} rows for {rows} inputs, so their units "
             "cannot be told apart; choose another layer"
         )
-    peak, mean, share = (found[key].astype(np.float64) for key in ("peak", "mean", "share"))
-    return Seen(peak, _units(probe, found["place"], found["sizes"]), mean, share)
+    peak, mean, share = (values[key].astype(np.float64) for key in ("peak", "mean", "share"))
+    return ActivationStats(peak, _units(probe, values["place"], values["sizes"]), mean, share)
 
 
 def _units(probe: Probe, place: Array, sizes: Array) -> Array:

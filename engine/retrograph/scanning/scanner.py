@@ -26,8 +26,8 @@ from retrograph.preprocess import (
 )
 from retrograph.scanning.batches import Batch, batches
 from retrograph.scanning.fingerprint import fingerprints
-from retrograph.scanning.network import Network
-from retrograph.scanning.read import Scan
+from retrograph.scanning.probe_session import ProbeSession
+from retrograph.scanning.reader import ScanReader
 from retrograph.scanning.state import Answer, Input, State
 from retrograph.scanning.store import FILE, VERSION, ScannedLayer, write
 from retrograph.scanning.unfinished import Unfinished
@@ -46,7 +46,7 @@ class Scanner:
     """A scan that is ready to run.
 
     Args:
-        network: the model up to the layers.
+        session: the model up to the layers.
         inputs: pictures, folders, archives, .npy, .npz, .csv: see `preprocess.iter_inputs`.
         channels: the channels to look at; all if None.
         k: how many units are kept of each channel.
@@ -67,7 +67,7 @@ class Scanner:
 
     def __init__(
         self,
-        network: Network,
+        session: ProbeSession,
         inputs: Sequence[str | os.PathLike[str]],
         *,
         channels: Sequence[int] | None = None,
@@ -82,10 +82,10 @@ class Scanner:
         for name, number in (("k", k), ("batch", batch)):
             if number < 1:
                 raise InputError(f"{name} is {number}; give a whole number from 1")
-        self.network, self.inputs = network, [os.fspath(path) for path in inputs]
-        self.layers = _layers(network, channels)
-        self.batch = network.batch(batch)
-        self._preprocessing = _fitting(preprocessing, network)
+        self.session, self.inputs = session, [os.fspath(path) for path in inputs]
+        self.layers = _layers(session, channels)
+        self.batch = session.batch(batch)
+        self._preprocessing = _fitting(preprocessing, session)
         self._coding, self._channels, self._k = coding, channels, k
         self._labels, self._file = list(labels), file
         self._workers = workers or default_workers()
@@ -96,8 +96,8 @@ class Scanner:
             "version": VERSION,
             "retrograph": __version__,
             "file": self._file,
-            "model": self.network.model.sha256,
-            "device": self.network.device,
+            "model": self.session.model.sha256,
+            "device": self.session.device,
             "inputs": fingerprints(self.inputs),
             "preprocessing": self._preprocessing.to_json(),
             "alphabet": None if self._coding is None else self._coding.alphabet,
@@ -110,18 +110,18 @@ class Scanner:
 
     def count(self) -> int | None:
         """How many inputs there are; None where only reading them all tells."""
-        reader = Reader(self.network.input.shape, self._preprocessing, self._coding)
+        reader = Reader(self.session.input.shape, self._preprocessing, self._coding)
         counts = [reader.count(Path(path)) for path in self.inputs]
         return None if None in counts else sum(count or 0 for count in counts)
 
     def batches(self, start: int) -> Iterator[Batch]:
         """What is run, from the input of that number on."""
-        shape = self.network.input.shape
+        shape = self.session.input.shape
         pending = iter_pending(self.inputs, shape, self._preprocessing, self._coding)
         rest = islice(pending, start, None)
         found = prefetch_decode(rest, self._workers, ahead=2 * self.batch + self._workers)
-        full = self.network.fixed_batch is not None
-        return batches(found, self.network.input.name, self.batch, full=full)
+        full = self.session.fixed_batch is not None
+        return batches(found, self.session.input.name, self.batch, full=full)
 
     def run(
         self,
@@ -131,7 +131,7 @@ class Scanner:
         taken: Taken | None = None,
         batches: From | None = None,
         seconds: float = SECONDS,
-    ) -> Scan:
+    ) -> ScanReader:
         """Scan into a folder, or go on with what was begun there; a finished scan is left as it is.
 
         Args:
@@ -145,7 +145,7 @@ class Scanner:
             InputError: the folder holds another scan, no input is good, or nothing can be written.
         """
         work = _opened(Path(folder), self.run_values(), force=force)
-        if isinstance(work, Scan):
+        if isinstance(work, ScanReader):
             return work
         try:
             state = State.of(work, self.layers, self._k)
@@ -168,18 +168,18 @@ class Scanner:
         state.save(work)
 
     def _answered(self, source: Iterable[Batch]) -> Iterator[tuple[Batch, Answer]]:
-        """Each batch with what the network makes of it, which runs while the next is read."""
+        """Each batch with its statistics, which runs while the next is read."""
         return prefetch_map(source, lambda each: (each, self._run(each)), workers=1, ahead=1)
 
     def _run(self, batch: Batch) -> Answer:
         if not batch.feeds:
             return []
         try:
-            return self.network.run(batch.feeds)
+            return self.session.run(batch.feeds)
         except InputError as error:
             return error
 
-    def _finished(self, work: Unfinished, state: State, folder: Path) -> Scan:
+    def _finished(self, work: Unfinished, state: State, folder: Path) -> ScanReader:
         run = work.run
         assert run is not None
         if not state.good:
@@ -191,18 +191,18 @@ class Scanner:
         with work.finished() as path:
             tallies = list(zip(self.layers, state.tallies, strict=True))
             write(path, run, state.classes, work.pictures(), tallies)
-        return Scan(folder)
+        return ScanReader(folder)
 
 
 def _ignore(done: int, found: Sequence[Input]) -> None:
     """Tell nobody."""
 
 
-def _layers(network: Network, channels: Sequence[int] | None) -> tuple[ScannedLayer, ...]:
-    model = network.model
+def _layers(session: ProbeSession, channels: Sequence[int] | None) -> tuple[ScannedLayer, ...]:
+    model = session.model
     fields = {layer.tensor.name: layer.field for layer in model.layers()}
-    found = []
-    for probe in network.probes:
+    layers = []
+    for probe in session.probes:
         alias = model.alias(probe.tensor)
         for channel in channels or ():
             if not 0 <= channel < probe.channels:
@@ -211,25 +211,27 @@ def _layers(network: Network, channels: Sequence[int] | None) -> tuple[ScannedLa
                     "count from 0"
                 )
         shape = tuple(d if isinstance(d, int) else None for d in probe.item)
-        own = range(probe.channels) if channels is None else sorted(set(channels))
-        seen = fields.get(probe.tensor)
-        found.append(ScannedLayer(alias, probe.tensor, shape, probe.channel_axis, tuple(own), seen))
-    return tuple(found)
+        chosen = range(probe.channels) if channels is None else sorted(set(channels))
+        field = fields.get(probe.tensor)
+        layers.append(
+            ScannedLayer(alias, probe.tensor, shape, probe.channel_axis, tuple(chosen), field)
+        )
+    return tuple(layers)
 
 
-def _fitting(given: Preprocessing | None, network: Network) -> Preprocessing:
+def _fitting(chosen: Preprocessing | None, session: ProbeSession) -> Preprocessing:
     """The recipe in the layout of the input; as it is where that takes no pictures."""
-    recipe = given or of_bytes(network.input.dtype) or PRESETS["0-1"]
+    recipe = chosen or of_bytes(session.input.dtype) or PRESETS["0-1"]
     try:
-        infer_layout(network.input.shape)
+        infer_layout(session.input.shape)
     except InputError:
         return recipe
-    fitted = recipe.for_shape(network.input.shape)
-    check_whole(fitted, network.input.dtype)
+    fitted = recipe.for_shape(session.input.shape)
+    check_whole(fitted, session.input.dtype)
     return fitted
 
 
-def _opened(folder: Path, run: dict[str, Any], *, force: bool) -> Unfinished | Scan:
+def _opened(folder: Path, run: dict[str, Any], *, force: bool) -> Unfinished | ScanReader:
     """The scan that was begun in a folder, a new one, or a finished one.
 
     Raises:
@@ -244,7 +246,7 @@ def _opened(folder: Path, run: dict[str, Any], *, force: bool) -> Unfinished | S
     begun = (folder / f"{FILE}.part").exists()
     finished = (folder / FILE).exists()
     if finished and not begun and not force:
-        scan = Scan(folder)
+        scan = ScanReader(folder)
         _check_same(folder, "a finished scan", scan.run, run)
         return scan
     if force:
