@@ -18,12 +18,13 @@ from retrograph.errors import (
     RetrographError,
     UnsupportedError,
 )
-from retrograph.explainer import Attribution, Explainer, build
+from retrograph.explainer import Explainer, build
 from retrograph.layers import Layer
 from retrograph.model import Model, save
 from retrograph.optimized import save_optimized
 from retrograph.pipeline.cache import explain
 from retrograph.preprocess import PRESETS, Preprocessing
+from retrograph.results.attribution import Attribution
 from retrograph.synthesis import Fooled, Maximum, dream, fool, maximize, maximize_code
 
 __all__ = [

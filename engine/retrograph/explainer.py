@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,6 +17,7 @@ from retrograph.ir.graph import DType, Shape
 from retrograph.methods import Method
 from retrograph.model import Model, runnable
 from retrograph.preprocess import PRESETS, Preprocessing, check_whole, infer_layout, of_bytes
+from retrograph.results.attribution import Attribution
 from retrograph.runtime import TF32, Array, Session, Spec, suited, with_tf32
 
 if TYPE_CHECKING:
@@ -89,33 +90,6 @@ def build(
         return source.build(request)
     bounded = replace(request, method=request.method.within(*recipe.limits()))
     return source.build(bounded, recipe.to_json())
-
-
-@dataclass(frozen=True)
-class Attribution:
-    """What a built graph gives for a batch of N items (with many: K units an item).
-
-    Attributes:
-        attributions: for each explained input [N, *input] ([N, K, *input]).
-        score: [N] ([N, K]), the explained units' activations.
-        unit: int64 [N, r] ([N, K, r]), the explained units' indices in an item of the target.
-        outputs: the model's own outputs.
-        bias_relevance: [N] ([N, K]), by a method of relevance what fell to the biases, and to
-            what else does not depend on the explained inputs (a number that pads a border, a token
-            that is joined on, another input); attribution and this sum to the score where the
-            method conserves. None by other methods.
-    """
-
-    attributions: dict[str, Array]
-    score: Array
-    unit: Array
-    outputs: dict[str, Any]
-    bias_relevance: Array | None = None
-
-    @property
-    def attribution(self) -> Array:
-        """The attribution of the only, or the first, explained input."""
-        return next(iter(self.attributions.values()))
 
 
 class Explainer:

@@ -13,10 +13,10 @@ from PIL import Image
 
 import retrograph
 from retrograph.cli import compare
-from retrograph.cli.notes import gathered
 from retrograph.contract import Contract
 from retrograph.preprocess import PRESETS, prepare
 from retrograph.render import SCALE, enlarge, heat, signed
+from retrograph.results.notes import gather_notes
 from support import nets
 from support.cli_case import good, opened, picture, refused, run, workplace
 from support.compare_case import Page, counted, watched
@@ -159,7 +159,7 @@ def contract(*notes: str) -> Contract:
 
 
 def test_notes_are_gathered_without_repetition() -> None:
-    found = gathered(
+    found = gather_notes(
         {
             "gradient": contract("all do"),
             "guided": contract("all do", "guided: smooth"),
@@ -171,7 +171,7 @@ def test_notes_are_gathered_without_repetition() -> None:
         "guided, deconvnet: smooth",
         "deconvnet: no switches",
     ]
-    assert [str(note) for note in gathered({"guided": contract("guided: smooth", "all")})] == [
+    assert [str(note) for note in gather_notes({"guided": contract("guided: smooth", "all")})] == [
         "guided: smooth",
         "all",
     ]

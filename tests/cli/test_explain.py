@@ -11,8 +11,8 @@ import pytest
 from onnx import ModelProto
 
 import retrograph
-from retrograph.cli.planes import plane
 from retrograph.preprocess import PRESETS, Preprocessing, prepare
+from retrograph.render.planes import plane
 from support import nets
 from support.cli_case import (
     explained,

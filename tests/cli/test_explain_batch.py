@@ -9,12 +9,12 @@ import pytest
 from onnx import ModelProto
 
 import retrograph
-from retrograph.cli import feeds
-from retrograph.cli.feeds import Job, Signature, Source, sources
 from retrograph.cli.session import Session
 from retrograph.errors import InputError
-from retrograph.explainer import Attribution
+from retrograph.pipeline import loader
+from retrograph.pipeline.loader import Job, Signature, Source, sources
 from retrograph.preprocess import PRESETS, BadItem, Item, Pending
+from retrograph.results.attribution import Attribution
 from support import nets
 from support.ahead_case import Counted, threads
 from support.cli_case import explained, good, picture, refused, run, workplace
@@ -215,8 +215,8 @@ def test_few_inputs_are_read_ahead(here: Path, monkeypatch: pytest.MonkeyPatch) 
             for n in items:
                 yield Pending(f"{path}[{n}]", lambda n=n: Item(f"{path}[{n}]", one, None))
 
-    monkeypatch.setattr(feeds, "Reader", Reader)
-    monkeypatch.setattr(feeds, "default_workers", lambda: 3)
+    monkeypatch.setattr(loader, "Reader", Reader)
+    monkeypatch.setattr(loader, "default_workers", lambda: 3)
     found = sources(["many"], ("N", 3, 8, 8), PRESETS["0-1"], batch=4)
     for number, each in enumerate(found, 1):
         assert isinstance(each, Source)

@@ -11,14 +11,15 @@ import pytest
 
 import retrograph
 from retrograph.cli.closeness import distance
-from retrograph.cli.explanation import Explanation, Scene
 from retrograph.preprocess import PRESETS
+from retrograph.results.context import ExplainContext
+from retrograph.results.explanation import Explanation
 from support import nets
 from support.cli_case import Ran, assert_one_line, picture, run
 from support.graphs import SMALL_NET, noise, parse, runner
 from support.half_case import both, contract_of
 
-SCENE = Scene(
+SCENE = ExplainContext(
     {"guided": contract_of(retrograph.build(parse(SMALL_NET)))}, PRESETS["0-1"], (), "", None
 )
 

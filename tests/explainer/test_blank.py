@@ -13,11 +13,11 @@ from onnx import ModelProto, NodeProto
 import retrograph
 from retrograph import InputError, Model
 from retrograph.blank import Asked, Blanks
-from retrograph.cli.feeds import Job, Source
-from retrograph.cli.rows import explanations
-from retrograph.explainer import Attribution
 from retrograph.methods import METHODS
+from retrograph.pipeline.loader import Job, Source
+from retrograph.pipeline.rows import explanations
 from retrograph.preprocess.inputs import Item
+from retrograph.results.attribution import Attribution
 from support import nets
 from support.cli_case import assert_one_line, run, workplace
 from support.nets import info, node

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 from onnx import helper
 
-from retrograph.cli.units import read_labels
 from retrograph.errors import InputError
 from retrograph.labels import parse_labels
 from retrograph.model import Model
+from retrograph.pipeline.labels import read_labels
 from support import nets
 from support.cli_case import assert_one_line, good, run, workplace
 

@@ -22,16 +22,18 @@ from rich.progress import (
 from rich.progress import Progress as Bar
 
 from retrograph.cli import made
-from retrograph.cli.options import chosen_preprocessing, stored_preprocessing
-from retrograph.cli.session import chosen_labels
+from retrograph.cli.options import chosen_preprocessing
 from retrograph.cli.terminal import complain, console
-from retrograph.cli.units import channel_names, has_no_positions, names_classes, parse_unit
 from retrograph.errors import InputError
 from retrograph.model import SCORES, Model, save
 from retrograph.output import check_free, safe_name
 from retrograph.pipeline.destination import Destination
+from retrograph.pipeline.labels import model_labels
+from retrograph.pipeline.recipe import stored_preprocessing
+from retrograph.pipeline.units import parse_unit
 from retrograph.preprocess import PRESETS, BadItem, Preprocessing, infer_layout, iter_inputs
 from retrograph.preprocess.recipe import Shape
+from retrograph.results.unit_names import channel_names, has_no_positions, names_classes
 from retrograph.runtime import Array
 from retrograph.synthesis import (
     DREAM,
@@ -109,7 +111,7 @@ def asked(args: argparse.Namespace) -> Question:
     """
     model = Model(args.model)
     chosen = chosen_preprocessing(args) or stored_preprocessing(model)
-    labels = chosen_labels(args, model)
+    labels = model_labels(model, args.labels)
     request = model.request(method="gradient", target=args.layer)
     found = model.check(request)
     alias = model.alias(request.target)

@@ -13,7 +13,6 @@ from retrograph.cli.options import (
     add_straight_through,
     chosen_preprocessing,
     methods,
-    stored_preprocessing,
 )
 from retrograph.cli.terminal import console, visible
 from retrograph.contract import Contract
@@ -25,6 +24,7 @@ from retrograph.methods import METHODS
 from retrograph.model import Model, save
 from retrograph.optimized import save_optimized
 from retrograph.output import check_folder, check_free
+from retrograph.pipeline.recipe import stored_preprocessing
 from retrograph.selector import KINDS
 
 _EXAMPLES = """\

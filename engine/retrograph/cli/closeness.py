@@ -8,17 +8,22 @@ from contextlib import suppress
 import numpy as np
 from rich.console import Console
 
-from retrograph.cli.explanation import Explanation, Scene
-from retrograph.cli.feeds import Job
 from retrograph.cli.session import Session
 from retrograph.cli.terminal import visible
 from retrograph.errors import InputError
+from retrograph.pipeline.loader import Job
 from retrograph.preprocess import BadItem
+from retrograph.results.context import ExplainContext
+from retrograph.results.explanation import Explanation
 from retrograph.runtime import Array
 
 
 def told(
-    jobs: Iterable[Job | BadItem], session: Session, scene: Scene, out: Console, notes: list[str]
+    jobs: Iterable[Job | BadItem],
+    session: Session,
+    context: ExplainContext,
+    out: Console,
+    notes: list[str],
 ) -> Iterator[Job | BadItem]:
     """The same jobs; of the first that can be run it is said how far it is from the reference.
 
@@ -32,13 +37,15 @@ def told(
         if reference is not None and exact is not None and isinstance(job, Job):
             with suppress(InputError):  # whoever runs the job meets it again
                 found, wanted = session.explain(job)[0], exact.explain(job)[0]
-                notes.append(distance(reference.of, reference.where, found, wanted, scene))
+                notes.append(distance(reference.of, reference.where, found, wanted, context))
                 out.print(visible(notes[-1]), soft_wrap=True)
                 exact = None
         yield job
 
 
-def distance(of: str, where: str, found: Explanation, exact: Explanation, scene: Scene) -> str:
+def distance(
+    of: str, where: str, found: Explanation, exact: Explanation, context: ExplainContext
+) -> str:
     """How far an explanation is from the reference, in a line.
 
     Args:
@@ -46,13 +53,13 @@ def distance(of: str, where: str, found: Explanation, exact: Explanation, scene:
         where: the reference, as in "in float32".
         found: the explanation.
         exact: that of the reference.
-        scene: names units.
+        context: names units.
     """
     for own, other in zip(found.units, exact.units, strict=True):
         if not np.array_equal(own, other):
             return (
-                f"{of}: {scene.unit(own)} is the most active, {where} it is "
-                f"{scene.unit(other)}; their attributions are not compared ({found.name})"
+                f"{of}: {context.unit(own)} is the most active, {where} it is "
+                f"{context.unit(other)}; their attributions are not compared ({found.name})"
             )
     broken = [m for m, a in found.attributions.items() if not np.isfinite(a).all()]
     if broken:

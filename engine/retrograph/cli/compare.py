@@ -12,16 +12,6 @@ from rich.console import Console
 
 from retrograph.cli import results
 from retrograph.cli.closeness import told
-from retrograph.cli.drawing import (
-    attribution_picture,
-    input_picture,
-    is_coloured,
-    is_drawable,
-    style_of,
-)
-from retrograph.cli.explanation import Explanation, Scene
-from retrograph.cli.feeds import Job, jobs
-from retrograph.cli.notes import Note, gathered
 from retrograph.cli.options import (
     add_command,
     add_explaining,
@@ -32,15 +22,28 @@ from retrograph.cli.options import (
     chosen_preprocessing,
 )
 from retrograph.cli.progress import Mistakes, with_progress
-from retrograph.cli.session import chosen_labels, open_comparison, set_scene
+from retrograph.cli.session import open_comparison, set_context
 from retrograph.cli.terminal import complain, console, visible
-from retrograph.cli.units import Choice, describe_channel
 from retrograph.errors import InputError, RetrographError
 from retrograph.model import Model
 from retrograph.output import make_folder
 from retrograph.pipeline.destination import Destination
+from retrograph.pipeline.labels import model_labels
+from retrograph.pipeline.loader import Job, jobs
+from retrograph.pipeline.units import UnitChoice
 from retrograph.preprocess import BadItem
 from retrograph.render import SCALE, Style, Table, save_picture, values_key
+from retrograph.results.context import ExplainContext
+from retrograph.results.explanation import Explanation
+from retrograph.results.maps import (
+    attribution_picture,
+    input_picture,
+    is_coloured,
+    is_drawable,
+    style_of,
+)
+from retrograph.results.notes import Note, gather_notes
+from retrograph.results.unit_names import describe_channel
 
 _MOST_ROWS = 100
 
@@ -86,32 +89,34 @@ def _run(args: argparse.Namespace) -> int:
     chosen = chosen_preprocessing(args)
     out = console(stderr=args.json)
     model = Model(args.model)
-    labels = chosen_labels(args, model)
+    labels = model_labels(model, args.labels)
     with out.status("building"):
         session, refused = open_comparison(args, model, labels)
-    scene, notes = set_scene(args, chosen, model, session, labels)
-    results.announce(scene, notes, out)
+    context, notes = set_context(args, chosen, model, session, labels)
+    results.announce(context, notes, out)
     left_out = {name: _reason(error) for name, error in refused.items()}
     for name, reason in left_out.items():
         complain(f"{name} is left out: {reason}")
     mistakes = Mistakes()
     distances: list[str] = []
-    all_jobs = _first(jobs(args.inputs, session.signature, scene.preprocessing, scene.coding), out)
+    all_jobs = _first(
+        jobs(args.inputs, session.signature, context.preprocessing, context.coding), out
+    )
     followed = with_progress(all_jobs, args.inputs, out)
-    good_jobs = mistakes.sieve(told(followed, session, scene, out, distances))
-    comparison = _Comparison(scene)
+    good_jobs = mistakes.sieve(told(followed, session, context, out, distances))
+    comparison = _Comparison(context)
     for job in good_jobs:
         for found in mistakes.sieve(session.explained(job)):
             with mistakes.reported():
                 comparison.add(found)
-                results.report(found, scene, out)
+                results.report(found, context, out)
     file = None
     if comparison.found:
-        title = f"{Path(args.model).name}\n{_question(session.choice, scene)}"
+        title = f"{Path(args.model).name}\n{_question(session.choice, context)}"
         file = _save(comparison.page(title, left_out), destination)
         out.print(f"-> {visible(file)}", soft_wrap=True)
     if args.json:
-        print(results.as_json(comparison.found, scene, distances, left_out=left_out, file=file))
+        print(results.as_json(comparison.found, context, distances, left_out=left_out, file=file))
     return 2 if mistakes.count or file is None else 0
 
 
@@ -135,16 +140,16 @@ def _reason(error: RetrographError) -> str:
     return f"{first}; see `retrograph check`" if rest else first
 
 
-def _question(choice: Choice, scene: Scene) -> str:
+def _question(choice: UnitChoice, context: ExplainContext) -> str:
     """What is asked of every input."""
     if choice.index is None:
         unit = "the most active unit of each input"
     elif choice.select == "channel":
-        channel = describe_channel(choice.index[0], scene.channel_names)
+        channel = describe_channel(choice.index[0], context.channel_names)
         unit = f"{channel} where it is most active"
     else:
-        unit = scene.unit(choice.index)
-    return f"{scene.contract.alias} ('{scene.contract.target}') · {unit}"
+        unit = context.unit(choice.index)
+    return f"{context.contract.alias} ('{context.contract.target}') · {unit}"
 
 
 def _save(page: Image.Image, destination: Destination) -> str:
@@ -161,11 +166,11 @@ class _Comparison:
         found: what was explained, without arrays.
     """
 
-    def __init__(self, scene: Scene) -> None:
+    def __init__(self, context: ExplainContext) -> None:
         self.found: list[Explanation] = []
-        self._scene = scene
-        self._notes = gathered(scene.contracts)
-        self._table = Table(["input", *map(self._titled, scene.methods)])
+        self._context = context
+        self._notes = gather_notes(context.contracts)
+        self._table = Table(["input", *map(self._titled, context.methods)])
         self._drawn: dict[tuple[Style | None, bool], dict[str, None]] = {}
         """The columns by their style, None for an input, and whether colours are apart."""
 
@@ -180,15 +185,15 @@ class _Comparison:
                 f"{found.name} has {found.array.ndim} axes and cannot be drawn; keep its arrays "
                 "with `retrograph explain --npz`"
             )
-        scene = self._scene
-        maps = [attribution_picture(found, scene, method) for method in scene.methods]
-        caption = "\n".join([Path(found.name).name, *results.unit_lines(found, scene)])
+        context = self._context
+        maps = [attribution_picture(found, context, method) for method in context.methods]
+        caption = "\n".join([Path(found.name).name, *results.unit_lines(found, context)])
         self._table.add(caption, [input_picture(found), *maps])
         if found.shown is None:
             self._drawn.setdefault((None, False), {})["input"] = None
-        for method in scene.methods:
-            style = style_of(method, found, scene)
-            coloured = style.has_sign and is_coloured(method, found, scene)
+        for method in context.methods:
+            style = style_of(method, found, context)
+            coloured = style.has_sign and is_coloured(method, found, context)
             self._drawn.setdefault((style, coloured), {})[method] = None
         self.found.append(found.without_arrays())
 
@@ -203,7 +208,7 @@ class _Comparison:
             keys,
             [
                 *(f"{self._mark(note)} {note}".strip() for note in self._notes),
-                *results.parameter_lines(self._scene),
+                *results.parameter_lines(self._context),
                 *(f"{name} is left out: {reason}" for name, reason in left_out.items()),
                 SCALE,
             ],

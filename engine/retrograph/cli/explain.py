@@ -10,9 +10,6 @@ from rich.console import Console
 
 from retrograph.cli import results
 from retrograph.cli.closeness import told
-from retrograph.cli.explanation import Explanation, Scene
-from retrograph.cli.feeds import Job, jobs
-from retrograph.cli.figures import has_figure
 from retrograph.cli.options import (
     add_command,
     add_explaining,
@@ -23,13 +20,18 @@ from retrograph.cli.options import (
     chosen_preprocessing,
 )
 from retrograph.cli.progress import Mistakes, with_progress
-from retrograph.cli.session import Session, chosen_labels, open_session, set_scene
+from retrograph.cli.session import Session, open_session, set_context
 from retrograph.cli.terminal import console, count, grid
 from retrograph.errors import InputError
 from retrograph.model import Model
 from retrograph.pipeline.destination import Destination, Files
+from retrograph.pipeline.labels import model_labels
+from retrograph.pipeline.loader import Job, jobs
 from retrograph.prefetch import prefetch_map
 from retrograph.preprocess import BadItem
+from retrograph.results.context import ExplainContext
+from retrograph.results.explanation import Explanation
+from retrograph.results.figure import has_figure
 
 _EXAMPLES = """\
   retrograph explain net.onnx dog.jpg --preprocess imagenet --labels imagenet.txt
@@ -94,30 +96,30 @@ def _run(args: argparse.Namespace) -> int:
     chosen = chosen_preprocessing(args)
     out = console(stderr=args.json)
     model = Model(args.model)
-    labels = chosen_labels(args, model)
+    labels = model_labels(model, args.labels)
     with out.status("building"):
         session = open_session(args, model, labels)
-    scene, notes = set_scene(args, chosen, model, session, labels)
-    results.announce(scene, notes, out)
+    context, notes = set_context(args, chosen, model, session, labels)
+    results.announce(context, notes, out)
     mistakes = Mistakes()
     distances: list[str] = []
-    all_jobs = jobs(args.inputs, session.signature, scene.preprocessing, scene.coding)
+    all_jobs = jobs(args.inputs, session.signature, context.preprocessing, context.coding)
     followed = with_progress(all_jobs, args.inputs, out)
-    followed = told(followed, session, scene, out, distances)
+    followed = told(followed, session, context, out, distances)
     if args.sheet is None:
-        found = _into_files(followed, session, scene, destination, mistakes, out)
+        found = _into_files(followed, session, context, destination, mistakes, out)
     else:
-        found = _into_sheet(followed, session, scene, destination, mistakes, args.sheet)
+        found = _into_sheet(followed, session, context, destination, mistakes, args.sheet)
         results.report_sheet(found, destination, out)
     if args.json:
-        print(results.as_json(found, scene, distances))
+        print(results.as_json(found, context, distances))
     return 2 if mistakes.count or not found else 0
 
 
 def _into_files(
     jobs: Iterable[Job | BadItem],
     session: Session,
-    scene: Scene,
+    context: ExplainContext,
     destination: Destination,
     mistakes: Mistakes,
     out: Console,
@@ -125,16 +127,19 @@ def _into_files(
     """Each input into files of its own; one is drawn while the next is run."""
     found: list[Explanation] = []
     checked = _single(jobs, destination) if destination.file else jobs
-    explained = _explained(checked, session, scene, destination)
-    written = prefetch_map(explained, partial(_written, scene=scene), workers=1, ahead=2)
+    explained = _explained(checked, session, context, destination)
+    written = prefetch_map(explained, partial(_written, context=context), workers=1, ahead=2)
     for explanation in mistakes.sieve(written):
-        results.report(explanation, scene, out)
+        results.report(explanation, context, out)
         found.append(explanation.without_arrays())
     return found
 
 
 def _explained(
-    jobs: Iterable[Job | BadItem], session: Session, scene: Scene, destination: Destination
+    jobs: Iterable[Job | BadItem],
+    session: Session,
+    context: ExplainContext,
+    destination: Destination,
 ) -> Iterator[tuple[Explanation, Files] | BadItem]:
     """Each input and the files for it, whose names are checked before it is explained."""
     for job in jobs:
@@ -145,7 +150,7 @@ def _explained(
         for row, source in enumerate(job.sources):
             name, drawable = source.item.name, has_figure(source.item.array)
             try:
-                places[row] = destination.files(name, source.stem, scene.tag, drawable=drawable)
+                places[row] = destination.files(name, source.stem, context.tag, drawable=drawable)
             except InputError as error:
                 yield BadItem(name, error)
         for row, found in enumerate(session.explained(job) if places else ()):
@@ -155,12 +160,14 @@ def _explained(
                 yield found, places[row]
 
 
-def _written(found: tuple[Explanation, Files] | BadItem, scene: Scene) -> Explanation | BadItem:
+def _written(
+    found: tuple[Explanation, Files] | BadItem, context: ExplainContext
+) -> Explanation | BadItem:
     if isinstance(found, BadItem):
         return found
     explanation, files = found
     try:
-        return results.write(explanation, files, scene)
+        return results.write(explanation, files, context)
     except InputError as error:
         return BadItem(explanation.name, error)
 
@@ -178,7 +185,7 @@ def _single(jobs: Iterable[Job | BadItem], destination: Destination) -> Iterator
 def _into_sheet(
     jobs: Iterable[Job | BadItem],
     session: Session,
-    scene: Scene,
+    context: ExplainContext,
     destination: Destination,
     mistakes: Mistakes,
     grid: tuple[int, int],
@@ -194,5 +201,5 @@ def _into_sheet(
         for explanation in mistakes.sieve(session.explained(job)):
             best = results.strongest([*best, *explanation.by_unit()], grid)
     if best:
-        results.write_sheet(best, scene, destination, grid)
+        results.write_sheet(best, context, destination, grid)
     return best

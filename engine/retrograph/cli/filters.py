@@ -15,7 +15,6 @@ from retrograph.cli.options import (
     add_command,
     add_preprocessing,
     chosen_preprocessing,
-    stored_preprocessing,
 )
 from retrograph.cli.terminal import channels, console, shape_text, visible
 from retrograph.errors import InputError
@@ -23,6 +22,7 @@ from retrograph.filter_views import Filters, read_filters
 from retrograph.model import Model
 from retrograph.output import make_folder, save_arrays
 from retrograph.pipeline.destination import Destination
+from retrograph.pipeline.recipe import stored_preprocessing
 from retrograph.preprocess import Preprocessing
 from retrograph.render import save_picture
 

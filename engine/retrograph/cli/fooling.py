@@ -15,9 +15,7 @@ from rich.console import Console
 
 from retrograph.cli import made
 from retrograph.cli.ascending import Question, asked, read_input
-from retrograph.cli.planes import plane
 from retrograph.cli.terminal import complain, console, visible
-from retrograph.cli.units import class_name
 from retrograph.errors import InputError
 from retrograph.model import SCORES
 from retrograph.output import make_folder, safe_name, save_arrays
@@ -25,6 +23,8 @@ from retrograph.pipeline.destination import Destination, Files
 from retrograph.preprocess import restore
 from retrograph.render import panel, save_picture, signed
 from retrograph.render.colour import Picture
+from retrograph.render.planes import plane
+from retrograph.results.unit_names import class_name
 from retrograph.runtime import Array
 from retrograph.synthesis import Fooled, FoolSettings, Norms, fool
 from retrograph.synthesis.perturbation import Watch

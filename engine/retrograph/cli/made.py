@@ -14,9 +14,7 @@ from PIL import Image
 from rich.console import Console
 from rich.text import Text
 
-from retrograph.cli.planes import plane
 from retrograph.cli.terminal import visible
-from retrograph.cli.units import class_name, describe_channel, describe_unit
 from retrograph.errors import InputError
 from retrograph.model import SCORES
 from retrograph.output import check_free, check_new_folder, make_folder, safe_name, save_arrays
@@ -24,6 +22,8 @@ from retrograph.pipeline.destination import Destination
 from retrograph.preprocess import restore
 from retrograph.render import Table, panel, save_picture, sheet, signed
 from retrograph.render.colour import Picture
+from retrograph.render.planes import plane
+from retrograph.results.unit_names import class_name, describe_channel, describe_unit
 from retrograph.runtime import Array
 from retrograph.synthesis import Maximum
 

@@ -12,8 +12,7 @@ from retrograph.ir.passes.to_float16 import PRECISIONS
 from retrograph.methods import METHODS, Method
 from retrograph.methods.parameters import configured, parameter_names
 from retrograph.methods.smooth import CHOICES
-from retrograph.model import Model
-from retrograph.preprocess import PRESETS, Preprocessing, of_bytes, parse_preprocessing
+from retrograph.preprocess import PRESETS, Preprocessing, parse_preprocessing
 from retrograph.render import STYLES
 from retrograph.runtime import PROVIDERS, TF32
 
@@ -73,15 +72,6 @@ def chosen_preprocessing(args: argparse.Namespace) -> Preprocessing | None:
     if args.preprocess is None and all(part is None for part in parts.values()):
         return None
     return parse_preprocessing(args.preprocess or "0-1", **parts)
-
-
-def stored_preprocessing(model: Model) -> Preprocessing | None:
-    """The preprocessing that a model's metadata name, or that an input of bytes shows."""
-    if model.contract is not None:
-        text = model.contract.preprocessing
-        return Preprocessing.from_json(text) if text else None
-    stored = PRESETS.get(model.properties.get("preprocessing", ""))
-    return stored or next(filter(None, (of_bytes(model.taken(t.name)) for t in model.inputs)), None)
 
 
 def add_param(parser: argparse.ArgumentParser) -> None:

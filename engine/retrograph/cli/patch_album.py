@@ -8,7 +8,7 @@ from functools import cached_property
 
 from retrograph.cli.patch_finding import Key
 from retrograph.cli.patch_tiles import Tile, cell
-from retrograph.cli.units import channel_names, class_name
+from retrograph.results.unit_names import channel_names, class_name
 from retrograph.scanning import (
     ChannelStats,
     ClassActivation,

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
-from retrograph.cli.feeds import Job, Signature, named_jobs
 from retrograph.errors import InputError
 from retrograph.patches import Attributor
+from retrograph.pipeline.loader import Job, Signature, named_jobs
 from retrograph.preprocess import (
     BadItem,
     Coding,

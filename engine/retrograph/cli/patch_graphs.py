@@ -9,15 +9,15 @@ from dataclasses import dataclass
 from rich.console import Console
 from rich.text import Text
 
-from retrograph.cli.explanation import Scene
-from retrograph.cli.feeds import Signature
-from retrograph.cli.notes import gathered
 from retrograph.cli.patch_finding import Finder
 from retrograph.cli.terminal import visible
 from retrograph.errors import InputError
 from retrograph.methods import Method
 from retrograph.patches import Attributor, explained_input, scanned_model
+from retrograph.pipeline.loader import Signature
 from retrograph.preprocess import Coding, Preprocessing, default_workers, infer_layout
+from retrograph.results.context import ExplainContext
+from retrograph.results.notes import gather_notes
 from retrograph.scanning import ScannedLayer, ScanReader
 
 
@@ -38,7 +38,7 @@ class Graphs:
     file: str
     method: str
     attributors: dict[str, Attributor]
-    scenes: dict[str, Scene]
+    scenes: dict[str, ExplainContext]
     signature: Signature
 
     @classmethod
@@ -69,7 +69,7 @@ class Graphs:
         alphabet = scan.run["alphabet"]
         coding = None if alphabet is None else Coding.fitted(alphabet, specs[explained].shape)
         scenes = {
-            alias: Scene(
+            alias: ExplainContext(
                 contracts={name: each.contract},
                 preprocessing=Preprocessing.from_json(scan.run["preprocessing"]),
                 labels=tuple(scan.run["labels"]),
@@ -92,7 +92,7 @@ class Graphs:
         """What is to be known of the method on these layers."""
         found: dict[str, list[str]] = {}
         for alias, scene in self.scenes.items():
-            for note in gathered(scene.contracts):
+            for note in gather_notes(scene.contracts):
                 found.setdefault(str(note), []).append(alias)
         everywhere = len(self.scenes)
         return [

@@ -9,13 +9,14 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image
 
-from retrograph.cli.drawing import attribution_picture, input_picture, style_of
-from retrograph.cli.explanation import Explanation, Scene
 from retrograph.cli.patch_finding import Seen
 from retrograph.errors import InputError
 from retrograph.patches import cut, windows
 from retrograph.render import letter_tiles
 from retrograph.render.colour import GREY, Picture
+from retrograph.results.context import ExplainContext
+from retrograph.results.explanation import Explanation
+from retrograph.results.maps import attribution_picture, input_picture, style_of
 from retrograph.runtime import Array
 
 LONGEST = 160
@@ -44,7 +45,7 @@ class Tile:
         return first, second
 
 
-def tile(seen: Seen, scene: Scene) -> Tile:
+def tile(seen: Seen, scene: ExplainContext) -> Tile:
     """The patch of a unit.
 
     Raises:
@@ -75,7 +76,7 @@ def tile(seen: Seen, scene: Scene) -> Tile:
     return Tile(_png(patch), _png(attribution), patch.size)
 
 
-def _within(seen: Seen, scene: Scene) -> Explanation:
+def _within(seen: Seen, scene: ExplainContext) -> Explanation:
     """What is known of a picture, within the unit's window alone."""
     unit, field, array = seen.wanted.unit, seen.wanted.layer.field, seen.item.array
     if field is not None and field.source != scene.contract.explained[0]:

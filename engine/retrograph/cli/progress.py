@@ -16,10 +16,10 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-from retrograph.cli.feeds import Job
 from retrograph.cli.spelling import as_option
 from retrograph.cli.terminal import complain
 from retrograph.errors import InputError
+from retrograph.pipeline.loader import Job
 from retrograph.preprocess import BadItem, count_inputs
 
 T = TypeVar("T")

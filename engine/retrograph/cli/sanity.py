@@ -8,7 +8,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 from retrograph.cli import results
-from retrograph.cli.feeds import sources
 from retrograph.cli.options import (
     add_command,
     add_explaining,
@@ -18,11 +17,13 @@ from retrograph.cli.options import (
 )
 from retrograph.cli.progress import Mistakes
 from retrograph.cli.sanity_report import Report, as_json, print_report
-from retrograph.cli.session import chosen_labels, open_session, set_scene
+from retrograph.cli.session import open_session, set_context
 from retrograph.cli.terminal import console, count
 from retrograph.model import Model
 from retrograph.output import make_folder
 from retrograph.pipeline.destination import Destination
+from retrograph.pipeline.labels import model_labels
+from retrograph.pipeline.loader import sources
 from retrograph.render import save_picture
 from retrograph.sanity_checks import DEFAULT_METHODS, Subject
 from retrograph.sanity_checks.extra import check_installed
@@ -147,14 +148,14 @@ def _run(args: argparse.Namespace) -> int:
     out = console(stderr=args.json)
     model = Model(args.model)
     model.request(method="gradient", target=args.layer, wrt=args.wrt)
-    labels = chosen_labels(args, model)
+    labels = model_labels(model, args.labels)
     with out.status("building"):
         session = open_session(args, model, labels)
-    scene, notes = set_scene(args, chosen, model, session, labels)
-    results.announce(scene, notes, out)
+    context, notes = set_context(args, chosen, model, session, labels)
+    results.announce(context, notes, out)
     mistakes = Mistakes()
     shape = session.signature.explained.shape
-    all_sources = sources(args.inputs, shape, scene.preprocessing, scene.coding)
+    all_sources = sources(args.inputs, shape, context.preprocessing, context.coding)
     found_sources = list(mistakes.sieve(all_sources))
     if not found_sources:
         return 2
@@ -169,7 +170,7 @@ def _run(args: argparse.Namespace) -> int:
             args.threads,
         )
         findings = _findings(args, subject, status.update)
-    report = Report(scene, [s.item.name for s in found_sources], subject, findings, file)
+    report = Report(context, [s.item.name for s in found_sources], subject, findings, file)
     if file is not None:
         make_folder(file.parent)
         save_picture(plot(findings, report.title), file, force=args.force)

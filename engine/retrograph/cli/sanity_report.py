@@ -12,8 +12,8 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
-from retrograph.cli.explanation import Scene
 from retrograph.cli.terminal import print_table, visible
+from retrograph.results.context import ExplainContext
 from retrograph.runtime import Array
 from retrograph.sanity_checks import MEASURES, Faithfulness, Randomisation, RandomLogit, Subject
 from retrograph.sanity_checks.findings import HARDLY, PARTLY, SHORT, Findings, mean
@@ -36,7 +36,7 @@ class Report:
         plot: where it is drawn, if it is.
     """
 
-    scene: Scene
+    scene: ExplainContext
     names: Sequence[str]
     subject: Subject
     findings: Findings

@@ -19,13 +19,14 @@ from rich.progress import (
 )
 from rich.text import Text
 
-from retrograph.cli.feeds import Job, Signature, named_jobs
-from retrograph.cli.lettering import chosen_coding
 from retrograph.cli.options import add_command, add_device, add_preprocessing, chosen_preprocessing
 from retrograph.cli.scan_report import announce, as_json, print_report
-from retrograph.cli.session import chosen_labels, recipe_for
 from retrograph.cli.terminal import channels, complain, console, count, visible
 from retrograph.model import Model
+from retrograph.pipeline.alphabet import choose_coding
+from retrograph.pipeline.labels import model_labels
+from retrograph.pipeline.loader import Job, Signature, named_jobs
+from retrograph.pipeline.recipe import recipe_for
 from retrograph.preprocess import BadItem, Item, Preprocessing
 from retrograph.scanning import Batch, ProbeSession, Scanner
 
@@ -104,12 +105,12 @@ def _run(args: argparse.Namespace) -> int:
     chosen = chosen_preprocessing(args)
     out = console(stderr=args.json)
     model = Model(args.model)
-    labels = chosen_labels(args, model)
+    labels = model_labels(model, args.labels)
     names = [name.strip() for name in args.layer.split(",")]
     with out.status("building"):
         session = ProbeSession(model, names, args.device, args.threads)
     signature = Signature(session.inputs, session.input)
-    coding, unlettered = chosen_coding(args, model, session.input.shape)
+    coding, unlettered = choose_coding(model, session.input.shape, args.alphabet)
     recipe, unscaled = recipe_for(chosen, model, signature)
     scanner = Scanner(
         session,

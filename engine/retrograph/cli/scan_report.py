@@ -9,8 +9,10 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
+from retrograph.cli.spelling import as_option
 from retrograph.cli.terminal import print_table, visible
-from retrograph.cli.units import channel_names, class_name
+from retrograph.errors import spelled
+from retrograph.results.unit_names import channel_names, class_name
 from retrograph.scanning import ClassPreference, ScannedLayer, Scanner, ScanReader
 
 _SHOWN = 10
@@ -30,7 +32,7 @@ def announce(scanner: Scanner, notes: Sequence[str], out: Console) -> None:
     where = f" for '{network.input.name}' on {network.device}, {scanner.batch} at once"
     out.print(Text.assemble((visible(", ".join(layers)), "bold"), visible(where)), soft_wrap=True)
     for note in notes:
-        out.print(Text(visible(note), "dim"), soft_wrap=True)
+        out.print(Text(visible(spelled(note, as_option)), "dim"), soft_wrap=True)
 
 
 def print_report(scan: ScanReader, out: Console) -> None:

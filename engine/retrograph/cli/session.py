@@ -9,19 +9,21 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from retrograph.blank import Blanks
-from retrograph.cli.blanks import with_blanks
-from retrograph.cli.explanation import Explanation, Scene
-from retrograph.cli.feeds import Job, Signature, job_of
-from retrograph.cli.lettering import chosen_coding
-from retrograph.cli.options import chosen_preprocessing, methods, stored_preprocessing
-from retrograph.cli.rows import explanations
-from retrograph.cli.units import Choice, check_labels, parse_unit, read_labels
+from retrograph.cli.options import chosen_preprocessing, methods
 from retrograph.errors import DeviceError, InputError, RetrographError, UnsupportedError
 from retrograph.explainer import Explainer
 from retrograph.methods import Method
-from retrograph.model import SCORES, Model
-from retrograph.preprocess import PRESETS, BadItem, Preprocessing, check_whole, infer_layout
+from retrograph.model import Model
+from retrograph.pipeline.alphabet import choose_coding
+from retrograph.pipeline.blanks import with_blanks
+from retrograph.pipeline.loader import Job, Signature, job_of
+from retrograph.pipeline.recipe import recipe_for, stored_preprocessing
+from retrograph.pipeline.rows import explanations
+from retrograph.pipeline.units import UnitChoice, parse_unit
+from retrograph.preprocess import BadItem, Preprocessing, infer_layout
 from retrograph.preprocess.recipe import Shape
+from retrograph.results.context import ExplainContext
+from retrograph.results.explanation import Explanation
 
 
 @dataclass(frozen=True)
@@ -54,7 +56,7 @@ class Session:
     """
 
     explainers: dict[str, Explainer]
-    choice: Choice
+    choice: UnitChoice
     top: int
     blanks: Blanks
     batch: int = 1
@@ -156,7 +158,7 @@ def open_comparison(
 def _opened(
     args: argparse.Namespace,
     model: Model,
-    choice: Choice,
+    choice: UnitChoice,
     explainer: Callable[..., Explainer],
     explainers: dict[str, Explainer],
     chosen: Mapping[str, Method | None],
@@ -183,7 +185,7 @@ def _opened(
 
 def _question(
     args: argparse.Namespace, model: Model, labels: Sequence[str]
-) -> tuple[Choice, Callable[..., Explainer]]:
+) -> tuple[UnitChoice, Callable[..., Explainer]]:
     """The unit that is asked about, and what makes an explainer of it by a method."""
     request = model.request(method="gradient", target=args.layer, wrt=args.wrt)
     report = model.check(request)
@@ -254,7 +256,7 @@ def _take(args: argparse.Namespace, model: Model, labels: Sequence[str]) -> Sess
     return _opened(args, model, choice, explainer, explainers, chosen, precision)
 
 
-def _check_top(top: int, choice: Choice, item: Sequence[int | None]) -> None:
+def _check_top(top: int, choice: UnitChoice, item: Sequence[int | None]) -> None:
     if top > 1 and choice.select != "top":
         raise InputError("--top N explains the N most active units; leave --unit out")
     sizes = [size for size in item if size is not None]
@@ -264,57 +266,21 @@ def _check_top(top: int, choice: Choice, item: Sequence[int | None]) -> None:
         )
 
 
-def chosen_labels(args: argparse.Namespace, model: Model) -> tuple[str, ...]:
-    """The class names that --labels or the model's file gives.
-
-    Raises:
-        InputError: the file of labels cannot be read, or is for another number of classes.
-    """
-    if not args.labels:
-        return model.contract.labels if model.contract is not None else model.labels
-    labels = read_labels(args.labels)
-    check_labels(labels, _class_count(model), args.labels)
-    return labels
-
-
-def _class_count(model: Model) -> int | None:
-    """How many classes the model tells apart; None if it is no classifier, or does not say."""
-    if model.contract is not None:
-        item: Sequence[int | str | None] = model.contract.shape
-        return _only_long(item) if model.contract.alias == SCORES else None
-    try:
-        return _only_long(model.item(model.target(None)))
-    except InputError:
-        return None
-
-
-def _only_long(item: Sequence[int | str | None]) -> int | None:
-    """The one dimension that is not 1; None where it is open, or there is none or another."""
-    long = [d for d in item if d != 1] or [*item[:1]]
-    return long[0] if len(long) == 1 and isinstance(long[0], int) else None
-
-
-_UNSCALED = (
-    "no --preprocess given and none stored: pictures are scaled to 0-1, arrays of floats taken as "
-    "they are"
-)
-
-
-def set_scene(
+def set_context(
     args: argparse.Namespace,
     chosen: Preprocessing | None,
     model: Model,
     session: Session,
     labels: tuple[str, ...],
-) -> tuple[Scene, list[str]]:
+) -> tuple[ExplainContext, list[str]]:
     """What is the same for every input, and what is to be known of how inputs are read.
 
     Raises:
         InputError: the preprocessing or the alphabet does not go with the model's input.
     """
-    coding, unlettered = chosen_coding(args, model, session.signature.explained.shape)
+    coding, unlettered = choose_coding(model, session.signature.explained.shape, args.alphabet)
     recipe, note = recipe_for(chosen, model, session.signature)
-    scene = Scene(
+    context = ExplainContext(
         contracts={name: each.contract for name, each in session.explainers.items()},
         preprocessing=recipe,
         labels=labels,
@@ -322,24 +288,4 @@ def set_scene(
         style=args.style,
         coding=coding,
     )
-    return scene, [note if coding is None else "", unlettered, session.signature.note]
-
-
-def recipe_for(
-    chosen: Preprocessing | None, model: Model, signature: Signature
-) -> tuple[Preprocessing, str]:
-    """How pictures are preprocessed, by the options, else by the file, else 0-1; and a note.
-
-    Raises:
-        InputError: it does not go with the model's input.
-    """
-    recipe = chosen or stored_preprocessing(model)
-    shape = signature.explained.shape
-    try:
-        infer_layout(shape)
-    except InputError:
-        return recipe or PRESETS["0-1"], ""
-    note = "" if recipe else _UNSCALED
-    fitted = (recipe or PRESETS["0-1"]).for_shape(shape)
-    check_whole(fitted, signature.explained.dtype)
-    return fitted, note
+    return context, [note if coding is None else "", unlettered, session.signature.note]

@@ -4,7 +4,12 @@ from __future__ import annotations
 
 from typing import Final
 
-OPTIONS: Final = {"output": "-o", "out": "-o", "parameters": "--param"}
+OPTIONS: Final = {
+    "output": "-o",
+    "out": "-o",
+    "parameters": "--param",
+    "preprocessing": "--preprocess",
+}
 """The options that are not called as the parameter is."""
 SWITCHES: Final = {
     ("straight_through", "False"): "--straight-through no",

@@ -6,9 +6,10 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from retrograph.explainer import Attribution, Explainer
+from retrograph.explainer import Explainer
 from retrograph.methods import Method
 from retrograph.model import Model
+from retrograph.results.attribution import Attribution
 from retrograph.runtime import Array, Spec, suited
 
 

@@ -14,9 +14,10 @@ from numpy.typing import ArrayLike
 from onnx import ModelProto
 
 from retrograph.errors import InputError
-from retrograph.explainer import Attribution, Explainer
+from retrograph.explainer import Explainer
 from retrograph.methods import Method
 from retrograph.model import Model
+from retrograph.results.attribution import Attribution
 from retrograph.runtime import Array
 
 KEPT = 4

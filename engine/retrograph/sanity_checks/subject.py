@@ -10,11 +10,12 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from retrograph.errors import InputError
-from retrograph.explainer import Attribution, Explainer
+from retrograph.explainer import Explainer
 from retrograph.ir.analysis.channel_axis import channel_axis, input_channels
 from retrograph.ir.graph import Graph
 from retrograph.methods import METHODS, Method, method_named
 from retrograph.model import SCORES, Model, Source
+from retrograph.results.attribution import Attribution
 from retrograph.runtime import Array, suited
 
 Arrays = list[Array]

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from retrograph.blank import Asked, Blanks
-from retrograph.cli.explanation import Blank, Explanation
 from retrograph.explainer import Explainer
 from retrograph.methods import METHODS, MapMethod, Method
+from retrograph.results.explanation import Blank, Explanation
 from retrograph.runtime import Array
 
 

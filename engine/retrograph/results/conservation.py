@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from retrograph.explainer import Attribution
 from retrograph.methods import METHODS
 from retrograph.methods.relevance.base import RelevanceMethod
+from retrograph.results.attribution import Attribution
 from retrograph.runtime import Array
 
 _SMALL = 1e-3

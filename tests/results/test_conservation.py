@@ -10,7 +10,7 @@ import onnx
 import pytest
 
 import retrograph
-from retrograph.cli.balance import Balance
+from retrograph.results.conservation import Balance
 from support.cli_case import run
 from support.graphs import parse
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 import numpy as np
 from PIL import Image
 
-from retrograph.cli.drawing import attribution_picture, input_picture, style_of
-from retrograph.cli.explanation import Explanation, Scene
 from retrograph.preprocess import Coding
 from retrograph.render import STYLES, Track, grey_slices, panel, sheet, slices, spaced, strips
+from retrograph.results.context import ExplainContext
+from retrograph.results.explanation import Explanation
+from retrograph.results.maps import attribution_picture, input_picture, style_of
 from retrograph.runtime import Array
 
 _VOLUME = 4
@@ -24,58 +25,60 @@ def has_figure(array: Array) -> bool:
     return array.ndim <= _VOLUME
 
 
-def figure(found: Explanation, scene: Scene, caption: str) -> Image.Image:
+def figure(found: Explanation, context: ExplainContext, caption: str) -> Image.Image:
     """The input and its attributions, over the caption's lines.
 
     Raises:
         InputError: an attribution is not finite.
     """
-    if scene.coding is not None and not found.rows_joined:
-        return _strips(found, scene, scene.coding, caption)
+    if context.coding is not None and not found.rows_joined:
+        return _strips(found, context, context.coding, caption)
     if found.array.ndim == _VOLUME and not found.rows_joined:
-        return _slices(found, scene, caption)
-    return _panel(found, scene, caption)
+        return _slices(found, context, caption)
+    return _panel(found, context, caption)
 
 
-def _panel(found: Explanation, scene: Scene, caption: str) -> Image.Image:
+def _panel(found: Explanation, context: ExplainContext, caption: str) -> Image.Image:
     columns = [("input", input_picture(found))]
-    for title, method, k in _titled(found, scene):
-        columns.append((title, attribution_picture(found, scene, method, k)))
+    for title, method, k in _titled(found, context):
+        columns.append((title, attribution_picture(found, context, method, k)))
     return panel(columns, caption)
 
 
-def _titled(found: Explanation, scene: Scene) -> list[tuple[str, str, int]]:
+def _titled(found: Explanation, context: ExplainContext) -> list[tuple[str, str, int]]:
     """Each attribution: its title, its method and the number of its unit."""
     return [
-        (method if len(found.units) == 1 else f"{method} · {scene.unit(unit)}", method, k)
+        (method if len(found.units) == 1 else f"{method} · {context.unit(unit)}", method, k)
         for k, unit in enumerate(found.units)
-        for method in scene.methods
+        for method in context.methods
     ]
 
 
-def _strips(found: Explanation, scene: Scene, coding: Coding, caption: str) -> Image.Image:
+def _strips(
+    found: Explanation, context: ExplainContext, coding: Coding, caption: str
+) -> Image.Image:
     """The attributions as strips under the letters; the input too where these do not tell it."""
     tracks = []
     if not coding.is_one_hot(found.array):
         tracks.append(
             Track("input", coding.matrix(found.array), STYLES["signed"], is_attribution=False)
         )
-    for title, method, k in _titled(found, scene):
+    for title, method, k in _titled(found, context):
         values = np.broadcast_to(found.attributions[method][k], found.array.shape)
-        tracks.append(Track(title, coding.matrix(values), style_of(method, found, scene)))
+        tracks.append(Track(title, coding.matrix(values), style_of(method, found, context)))
     return strips(tracks, coding.letters(found.array), coding.alphabet, caption)
 
 
-def _slices(found: Explanation, scene: Scene, caption: str) -> Image.Image:
+def _slices(found: Explanation, context: ExplainContext, caption: str) -> Image.Image:
     """Evenly spaced slices of a volume, each beside the same slice of the attributions."""
     volume = _channels_first(found.array)
     drawn = [grey_slices(volume)]
-    for _, method, k in _titled(found, scene):
+    for _, method, k in _titled(found, context):
         values = np.broadcast_to(found.attributions[method][k], found.array.shape)
-        drawn.append(slices(_channels_first(values), style_of(method, found, scene)))
+        drawn.append(slices(_channels_first(values), style_of(method, found, context)))
     depth = volume.shape[1]
     cells = [(f"slice {i + 1} of {depth}", [part[i] for part in drawn]) for i in spaced(depth)]
-    titles = ", ".join(title for title, _, _ in _titled(found, scene))
+    titles = ", ".join(title for title, _, _ in _titled(found, context))
     return sheet(cells, _COLUMNS, f"input beside {titles}\n{caption}\n{_SLICES}")
 
 

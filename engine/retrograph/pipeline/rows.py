@@ -7,12 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from retrograph.cli.balance import balances
-from retrograph.cli.explanation import Explanation
-from retrograph.cli.feeds import Job
 from retrograph.contract import Contract
 from retrograph.errors import InputError
-from retrograph.explainer import Attribution
+from retrograph.pipeline.loader import Job
+from retrograph.results.attribution import Attribution
+from retrograph.results.conservation import balances
+from retrograph.results.explanation import Explanation
 from retrograph.runtime import Array
 
 

@@ -24,7 +24,7 @@ class Note:
         return f"{', '.join(self.methods)}: {self.text}" if self.methods else self.text
 
 
-def gathered(contracts: Mapping[str, Contract]) -> list[Note]:
+def gather_notes(contracts: Mapping[str, Contract]) -> list[Note]:
     """The notes of built graphs, by their methods' names, without repetition.
 
     A note that starts with its method's name is of that method; another is of none in particular

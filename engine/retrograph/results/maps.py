@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from retrograph.cli.explanation import Explanation, Scene
-from retrograph.cli.planes import plane
 from retrograph.methods import METHODS
 from retrograph.render import Style, signed, style_named
 from retrograph.render.colour import Picture
+from retrograph.render.planes import plane
+from retrograph.results.context import ExplainContext
+from retrograph.results.explanation import Explanation
 from retrograph.runtime import Array
 
 
@@ -22,7 +23,9 @@ def input_picture(found: Explanation) -> Picture:
     return found.shown if found.shown is not None else signed(plane(found.array))
 
 
-def attribution_picture(found: Explanation, scene: Scene, method: str, k: int = 0) -> Picture:
+def attribution_picture(
+    found: Explanation, context: ExplainContext, method: str, k: int = 0
+) -> Picture:
     """The attribution of a method for unit k.
 
     Where there is one number for all channels of what is no picture, each channel has it.
@@ -30,21 +33,21 @@ def attribution_picture(found: Explanation, scene: Scene, method: str, k: int = 
     Raises:
         InputError: it is not finite.
     """
-    attribution, style = found.attributions[method][k], style_of(method, found, scene)
-    layout = scene.preprocessing.layout
+    attribution, style = found.attributions[method][k], style_of(method, found, context)
+    layout = context.preprocessing.layout
     if found.shown is None:
         attribution, layout = plane(np.broadcast_to(attribution, found.array.shape)), "nchw"
-    order = scene.preprocessing.order
+    order = context.preprocessing.order
     return style.draw(attribution, layout=layout, order=order, picture=found.shown)
 
 
-def style_of(method: str, found: Explanation, scene: Scene) -> Style:
+def style_of(method: str, found: Explanation, context: ExplainContext) -> Style:
     """How the attribution of a method is drawn: what is no picture cannot lie under an overlay."""
     usual = METHODS[method].style if method in METHODS else "signed"
-    return style_named(scene.style or usual, has_picture=found.shown is not None)
+    return style_named(context.style or usual, has_picture=found.shown is not None)
 
 
-def is_coloured(method: str, found: Explanation, scene: Scene) -> bool:
+def is_coloured(method: str, found: Explanation, context: ExplainContext) -> bool:
     """Whether a signed map of a method has red, green and blue apart; else it is grey."""
-    axis = 1 if scene.preprocessing.layout == "nchw" else -1
+    axis = 1 if context.preprocessing.layout == "nchw" else -1
     return found.shown is not None and found.attributions[method].shape[axis] == 3

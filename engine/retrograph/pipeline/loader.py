@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from retrograph.errors import InputError, one_line
+from retrograph.errors import InputError, one_line, parameter
 from retrograph.pointers import refuse_pointer_file
 from retrograph.preprocess import (
     BadItem,
@@ -79,7 +79,7 @@ class Signature:
     @property
     def note(self) -> str:
         """What is to be known of batches; "" where there is nothing."""
-        unused = f"--batch {self.wanted} is not used: "
+        unused = f"{parameter('batch', self.wanted)} is not used: "
         ignored = unused if self.wanted not in (1, self.batch) else ""
         if len(self.specs) > 1 and self.wanted > 1:
             return f"{unused}the model takes several inputs, and what each .npz holds is run whole"

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import numpy as np
+from typing import Any
 
-from retrograph.runtime import Array
+import numpy as np
+from numpy.typing import NDArray
 
 _LONGEST = 1024
 _FLATTEST = 8
 
 
-def plane(values: Array) -> Array:
+def plane(values: NDArray[Any]) -> NDArray[Any]:
     """A vector [L], a sequence [C, L] or maps [C, H, W] as one grey picture [1, rows, columns].
 
     Maps are averaged over their channels, the fewer of the first and the last axis. Of a sequence
@@ -25,11 +26,11 @@ def plane(values: Array) -> Array:
     for axis in (0, 1):
         flat = _shortened(flat, axis)
     height = -(-flat.shape[1] // (_FLATTEST * flat.shape[0]))
-    drawn: Array = flat.repeat(max(1, height), axis=0)[np.newaxis]
+    drawn: NDArray[Any] = flat.repeat(max(1, height), axis=0)[np.newaxis]
     return drawn
 
 
-def _shortened(values: Array, axis: int) -> Array:
+def _shortened(values: NDArray[Any], axis: int) -> NDArray[Any]:
     length = values.shape[axis]
     if length <= _LONGEST:
         return values

@@ -1,0 +1,89 @@
+"""The class names of a model: those that are given, else those that its file carries."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from retrograph.errors import InputError
+from retrograph.labels import parse_labels
+from retrograph.model import SCORES, Model
+from retrograph.pointers import refuse_pointer_file
+
+Labels = str | os.PathLike[str] | Sequence[str]
+"""A file of class names, or the names themselves, in order."""
+
+_LARGEST = 2**24
+"""Bytes; ImageNet's 21,000 classes take 1 MB."""
+
+
+def model_labels(model: Model, labels: Labels | None = None) -> tuple[str, ...]:
+    """The class names of a model, in order; () where there are none.
+
+    Args:
+        model: a source model, or a built graph.
+        labels: a file of names (see `read_labels`) or the names themselves; those that the
+            model's file carries if None.
+
+    Raises:
+        InputError: the file cannot be read, or the names are not as many as the model's classes.
+    """
+    if labels is None:
+        return model.contract.labels if model.contract is not None else model.labels
+    if isinstance(labels, (str, os.PathLike)):
+        names, source = read_labels(labels), str(labels)
+    else:
+        names, source = tuple(labels), "the list of labels"
+    check_labels(names, class_count(model), source)
+    return names
+
+
+def read_labels(path: str | os.PathLike[str]) -> tuple[str, ...]:
+    """The class names in a file: see `parse_labels`.
+
+    Raises:
+        InputError: the file cannot be read as text, or does not name each class.
+    """
+    try:
+        refuse_pointer_file(path)
+        if Path(path).stat().st_size > _LARGEST:
+            raise InputError(
+                f"{path}: is too large for labels; give a text file with a name a line"
+            )
+        text = Path(path).read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or "not UTF-8 text"
+        raise InputError(
+            f"{path}: the labels cannot be read ({reason}); give a text file with a name a line"
+        ) from None
+    try:
+        return parse_labels(text, is_yaml=str(path).lower().endswith((".yaml", ".yml")))
+    except InputError as error:
+        raise InputError(f"{path}: {error.message}") from None
+
+
+def check_labels(labels: Sequence[str], classes: int | None, source: str) -> None:
+    """Raises InputError where the labels are not as many as the classes: names would be wrong."""
+    if classes is not None and classes != len(labels):
+        raise InputError(
+            f"{source}: names {len(labels)} classes and the model has {classes}; "
+            "give a file with a line for each, in order"
+        )
+
+
+def class_count(model: Model) -> int | None:
+    """How many classes the model tells apart; None if it is no classifier, or does not say."""
+    if model.contract is not None:
+        item: Sequence[int | str | None] = model.contract.shape
+        return _only_long(item) if model.contract.alias == SCORES else None
+    try:
+        return _only_long(model.item(model.target(None)))
+    except InputError:
+        return None
+
+
+def _only_long(item: Sequence[int | str | None]) -> int | None:
+    """The one dimension that is not 1; None where it is open, or there is none or another."""
+    long = [d for d in item if d != 1] or [*item[:1]]
+    return long[0] if len(long) == 1 and isinstance(long[0], int) else None

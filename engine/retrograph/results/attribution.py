@@ -1,0 +1,35 @@
+"""What a built graph gives for a batch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from retrograph.runtime import Array
+
+
+@dataclass(frozen=True)
+class Attribution:
+    """What a built graph gives for a batch of N items (with many: K units an item).
+
+    Attributes:
+        attributions: for each explained input [N, *input] ([N, K, *input]).
+        score: [N] ([N, K]), the explained units' activations.
+        unit: int64 [N, r] ([N, K, r]), the explained units' indices in an item of the target.
+        outputs: the model's own outputs.
+        bias_relevance: [N] ([N, K]), by a method of relevance what fell to the biases, and to
+            what else does not depend on the explained inputs (a number that pads a border, a token
+            that is joined on, another input); attribution and this sum to the score where the
+            method conserves. None by other methods.
+    """
+
+    attributions: dict[str, Array]
+    score: Array
+    unit: Array
+    outputs: dict[str, Any]
+    bias_relevance: Array | None = None
+
+    @property
+    def attribution(self) -> Array:
+        """The attribution of the only, or the first, explained input."""
+        return next(iter(self.attributions.values()))

@@ -1,0 +1,68 @@
+"""What is the same for every explained input."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from retrograph.contract import Contract
+from retrograph.output import safe_name
+from retrograph.preprocess import Coding, Preprocessing
+from retrograph.results.unit_names import channel_names, describe_unit, names_classes
+
+
+@dataclass(frozen=True)
+class ExplainContext:
+    """What is the same for every input.
+
+    Attributes:
+        contracts: of the built graphs, by the methods' names, a column each.
+        preprocessing: how a picture becomes the input.
+        labels: the class names, if known.
+        device: where it runs.
+        style: signed, heat or overlay; None for that of each method.
+        coding: which channels of the input are which letters, if it is a sequence of letters.
+    """
+
+    contracts: Mapping[str, Contract]
+    preprocessing: Preprocessing
+    labels: tuple[str, ...]
+    device: str
+    style: str | None
+    coding: Coding | None = None
+
+    @property
+    def contract(self) -> Contract:
+        """The first method's, for what all have in common."""
+        return next(iter(self.contracts.values()))
+
+    @property
+    def methods(self) -> tuple[str, ...]:
+        """The names of the methods."""
+        return tuple(self.contracts)
+
+    @property
+    def parameters(self) -> dict[str, dict[str, Any]]:
+        """The parameters of the methods that have some."""
+        return {name: c.parameters for name, c in self.contracts.items() if c.parameters}
+
+    @property
+    def is_class(self) -> bool:
+        """Whether the units of the layer are the classes."""
+        return names_classes(self.labels, self.contract.shape, self.contract.channel_axis)
+
+    @property
+    def channel_names(self) -> Sequence[str]:
+        """The classes that the channels of the layer score, if they do."""
+        contract = self.contract
+        return channel_names(self.labels, contract.shape, contract.alias, contract.channel_axis)
+
+    @property
+    def tag(self) -> str:
+        """What the names of files tell of it: layer and methods."""
+        return safe_name(f"{self.contract.alias}.{'-'.join(self.methods)}")
+
+    def unit(self, index: Sequence[int]) -> str:
+        """A unit in words."""
+        return describe_unit(index, self.channel_names, self.is_class, self.contract.channel_axis)
