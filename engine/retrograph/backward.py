@@ -251,7 +251,7 @@ class _Backward:
         target = self._target()
         sources = (self.graph.tensor(name) for name in self.request.sources)
         leads = {t.shape[0] for t in sources if t is not None and t.shape}
-        if target.rows is None and leads - {1}:
+        if target.rows is None and leads - {1} and not self.batch.single:
             notes.append(
                 f"the batch is not the first axis of '{self.request.target}': all of it is one item"
             )

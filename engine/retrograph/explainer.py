@@ -13,10 +13,15 @@ from numpy.typing import ArrayLike
 
 from retrograph.contract import Contract
 from retrograph.errors import InputError
-from retrograph.ir.graph import DType, Shape
 from retrograph.methods import Method
 from retrograph.model import Model, runnable
-from retrograph.preprocess import PRESETS, Preprocessing, check_whole, infer_layout, of_bytes
+from retrograph.preprocess import (
+    PRESETS,
+    InputAxes,
+    Preprocessing,
+    check_whole,
+    of_bytes,
+)
 from retrograph.results.attribution import Attribution
 from retrograph.runtime import TF32, Array, Session, Spec, suited, with_tf32
 
@@ -85,10 +90,12 @@ def build(
         precision=precision,
         straight_through=straight_through,
     )
-    recipe = _recipe(preprocessing, source, request.sources)
+    axes = source.axes(request.sources[0]) if request.sources else None
+    recipe = _recipe(preprocessing, source, request.sources, axes)
     if recipe is None:
         return source.build(request)
-    bounded = replace(request, method=request.method.within(*recipe.limits()))
+    limits = recipe.limits() if axes is None or axes.frame is None else axes.limits(recipe)
+    bounded = replace(request, method=request.method.within(*limits))
     return source.build(bounded, recipe.to_json())
 
 
@@ -290,29 +297,24 @@ def _quoted(value: object) -> str:
 
 
 def _recipe(
-    given: Preprocessing | str | None, model: Model, explained: Sequence[str]
+    given: Preprocessing | str | None,
+    model: Model,
+    explained: Sequence[str],
+    axes: InputAxes | None,
 ) -> Preprocessing | None:
     """How a picture becomes the first explained input; None where that is not known."""
     if isinstance(given, str) and given not in PRESETS:
         raise InputError(f"unknown preprocessing '{given}'; choose one of: {', '.join(PRESETS)}")
-    if not explained:
+    if axes is None:
         return PRESETS[given] if isinstance(given, str) else given
     dtype, shape = model.taken(explained[0]), model.tensor(explained[0]).shape
-    chosen = PRESETS[given] if isinstance(given, str) else given or _of_bytes(dtype, shape)
+    bytes_ = of_bytes(dtype) if axes.frame is not None else None
+    chosen = PRESETS[given] if isinstance(given, str) else given or bytes_
     if chosen is None or shape is None:
         return chosen
-    fitted = chosen.for_shape(shape)
+    fitted = chosen.for_shape(shape if axes.frame is None else axes.frame)
     check_whole(fitted, dtype)
     return fitted
-
-
-def _of_bytes(dtype: DType, shape: Shape | None) -> Preprocessing | None:
-    """How a picture becomes bytes, where an input of them takes pictures."""
-    try:
-        infer_layout(shape or ())
-    except InputError:
-        return None
-    return of_bytes(dtype)
 
 
 def _shape_text(shape: Sequence[int | None]) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
 from typing import TypeAlias
@@ -29,6 +30,7 @@ from retrograph.ir.patterns.straight_through import without_straight_through
 from retrograph.labels import parse_labels
 from retrograph.layers import Layer, find_layer, layers
 from retrograph.methods import Method, method_named
+from retrograph.preprocess import InputAxes, axes_by_size, input_axes
 from retrograph.report import Report
 from retrograph.scores import Scores, find_scores, flat_notes
 from retrograph.selector import KINDS, Select, target_of
@@ -59,6 +61,7 @@ class Model:
             )
         self.proto, self._digest = load(model if isinstance(model, ModelProto) else Path(model))
         self.properties = {p.key: p.value for p in self.proto.metadata_props}
+        self._axes: dict[str, InputAxes] = {}
 
     @cached_property
     def sha256(self) -> str:
@@ -123,6 +126,34 @@ class Model:
         """The element type that the file takes for an input."""
         entry = self.graph.entries.get(name)
         return self.tensor(name).dtype if entry is None else entry.dtype
+
+    def axes(self, name: str) -> InputAxes:
+        """What the axes of an input count.
+
+        Of [N, C, H, W] and [N, H, W, C] the number of channels tells, 1 or 3; else the graph.
+        """
+        if name not in self._axes:
+            by_size = axes_by_size(self._declared_shape(name))
+            is_sure = by_size.takes_pictures and len(by_size.shape) == 4
+            self._axes[name] = by_size if is_sure else self._axes_in_graph(name)
+        return self._axes[name]
+
+    def _axes_in_graph(self, name: str) -> InputAxes:
+        contract = self.contract
+        with suppress(InputError), blaming_damage(self.proto):
+            target = self.target(None) if contract is None else contract.target
+            return input_axes(self.graph, name, target)
+        return input_axes(self.graph, name, None)
+
+    def _declared_shape(self, name: str) -> Shape:
+        """The shape that the file gives to an input; () where it gives none."""
+        for info in self.proto.graph.input:
+            if info.name == name:
+                dims = info.type.tensor_type.shape.dim
+                return tuple(
+                    d.dim_value if d.HasField("dim_value") else d.dim_param or None for d in dims
+                )
+        return ()
 
     @cached_property
     def scores(self) -> Scores:

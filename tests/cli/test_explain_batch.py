@@ -13,7 +13,7 @@ from retrograph.cli.session import Session
 from retrograph.errors import InputError
 from retrograph.pipeline import loader
 from retrograph.pipeline.loader import Job, Signature, Source, sources
-from retrograph.preprocess import PRESETS, BadItem, Item, Pending
+from retrograph.preprocess import PRESETS, BadItem, Item, Pending, axes_by_size
 from retrograph.results.attribution import Attribution
 from support import nets
 from support.ahead_case import Counted, threads
@@ -250,6 +250,7 @@ def test_an_input_that_is_given_twice_is_written_once(here: Path, capsys: Captur
 
 def test_a_signature_without_a_batch_runs_one_input() -> None:
     spec = retrograph.Explainer(nets.cnn()).inputs[0]
-    assert Signature((spec,), spec).batch == 1
-    assert Signature((spec,), spec, 4).batch == 4
-    assert Signature((spec,), spec, 4, apart=False).batch == 1
+    axes = axes_by_size(spec.shape)
+    assert Signature((spec,), spec, axes).batch == 1
+    assert Signature((spec,), spec, axes, 4).batch == 4
+    assert Signature((spec,), spec, axes, 4, apart=False).batch == 1

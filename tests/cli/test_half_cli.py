@@ -11,7 +11,7 @@ import pytest
 
 import retrograph
 from retrograph.cli.closeness import distance
-from retrograph.preprocess import PRESETS
+from retrograph.preprocess import PRESETS, InputAxes
 from retrograph.results.context import ExplainContext
 from retrograph.results.explanation import Explanation
 from support import nets
@@ -20,7 +20,12 @@ from support.graphs import SMALL_NET, noise, parse, runner
 from support.half_case import both, contract_of
 
 SCENE = ExplainContext(
-    {"guided": contract_of(retrograph.build(parse(SMALL_NET)))}, PRESETS["0-1"], (), "", None
+    contracts={"guided": contract_of(retrograph.build(parse(SMALL_NET)))},
+    axes=InputAxes(("N", 2)),
+    preprocessing=PRESETS["0-1"],
+    labels=(),
+    device="",
+    style=None,
 )
 
 

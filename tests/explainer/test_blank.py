@@ -16,7 +16,7 @@ from retrograph.blank import Asked, Blanks
 from retrograph.methods import METHODS
 from retrograph.pipeline.loader import Job, Source
 from retrograph.pipeline.rows import explanations
-from retrograph.preprocess.inputs import Item
+from retrograph.preprocess import Item, axes_by_size
 from retrograph.results.attribution import Attribution
 from support import nets
 from support.cli_case import assert_one_line, run, workplace
@@ -228,4 +228,4 @@ def test_an_overflow_of_float16_says_so() -> None:
             {"x": np.full_like(X, attribution)}, np.float32([score]), np.array([[1]]), {}
         )
         with pytest.raises(InputError, match=f"x.npy: {said}: numbers beyond 65504"):
-            explanations(job, {"gradient": found}, contract)
+            explanations(job, {"gradient": found}, contract, axes_by_size(X.shape))

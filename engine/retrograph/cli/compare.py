@@ -37,6 +37,7 @@ from retrograph.results.context import ExplainContext
 from retrograph.results.explanation import Explanation
 from retrograph.results.maps import (
     attribution_picture,
+    has_picture,
     input_picture,
     is_coloured,
     is_drawable,
@@ -180,7 +181,7 @@ class _Comparison:
         Raises:
             InputError: it cannot be drawn.
         """
-        if not is_drawable(found.array):
+        if not is_drawable(found, self._context):
             raise InputError(
                 f"{found.name} has {found.array.ndim} axes and cannot be drawn; keep its arrays "
                 "with `retrograph explain --npz`"
@@ -188,8 +189,8 @@ class _Comparison:
         context = self._context
         maps = [attribution_picture(found, context, method) for method in context.methods]
         caption = "\n".join([Path(found.name).name, *results.unit_lines(found, context)])
-        self._table.add(caption, [input_picture(found), *maps])
-        if found.shown is None:
+        self._table.add(caption, [input_picture(found, context), *maps])
+        if not has_picture(found, context):
             self._drawn.setdefault((None, False), {})["input"] = None
         for method in context.methods:
             style = style_of(method, found, context)

@@ -100,9 +100,7 @@ class Finder:
     def _of_one(self, by_name: Mapping[str, list[Wanted]]) -> Iterator[Seen]:
         """With a model of one input: units of several pictures at once."""
         waiting = {alias: _Waiting(each) for alias, each in self.attributors.items()}
-        pending = iter_pending(
-            self._paths(), self.signature.explained.shape, self.preprocessing, self.coding
-        )
+        pending = iter_pending(self._paths(), self.signature.axes, self.preprocessing, self.coding)
         sought = (each for each in pending if each.name in by_name)
         met = set[str]()
         for item in prefetch_decode(sought, self.workers, 2 * self.workers):

@@ -11,11 +11,10 @@ from rich.text import Text
 
 from retrograph.cli.patch_finding import Finder
 from retrograph.cli.terminal import visible
-from retrograph.errors import InputError
 from retrograph.methods import Method
 from retrograph.patches import Attributor, explained_input, scanned_model
 from retrograph.pipeline.loader import Signature
-from retrograph.preprocess import Coding, Preprocessing, default_workers, infer_layout
+from retrograph.preprocess import Coding, Preprocessing, default_workers
 from retrograph.results.context import ExplainContext
 from retrograph.results.notes import gather_notes
 from retrograph.scanning import ScannedLayer, ScanReader
@@ -65,11 +64,13 @@ class Graphs:
             for layer in layers
         }
         specs = {spec.name: spec for each in attributors.values() for spec in each.inputs}
-        signature = Signature(tuple(specs.values()), specs[explained])
+        axes = model.axes(explained)
+        signature = Signature(tuple(specs.values()), specs[explained], axes)
         alphabet = scan.run["alphabet"]
         coding = None if alphabet is None else Coding.fitted(alphabet, specs[explained].shape)
         scenes = {
             alias: ExplainContext(
+                axes=axes,
                 contracts={name: each.contract},
                 preprocessing=Preprocessing.from_json(scan.run["preprocessing"]),
                 labels=tuple(scan.run["labels"]),
@@ -106,11 +107,7 @@ class Graphs:
         scene = next(iter(self.scenes.values()))
         if scene.coding is not None:
             return "sequences"
-        try:
-            infer_layout(self.signature.explained.shape)
-        except InputError:
-            return "inputs"
-        return "pictures"
+        return "pictures" if self.signature.axes.takes_pictures else "inputs"
 
     def sees(self, layer: ScannedLayer) -> str:
         """What a unit of a layer sees, in words."""

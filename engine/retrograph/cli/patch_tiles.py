@@ -49,13 +49,13 @@ def tile(seen: Seen, scene: ExplainContext) -> Tile:
     """The patch of a unit.
 
     Raises:
-        InputError: the input is a volume, which has no patches to draw, or the attribution is not
-            finite.
+        InputError: the input is a volume or a video, of which no patches are drawn, or the
+            attribution is not finite.
     """
     found, method = _within(seen, scene), scene.methods[0]
     if found.array.ndim > 3:
         raise InputError(
-            "the model takes volumes, of which no patches are drawn; see a unit of one with "
+            "the model takes volumes or videos, of which no patches are drawn; see a unit with "
             "`retrograph explain --layer NAME --unit UNIT`"
         )
     coding = scene.coding
@@ -69,7 +69,7 @@ def tile(seen: Seen, scene: ExplainContext) -> Tile:
         )
     else:
         drawn = (
-            _small(input_picture(found)),
+            _small(input_picture(found, scene)),
             _small(attribution_picture(found, scene, method)),
         )
     patch, attribution = (Image.fromarray(np.asarray(each)) for each in drawn)
@@ -81,11 +81,10 @@ def _within(seen: Seen, scene: ExplainContext) -> Explanation:
     unit, field, array = seen.wanted.unit, seen.wanted.layer.field, seen.item.array
     if field is not None and field.source != scene.contract.explained[0]:
         field = None
-    places = windows(field, unit.index, array.shape)
+    places = windows(field, unit.index, array.shape, int(scene.axes.batched))
     shown = None
     if seen.item.shown is not None:
-        first = 1 if scene.preprocessing.layout == "nchw" else 0
-        sides = (*places[first : first + 2], (0, 3))
+        sides = (*(places[axis] for axis in scene.axes.spatial), (0, 3))
         shown = Image.fromarray(cut(np.asarray(seen.item.shown), sides, GREY))
     attribution = cut(np.broadcast_to(seen.attribution, array.shape), places)
     return Explanation(

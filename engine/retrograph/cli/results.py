@@ -133,7 +133,7 @@ def write_sheet(
         (
             _cell_label(each, context),
             [
-                input_picture(each),
+                input_picture(each, context),
                 *(attribution_picture(each, context, m) for m in context.methods),
             ],
         )

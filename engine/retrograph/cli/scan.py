@@ -109,7 +109,7 @@ def _run(args: argparse.Namespace) -> int:
     names = [name.strip() for name in args.layer.split(",")]
     with out.status("building"):
         session = ProbeSession(model, names, args.device, args.threads)
-    signature = Signature(session.inputs, session.input)
+    signature = Signature(session.inputs, session.input, session.axes)
     coding, unlettered = choose_coding(model, session.input.shape, args.alphabet)
     recipe, unscaled = recipe_for(chosen, model, signature)
     scanner = Scanner(

@@ -20,8 +20,7 @@ from retrograph.pipeline.loader import Job, Signature, job_of
 from retrograph.pipeline.recipe import recipe_for, stored_preprocessing
 from retrograph.pipeline.rows import explanations
 from retrograph.pipeline.units import UnitChoice, parse_unit
-from retrograph.preprocess import BadItem, Preprocessing, infer_layout
-from retrograph.preprocess.recipe import Shape
+from retrograph.preprocess import BadItem, InputAxes, Preprocessing
 from retrograph.results.context import ExplainContext
 from retrograph.results.explanation import Explanation
 
@@ -47,6 +46,7 @@ class Session:
 
     Attributes:
         explainers: a built graph for each method.
+        axes: what the axes of the explained input count.
         choice: the unit.
         top: how many of the most active units.
         blanks: tells why attributions are 0 everywhere.
@@ -56,6 +56,7 @@ class Session:
     """
 
     explainers: dict[str, Explainer]
+    axes: InputAxes
     choice: UnitChoice
     top: int
     blanks: Blanks
@@ -73,7 +74,7 @@ class Session:
         """What the graphs take."""
         specs, name = self.lead.inputs, self.lead.contract.explained[0]
         explained = next(spec for spec in specs if spec.name == name)
-        return Signature(specs, explained, self.batch, self.apart)
+        return Signature(specs, explained, self.axes, self.batch, self.apart)
 
     def explained(self, job: Job) -> Iterator[Explanation | BadItem]:
         """The same as `explain`; inputs that cannot be run together are run one by one."""
@@ -99,7 +100,7 @@ class Session:
         by_count = contract.many and contract.select == "top"
         select = self.top if by_count else self.choice.index
         found = {name: each.attribute(job.feeds, select) for name, each in self.explainers.items()}
-        made = explanations(job, found, contract)
+        made = explanations(job, found, contract, self.axes)
         return [
             with_blanks(each, row, job.feeds, self.explainers, self.blanks)
             for row, each in enumerate(made)
@@ -168,7 +169,9 @@ def _opened(
     device = next(iter(explainers.values())).device
     less = precision not in (None, "float32")
     foreign = device not in ("cpu", "cuda")
-    session = Session(explainers, choice, args.top, Blanks(model, args.threads))
+    name = next(iter(explainers.values())).contract.explained[0]
+    axes = model.axes(name)
+    session = Session(explainers, axes, choice, args.top, Blanks(model, args.threads))
     if not (less or foreign):
         return session
     instead = {"precision": "float32"} if less else {}
@@ -199,7 +202,7 @@ def _question(
         select=choice.select,
         many=args.top > 1,
         wrt=request.sources[:1],
-        preprocessing=_picture_recipe(args, model.tensor(request.sources[0]).shape, model),
+        preprocessing=_picture_recipe(args, model.axes(request.sources[0]), model),
         device=args.device,
         threads=args.threads,
         precision=args.precision,
@@ -208,12 +211,10 @@ def _question(
 
 
 def _picture_recipe(
-    args: argparse.Namespace, shape: Shape | None, model: Model
+    args: argparse.Namespace, axes: InputAxes, model: Model
 ) -> Preprocessing | None:
     """How pictures are preprocessed, where the input takes some and it is said how."""
-    try:
-        infer_layout(shape or ())
-    except InputError:
+    if axes.frame is None:
         return None
     return chosen_preprocessing(args) or stored_preprocessing(model)
 
@@ -281,6 +282,7 @@ def set_context(
     coding, unlettered = choose_coding(model, session.signature.explained.shape, args.alphabet)
     recipe, note = recipe_for(chosen, model, session.signature)
     context = ExplainContext(
+        axes=session.axes,
         contracts={name: each.contract for name, each in session.explainers.items()},
         preprocessing=recipe,
         labels=labels,

@@ -15,7 +15,9 @@ Windows: TypeAlias = tuple[tuple[int, int], ...]
 """For each axis of an input the first position and the one after the last; they may lie outside."""
 
 
-def windows(field: Field | None, index: Sequence[int], shape: Sequence[int]) -> Windows:
+def windows(
+    field: Field | None, index: Sequence[int], shape: Sequence[int], first: int = 1
+) -> Windows:
     """The patch that a unit sees, not clipped: of one size for all units of a layer.
 
     Of an axis of which a unit sees as much as there is, or more, it is the whole axis.
@@ -24,15 +26,16 @@ def windows(field: Field | None, index: Sequence[int], shape: Sequence[int]) -> 
         field: what a unit of the layer sees; None for all.
         index: the unit's, in an item of the layer.
         shape: that of an item of the input.
+        first: the input's axis that is the first of an item's: 0 where it has no batch axis.
     """
     found = [(0, size) for size in shape]
     if field is None:
         return tuple(found)
     for axis, span in zip(field.axes, field.spans, strict=True):
-        if span is not None and span.size < shape[axis - 1]:
+        if span is not None and span.size < shape[axis - first]:
             centre = 0 if span.axis is None else span.stride * index[span.axis]
             start = math.ceil(centre + span.first)
-            found[axis - 1] = (start, start + span.size)
+            found[axis - first] = (start, start + span.size)
     return tuple(found)
 
 

@@ -9,13 +9,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 
 from retrograph.errors import InputError, one_line, parameter
 from retrograph.pointers import refuse_pointer_file
 from retrograph.preprocess import (
     BadItem,
     Coding,
+    InputAxes,
     Item,
     Pending,
     Preprocessing,
@@ -23,7 +23,6 @@ from retrograph.preprocess import (
     default_workers,
     prefetch_decode,
 )
-from retrograph.preprocess.picture import restore
 from retrograph.preprocess.recipe import Shape
 from retrograph.runtime import Array, Spec
 
@@ -56,20 +55,21 @@ class Signature:
     Attributes:
         specs: all its inputs.
         explained: the one that is explained.
+        axes: what its axes count.
         wanted: how many inputs a run is to take where the model leaves that open.
         apart: whether an input gives the same whatever the others of its batch are.
     """
 
     specs: tuple[Spec, ...]
     explained: Spec
+    axes: InputAxes
     wanted: int = 1
     apart: bool = True
 
     @property
     def fixed_batch(self) -> int | None:
         """How many inputs the file makes a run take; None for any number."""
-        lead = self.explained.shape[:1]
-        return lead[0] if lead and isinstance(lead[0], int) and lead[0] > 0 else None
+        return self.axes.fixed_batch
 
     @property
     def batch(self) -> int:
@@ -90,6 +90,8 @@ class Signature:
             )
         if not ignored:
             return ""
+        if not self.axes.batched:
+            return f"{ignored}the model has no batch axis"
         if self.fixed_batch:
             return f"{ignored}the model takes one input at a time"
         return f"{ignored}the model may mix the inputs of a batch, so they are run one by one"
@@ -104,13 +106,13 @@ def jobs(
     """What the inputs in files and folders are run as, in order."""
     if len(signature.specs) > 1:
         return named_jobs(paths, signature, preprocessing)
-    shape = signature.explained.shape
-    return batches(sources(paths, shape, preprocessing, coding, signature.batch), signature)
+    found = sources(paths, signature.axes, preprocessing, coding, signature.batch)
+    return batches(found, signature)
 
 
 def sources(
     paths: Iterable[str],
-    shape: Shape,
+    axes: InputAxes | Shape,
     preprocessing: Preprocessing,
     coding: Coding | None = None,
     batch: int = 1,
@@ -119,7 +121,7 @@ def sources(
 
     They are decoded ahead by threads: about two batches.
     """
-    reader = Reader(shape, preprocessing, coding)
+    reader = Reader(axes, preprocessing, coding)
     owners = deque[Path]()
 
     def pending() -> Iterator[Pending]:
@@ -137,7 +139,10 @@ def sources(
 def _stem(name: str, path: Path) -> str:
     """ "a_dog" of "a/dog.png" in a folder, "digits_x_test_3" of "digits.npz:x_test[3]"."""
     if path.is_dir():
-        return "_".join(Path(name).relative_to(path).with_suffix("").parts)
+        inner = Path(name).relative_to(path)
+        return (
+            "_".join((inner if Path(name).is_dir() else inner.with_suffix("")).parts) or path.name
+        )
     return path.stem + re.sub(r"\W+", "_", name.removeprefix(str(path)))
 
 
@@ -161,9 +166,8 @@ def batches(found: Iterable[Source | BadItem], signature: Signature) -> Iterator
 
 def job_of(filled: Sequence[Source], signature: Signature) -> Job:
     """A run of some inputs, the last one repeated to fill a batch of a fixed size."""
-    rows = [source.item.array for source in filled]
-    rows += rows[-1:] * ((signature.fixed_batch or 0) - len(rows))
-    return Job({signature.explained.name: np.stack(rows)}, tuple(filled))
+    array = signature.axes.feed([source.item.array for source in filled])
+    return Job({signature.explained.name: array}, tuple(filled))
 
 
 def named_jobs(
@@ -189,7 +193,7 @@ def _named_job(path: Path, signature: Signature, preprocessing: Preprocessing) -
     if missing:
         raise InputError(f"{path} has no array {', '.join(map(repr, missing))}; {mend}")
     feeds = {s.name: _with_batch(arrays[s.name], s) for s in signature.specs}
-    explained = feeds[signature.explained.name]
+    explained, axes = feeds[signature.explained.name], signature.axes
     wanted = signature.explained.dtype
     whole = wanted is not None and wanted.kind in "iu"
     if explained.ndim != len(signature.explained.shape) or not explained.size:
@@ -199,18 +203,18 @@ def _named_job(path: Path, signature: Signature, preprocessing: Preprocessing) -
         )
     is_number = explained.dtype.kind in ("iu" if whole else "f")
     with np.errstate(over="ignore"):
-        rows = explained.astype(np.float32) if is_number else explained
+        rows = axes.rows(explained.astype(np.float32) if is_number else explained)
     if not is_number or not np.isfinite(rows).all():
         raise InputError(
             f"{path}: '{signature.explained.name}' is {explained.dtype} or has NaN or infinite "
             f"values; save the model's input as it is, as finite {wanted or 'float32'}"
         )
-    many = len(explained) > 1
+    many = len(rows) > 1
     return Job(
         feeds,
         tuple(
             Source(
-                Item(f"{path}[{i}]" if many else str(path), row, _shown(row, preprocessing)),
+                Item(f"{path}[{i}]" if many else str(path), row, axes.shown(row, preprocessing)),
                 f"{path.stem}_{i}" if many else path.stem,
             )
             for i, row in enumerate(rows)
@@ -241,10 +245,3 @@ def _load(path: Path) -> dict[str, Array]:
 def _with_batch(array: Array, spec: Spec) -> Array:
     """The array, with the batch axis that may be left out."""
     return array[np.newaxis] if array.ndim == len(spec.shape) - 1 else array
-
-
-def _shown(row: Array, preprocessing: Preprocessing) -> Image.Image | None:
-    axis = 0 if preprocessing.layout == "nchw" else -1
-    if row.ndim != 3 or row.shape[axis] != preprocessing.channels:
-        return None
-    return Image.fromarray(restore(row, preprocessing))

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from retrograph.errors import InputError, parameter
+from retrograph.errors import parameter
 from retrograph.model import Model
 from retrograph.pipeline.loader import Signature
 from retrograph.preprocess import (
     PRESETS,
     Preprocessing,
     check_whole,
-    infer_layout,
     of_bytes,
 )
 
@@ -46,12 +45,10 @@ def recipe_for(
         InputError: it does not go with the model's input.
     """
     recipe = preprocessing or stored_preprocessing(model)
-    shape = signature.explained.shape
-    try:
-        infer_layout(shape)
-    except InputError:
+    frame = signature.axes.frame
+    if frame is None:
         return recipe or PRESETS["0-1"], ""
     note = "" if recipe else UNSCALED
-    fitted = (recipe or PRESETS["0-1"]).for_shape(shape)
+    fitted = (recipe or PRESETS["0-1"]).for_shape(frame)
     check_whole(fitted, signature.explained.dtype)
     return fitted, note

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ import numpy as np
 from retrograph.contract import Contract
 from retrograph.errors import InputError
 from retrograph.pipeline.loader import Job
+from retrograph.preprocess import InputAxes
 from retrograph.results.attribution import Attribution
 from retrograph.results.conservation import balances
 from retrograph.results.explanation import Explanation
@@ -17,13 +19,14 @@ from retrograph.runtime import Array
 
 
 def explanations(
-    job: Job, found: Mapping[str, Attribution], contract: Contract
+    job: Job, found: Mapping[str, Attribution], contract: Contract, axes: InputAxes
 ) -> list[Explanation]:
     """An explanation for each input of a job; one where the layer has no batch axis.
 
     Args:
         found: for each method what its graph gave.
         contract: what the graphs have in common.
+        axes: of the explained input.
 
     Raises:
         InputError: an activation is no number, or the methods explain different units.
@@ -31,9 +34,17 @@ def explanations(
     name = job.sources[0].item.name
     _check_finite(found, contract, name)
     _check_units(found, name)
-    if len(next(iter(found.values())).score) != len(job.feeds[contract.explained[0]]):
+    if not axes.batched:
+        found = {name: _with_rows(each) for name, each in found.items()}
+    elif len(next(iter(found.values())).score) != len(job.feeds[contract.explained[0]]):
         return [_whole(job, found, contract.explained[0])]
     return [_row(job, found, row, many=contract.many) for row in range(len(job.sources))]
+
+
+def _with_rows(found: Attribution) -> Attribution:
+    """The attributions of the only item, of a model without a batch axis, with one."""
+    rows = {name: values[np.newaxis] for name, values in found.attributions.items()}
+    return replace(found, attributions=rows)
 
 
 def _check_finite(found: Mapping[str, Attribution], contract: Contract, where: str) -> None:

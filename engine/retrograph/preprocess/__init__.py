@@ -1,15 +1,9 @@
 """From files on disk to inputs of a model."""
 
+from retrograph.preprocess.axes import InputAxes, axes_by_size, input_axes
 from retrograph.preprocess.decoding import default_workers, prefetch_decode
-from retrograph.preprocess.inputs import (
-    BadItem,
-    Item,
-    Pending,
-    Reader,
-    count_inputs,
-    iter_inputs,
-    iter_pending,
-)
+from retrograph.preprocess.inputs import Reader, count_inputs, iter_inputs, iter_pending
+from retrograph.preprocess.items import BadItem, Item, Pending
 from retrograph.preprocess.opening import load_picture
 from retrograph.preprocess.picture import prepare, restore
 from retrograph.preprocess.recipe import (
@@ -31,6 +25,7 @@ __all__ = [
     "PRESETS",
     "BadItem",
     "Coding",
+    "InputAxes",
     "Item",
     "Layout",
     "Order",
@@ -39,10 +34,12 @@ __all__ = [
     "Reader",
     "Resize",
     "Shape",
+    "axes_by_size",
     "check_whole",
     "count_inputs",
     "default_workers",
     "infer_layout",
+    "input_axes",
     "iter_inputs",
     "iter_pending",
     "load_picture",

@@ -15,18 +15,18 @@ from retrograph.preprocess.recipe import Preprocessing, Shape, describe, known, 
 AnyArray: TypeAlias = npt.NDArray[Any]
 
 
-def as_inputs(array: AnyArray, shape: Shape) -> AnyArray:
-    """An array as a batch [N, ...] of inputs for a model of `shape` (batch first), unchanged.
+def as_inputs(array: AnyArray, shape: Shape, item: Shape) -> AnyArray:
+    """An array as a batch [N, *item] of inputs for a model of `shape`, unchanged.
 
     A batch axis that is not there is added. Raises InputError when the array does not fit.
     """
-    batch = array[np.newaxis] if array.ndim == len(shape) - 1 else array
+    batch = array[np.newaxis] if array.ndim == len(item) else array
     if batch.dtype.kind not in "biuf":
         raise InputError(f"its values are {array.dtype}; save them as float32")
-    if batch.ndim != len(shape) or not all(map(_fits, batch.shape[1:], shape[1:])):
+    if batch.ndim != len(item) + 1 or not all(map(_fits, batch.shape[1:], item)):
+        omit = ", the batch axis may be left out" if len(item) < len(shape) else ""
         raise InputError(
-            f"{_size(array)} does not fit the model's input {describe(shape)}; "
-            "reshape it, the batch axis may be left out"
+            f"{size_text(array)} does not fit the model's input {describe(shape)}; reshape it{omit}"
         )
     if batch.size == 0:
         raise InputError("the array is empty; save at least one input")
@@ -61,7 +61,7 @@ def as_pictures(array: Pixels, shape: Shape, preprocessing: Preprocessing) -> Pi
         case (_, 1 | 3, _, _):
             return np.moveaxis(array, 1, -1)
     raise InputError(
-        f"{_size(array)} bytes are no pictures for the model's input {describe(shape)}; "
+        f"{size_text(array)} bytes are no pictures for the model's input {describe(shape)}; "
         "save them as N x height x width x 3"
     )
 
@@ -85,5 +85,6 @@ def _fits(extent: int, dim: int | str | None) -> bool:
     return known(dim) in (None, extent)
 
 
-def _size(array: AnyArray) -> str:
+def size_text(array: AnyArray) -> str:
+    """The type and the shape of an array, for people."""
     return f"{array.dtype} {'x'.join(map(str, array.shape)) or 'scalar'}"

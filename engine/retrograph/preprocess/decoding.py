@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterable, Iterator
 
 from retrograph.prefetch import prefetch_map
-from retrograph.preprocess.inputs import BadItem, Item, Pending
+from retrograph.preprocess.items import BadItem, Item, Pending
 
 
 def default_workers() -> int:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import math
 import os
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from itertools import chain
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import NoReturn
 
 import numpy as np
@@ -20,82 +20,37 @@ from retrograph.errors import InputError, parameter
 from retrograph.pointers import refuse_pointer_file
 from retrograph.preprocess.archives import is_archive, members, survey
 from retrograph.preprocess.arrays import AnyArray, as_bytes, as_inputs, as_pictures
+from retrograph.preprocess.axes import InputAxes, axes_by_size
 from retrograph.preprocess.folders import has_classes, pictures_in
+from retrograph.preprocess.items import BadItem, Item, Pending
 from retrograph.preprocess.opening import Opened, open_bytes, open_picture
-from retrograph.preprocess.picture import (
-    Array,
-    check,
-    prepare,
-    restore,
-)
-from retrograph.preprocess.recipe import Preprocessing, Shape, infer_layout, spatial
+from retrograph.preprocess.picture import Array, check, prepare
+from retrograph.preprocess.recipe import USE_NPY, Preprocessing, Shape, describe, spatial
 from retrograph.preprocess.sequences import Coding, is_fasta, read_fasta
 from retrograph.preprocess.stored import Stored, stored_arrays
 from retrograph.preprocess.table import TABLES, Row, rows_of
+from retrograph.preprocess.videos import (
+    Frames,
+    Source,
+    as_videos,
+    prepare_frames,
+    read_video,
+    videos_of,
+)
 
 _ADDRESS = re.compile(r"(?:https?|ftp|s3|gs):/")
 
 
-@dataclass(frozen=True)
-class Item:
-    """One input, ready for the model.
-
-    Attributes:
-        name: where it came from: the path, and for one of many in a file its number from 0 or
-            its name there, "digits.npz:x_test[3]", "cifar.csv[3]", "cifar.zip:cat/0001.png".
-        array: float32, of the model's input shape without the batch axis.
-        shown: the RGB picture that the model sees; None where the input is not a picture.
-        label: its class: what a row of a .csv says, or the folder that it lies in where all
-            pictures of a folder or an archive lie in folders; None if there is none.
-        note: what is to be known of how it was read; "" where there is nothing.
-    """
-
-    name: str
-    array: Array
-    shown: Image.Image | None
-    label: str | None = None
-    note: str = ""
-
-
-@dataclass(frozen=True)
-class BadItem:
-    """An input that could not be read; the error tells the user which, why, and how to mend it."""
-
-    name: str
-    error: InputError
-
-
-@dataclass(frozen=True)
-class Pending:
-    """An input that is not decoded yet, which any thread may do.
-
-    Attributes:
-        name: that of the item.
-        make: decodes it, once; raises InputError where that fails.
-        held: how many bytes wait in memory to be decoded.
-    """
-
-    name: str
-    make: Callable[[], Item]
-    held: int = 0
-
-    def read(self) -> Item | BadItem:
-        """The input, or why it cannot be read."""
-        try:
-            return self.make()
-        except InputError as error:
-            return BadItem(self.name, error)
-
-
 def iter_inputs(
     paths: Iterable[str | os.PathLike[str]],
-    shape: Shape,
+    axes: InputAxes | Shape,
     preprocessing: Preprocessing,
     coding: Coding | None = None,
 ) -> Iterator[Item | BadItem]:
     """The inputs in files and folders, in order, each read when it is asked for.
 
-    `shape` is that of the model's input, batch first. A path may be
+    `axes` are those of the model's input; of a shape, batch first, the sizes tell what they count.
+    A path may be
 
     - a picture, or a folder, searched through for pictures by their suffixes, sorted, those
       what is hidden or a system's own left out;
@@ -105,6 +60,8 @@ def iter_inputs(
       bytes (uint8) are pictures, RGB or grey, with the channels last or first, and are
       preprocessed. Floats are the model's input as they are. Either may have a batch axis
       before, and is then one input for each entry along it;
+    - for a model of videos an animated GIF or WebP, a folder or archive of them and of folders of
+      pictures, each folder a video; of an array the frames before height and width;
     - a .csv or .tsv, with one picture a row, as values from 0 to 255, pixel by pixel, row by row
       of the picture, the channels of a pixel (red, green, blue) side by side, possibly all in
       one cell. A first row of column names tells where the label and the pixels are; without
@@ -113,19 +70,19 @@ def iter_inputs(
       which says that the model takes no pictures.
 
     What cannot be read is yielded as a BadItem, and the rest follows.
-    Raises InputError at once when `preprocessing` does not go with a picture model of `shape`.
+    Raises InputError at once when `preprocessing` does not go with a model of pictures.
     """
-    return (pending.read() for pending in iter_pending(paths, shape, preprocessing, coding))
+    return (pending.read() for pending in iter_pending(paths, axes, preprocessing, coding))
 
 
 def iter_pending(
     paths: Iterable[str | os.PathLike[str]],
-    shape: Shape,
+    axes: InputAxes | Shape,
     preprocessing: Preprocessing,
     coding: Coding | None = None,
 ) -> Iterator[Pending]:
     """The same inputs, in the same order, for the caller to decode."""
-    reader = Reader(shape, preprocessing, coding)
+    reader = Reader(axes, preprocessing, coding)
     return (pending for path in paths for pending in reader.read(Path(path)))
 
 
@@ -150,20 +107,29 @@ class Reader:
     """Reads files of every kind as inputs of one model: see `iter_inputs`."""
 
     def __init__(
-        self, shape: Shape, preprocessing: Preprocessing, coding: Coding | None = None
+        self,
+        axes: InputAxes | Shape,
+        preprocessing: Preprocessing,
+        coding: Coding | None = None,
     ) -> None:
-        self.shape = shape
+        self.axes = axes if isinstance(axes, InputAxes) else axes_by_size(axes)
         self.preprocessing = preprocessing
         self.coding = coding
-        try:
-            if coding is not None:
-                raise InputError("the model takes sequences of letters; give FASTA or a .npy array")
-            infer_layout(shape)
-        except InputError as error:
-            self.not_pictures: InputError | None = error
-        else:
-            self.not_pictures = None
-            check(preprocessing, shape)
+        self.frame = None if coding is not None else self.axes.frame
+        if self.frame is not None:
+            check(preprocessing, self.frame)
+
+    @property
+    def _takes_videos(self) -> bool:
+        return self.frame is not None and self.axes.takes_videos
+
+    @property
+    def _no_picture(self) -> InputError:
+        """Why the model takes no pictures."""
+        if self.coding is not None:
+            return InputError("the model takes sequences of letters; give FASTA or a .npy array")
+        shape = describe(self.axes.shape)
+        return InputError(f"the model's input {shape} is no picture; {USE_NPY}")
 
     def read(self, path: Path) -> Iterator[Pending]:
         """The inputs in a file or folder, not decoded yet."""
@@ -178,6 +144,8 @@ class Reader:
 
     def count(self, path: Path) -> int | None:
         """How many inputs `read` will give; None where only reading all tells."""
+        if self._takes_videos and (path.is_dir() or is_archive(path)):
+            return None
         if self._reader(path) != self._arrays:
             return count_inputs([path])
         try:
@@ -199,7 +167,22 @@ class Reader:
 
     def _picture(self, path: Path, label: str | None = None) -> Iterator[Pending]:
         name = str(path)
+        if self._takes_videos:
+            yield self._video(Frames(name, (path,)), label)
+            return
         yield Pending(name, lambda: self._from_opened(name, open_picture(path), label))
+
+    def _video(self, frames: Frames, label: str | None) -> Pending:
+        held = sum(len(s[1]) for s in frames.sources if isinstance(s, tuple))
+        return Pending(frames.name, partial(self._from_frames, frames, label), held)
+
+    def _folder_of_videos(self, folder: Path, paths: Iterable[Path]) -> Iterator[Pending]:
+        inner = ((PurePosixPath(path.relative_to(folder).as_posix()), path) for path in paths)
+        files = sorted(inner, key=lambda file: file[0].parent.parts)
+        videos = [*videos_of(files, str(folder))]
+        classes = all(video.folders for video in videos)
+        for video in videos:
+            yield self._video(video, video.folders[0] if classes else None)
 
     def _folder(self, folder: Path) -> Iterator[Pending]:
         classes = has_classes(folder)
@@ -208,6 +191,9 @@ class Reader:
         first = next(found, None)
         if first is None:
             raise InputError(f"{folder} has no pictures in it; name another folder, or files")
+        if self._takes_videos:
+            yield from self._folder_of_videos(folder, chain([first], found))
+            return
         for path in chain([first], found):
             yield from self._picture(path, path.parts[depth] if classes else None)
 
@@ -215,6 +201,9 @@ class Reader:
         known = survey(path)
         if not known.count:
             raise InputError(f"{path} has no pictures in it; name another archive, or files")
+        if self._takes_videos:
+            yield from self._archive_of_videos(path, known.level)
+            return
         for member, data in members(path):
             name = f"{path}:{member}"
             if isinstance(data, InputError):
@@ -222,6 +211,27 @@ class Reader:
             else:
                 make = partial(self._from_bytes, name, data, known.class_of(member))
                 yield Pending(name, make, len(data))
+
+    def _archive_of_videos(self, path: Path, level: int | None) -> Iterator[Pending]:
+        """Those whose pictures lie one after the other in the archive."""
+        good: list[tuple[PurePosixPath, Source]] = []
+        for member, data in members(path):
+            inner = PurePosixPath(member)
+            if isinstance(data, InputError):
+                yield _failed(f"{path}:{member}", data)
+                continue
+            if good and good[-1][0].parent != inner.parent:
+                yield from self._archived(good, path, level)
+                good = []
+            good.append((inner, (f"{path}:{member}", data)))
+        yield from self._archived(good, path, level)
+
+    def _archived(
+        self, files: Sequence[tuple[PurePosixPath, Source]], path: Path, level: int | None
+    ) -> Iterator[Pending]:
+        for video in videos_of(files, f"{path}:"):
+            labelled = level is not None and len(video.folders) > level
+            yield self._video(video, video.folders[level or 0] if labelled else None)
 
     def _arrays(self, path: Path) -> Iterator[Pending]:
         with self._fitting(path) as (name, stored, count):
@@ -259,8 +269,9 @@ class Reader:
                 raise InputError(f"none of {len(reasons)} arrays fits; the first, {first}")
 
     def _table(self, path: Path) -> Iterator[Pending]:
-        layout = self.preprocessing.layout
-        height, width = (None, None) if self.not_pictures else spatial(self.shape, layout)
+        takes_any = self.frame is None or self._takes_videos
+        shape = () if takes_any else self.frame or ()
+        height, width = spatial(shape, self.preprocessing.layout) if shape else (None, None)
         if height is None or width is None:
             raise InputError(
                 f"{path}: a .csv is for models of pictures of one fixed size; "
@@ -287,25 +298,32 @@ class Reader:
             yield Pending(name, partial(_encoded, name, sequence, self.coding), len(sequence))
 
     def _as_batch(self, array: AnyArray) -> AnyArray:
-        if self.not_pictures:
-            return as_inputs(array, self.shape)
+        shape, item = self.axes.shape, self.axes.item
+        if self.frame is None:
+            return as_inputs(array, shape, item)
+        if array.dtype == np.uint8 and self.axes.takes_videos:
+            return as_videos(array, self.axes, self.preprocessing)
         if array.dtype == np.uint8:
-            return as_pictures(array, self.shape, self.preprocessing)
+            return as_pictures(array, self.frame, self.preprocessing)
         if array.dtype.kind != "f":
             raise InputError(
                 f"its values are {array.dtype}; save uint8 for a picture, "
                 "float32 for the model's input as it is"
             )
-        return as_inputs(array, self.shape)
+        return as_inputs(array, shape, item)
+
+    def _from_frames(self, frames: Frames, label: str | None) -> Item:
+        array, note = read_video(frames, self.axes, self.preprocessing)
+        return Item(frames.name, array, None, label, note)
 
     def _from_image(self, name: str, image: Image.Image, label: str | None = None) -> Item:
-        if self.not_pictures:
-            raise InputError(f"{name}: {self.not_pictures}")
+        if self.frame is None:
+            raise InputError(f"{name}: {self._no_picture}")
         try:
-            array, shown = prepare(image, self.preprocessing, self.shape)
+            array, shown = prepare(image, self.preprocessing, self.frame)
         except InputError as error:
             raise InputError(f"{name}: {error}") from None
-        return Item(name, array, shown, label)
+        return Item(name, self.axes.to_item(array[np.newaxis]), shown, label)
 
     def _from_opened(self, name: str, opened: Opened, label: str | None) -> Item:
         return replace(self._from_image(name, opened.image, label), note=opened.note)
@@ -317,12 +335,15 @@ class Reader:
         return self._from_array(name, self._as_batch(row)[0])
 
     def _from_array(self, name: str, entry: AnyArray) -> Item:
-        if self.not_pictures:
+        if self.frame is None:
             return Item(name, _finite(name, entry), None)
+        if entry.dtype == np.uint8 and self.axes.takes_videos:
+            array, note = prepare_frames(name, entry, self.axes, self.preprocessing)
+            return Item(name, array, None, note=note)
         if entry.dtype == np.uint8:
             return self._from_image(name, _image(entry))
         values = _finite(name, entry)
-        return Item(name, values, Image.fromarray(restore(values, self.preprocessing)))
+        return Item(name, values, self.axes.shown(values, self.preprocessing))
 
     def _from_row(self, name: str, row: Row, size: tuple[int, int, int]) -> Item:
         try:

@@ -7,6 +7,8 @@ import logging
 import os
 import threading
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -105,9 +107,20 @@ def open_bytes(name: str, data: bytes) -> Opened:
 
 
 def _opened(name: str, source: Path | io.BytesIO) -> Opened:
+    with pillow_file(name, source) as image:
+        return _upright(image)
+
+
+@contextmanager
+def pillow_file(name: str, source: Path | io.BytesIO) -> Iterator[Image.Image]:
+    """A picture file as Pillow opens it, not decoded yet.
+
+    Raises:
+        InputError: whatever goes wrong while it is open; `name` says where.
+    """
     try:
         with _STRICT, Image.open(source, formats=FORMATS) as image:
-            return _upright(image)
+            yield image
     except InputError as error:
         raise InputError(f"{name} {error}") from None
     except FileNotFoundError:
@@ -177,10 +190,17 @@ class _Depth:
 
 def _upright(image: Image.Image) -> Opened:
     """A picture of Pillow's, not decoded yet, as RGB."""
+    opened = rgb_frame(image)
+    if image.format == "MPO" or not getattr(image, "is_animated", False):  # that has previews
+        return opened
+    first = "of several frames or pages the first is taken"
+    return Opened(opened.image, "; ".join(filter(None, [first, opened.note])))
+
+
+def rgb_frame(image: Image.Image) -> Opened:
+    """The frame at which a file that Pillow has opened stands."""
     depth, is_deep = _Depth.of(image), ";16" in str(getattr(image, "tile", ""))
     notes = []
-    if image.format != "MPO" and getattr(image, "is_animated", False):  # that has previews
-        notes.append("of several frames or pages the first is taken")
     turned = ImageOps.exif_transpose(image)
     if turned.mode in ("I", "F") or turned.mode.startswith("I;16"):
         values = np.asarray(turned)

@@ -1,5 +1,6 @@
 """Attributions as pictures, alone and on labelled pages."""
 
+from retrograph.render.film import film
 from retrograph.render.legend import SCALE, values_key
 from retrograph.render.letters import letter_tiles
 from retrograph.render.page import Table, enlarge, panel, sheet
@@ -17,6 +18,7 @@ __all__ = [
     "Table",
     "Track",
     "enlarge",
+    "film",
     "grey_slices",
     "heat",
     "letter_tiles",

@@ -8,7 +8,7 @@ from typing import Any
 
 from retrograph.contract import Contract
 from retrograph.output import safe_name
-from retrograph.preprocess import Coding, Preprocessing
+from retrograph.preprocess import Coding, InputAxes, Preprocessing
 from retrograph.results.unit_names import channel_names, describe_unit, names_classes
 
 
@@ -18,6 +18,7 @@ class ExplainContext:
 
     Attributes:
         contracts: of the built graphs, by the methods' names, a column each.
+        axes: what the axes of the input count.
         preprocessing: how a picture becomes the input.
         labels: the class names, if known.
         device: where it runs.
@@ -26,6 +27,7 @@ class ExplainContext:
     """
 
     contracts: Mapping[str, Contract]
+    axes: InputAxes
     preprocessing: Preprocessing
     labels: tuple[str, ...]
     device: str

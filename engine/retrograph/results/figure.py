@@ -6,14 +6,32 @@ import numpy as np
 from PIL import Image
 
 from retrograph.preprocess import Coding
-from retrograph.render import STYLES, Track, grey_slices, panel, sheet, slices, spaced, strips
+from retrograph.render import (
+    STYLES,
+    Table,
+    Track,
+    grey_slices,
+    panel,
+    sheet,
+    slices,
+    spaced,
+    strips,
+)
 from retrograph.results.context import ExplainContext
 from retrograph.results.explanation import Explanation
-from retrograph.results.maps import attribution_picture, input_picture, style_of
+from retrograph.results.maps import (
+    attribution_frames,
+    attribution_picture,
+    input_frames,
+    input_picture,
+    is_video,
+    style_of,
+)
 from retrograph.runtime import Array
 
 _VOLUME = 4
 _COLUMNS = 3
+_FRAMES = "evenly spaced frames; each map has one scale for all frames"
 _SLICES = (
     "evenly spaced slices, from the first to the last; the input from black, its lowest value, to "
     "white, its highest; each map has one scale for all slices"
@@ -33,13 +51,16 @@ def figure(found: Explanation, context: ExplainContext, caption: str) -> Image.I
     """
     if context.coding is not None and not found.rows_joined:
         return _strips(found, context, context.coding, caption)
-    if found.array.ndim == _VOLUME and not found.rows_joined:
+    if is_video(found, context):
+        return _frames(found, context, caption)
+    is_volume = context.axes.takes_volumes or found.array.ndim == _VOLUME
+    if is_volume and not found.rows_joined:
         return _slices(found, context, caption)
     return _panel(found, context, caption)
 
 
 def _panel(found: Explanation, context: ExplainContext, caption: str) -> Image.Image:
-    columns = [("input", input_picture(found))]
+    columns = [("input", input_picture(found, context))]
     for title, method, k in _titled(found, context):
         columns.append((title, attribution_picture(found, context, method, k)))
     return panel(columns, caption)
@@ -69,19 +90,26 @@ def _strips(
     return strips(tracks, coding.letters(found.array), coding.alphabet, caption)
 
 
+def _frames(found: Explanation, context: ExplainContext, caption: str) -> Image.Image:
+    """Evenly spaced frames of a video in a row, over the same frames of the attributions."""
+    drawn = [("input", input_frames(found, context))]
+    for title, method, k in _titled(found, context):
+        drawn.append((title, attribution_frames(found, context, method, k)))
+    shown = spaced(len(drawn[0][1]))
+    table = Table([f"frame {i + 1}" for i in shown])
+    for title, frames in drawn:
+        table.add(title, [frames[i] for i in shown])
+    return table.page(caption, notes=[_FRAMES])
+
+
 def _slices(found: Explanation, context: ExplainContext, caption: str) -> Image.Image:
     """Evenly spaced slices of a volume, each beside the same slice of the attributions."""
-    volume = _channels_first(found.array)
+    volume = context.axes.to_volume(found.array)
     drawn = [grey_slices(volume)]
     for _, method, k in _titled(found, context):
         values = np.broadcast_to(found.attributions[method][k], found.array.shape)
-        drawn.append(slices(_channels_first(values), style_of(method, found, context)))
+        drawn.append(slices(context.axes.to_volume(values), style_of(method, found, context)))
     depth = volume.shape[1]
     cells = [(f"slice {i + 1} of {depth}", [part[i] for part in drawn]) for i in spaced(depth)]
     titles = ", ".join(title for title, _, _ in _titled(found, context))
     return sheet(cells, _COLUMNS, f"input beside {titles}\n{caption}\n{_SLICES}")
-
-
-def _channels_first(values: Array) -> Array:
-    """A volume as [C, D, H, W]: its channels are the fewer of the first and the last axis."""
-    return values if values.shape[0] <= values.shape[-1] else np.moveaxis(values, -1, 0)

@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
-from retrograph.preprocess import BadItem, Item
+from retrograph.preprocess import BadItem, InputAxes, Item
 from retrograph.runtime import Array
 
 _BAD_IN_A_ROW = 256
@@ -29,7 +27,7 @@ class Batch:
 
 
 def batches(
-    inputs: Iterable[Item | BadItem], name: str, size: int, *, full: bool
+    inputs: Iterable[Item | BadItem], name: str, size: int, axes: InputAxes
 ) -> Iterator[Batch]:
     """Inputs of one shape together, in their order.
 
@@ -40,24 +38,23 @@ def batches(
         inputs: one after the other.
         name: the network's input.
         size: how many go into a batch.
-        full: whether a batch that is not full repeats its last input.
+        axes: of the input: of a fixed batch, one that is not full repeats its last input.
     """
     found: list[Item | BadItem] = []
     rows: list[Array] = []
     for each in inputs:
         if isinstance(each, Item):
             if rows and rows[0].shape != each.array.shape:
-                yield _batch(found, rows, name, size if full else 0)
+                yield _batch(found, rows, name, axes)
                 found, rows = [], []
             rows.append(each.array)
         found.append(each)
         if len(rows) == size or len(found) - len(rows) == _BAD_IN_A_ROW:
-            yield _batch(found, rows, name, size if full else 0)
+            yield _batch(found, rows, name, axes)
             found, rows = [], []
     if found:
-        yield _batch(found, rows, name, size if full else 0)
+        yield _batch(found, rows, name, axes)
 
 
-def _batch(found: list[Item | BadItem], rows: list[Array], name: str, size: int) -> Batch:
-    filled = rows + rows[-1:] * (size - len(rows))
-    return Batch(found, {name: np.stack(filled)} if rows else {})
+def _batch(found: list[Item | BadItem], rows: list[Array], name: str, axes: InputAxes) -> Batch:
+    return Batch(found, {name: axes.feed(rows)} if rows else {})

@@ -54,6 +54,7 @@ class ProbeSession:
         probes: what is counted of each layer.
         inputs: what the layers need.
         input: the input that pictures become: the first of floating point.
+        axes: what its axes count.
         device: what runs it.
 
     Raises:
@@ -77,6 +78,7 @@ class ProbeSession:
             self._session = Session(file, device, threads, folder, needed)
         self.inputs: tuple[Spec, ...] = self._session.inputs
         self.input = next(spec for name in names for spec in self.inputs if spec.name == name)
+        self.axes = self.model.axes(self.input.name)
         self.device = self._session.device
         if self.fixed_batch not in (None, 1) and not self._batched:
             raise InputError(
@@ -87,8 +89,7 @@ class ProbeSession:
     @property
     def fixed_batch(self) -> int | None:
         """How many inputs the file makes a run take; None for any number."""
-        lead = self.input.shape[:1]
-        return lead[0] if lead and isinstance(lead[0], int) else None
+        return self.axes.fixed_batch
 
     def batch(self, wanted: int) -> int:
         """How many inputs a run is to take."""
@@ -115,7 +116,7 @@ class ProbeSession:
             InputError: the graph cannot be run on them.
         """
         outputs = self._session.run(feeds)
-        rows = len(feeds[self.input.name])
+        rows = len(self.axes.rows(feeds[self.input.name]))
         return [_stats(probe, outputs, rows) for probe in self.probes]
 
 

@@ -19,7 +19,6 @@ from retrograph.preprocess import (
     Reader,
     check_whole,
     default_workers,
-    infer_layout,
     iter_pending,
     of_bytes,
     prefetch_decode,
@@ -110,18 +109,17 @@ class Scanner:
 
     def count(self) -> int | None:
         """How many inputs there are; None where only reading them all tells."""
-        reader = Reader(self.session.input.shape, self._preprocessing, self._coding)
+        reader = Reader(self.session.axes, self._preprocessing, self._coding)
         counts = [reader.count(Path(path)) for path in self.inputs]
         return None if None in counts else sum(count or 0 for count in counts)
 
     def batches(self, start: int) -> Iterator[Batch]:
         """What is run, from the input of that number on."""
-        shape = self.session.input.shape
-        pending = iter_pending(self.inputs, shape, self._preprocessing, self._coding)
+        axes = self.session.axes
+        pending = iter_pending(self.inputs, axes, self._preprocessing, self._coding)
         rest = islice(pending, start, None)
         found = prefetch_decode(rest, self._workers, ahead=2 * self.batch + self._workers)
-        full = self.session.fixed_batch is not None
-        return batches(found, self.session.input.name, self.batch, full=full)
+        return batches(found, self.session.input.name, self.batch, axes)
 
     def run(
         self,
@@ -222,11 +220,9 @@ def _layers(session: ProbeSession, channels: Sequence[int] | None) -> tuple[Scan
 def _fitting(chosen: Preprocessing | None, session: ProbeSession) -> Preprocessing:
     """The recipe in the layout of the input; as it is where that takes no pictures."""
     recipe = chosen or of_bytes(session.input.dtype) or PRESETS["0-1"]
-    try:
-        infer_layout(session.input.shape)
-    except InputError:
+    if session.axes.frame is None:
         return recipe
-    fitted = recipe.for_shape(session.input.shape)
+    fitted = recipe.for_shape(session.axes.frame)
     check_whole(fitted, session.input.dtype)
     return fitted
 

@@ -14,10 +14,19 @@ from onnx import NodeProto
 
 from retrograph.ir.analysis.batch_axis.passage import LEADING, Passage, Place, shape_of
 from retrograph.ir.analysis.batch_axis.rules import passed
+from retrograph.ir.analysis.positions import slid_axes
 from retrograph.ir.analysis.symbolic_sizes import Sizes
 from retrograph.ir.graph import Graph, Shape, Tensor, reads
 
-__all__ = ["LEADING", "Batch", "Place", "first_item_axis", "follow_batch", "keeps_rows_apart"]
+__all__ = [
+    "LEADING",
+    "Batch",
+    "Place",
+    "first_item_axis",
+    "follow_batch",
+    "has_batch_axis",
+    "keeps_rows_apart",
+]
 
 
 @dataclass(frozen=True)
@@ -31,7 +40,7 @@ class Batch:
         mixed: the tensors in which they are not, for a node may have joined them.
         regained: the tensors in which the batch is found again behind such a node, by the name of
             its size.
-        single: whether the batch is fixed at one item.
+        single: whether the batch is fixed at one item, or no input has a batch axis.
     """
 
     places: dict[str, Place]
@@ -64,10 +73,12 @@ def follow_batch(graph: Graph) -> Batch:
     """Follow the batch from the inputs' leading axis through the graph.
 
     Where that axis has a name of its own in the inputs, it tells where the batch leads again
-    behind a node that mixes the items.
+    behind a node that mixes the items. Inputs without a batch axis are one item.
     """
     inputs = [t for t in (graph.tensor(v.name) for v in graph.inputs) if t is not None]
-    batch = Batch({t.name: LEADING for t in inputs if t.rank != 0}, set(), set(), _single(inputs))
+    whole = {t.name for t in inputs if not has_batch_axis(graph, t)}
+    leading = {t.name: LEADING for t in inputs if t.rank != 0 and t.name not in whole}
+    batch = Batch(leading, whole, set(), _single(inputs, whole))
     names, others = _batch_names(inputs)
     sizes = Sizes(graph, exact=True)
     for node in graph.nodes:
@@ -92,6 +103,19 @@ def follow_batch(graph: Graph) -> Batch:
     return batch
 
 
+def has_batch_axis(graph: Graph, source: Tensor) -> bool:
+    """Whether the first axis of an input counts items; where nothing tells, it does.
+
+    It does not where it has a fixed size other than 1 and an operator that slides over the input
+    takes it for channels or for positions.
+    """
+    lead = (source.shape or (None,))[0]
+    if not isinstance(lead, int) or lead == 1 or not source.is_float:
+        return True
+    slid = slid_axes(graph, source.name)
+    return slid is None or 0 not in (slid.channel, *slid.spatial)
+
+
 def keeps_rows_apart(graph: Graph, target: str, outputs: Iterable[str]) -> bool:
     """Whether each row of these tensors surely depends on its own row of the inputs alone."""
     batch = follow_batch(graph)
@@ -105,12 +129,17 @@ def first_item_axis(graph: Graph, target: str) -> int:
     """The first axis of an item of the inputs: 1, or 0 where the whole input is one item."""
     tensor = graph.tensor(target)
     batch = follow_batch(graph)
+    if not batch.mixed.isdisjoint(graph.input_names()):
+        return 0
     return int(batch.single or (tensor is not None and batch.rows(tensor) is not None))
 
 
-def _single(inputs: Collection[Tensor]) -> bool:
-    """Whether there is one item, and no other number of them: the first input of numbers tells."""
-    leads = [t.shape[0] for t in inputs if t.shape and t.is_float]
+def _single(inputs: Collection[Tensor], whole: Collection[str]) -> bool:
+    """Whether there is one item, and no other number of them: the first input of numbers tells.
+
+    Those of `whole` are one item each.
+    """
+    leads = [1 if t.name in whole else t.shape[0] for t in inputs if t.shape and t.is_float]
     return leads[:1] == [1] and all(isinstance(d, int) for d in leads)
 
 

@@ -42,6 +42,19 @@ class Entry:
 
 
 @dataclass(frozen=True)
+class SlidAxes:
+    """Which axes of an input the first operator that slides over it takes for what.
+
+    Attributes:
+        channel: the axis that it sums over; None where that is no single axis of the input.
+        spatial: the axes that it slides along, in order.
+    """
+
+    channel: int | None
+    spatial: tuple[int, ...]
+
+
+@dataclass(frozen=True)
 class Place:
     """A tensor whose axes are pictures, channels and the positions of a source.
 
@@ -159,6 +172,29 @@ def channels_of_input(graph: Graph, source: str) -> tuple[bool, int | None]:
     if entry is not None:
         return True, entry.channel
     return True, slid[1][0].axis if is_all_of_one(slid[1]) else None
+
+
+def slid_axes(graph: Graph, source: str) -> SlidAxes | None:
+    """What the first operator that slides over an input takes its axes for.
+
+    None where no operator slides over it, or along parts of an axis or several at once.
+    """
+    key = ("slid axes", source)
+    if key not in graph.memo:
+        graph.memo[key] = _slid_axes(_layouts(graph, source)[1])
+    result: SlidAxes | None = graph.memo[key]
+    return result
+
+
+def _slid_axes(slid: Layout | None) -> SlidAxes | None:
+    """The axes of the source that are whole axes of what is slid over, [N, C, *S]."""
+    outer = () if slid is None else slid[2:]
+    if slid is None or not all(is_all_of_one(axis) for axis in outer):
+        return None
+    spatial = tuple(axis[0].axis for axis in outer if axis[0].axis is not None)
+    if len(spatial) < len(outer):
+        return None
+    return SlidAxes(slid[1][0].axis if is_all_of_one(slid[1]) else None, spatial)
 
 
 def _moved(graph: Graph, source: str) -> list[str]:

@@ -1,0 +1,296 @@
+"""What the axes of a model's input count: inputs, frames, channels, positions."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+from retrograph.errors import InputError
+from retrograph.ir.analysis.batch_axis import first_item_axis, has_batch_axis
+from retrograph.ir.analysis.positions import SlidAxes, slid_axes
+from retrograph.ir.graph import Graph
+from retrograph.preprocess.picture import restore
+from retrograph.preprocess.recipe import Dim, Preprocessing, Shape, infer_layout, known
+
+_COLOURS = (1, 3)
+_SMALLEST_SIDE = 16
+"""A square of fewer positions is not taken for a picture where no operator tells."""
+
+_ELONGATED = 8
+"""How many times as long as wide no picture without a channel axis is."""
+
+Values = npt.NDArray[Any]
+
+
+@dataclass(frozen=True)
+class InputAxes:
+    """What the axes of a model's input count.
+
+    The axes are those of an item: of the input without its batch axis.
+
+    Attributes:
+        shape: of the input, as the model takes it; a name or None where a size is open.
+        batched: whether its first axis counts items; else all of it is one item.
+        spatial: height and width of a picture or of a video's frames; depth, height and width of a
+            volume; empty for what is none of these.
+        channel: the axis of their channels; None where there is one channel and no axis of it.
+        time: the axis of a video's frames; None for what is no video.
+    """
+
+    shape: Shape
+    batched: bool = True
+    spatial: tuple[int, ...] = ()
+    channel: int | None = None
+    time: int | None = None
+
+    @property
+    def item(self) -> tuple[Dim, ...]:
+        """The shape of an item."""
+        return tuple(self.shape[1:] if self.batched else self.shape)
+
+    @property
+    def fixed_batch(self) -> int | None:
+        """How many items a run takes; None for any number."""
+        return known(self.shape[0]) if self.batched and self.shape else 1
+
+    @property
+    def frame(self) -> Shape | None:
+        """The shape of a batch of pictures, or of frames, [N, C, H, W] or [N, H, W, C].
+
+        A channel axis that the input has not is added. None for what is no picture or video.
+        """
+        if len(self.spatial) != 2:
+            return None
+        item = self.item
+        channels = 1 if self.channel is None else item[self.channel]
+        sides = [item[axis] for axis in self.spatial]
+        lead = self.shape[0] if self.batched else 1
+        return (lead, *sides, channels) if self._is_channel_last else (lead, channels, *sides)
+
+    @property
+    def takes_pictures(self) -> bool:
+        """Whether an item is a picture."""
+        return len(self.spatial) == 2 and self.time is None
+
+    @property
+    def takes_videos(self) -> bool:
+        """Whether an item is a series of pictures."""
+        return self.time is not None
+
+    @property
+    def takes_volumes(self) -> bool:
+        """Whether an item has depth, height and width."""
+        return len(self.spatial) == 3
+
+    @property
+    def frames(self) -> int | None:
+        """How many frames a video has; None where that is open."""
+        return None if self.time is None else known(self.item[self.time])
+
+    def to_item(self, stack: Values) -> Values:
+        """A stack of pictures as an item.
+
+        Args:
+            stack: [T, C, H, W] or [T, H, W, C] as `frame` is; T is 1 for a picture. Of a volume
+                [D, C, H, W].
+        """
+        names = self._stack_names
+        wanted = self._item_names
+        gone = tuple(axis for axis, name in enumerate(names) if name not in wanted)
+        left = [name for name in names if name in wanted]
+        turned = stack.squeeze(gone).transpose([left.index(name) for name in wanted])
+        return np.ascontiguousarray(turned)
+
+    def to_stack(self, item: Values) -> Values:
+        """An item, or its attribution, as a stack of pictures: the inverse of `to_item`."""
+        names, own = self._stack_names, self._item_names
+        turned = item.transpose([own.index(name) for name in names if name in own])
+        added = tuple(axis for axis, name in enumerate(names) if name not in own)
+        return np.expand_dims(turned, added)
+
+    def to_volume(self, item: Values) -> Values:
+        """A volume, or its attribution, as [C, D, H, W].
+
+        Of an input of four axes that is none its channels are the fewer of its first and its last
+        axis.
+        """
+        if self.takes_volumes:
+            own = self._item_names
+            turned = item.transpose([own.index(name) for name in "cthw" if name in own])
+            return turned if "c" in own else turned[np.newaxis]
+        return item if item.shape[0] <= item.shape[-1] else np.moveaxis(item, -1, 0)
+
+    def to_colours_last(self, batch: Values) -> Values:
+        """A batch of items as [N, T, H, W, C], a view: T is 1 for pictures."""
+        own, wanted = self._item_names, ("t", "h", "w", "c")
+        turned = batch.transpose([0, *(own.index(name) + 1 for name in wanted if name in own)])
+        return np.expand_dims(turned, [i for i, name in enumerate(wanted, 1) if name not in own])
+
+    def feed(self, items: Sequence[Values]) -> Values:
+        """Items as the array that the model takes, the last one repeated to fill a fixed batch.
+
+        A single one where there is no batch axis.
+        """
+        if not self.batched:
+            (item,) = items
+            return item
+        missing = (self.fixed_batch or 0) - len(items)
+        return np.stack([*items, *[items[-1]] * missing])
+
+    def rows(self, values: Values) -> Values:
+        """What a model gives for its input, with a batch axis in any case."""
+        return values if self.batched else values[np.newaxis]
+
+    def shown(self, item: Values, recipe: Preprocessing) -> Image.Image | None:
+        """An item as the RGB picture that it was made of; None where it looks like none.
+
+        That is a video or a volume, and without a channel axis what is very elongated, or beyond
+        the values that a picture can have: rather a spectrogram or a matrix.
+        """
+        if not self.takes_pictures:
+            return None
+        if self.channel is None:
+            short, long = sorted(item.shape)
+            least, most = self.limits(recipe)
+            if long > _ELONGATED * short or (item < least).any() or (item > most).any():
+                return None
+        return Image.fromarray(restore(self.to_stack(item)[0], recipe))
+
+    def limits(self, recipe: Preprocessing) -> tuple[Values, Values]:
+        """The least and the largest that a picture can become, to be broadcast to the input."""
+        least, most = (self._spread(end) for end in recipe.limits())
+        return least, most
+
+    def _spread(self, end: Values) -> Values:
+        """An end of [C, 1, 1] or [1, 1, C] with the axes of an item."""
+        names = self._stack_names[1:]
+        own = end if "c" in self._item_names else end.squeeze(names.index("c"))
+        left = [name for name in names if name in self._item_names]
+        order = [name for name in self._item_names if name in left]
+        turned = own.transpose([left.index(name) for name in order])
+        added = tuple(axis for axis, name in enumerate(self._item_names) if name not in left)
+        return np.expand_dims(turned, added)
+
+    @property
+    def _is_channel_last(self) -> bool:
+        return self.channel is not None and self.channel > self.spatial[-1]
+
+    @property
+    def _stack_names(self) -> tuple[str, ...]:
+        """What the axes of a stack count."""
+        return ("t", "h", "w", "c") if self._is_channel_last else ("t", "c", "h", "w")
+
+    @property
+    def _item_names(self) -> tuple[str, ...]:
+        """What the axes of an item count, in their order."""
+        *deep, height, width = self.spatial
+        named = {height: "h", width: "w"} | dict.fromkeys(deep, "t")
+        named |= {} if self.time is None else {self.time: "t"}
+        named |= {} if self.channel is None else {self.channel: "c"}
+        return tuple(named[axis] for axis in sorted(named))
+
+
+def input_axes(graph: Graph, name: str, target: str | None) -> InputAxes:
+    """What the axes of an input count.
+
+    What slides over the input tells, and where nothing does, the sizes of the axes.
+
+    Args:
+        graph: canonical.
+        name: of the input.
+        target: a tensor whose items are told apart where the input has a batch axis; None where
+            none is known.
+    """
+    tensor = graph.tensor(name)
+    if tensor is None or tensor.shape is None:
+        return InputAxes(())
+    slid = slid_axes(graph, name)
+    if slid is not None:
+        return _told(tensor.shape, slid, batched=has_batch_axis(graph, tensor))
+    is_open = not tensor.shape or known(tensor.shape[0]) in (None, 1)
+    batched = is_open or target is None or first_item_axis(graph, target) == 1
+    return axes_by_size(tensor.shape, batched=batched)
+
+
+def axes_by_size(shape: Shape, *, batched: bool = True) -> InputAxes:
+    """What the axes of an input count, by their sizes alone.
+
+    An item of three axes with 1 or 3 channels at an end is a picture, and so is a square; one of
+    four axes with 3 channels is a video, and else a volume.
+    """
+    plain = InputAxes(shape, batched)
+    item = plain.item
+    match len(item):
+        case 2 if item[0] == item[1] and (known(item[0]) or 0) >= _SMALLEST_SIDE:
+            return InputAxes(shape, batched, (0, 1))
+        case 3:
+            return _picture_by_size(shape, item, batched)
+        case 4:
+            return _of_four_axes(shape, item, batched)
+    return plain
+
+
+def _picture_by_size(shape: Shape, item: Shape, batched: bool) -> InputAxes:
+    try:
+        layout = infer_layout((None, *item))
+    except InputError:
+        return InputAxes(shape, batched)
+    if layout == "nchw":
+        return InputAxes(shape, batched, (1, 2), 0)
+    return InputAxes(shape, batched, (0, 1), 2)
+
+
+def _of_four_axes(shape: Shape, item: Shape, batched: bool) -> InputAxes:
+    """[C, T, H, W], [T, C, H, W], [T, H, W, C] of three channels, else a volume or grey frames."""
+    if item[0] == 3:
+        return InputAxes(shape, batched, (2, 3), 0, 1)
+    if item[1] == 3:
+        return InputAxes(shape, batched, (2, 3), 1, 0)
+    if item[3] == 3:
+        return InputAxes(shape, batched, (1, 2), 3, 0)
+    first, last = known(item[0]), known(item[3])
+    if item[1] == 1 and first != 1:
+        return InputAxes(shape, batched, (2, 3), 1, 0)
+    if first is not None and last is not None and first > last:
+        return InputAxes(shape, batched, (0, 1, 2), 3)
+    return InputAxes(shape, batched, (1, 2, 3), 0)
+
+
+def _told(shape: Shape, slid: SlidAxes, *, batched: bool) -> InputAxes:
+    """By the axes along which an operator slides: the others are channels, and frames."""
+    plain = InputAxes(shape, batched)
+    first = int(batched)
+    spatial = tuple(axis - first for axis in slid.spatial)
+    others = [axis for axis in range(len(plain.item)) if axis not in spatial]
+    if len(spatial) not in (2, 3) or len(others) > 4 - len(spatial) or min(spatial) < 0:
+        return plain
+    channel = _channel(plain.item, others, None if slid.channel is None else slid.channel - first)
+    channels = 1 if channel is None else plain.item[channel]
+    left = [axis for axis in others if axis != channel]
+    if len(spatial) == 3:
+        if channels == 3 and not left:
+            return InputAxes(shape, batched, spatial[1:], channel, spatial[0])
+        return plain if left else InputAxes(shape, batched, spatial, channel)
+    if channels not in _COLOURS:
+        return plain
+    return InputAxes(shape, batched, spatial, channel, left[0] if left else None)
+
+
+def _channel(item: Shape, others: Sequence[int], summed: int | None) -> int | None:
+    """The axis of the channels, among those along which nothing slides; None if there is none.
+
+    It is the one that the operator sums over, or where that are several or none, one of the size
+    of a picture's channels.
+    """
+    if summed in others:
+        return summed
+    for size in (3, 1):
+        for axis in reversed(others):
+            if item[axis] == size:
+                return axis
+    return None
