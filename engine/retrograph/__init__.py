@@ -1,9 +1,9 @@
 """retrograph: guided backpropagation and its family as a portable ONNX graph.
 
 >>> import retrograph
->>> built = retrograph.build("net.onnx", method="guided", target="relu3")
->>> found = retrograph.explain("net.onnx", x, method="guided", target="relu3")
->>> explainer = retrograph.Explainer("net.onnx", method="guided", target="relu3")
+>>> built = retrograph.build("net.onnx", method="guided", layer="relu3")
+>>> found = retrograph.explain("net.onnx", x, method="guided", layer="relu3")
+>>> explainer = retrograph.Explainer("net.onnx", method="guided", layer="relu3")
 >>> found = explainer.attribute(x)
 """
 

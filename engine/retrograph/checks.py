@@ -118,7 +118,7 @@ def check(
         if inputs and target is not None:
             raise
         return _without_target(source, str(error))
-    return _checked(source, source.request(method="gradient", target=name, wrt=wrt))
+    return _checked(source, source.request(method="gradient", layer=name, wrt=wrt))
 
 
 def _checked(source: Model, request: Request) -> Check:
@@ -228,7 +228,7 @@ def _nearest(source: Model, targets: Iterable[str], problems: Collection[Problem
 
 def _can_be_explained(source: Model, target: str) -> bool:
     try:
-        return not source.check(source.request(method="gradient", target=target)).problems
+        return not source.check(source.request(method="gradient", layer=target)).problems
     except (InputError, UnsupportedError):
         return False
 

@@ -33,7 +33,7 @@ def build(
     model: str | os.PathLike[str] | ModelProto | Model,
     *,
     method: str | Method = "guided",
-    target: str | None = None,
+    layer: str | None = None,
     select: str = "top",
     many: bool = False,
     wrt: str | Sequence[str] | None = None,
@@ -48,18 +48,18 @@ def build(
     Args:
         model: a path to an .onnx file, or a model in memory.
         method: a name of `retrograph methods`, or a method with parameters of its own.
-        target: the tensor to explain, by name or alias; if None the class scores before a final
+        layer: the tensor to explain, by alias or name; if None the class scores before a final
             Softmax, Sigmoid or tanh, however it is spelled, and a last quantiser (a note says so).
-        select: which unit of the target: top (the most active one), channel, unit (chosen at run
+        select: which unit of the layer: top (the most active one), channel, unit (chosen at run
             time by the input `select`) or cotangent (any weighting, by the input `cotangent`).
         many: explain K units of each item at once, sharing the forward pass.
-        wrt: the inputs to explain; every floating-point input that the target depends on if None.
+        wrt: the inputs to explain; every floating-point input that the layer depends on if None.
         preprocessing: how a picture becomes the input, stored in the metadata: a preset's name or
             a `Preprocessing`, whose layout and channels are made those of the input. It tells
             methods that need them the bounds of the input.
         device: cpu or cuda, what the operators of the backward pass suit best (cuda also for other
             accelerators); the file runs on any.
-        outputs: whether the model's own outputs are kept. Without them nothing behind the target
+        outputs: whether the model's own outputs are kept. Without them nothing behind the layer
             is computed.
         precision: float32 (the model's own types), or float16 for a float32 model: forward and
             backward pass in float16, inputs and outputs still float32.
@@ -76,12 +76,12 @@ def build(
     Raises:
         InputError: what was given is wrong: the file, the layer, the method; or float16 cannot
             hold the weights.
-        UnsupportedError: nodes between target and input cannot be treated; it lists all of them.
+        UnsupportedError: nodes between layer and input cannot be treated; it lists all of them.
     """
     source = model if isinstance(model, Model) else Model(model)
     request = source.request(
         method=method,
-        target=target,
+        layer=layer,
         select=select,
         many=many,
         wrt=wrt,
@@ -104,9 +104,9 @@ class Explainer:
 
     Args:
         model: a source model, from which the graph is built, or a graph that retrograph has
-            built; the latter brings its own method, target, select, many, wrt and precision, and
+            built; the latter brings its own method, layer, select, many, wrt and precision, and
             is refused where others are given.
-        method, target, select, many, wrt, preprocessing: as in `build`.
+        method, layer, select, many, wrt, preprocessing: as in `build`.
         device: auto (CUDA if there, else the CPU), cpu, cuda, openvino, tensorrt, coreml,
             directml, or the name of an execution provider that the installed ONNX Runtime has;
             behind it options of the provider, as in "cuda,device_id=1".
@@ -125,8 +125,8 @@ class Explainer:
         UnsupportedError: the graph cannot be built.
 
     Example:
-        >>> explainer = Explainer("net.onnx", method="guided", target="relu3", select="unit")
-        >>> found = explainer.attribute(x, select=(12, 3, 4))   # channel 12 at row 3, column 4
+        >>> explainer = Explainer("net.onnx", method="guided", layer="relu3", select="unit")
+        >>> found = explainer.attribute(x, unit=(12, 3, 4))   # channel 12 at row 3, column 4
         >>> found.attribution.shape == x.shape
     """
 
@@ -135,7 +135,7 @@ class Explainer:
         model: str | os.PathLike[str] | ModelProto | Model,
         *,
         method: str | Method | None = None,
-        target: str | None = None,
+        layer: str | None = None,
         select: str | None = None,
         many: bool | None = None,
         wrt: str | Sequence[str] | None = None,
@@ -150,7 +150,7 @@ class Explainer:
         if precision == TF32:
             device, precision = with_tf32(device), "float32"
         if source.contract is not None:
-            chosen: dict[str, object] = {"method": method, "target": target, "select": select}
+            chosen: dict[str, object] = {"method": method, "layer": layer, "select": select}
             chosen |= {"many": many, "wrt": (wrt,) if isinstance(wrt, str) else wrt and tuple(wrt)}
             chosen |= {"precision": precision, "straight_through": straight_through}
             _check_unchanged(source.contract, chosen)
@@ -159,7 +159,7 @@ class Explainer:
             proto = build(
                 source,
                 method=method or "guided",
-                target=target,
+                layer=layer,
                 select=select or "top",
                 many=bool(many),
                 wrt=wrt,
@@ -191,15 +191,15 @@ class Explainer:
         return self._session.device
 
     def attribute(
-        self, x: Array | Mapping[str, Array], select: ArrayLike | None = None
+        self, x: Array | Mapping[str, Array], unit: ArrayLike | None = None
     ) -> Attribution:
         """Explain a batch.
 
         Args:
             x: the explained input [N, ...], or an array for each input by its name where the
                 model has several.
-            select: for `channel` and `unit` the index, one for all items ([r]) or one for each
-                ([N, r]; with many [K, r] or [N, K, r]); for `cotangent` the weighting [N, *target];
+            unit: for `channel` and `unit` the index, one for all items ([r]) or one for each
+                ([N, r]; with many [K, r] or [N, K, r]); for `cotangent` the weighting [N, *layer];
                 for `top` with many the number K.
 
         Raises:
@@ -208,33 +208,33 @@ class Explainer:
         name = self.contract.explained[0]
         feeds = dict(x) if isinstance(x, Mapping) else {name: np.asarray(x)}
         shape = np.shape(feeds.get(name, ()))
-        chosen = self._selection(select, shape[0] if shape else 1)
+        chosen = self._selection(unit, shape[0] if shape else 1)
         outputs = self._session.run({**feeds, **chosen})
-        *given, score, unit = (outputs.pop(key) for key in self.contract.added)
-        if self.contract.select in ("channel", "unit") and (unit < 0).any():
+        *attributions, score, taken = (outputs.pop(key) for key in self.contract.added)
+        if self.contract.select in ("channel", "unit") and (taken < 0).any():
             raise InputError(
-                f"unit {_plain(select)} is out of range: an item of '{self.contract.alias}' has "
+                f"unit {_plain(unit)} is out of range: an item of '{self.contract.alias}' has "
                 f"the shape {_shape_text(self.contract.shape)}"
             )
-        found = dict(zip(self.contract.explained, given, strict=True))
-        kept = outputs.pop(self.contract.bias_relevance or "", None)
-        return Attribution(found, score, unit, outputs, kept)
+        by_input = dict(zip(self.contract.explained, attributions, strict=True))
+        bias_relevance = outputs.pop(self.contract.bias_relevance or "", None)
+        return Attribution(by_input, score, taken, outputs, bias_relevance)
 
-    def _selection(self, select: ArrayLike | None, count: int) -> dict[str, Array]:
+    def _selection(self, unit: ArrayLike | None, count: int) -> dict[str, Array]:
         kind, many = self.contract.select, self.contract.many
         if kind == "top" and not many:
-            if select is not None:
-                raise InputError("this graph explains the most active unit: give no `select`")
+            if unit is not None:
+                raise InputError("this graph explains the most active unit: give no `unit`")
             return {}
-        if select is None:
-            raise InputError(f"this graph explains a chosen {kind}: give `select`")
+        if unit is None:
+            raise InputError(f"this graph explains a chosen {kind}: give `unit`")
         chooser = self.contract.chooser
         assert chooser is not None
         if kind == "cotangent":
-            return {chooser: np.asarray(select)}
-        index = np.asarray(select)
+            return {chooser: np.asarray(unit)}
+        index = np.asarray(unit)
         if not np.issubdtype(index.dtype, np.integer):
-            raise InputError(f"`select` takes whole numbers, not {index.dtype}")
+            raise InputError(f"`unit` takes whole numbers, not {index.dtype}")
         if kind == "top":
             return {chooser: self._unit_count(index)}
         return {chooser: self._indices(index, count)}
@@ -245,7 +245,7 @@ class Explainer:
         most = None if None in shape else math.prod(int(d or 0) for d in shape)
         if given.size != 1 or given.item() < 1 or (most is not None and given.item() > most):
             raise InputError(
-                f"{_plain(given)} most active units cannot be taken: `select` is one number from 1 "
+                f"{_plain(given)} most active units cannot be taken: `unit` is one number from 1 "
                 f"to the {most or 'number of'} units of '{self.contract.alias}'"
             )
         return given.reshape(1).astype(np.int64)
@@ -267,7 +267,7 @@ class Explainer:
         rows = lead if isinstance(lead, int) else count
         if index.shape[0] not in (1, rows):
             raise InputError(
-                f"`select` has {index.shape[0]} rows for {rows} items; give one for each, or one "
+                f"`unit` has {index.shape[0]} rows for {rows} items; give one for each, or one "
                 "for all"
             )
         return np.broadcast_to(index, (rows, *index.shape[1:])).astype(np.int64)
@@ -277,7 +277,7 @@ def _check_unchanged(contract: Contract, chosen: Mapping[str, object]) -> None:
     """Refuse to ask a built graph for something else than what it was built for."""
     own: dict[str, tuple[object, ...]] = {
         "method": (contract.method,),
-        "target": (contract.target, contract.alias),
+        "layer": (contract.target, contract.alias),
         "select": (contract.select,),
         "many": (contract.many,),
         "wrt": (contract.explained,),
@@ -321,5 +321,5 @@ def _shape_text(shape: Sequence[int | None]) -> str:
     return "[" + ", ".join("?" if d is None else str(d) for d in shape) + "]"
 
 
-def _plain(select: Any) -> Any:
-    return select.tolist() if isinstance(select, np.ndarray) else select
+def _plain(unit: Any) -> Any:
+    return unit.tolist() if isinstance(unit, np.ndarray) else unit

@@ -181,7 +181,7 @@ class Model:
         self,
         *,
         method: str | Method = "guided",
-        target: str | None = None,
+        layer: str | None = None,
         select: str = "top",
         many: bool = False,
         wrt: str | Sequence[str] | None = None,
@@ -208,7 +208,7 @@ class Model:
             raise InputError(
                 f"unknown precision '{precision}'; choose one of: {', '.join(PRECISIONS)}"
             )
-        tensor = self.target(target)
+        tensor = self.target(layer)
         kind: Select = select  # type: ignore[assignment]
         suited: Device = device
         computed: Precision = precision

@@ -183,7 +183,7 @@ def test_unknown_operators_beside_the_path_do_no_harm(here: Path, capsys: Captur
 BUILT = [
     ("", "--method gradient", "built for method 'guided', not 'gradient'", "build another"),
     ("", "--method guided,gradient", "built for method", "build another"),
-    ("", "--layer relu1", "built for target 'scores_out', not 'relu1'", "build another"),
+    ("", "--layer relu1", "built for layer 'scores_out', not 'relu1'", "build another"),
     ("", "--wrt y", "built for wrt 'x', not 'y'", "build another"),
     ("", "--unit 1", "built for select 'top'", "give --unit accordingly"),
     ("", "--top 2", "built with --many", "build another"),

@@ -131,7 +131,7 @@ def test_a_unit(
 ) -> None:
     good(capsys, f"explain net.onnx dog.png -o map.png --npz --preprocess imagenet {options}")
     layer = options.split("--layer ")[-1].split()[0] if "--layer" in options else None
-    explainer = retrograph.Explainer("net.onnx", target=layer, select=select)
+    explainer = retrograph.Explainer("net.onnx", layer=layer, select=select)
     found = explainer.attribute(input_of("dog.png", PRESETS["imagenet"])[None], index)
     with np.load("map.npz") as kept:
         np.testing.assert_array_equal(kept["unit"], found.unit)

@@ -153,7 +153,7 @@ def test_many_units_equal_single_ones(name: str) -> None:
     alone = Explainer(entry.model, method="guided", select="unit", device="cpu")
     tolerance = 1e-4 if x.dtype == np.float32 else 2e-2
     for k in range(2):
-        expected = alone.attribute(x, select=together.unit[0, k])
+        expected = alone.attribute(x, unit=together.unit[0, k])
         assert_close(together.attribution[:, k], expected.attribution, tolerance)
 
 

@@ -61,16 +61,16 @@ def test_public_members_are_documented() -> None:
 
 def test_the_example_of_the_package(here: Path) -> None:
     x = X
-    built = retrograph.build("net.onnx", method="guided", target="relu2")
-    explainer = retrograph.Explainer("net.onnx", method="guided", target="relu2")
+    built = retrograph.build("net.onnx", method="guided", layer="relu2")
+    explainer = retrograph.Explainer("net.onnx", method="guided", layer="relu2")
     found = explainer.attribute(x)
     assert isinstance(built, ModelProto)
     assert found.attribution.shape == x.shape
 
 
 def test_the_example_of_the_explainer(here: Path) -> None:
-    explainer = Explainer("net.onnx", method="guided", target="relu2", select="unit")
-    found = explainer.attribute(X, select=(4, 3, 2))
+    explainer = Explainer("net.onnx", method="guided", layer="relu2", select="unit")
+    found = explainer.attribute(X, unit=(4, 3, 2))
     assert found.attribution.shape == X.shape
     assert found.unit.tolist() == [[4, 3, 2]] * 2
 
@@ -99,12 +99,12 @@ def test_a_model_in_any_form(here: Path, form: str) -> None:
         ({"many": True}, {"x": X, "select": [3]}, ((2, 3, 3, 8, 8), (2, 3), (2, 3, 1))),
         ({"select": "unit"}, {"x": X, "select": [[1], [2]]}, ((2, 3, 8, 8), (2,), (2, 1))),
         (
-            {"target": "relu1", "select": "channel"},
+            {"layer": "relu1", "select": "channel"},
             {"x": X, "select": [[1], [5]]},
             ((2, 3, 8, 8), (2,), (2, 3)),
         ),
         (
-            {"target": "relu1", "select": "channel", "many": True},
+            {"layer": "relu1", "select": "channel", "many": True},
             {"x": X, "select": [[[1], [5]], [[0], [2]]]},
             ((2, 2, 3, 8, 8), (2, 2), (2, 2, 3)),
         ),
@@ -185,7 +185,7 @@ def test_metadata_of_the_source_are_kept() -> None:
     ("arguments", "message"),
     [
         ({"method": "giuded"}, "giuded"),
-        ({"target": "relu9"}, "did you mean"),
+        ({"layer": "relu9"}, "did you mean"),
         ({"select": "best"}, "choose one of: top, channel, unit, cotangent"),
         ({"wrt": "y"}, "the model has: x"),
         ({"wrt": ["x", "y"]}, "the model has: x"),
@@ -201,15 +201,15 @@ def test_wrong_arguments_of_build(arguments: dict[str, str], message: str) -> No
 
 
 def test_an_explainer_of_a_built_graph_brings_everything(here: Path) -> None:
-    built = retrograph.build("net.onnx", method="deconvnet", target="relu1", select="channel")
+    built = retrograph.build("net.onnx", method="deconvnet", layer="relu1", select="channel")
     retrograph.save(built, "built.onnx")
-    source = Explainer("net.onnx", method="deconvnet", target="relu1", select="channel")
+    source = Explainer("net.onnx", method="deconvnet", layer="relu1", select="channel")
     for explainer in (
         Explainer("built.onnx"),
         Explainer(
             "built.onnx",
             method="deconvnet",
-            target="relu1",
+            layer="relu1",
             select="channel",
             many=False,
             wrt=["x"],
@@ -225,7 +225,7 @@ def test_an_explainer_of_a_built_graph_brings_everything(here: Path) -> None:
     ("key", "value"),
     [
         ("method", "gradient"),
-        ("target", "relu2"),
+        ("layer", "relu2"),
         ("select", "unit"),
         ("many", True),
         ("wrt", "y"),
@@ -259,13 +259,13 @@ def test_device_and_threads() -> None:
 
 
 def test_one_index_for_all_or_one_for_each() -> None:
-    explainer = Explainer(nets.cnn(), target="relu1", select="unit")
+    explainer = Explainer(nets.cnn(), layer="relu1", select="unit")
     same = explainer.attribute(X, (1, 2, 3))
     each = explainer.attribute(X, [[1, 2, 3], [4, 5, 6]])
     assert same.unit.tolist() == [[1, 2, 3], [1, 2, 3]]
     assert each.unit.tolist() == [[1, 2, 3], [4, 5, 6]]
     np.testing.assert_array_equal(same.attribution[0], each.attribution[0])
-    many = Explainer(nets.cnn(), target="relu1", select="unit", many=True)
+    many = Explainer(nets.cnn(), layer="relu1", select="unit", many=True)
     shared = many.attribute(X, [[1, 2, 3], [4, 5, 6]])
     assert shared.unit.tolist() == [[[1, 2, 3], [4, 5, 6]]] * 2
     np.testing.assert_allclose(shared.attribution[0, 0], each.attribution[0], atol=1e-6)
@@ -280,14 +280,14 @@ def test_inputs_are_the_models_own() -> None:
 @pytest.mark.parametrize(
     ("arguments", "x", "select", "message"),
     [
-        ({}, X, 1, "give no `select`"),
+        ({}, X, 1, "give no `unit`"),
         ({}, X[0], None, r"takes float32 \[N, 3, 8, 8\]; what is given is float32 \[3, 8, 8\]"),
         ({}, 1.0, None, "what is given is float64"),
         ({}, X.astype(complex), None, "complex128"),
         ({}, np.full(X.shape, "a"), None, "takes float32"),
         ({}, {"y": X}, None, "no input 'y'; the graph has: x"),
         ({}, {}, None, "missing inputs: 'x'"),
-        ({"select": "unit"}, X, None, "give `select`"),
+        ({"select": "unit"}, X, None, "give `unit`"),
         ({"select": "unit"}, X, 4, "unit 4 is out of range"),
         ({"select": "unit"}, X, -1, "unit -1 is out of range"),
         ({"select": "unit"}, X, (1, 2), "by 1 numbers"),
@@ -299,7 +299,7 @@ def test_inputs_are_the_models_own() -> None:
         ({"many": True}, X, 0, "0 most active units"),
         ({"many": True}, X, (1, 2), "is one number"),
         ({"select": "cotangent"}, X, np.zeros((2, 5), np.float32), "cotangent"),
-        ({"select": "cotangent"}, X, None, "give `select`"),
+        ({"select": "cotangent"}, X, None, "give `unit`"),
     ],
 )
 def test_wrong_arguments_of_attribute(

@@ -142,7 +142,7 @@ def test_what_a_method_keeps_nothing_of(here: Path, capsys: Capture) -> None:
 
 def test_a_graph_that_is_built_says_why_too(here: Path, capsys: Capture) -> None:
     model = net([node("Sigmoid", "s", "y")])
-    built = retrograph.build(model, method="gradient", target="y", select="unit")
+    built = retrograph.build(model, method="gradient", layer="y", select="unit")
     unit = int(retrograph.Explainer(model, method="gradient").attribute(X).unit.item())
     assert "Sigmoid 'n_y' gives 1 there and is flat" in reason(capsys, built, f"--unit {unit}")
 

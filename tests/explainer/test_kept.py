@@ -49,16 +49,16 @@ def built_so_far() -> int:
 def test_it_is_what_an_explainer_gives(
     net: Path, unit: object, select: str, target: str | None
 ) -> None:
-    found = explain(net, X, unit, target=target, device="cpu")  # type: ignore[arg-type]
-    explainer = retrograph.Explainer(net, target=target, select=select, device="cpu")
+    found = explain(net, X, unit, layer=target, device="cpu")  # type: ignore[arg-type]
+    explainer = retrograph.Explainer(net, layer=target, select=select, device="cpu")
     expected = explainer.attribute(X, unit)  # type: ignore[arg-type]
     np.testing.assert_array_equal(found.attribution, expected.attribution)
     np.testing.assert_array_equal(found.unit, expected.unit)
 
 
 def test_without_the_outputs(net: Path) -> None:
-    whole = explain(net, X, (1, 2, 3), target="relu1", device="cpu")
-    alone = explain(net, X, (1, 2, 3), target="relu1", device="cpu", outputs=False)
+    whole = explain(net, X, (1, 2, 3), layer="relu1", device="cpu")
+    alone = explain(net, X, (1, 2, 3), layer="relu1", device="cpu", outputs=False)
     assert whole.outputs
     assert not alone.outputs
     np.testing.assert_allclose(alone.attribution, whole.attribution, rtol=1e-6)

@@ -21,7 +21,7 @@ def picture() -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:
 
 
 def test_it_answers_as_the_graph_does(tmp_path: Path) -> None:
-    built = retrograph.build(SAMPLE, target="relu3", select="unit")
+    built = retrograph.build(SAMPLE, layer="relu3", select="unit")
     (file,) = retrograph.save_optimized(built, tmp_path / "fast.onnx")
     x, unit = picture(), (12, 3, 4)
     fast, plain = (

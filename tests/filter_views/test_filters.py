@@ -36,7 +36,7 @@ def read(model: ModelProto, layer: str | None = None) -> Filters:
 
 def gradient(model: ModelProto, tensor: str, shape: tuple[int, ...], unit: list[int]) -> Array:
     """Of a unit to the input, by the runtime: for a linear way it is what the unit sees by."""
-    built = build(model, method="gradient", target=tensor, select="unit")
+    built = build(model, method="gradient", layer=tensor, select="unit")
     session = ort.InferenceSession(built.SerializeToString(), providers=["CPUExecutionProvider"])
     x = np.random.default_rng(3).random(shape).astype(np.float32)
     feeds = {"x": x, "select": np.array([unit])}

@@ -242,7 +242,7 @@ def test_sparse_weights_that_must_be_read(tmp_path: Path) -> None:
         hostile_graphs.sparse(np.array([3.0]), np.array([2]), [4]),
     )
     x = np.ones((1, 4), np.float32)
-    found = Explainer(model, method="gradient", target="y").attribute(x)
+    found = Explainer(model, method="gradient", layer="y").attribute(x)
     np.testing.assert_array_equal(found.attribution, [[0, 0, 3, 0]])
 
 

@@ -66,7 +66,7 @@ def test_a_folded_layer_has_units_for_each_item(net: Folded, layer: str, batch: 
     """The rows of an item are the first axis of its units."""
     x = net.items(batch)
     rows = net.inner[layer]
-    explainer = Explainer(net.model(batch), method="gradient", target=layer, select="unit")
+    explainer = Explainer(net.model(batch), method="gradient", layer=layer, select="unit")
     item = [size or 0 for size in explainer.contract.shape]
     assert item[0] == rows
     units = np.random.default_rng(4).integers(0, item, (batch, len(item)))

@@ -119,11 +119,11 @@ def test_saved_golden_is_explained_alike(file: str, method: str, tmp_path: Path)
     plain, x = golden(file), golden_input(file, 2)
     saved = optimised(plain, tmp_path)
     wanted, found = (
-        runner(retrograph.build(model, method=method, target="scores"))(x)
+        runner(retrograph.build(model, method=method, layer="scores"))(x)
         for model in (plain, saved)
     )
     assert_close(found["attribution"], wanted["attribution"], 1e-5)
-    built = retrograph.build(saved, method=method, target="scores")
+    built = retrograph.build(saved, method=method, layer="scores")
     assert not fused(built)
 
 
@@ -134,7 +134,7 @@ def test_saved_part_is_explained_alike(part: str, tmp_path: Path) -> None:
     assert part.split(" ")[0] in fused(saved)
     dims = [d.dim_value or 2 for d in plain.graph.input[0].type.tensor_type.shape.dim]
     x = noise(*dims)
-    options = {"method": "gradient", "target": "y", "select": "cotangent"}
+    options = {"method": "gradient", "layer": "y", "select": "cotangent"}
     ct = noise(*dims, seed=2)
     wanted, found = (runner(retrograph.build(model, **options))(x, ct) for model in (plain, saved))
     for name in ("y", "attribution"):

@@ -152,7 +152,7 @@ def test_every_way_to_choose_a_unit(select: str, many: bool) -> None:
     if select == "channel":
         chosen["select"] = chosen["select"][..., :1]
     single, half = both(
-        parse(SMALL_NET), method="gradient", target="relu1", select=select, many=many
+        parse(SMALL_NET), method="gradient", layer="relu1", select=select, many=many
     )
     names = {v.name for v in half.graph.input} - {"image"}
     feeds = {"image": noise(2, 2, 6, 6)} | {k: v for k, v in chosen.items() if k in names}
@@ -165,7 +165,7 @@ def test_every_way_to_choose_a_unit(select: str, many: bool) -> None:
 @pytest.mark.parametrize("method", [m for m in ALL_METHODS if m != "expected-gradients"])
 def test_the_sample_model_by_every_method(method: str) -> None:
     """At a layer: names, parameters and the layer of a map are what they are in float32."""
-    single, half = both(SAMPLE, method=method, target="relu2", select="channel")
+    single, half = both(SAMPLE, method=method, layer="relu2", select="channel")
     contracts = [contract_of(model) for model in (single, half)]
     for key in ("target", "alias", "shape", "parameters", "explained"):
         assert getattr(contracts[0], key) == getattr(contracts[1], key), key
@@ -211,7 +211,7 @@ def test_channels_that_come_last() -> None:
 def test_control_flow(case: Case) -> None:
     """Bodies in bodies, states, what is captured: the cases of the rules."""
     model, feeds = case.model(), case.feeds()
-    single, half = both(model, target="y", method="gradient", select="cotangent", wrt=case.sources)
+    single, half = both(model, layer="y", method="gradient", select="cotangent", wrt=case.sources)
     feeds["cotangent"] = noise(*runner(model)(**feeds)["y"].shape)
     wanted, found = runner(single)(**feeds), runner(half)(**feeds)
     for name in wanted:
@@ -304,7 +304,7 @@ BOUNDS = [
 @pytest.mark.parametrize(("step", "weights"), BOUNDS)
 def test_what_stands_for_infinity_is_the_largest_number(step: str, weights: str) -> None:
     x = np.array([[0.5, -2.0, 1.5, 3.0]], np.float32)
-    single, half = both(activation(step, weights), method="gradient", target="y")
+    single, half = both(activation(step, weights), method="gradient", layer="y")
     wanted, found = runner(single)(x), runner(half)(x)
     assert_close(found["y"], wanted["y"], 1e-2)
     assert_close(found["attribution"], wanted["attribution"], 1e-2)
@@ -314,7 +314,7 @@ def test_a_row_that_is_masked_as_a_whole_stays_finite() -> None:
     half = retrograph.build(
         activation("s = Add (x, m)\ny = Softmax (s)", "float m = {-3.4e38}"),
         method="gradient",
-        target="y",
+        layer="y",
         precision="float16",
     )
     found = runner(half)(np.array([[0.5, -2.0, 1.5, 3.0]], np.float32))

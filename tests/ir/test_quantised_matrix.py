@@ -148,7 +148,7 @@ def check_gradient(layer: str, model: ModelProto, x: Array) -> None:
     w, v = stored(model, "w", axis), stored(model, "v", axis)
     alive = hidden(layer, x, WEIGHTS[layer]["w"], WEIGHTS[layer]["b"]) > 0
     wanted = gradient(layer, alive, w, v)
-    built = retrograph.build(model, method="gradient", target="y", select="unit")
+    built = retrograph.build(model, method="gradient", layer="y", select="unit")
     scores = runtime(model, optimised=False)({"x": x})["y"]
     for optimised in (False, True):
         found = runtime(built, optimised=optimised)({"x": x, "select": np.full((2, 1), UNIT)})

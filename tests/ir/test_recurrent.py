@@ -186,7 +186,7 @@ def test_a_relu_in_the_cell_takes_the_rule(method: str) -> None:
         "cotangent": random.normal(size=(1, 2, 5)).astype(np.float32),
     }
     found, wanted = (
-        runtime(retrograph.build(m, method=method, target="y", select="cotangent"))(feeds)
+        runtime(retrograph.build(m, method=method, layer="y", select="cotangent"))(feeds)
         for m in unrolled()
     )
     np.testing.assert_allclose(found["attribution"], wanted["attribution"], atol=1e-5)
@@ -201,7 +201,7 @@ def test_smooth_gates_are_refused_under_guided(op: str) -> None:
         **weights(op, 1, 3, 5),
     )
     with pytest.raises(retrograph.InputError, match="there is none between 'y' and the input"):
-        retrograph.build(model, method="guided", target="y")
+        retrograph.build(model, method="guided", layer="y")
 
 
 @pytest.mark.parametrize("op", GATES)
@@ -254,4 +254,4 @@ def test_what_has_no_one_meaning_is_refused(attributes: str, reason: str) -> Non
         **weights("RNN", 1, 3, 5),
     )
     with pytest.raises(UnsupportedError, match=reason):
-        retrograph.build(model, method="gradient", target="y")
+        retrograph.build(model, method="gradient", layer="y")

@@ -120,4 +120,4 @@ def test_counted_padding_of_windows_that_hang_over_keeps_its_opset(
     head = f'<ir_version: 8, opset_import: ["" : {opset}]> g (float[N,2,6,8] x)'
     pool = f"AveragePool<kernel_shape=[3,3], pads=[1,1,1,1], strides=[2,2], {attributes}>(x)"
     model = onnx.parser.parse_model(f"{head} => (float[N,2,A,B] y) {{ y = {pool} }}")
-    assert opset_of(retrograph.build(model, method="gradient", target="y")) == built
+    assert opset_of(retrograph.build(model, method="gradient", layer="y")) == built

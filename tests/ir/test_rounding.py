@@ -40,7 +40,7 @@ def net(body: str, **stored: Any) -> ModelProto:
 
 
 def explained(model: ModelProto, method: str = "gradient", **options: Any) -> dict[str, Array]:
-    built = retrograph.build(model, method=method, select="cotangent", target="y", **options)
+    built = retrograph.build(model, method=method, select="cotangent", layer="y", **options)
     found = [runtime(built, optimised=o)({"x": X, "cotangent": CT}) for o in (False, True)]
     wanted = runtime(model, optimised=False)({"x": X})["y"]
     for one in found:
@@ -143,7 +143,7 @@ def test_the_quantiser_of_an_input_is_no_relu(method: str) -> None:
     quantised.opset_import[0].version = 21
     given = {"x": np.abs(X) + np.float32(0.01), "cotangent": np.abs(CT)}
     found, wanted = (
-        runtime(retrograph.build(m, method=method, select="cotangent", target="y"))(given)
+        runtime(retrograph.build(m, method=method, select="cotangent", layer="y"))(given)
         for m in (quantised, whole)
     )
     assert (wanted["attribution"] < 0).any()
@@ -239,7 +239,7 @@ def test_where_zero_counts_as_a_side_it_stays_so() -> None:
             f"{{ d = {op} (x, n) e = Where (d, a, b) y = Mul (e, a) }}"
         )
         x = np.array([-1, 0.25, 0.5, 3], np.float32)
-        built = retrograph.build(model, method="gradient", select="cotangent", target="y")
+        built = retrograph.build(model, method="gradient", select="cotangent", layer="y")
         found = runtime(built)({"x": x, "cotangent": np.ones(4, np.float32)})
         sides = [-1, at, 1, 1] if above else [1, at, -1, -1]
         np.testing.assert_array_equal(found["y"], sides)
@@ -267,7 +267,7 @@ def test_what_is_joined_with_what_it_rounds_is_arithmetic(name: str) -> None:
     body, stored, slope = ARITHMETIC[name]
     c = np.einsum("nchwij,ocij->nohw", windows(X), W)
     model = net(body, **stored)
-    built = retrograph.build(model, method="gradient", select="cotangent", target="p")
+    built = retrograph.build(model, method="gradient", select="cotangent", layer="p")
     down = np.broadcast_to(slope(c) / 36, c.shape)
     wanted = np.zeros_like(X, np.float64)
     for i, j in itertools.product(range(6), range(6)):
@@ -289,13 +289,13 @@ def test_without_straight_through_the_gradient_is_zero(name: str) -> None:
     model = net(STRICT[name])
     found = explained(model, straight_through=False)
     np.testing.assert_array_equal(found["attribution"], np.zeros_like(X))
-    built = retrograph.build(model, method="gradient", target="y", straight_through=False)
+    built = retrograph.build(model, method="gradient", layer="y", straight_through=False)
     explainer = retrograph.Explainer(built)
     assert not explainer.contract.straight_through
     assert any("pass nothing" in note for note in explainer.contract.notes)
     with pytest.raises(retrograph.InputError, match="straight_through"):
         retrograph.Explainer(built, straight_through=True)
-    passed = retrograph.build(model, method="gradient", target="y")
+    passed = retrograph.build(model, method="gradient", layer="y")
     assert retrograph.Explainer(passed, straight_through=True).contract.straight_through
 
 

@@ -93,7 +93,7 @@ def test_the_whole_is_one_item(body: str, tail: str, shape: tuple[int, ...]) -> 
     x, model = picture(), net(body, tail, shape)
     y = runner(model)(x)["y"]
     assert y.shape == shape
-    found = Explainer(model, method="gradient", target="y", select="top").attribute(x)
+    found = Explainer(model, method="gradient", layer="y", select="top").attribute(x)
     top = int(y.argmax())
     np.testing.assert_array_equal(found.unit, [np.unravel_index(top, shape or (1,))])
     np.testing.assert_allclose(found.score, [y.reshape(-1)[top]], rtol=1e-5)
@@ -108,19 +108,19 @@ def test_every_choice_of_a_unit(body: str, tail: str, shape: tuple[int, ...]) ->
     y = runner(model)(x)["y"]
     last = y.size - 1
     unit = np.unravel_index(last, item)
-    by_unit = Explainer(model, method="gradient", target="y", select="unit")
+    by_unit = Explainer(model, method="gradient", layer="y", select="unit")
     assert by_unit.contract.shape == item
     found = by_unit.attribute(x, unit)
     wanted = gradient(body, tail, shape, last)
     np.testing.assert_allclose(found.attribution, wanted, atol=1e-6)
     weights = np.zeros(shape, np.float32)
     weights[unit if shape else ()] = 1
-    weighted = Explainer(model, method="gradient", target="y", select="cotangent").attribute(
+    weighted = Explainer(model, method="gradient", layer="y", select="cotangent").attribute(
         x, weights
     )
     np.testing.assert_allclose(weighted.attribution, wanted, atol=1e-6)
     np.testing.assert_array_equal(weighted.unit, [unit])
-    channel = Explainer(model, method="gradient", target="y", select="channel").attribute(
+    channel = Explainer(model, method="gradient", layer="y", select="channel").attribute(
         x, [unit[0]]
     )
     best = int(y.reshape(item[0], -1)[unit[0]].argmax())

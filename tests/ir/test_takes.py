@@ -103,8 +103,8 @@ def test_a_tensor_keeps_its_name() -> None:
     model = built(f"{FRONT} g = Gather(t, three) y = Transpose<perm=[1,0,2,3]>(g)")
     x = np.random.default_rng(2).normal(size=(2, 2, 4, 3)).astype(np.float32)
     for name in ("t", "g", "y"):
-        assert retrograph.build(model, method="gradient", target=name)
-    found = runner(retrograph.build(model, method="gradient", target="t"), "all")(x)
+        assert retrograph.build(model, method="gradient", layer=name)
+    found = runner(retrograph.build(model, method="gradient", layer="t"), "all")(x)
     assert found["attribution"].shape == x.shape
 
 

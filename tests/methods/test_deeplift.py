@@ -20,7 +20,7 @@ from support.smooth_nets import NAMES, SMOOTH_U, SMOOTH_V, SPELLINGS, function, 
 
 def explained(model: ModelProto, x: Array, baseline: Any = 0.0, target: str = "y") -> Array:
     """The attribution of the sum of a target."""
-    run = runner(build(model, baseline, target=target, select="cotangent"))
+    run = runner(build(model, baseline, layer=target, select="cotangent"))
     y = runner(model)(x)[target]
     found: Array = run(x, cotangent=np.ones_like(y))["attribution"]
     return found
@@ -33,7 +33,7 @@ def assert_whole(
     start = np.ascontiguousarray(np.broadcast_to(np.asarray(baseline, x.dtype), x.shape))
     y, y0 = (runner(model)(a)[target].astype(np.float64) for a in (x, start))
     ct = noise(*y.shape, seed=7).astype(x.dtype)
-    built = build(model, baseline, target=target, select="cotangent")
+    built = build(model, baseline, layer=target, select="cotangent")
     found = runner(built)(x, cotangent=ct)["attribution"].astype(np.float64).reshape(len(x), -1)
     wanted = (ct * (y - y0)).reshape(len(x), -1).sum(1)
     scale = np.abs(found).sum(1).max()
@@ -88,7 +88,7 @@ def test_where_nothing_changes_it_is_the_derivative(body: str) -> None:
         <float[2, 2] u = {{1.0, 0.5, -1.0, -0.5}}, float[2] shift = {{0.0, 0.25}}>
         {{ m = MatMul (x, u) a = Add (m, shift) {body} }}"""
     model, x = onnx.parser.parse_model(text), np.full((1, 1, 2), 2, np.float32)
-    built = retrograph.build(model, method="gradient", target="r", select="cotangent")
+    built = retrograph.build(model, method="gradient", layer="r", select="cotangent")
     gradient, r = runner(built), runner(model)(x)["r"]
     wanted = x * gradient(x, cotangent=np.ones_like(r))["attribution"]
     assert np.abs(wanted).max() > 0

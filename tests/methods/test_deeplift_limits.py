@@ -46,7 +46,7 @@ def test_without_a_rule_it_is_refused_by_name(body: str, why: str) -> None:
     text = f"""{FIVE} <float half = {{0.5}}, bool yes = {{1}}, int64[1] five = {{5}},
         float[5, 5] w> {{ {body} }}"""
     with pytest.raises(UnsupportedError, match=why):
-        build(parse(text), target="y", select="cotangent")
+        build(parse(text), layer="y", select="cotangent")
 
 
 def test_rounding_is_refused() -> None:
@@ -60,7 +60,7 @@ def test_rounding_is_refused() -> None:
 def test_in_front_of_a_softmax_it_is_built() -> None:
     text = f"{FIVE} <float[5, 5] w> {{ a = MatMul (x, w) y = Softmax (a) }}"
     x = noise(2, 5)
-    built = build(parse(text), 0.5, target="a", select="cotangent")
+    built = build(parse(text), 0.5, layer="a", select="cotangent")
     w = onnx.numpy_helper.to_array(parse(text).graph.initializer[0])
     found = runner(built)(x, cotangent=np.ones((2, 5), np.float32))["attribution"]
     np.testing.assert_allclose(found, (x - 0.5) * w.sum(1), rtol=1e-5, atol=1e-6)

@@ -25,7 +25,7 @@ def test_attribution_equals_pytorch(variant: str, method: str, target: str) -> N
     golden = np.load(FOLDER / f"{variant.split('__')[0]}.npz")
     model = onnx.load(FOLDER / variant)
     built = retrograph.build(
-        model, method=method, target=None if target == "scores" else target, select="top"
+        model, method=method, layer=None if target == "scores" else target, select="top"
     )
     session = ort.InferenceSession(built.SerializeToString(), providers=["CPUExecutionProvider"])
     name = session.get_inputs()[0].name

@@ -38,7 +38,7 @@ each_layer = pytest.mark.parametrize("layer", LAYERS)
 
 def explained(name: str, layer: str, how: str, many: bool = False, **given: Array) -> Any:
     built = retrograph.build(
-        parse(NET), method=ready(name, X[::-1]), target=layer, select=how, many=many
+        parse(NET), method=ready(name, X[::-1]), layer=layer, select=how, many=many
     )
     onnx.checker.check_model(built, full_check=True)
     return runner(built)(x=X, **given)
@@ -109,7 +109,7 @@ def test_many_units_are_single_units(name: str, layer: str, select: str) -> None
 
 @each_method
 def test_an_item_does_not_depend_on_its_batch(name: str) -> None:
-    built = retrograph.build(parse(NET), method=ready(name, X[::-1]), target="y", select="top")
+    built = retrograph.build(parse(NET), method=ready(name, X[::-1]), layer="y", select="top")
     run = runner(built)
     whole = run(x=X)["attribution"]
     for row in range(len(X)):
@@ -119,5 +119,5 @@ def test_an_item_does_not_depend_on_its_batch(name: str) -> None:
 @each_method
 def test_a_fixed_batch(name: str) -> None:
     fixed = parse(NET.replace("[N, ", "[3, "))
-    built = retrograph.build(fixed, method=ready(name, X[::-1]), target="y", select="top")
+    built = retrograph.build(fixed, method=ready(name, X[::-1]), layer="y", select="top")
     assert_same(runner(built)(x=X)["attribution"], explained(name, "y", "top")["attribution"])

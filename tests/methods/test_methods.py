@@ -96,7 +96,7 @@ def test_class_activation_maps(method: str) -> None:
     a = runner(model)(x=x)["r"]
     g = np.broadcast_to(v[:, 0].reshape(1, *a.shape[1:]), a.shape)
     wanted = linear(class_activation_map(method, a, g), (9, 8))
-    built = retrograph.build(model, method=method, target="y", select="unit")
+    built = retrograph.build(model, method=method, layer="y", select="unit")
     onnx.checker.check_model(built, full_check=True)
     found = runner(built)(x=x, select=np.zeros((2, 1), np.int64))["attribution"]
     assert found.max() > 0

@@ -133,7 +133,7 @@ def test_the_unit_is_the_one_at_the_input() -> None:
 def test_a_node_without_a_rule_is_named() -> None:
     text = NCHW.replace('"" : 17]', '"" : 17, "mine" : 1]').replace("r = Relu", "r = mine.Odd")
     with pytest.raises(UnsupportedError) as caught:
-        retrograph.build(parse(text), method=SmoothGrad(), target="r")
+        retrograph.build(parse(text), method=SmoothGrad(), layer="r")
     assert [problem.op for problem in caught.value.problems] == ["mine.Odd"]
 
 

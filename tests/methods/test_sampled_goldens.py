@@ -78,9 +78,7 @@ class CaptumsDraws(ExpectedGradients):
 def single(file: str, item: int, method: Method) -> Array:
     """The attribution of one item of the golden batch."""
     given = golden(file)
-    built = retrograph.build(
-        onnx.load(FOLDER / file), method=method, target="scores", select="unit"
-    )
+    built = retrograph.build(onnx.load(FOLDER / file), method=method, layer="scores", select="unit")
     x, select = given["x"][[item]], given["classes"][[item]].reshape(-1, 1)
     found: Array = runner(built)(x=x, select=select)["attribution"]
     return found

@@ -98,7 +98,7 @@ def test_what_others_read_is_no_inside_of_an_activation() -> None:
 
 def test_a_target_inside_of_an_activation() -> None:
     """What lies above the target has no part in it."""
-    built = retrograph.build(smooth_net("swish"), method=Guided(activations="gate"), target="s")
+    built = retrograph.build(smooth_net("swish"), method=Guided(activations="gate"), layer="s")
     found = runner(built)(x=X)
     a = X.astype(np.float64) @ SMOOTH_U
     top = a.argmax(1)

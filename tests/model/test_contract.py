@@ -59,8 +59,8 @@ def element_of(value: ValueInfoProto) -> int:
 @each_architecture
 def test_units_differ_by_select_alone(file: str, target: str) -> None:
     x = golden_input(file, 3)
-    chosen = built_run(file, target=target, select="unit")
-    weighted = built_run(file, target=target, select="cotangent")
+    chosen = built_run(file, layer=target, select="unit")
+    weighted = built_run(file, layer=target, select="cotangent")
     activations = runner(golden(file))(x)[target]
     found = []
     for seed in (1, 2):
@@ -78,8 +78,8 @@ def test_units_differ_by_select_alone(file: str, target: str) -> None:
 @each_architecture
 def test_channels_differ_by_select_alone(file: str, target: str) -> None:
     x = golden_input(file, 3)
-    chosen = built_run(file, target=target, select="channel")
-    weighted = built_run(file, target=target, select="cotangent")
+    chosen = built_run(file, layer=target, select="channel")
+    weighted = built_run(file, layer=target, select="cotangent")
     activations = runner(golden(file))(x)[target]
     found = []
     for channels in (np.array([0, 1, 2]), np.array([2, 3, 0])):
@@ -102,17 +102,17 @@ def test_top_is_the_unit_at_the_maximum(file: str, target: str) -> None:
     activations = runner(golden(file))(x)[target]
     flat = activations.reshape(3, -1)
     unit = np.stack(np.unravel_index(flat.argmax(1), activations.shape[1:]), axis=1)
-    top = built_run(file, target=target, select="top")(x)
+    top = built_run(file, layer=target, select="top")(x)
     np.testing.assert_array_equal(top["unit"], unit)
     assert_close(top["score"], flat.max(1), 1e-5)
-    expected = built_run(file, target=target, select="unit")(x, select=unit)
+    expected = built_run(file, layer=target, select="unit")(x, select=unit)
     assert_close(top["attribution"], expected["attribution"], 1e-5)
 
 
 def test_cotangent_is_linear_and_reports_its_largest_weight() -> None:
     file = ARCHITECTURES[0]
     x = golden_input(file, 2)
-    run = built_run(file, method="gradient", target="features", select="cotangent")
+    run = built_run(file, method="gradient", layer="features", select="cotangent")
     activations = runner(golden(file))(x)["features"]
     a, b = (noise(*activations.shape, seed=s) for s in (1, 2))
     maps = [run(x, cotangent=c)["attribution"] for c in (a, b, 2 * a - b)]
@@ -138,7 +138,7 @@ def test_a_channel_counts_where_the_layout_has_channels() -> None:
     )
     model = parse(text)
     x, channels = noise(2, 6, 6, 2), np.array([[3], [1]])
-    outputs = runner(retrograph.build(model, target="map", select="channel"))(x, select=channels)
+    outputs = runner(retrograph.build(model, layer="map", select="channel"))(x, select=channels)
     model.graph.output.append(helper.make_tensor_value_info("map", 1, ["N", 6, 6, 4]))
     planes = runner(model)(x)["map"][[0, 1], :, :, [3, 1]]
     best = np.stack(np.unravel_index(planes.reshape(2, -1).argmax(1), (6, 6)), axis=1)
@@ -152,7 +152,7 @@ def test_out_of_range_explains_nothing(kind: str, axis: int, excess: int) -> Non
     file = ARCHITECTURES[0]
     x = golden_input(file, 3)
     sizes = runner(golden(file))(x)["features"].shape[1:]
-    run = built_run(file, target="features", select=kind)
+    run = built_run(file, layer="features", select=kind)
     good = np.ones((3, 3 if kind == "unit" else 1), np.int64)
     bad = good.copy()
     bad[1, axis] = -1 if excess < 0 else sizes[axis] + excess
@@ -169,13 +169,13 @@ def test_out_of_range_explains_nothing(kind: str, axis: int, excess: int) -> Non
 @pytest.mark.parametrize("kind", ["unit", "channel"])
 def test_explainer_refuses_what_is_out_of_range(kind: str) -> None:
     file = ARCHITECTURES[0]
-    explainer = Explainer(golden(file), target="scores", select=kind, device="cpu", threads=1)
+    explainer = Explainer(golden(file), layer="scores", select=kind, device="cpu", threads=1)
     (classes,) = explainer.contract.shape
     assert classes is not None
     for wrong in (-1, classes, [classes], [[0], [classes]], np.array([[classes + 7], [1]])):
         with pytest.raises(InputError, match=rf"out of range.*\[{classes}\]"):
-            explainer.attribute(golden_input(file, 2), select=wrong)
-    found = explainer.attribute(golden_input(file, 2), select=[[0], [classes - 1]])
+            explainer.attribute(golden_input(file, 2), unit=wrong)
+    found = explainer.attribute(golden_input(file, 2), unit=[[0], [classes - 1]])
     assert found.unit.tolist() == [[0], [classes - 1]]
 
 
@@ -186,7 +186,7 @@ def test_explainer_refuses_what_is_out_of_range(kind: str) -> None:
 @pytest.mark.parametrize("file", FILES)
 def test_inputs_and_outputs(file: str, kind: str) -> None:
     source = golden(file)
-    built = retrograph.build(source, target="features", select=kind)
+    built = retrograph.build(source, layer="features", select=kind)
     onnx.checker.check_model(built, full_check=True)
     weights = {t.name for t in source.graph.initializer}
     own_inputs = [v for v in source.graph.input if v.name not in weights]
@@ -237,7 +237,7 @@ def test_several_inputs(wrt: str | list[str] | None, names: dict[str, str]) -> N
         expected = weights[f"w{name}"][:, [1, 0]].T * alive[:, None]
         assert_close(outputs[output], expected, 1e-6)
     found = Explainer(model, method="gradient", wrt=wrt, select="unit", device="cpu").attribute(
-        feeds, select=select
+        feeds, unit=select
     )
     assert list(found.attributions) == list(names.values())
 
@@ -255,8 +255,8 @@ net (float[N, 3] a, float[N, 3] b, float[N, 3] c) => (float[N, 3] scores)
 
 def test_without_outputs_nothing_behind_the_target_is_computed() -> None:
     source, x = golden("resnet__ts17.onnx"), golden_input("resnet__ts17.onnx")
-    whole = retrograph.build(source, target="relu1", select="unit")
-    alone = retrograph.build(source, target="relu1", select="unit", outputs=False)
+    whole = retrograph.build(source, layer="relu1", select="unit")
+    alone = retrograph.build(source, layer="relu1", select="unit", outputs=False)
     names = [value.name for value in alone.graph.output]
     assert names == ["attribution", "score", "unit"]
     assert len(alone.graph.node) < len(whole.graph.node) - 10

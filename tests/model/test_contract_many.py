@@ -51,8 +51,8 @@ def units(file: str, target: str) -> Array:
 def check_many(file: str, target: str, select: str, single: list[Array], name: str) -> None:
     """A run of K units at once against K runs of one."""
     x = golden_input(file, ITEMS)
-    together = built_run(file, target=target, select=select, many=True)
-    alone = built_run(file, target=target, select=select)
+    together = built_run(file, layer=target, select=select, many=True)
+    alone = built_run(file, layer=target, select=select)
     outputs = together(x, **{name: np.stack(single, axis=1)})
     assert outputs["attribution"].shape == (ITEMS, UNITS, *x.shape[1:])
     for k, choice in enumerate(single):
@@ -88,10 +88,10 @@ def test_the_most_active(file: str, target: str) -> None:
     activations = runner(golden(file))(x)[target]
     flat = activations.reshape(ITEMS, -1)
     count = min(UNITS, flat.shape[1])
-    outputs = built_run(file, target=target, many=True)(x, select=np.array([count]))
+    outputs = built_run(file, layer=target, many=True)(x, select=np.array([count]))
     assert outputs["attribution"].shape == (ITEMS, count, *x.shape[1:])
     assert_close(outputs["score"], -np.sort(-flat, axis=1)[:, :count], 1e-5)
-    alone = built_run(file, target=target, select="unit")
+    alone = built_run(file, layer=target, select="unit")
     for k in range(count):
         expected = alone(x, select=outputs["unit"][:, k])
         assert_close(outputs["score"][:, k], expected["score"], 1e-5)
@@ -101,7 +101,7 @@ def test_the_most_active(file: str, target: str) -> None:
 def test_one_unit_of_many_out_of_range() -> None:
     file = FILES[0]
     x, chosen = golden_input(file, ITEMS), units(file, "features")
-    run = built_run(file, target="features", select="unit", many=True)
+    run = built_run(file, layer="features", select="unit", many=True)
     expected = run(x, select=chosen)
     wrong = chosen.copy()
     wrong[1, 4, 0] = 1000
@@ -116,9 +116,9 @@ def test_one_unit_of_many_out_of_range() -> None:
 @pytest.mark.parametrize(("file", "target"), CASES[:3])
 def test_explainer_takes_one_list_for_all_items(file: str, target: str) -> None:
     x, chosen = golden_input(file, ITEMS), units(file, target)[0]
-    explainer = Explainer(golden(file), target=target, select="unit", many=True, device="cpu")
-    found = explainer.attribute(x, select=chosen)
-    expected = built_run(file, target=target, select="unit", many=True)(
+    explainer = Explainer(golden(file), layer=target, select="unit", many=True, device="cpu")
+    found = explainer.attribute(x, unit=chosen)
+    expected = built_run(file, layer=target, select="unit", many=True)(
         x, select=np.stack([chosen] * ITEMS)
     )
     assert_close(found.attribution, expected["attribution"], 1e-6)
@@ -140,11 +140,11 @@ def with_batch_of_one(model: ModelProto) -> ModelProto:
 def test_many_with_a_fixed_batch_of_one(file: str, target: str) -> None:
     x, chosen = golden_input(file, 1), units(file, target)[:1]
     built = retrograph.build(
-        with_batch_of_one(golden(file)), target=target, select="unit", many=True
+        with_batch_of_one(golden(file)), layer=target, select="unit", many=True
     )
     onnx.checker.check_model(built, full_check=True)
     outputs = runner(built)(x, select=chosen)
-    expected = built_run(file, target=target, select="unit", many=True)(x, select=chosen)
+    expected = built_run(file, layer=target, select="unit", many=True)(x, select=chosen)
     for name in ("attribution", "score", "unit"):
         assert_close(outputs[name], expected[name], 1e-5)
 
@@ -153,7 +153,7 @@ def test_many_with_a_fixed_batch_of_one(file: str, target: str) -> None:
 def test_a_batch_equals_its_items(file: str, target: str) -> None:
     x = golden_input(file, 4)
     for method in ("gradient", "guided"):
-        run = built_run(file, method=method, target=target)
+        run = built_run(file, method=method, layer=target)
         together = run(x)
         for item in range(4):
             alone = run(x[item : item + 1])
@@ -186,14 +186,14 @@ def test_a_batch_axis_that_does_not_lead_is_refused(op: str) -> None:
         retrograph.build(model, select="unit", many=True)
     retrograph.build(model, select="unit")
     # Below the layer that mixes, many units are possible.
-    retrograph.build(model, target="relu1", select="unit", many=True)
+    retrograph.build(model, layer="relu1", select="unit", many=True)
 
 
 @pytest.mark.parametrize("op", MIXED)
 def test_one_unit_is_right_where_many_are_refused(op: str) -> None:
     model, x = mixed(op), noise(1, 2, 6, 6)
-    outputs = runner(retrograph.build(model, method="gradient", target="scores"))(x)
-    weighted = retrograph.build(model, method="gradient", target="scores", select="cotangent")
+    outputs = runner(retrograph.build(model, method="gradient", layer="scores"))(x)
+    weighted = retrograph.build(model, method="gradient", layer="scores", select="cotangent")
     seed = (np.arange(3) == outputs["unit"][..., -1:]).astype(np.float32)
     expected = runner(weighted)(x, cotangent=seed.reshape(outputs["scores"].shape))
     assert_close(outputs["attribution"], expected["attribution"], 1e-6)
@@ -201,7 +201,7 @@ def test_one_unit_is_right_where_many_are_refused(op: str) -> None:
 
 
 def test_shapes_of_many() -> None:
-    built = retrograph.build(parse(SMALL_NET), target="relu1", select="unit", many=True)
+    built = retrograph.build(parse(SMALL_NET), layer="relu1", select="unit", many=True)
     shapes = {
         v.name: [d.dim_param or d.dim_value for d in v.type.tensor_type.shape.dim]
         for v in (*built.graph.input, *built.graph.output)

@@ -31,7 +31,7 @@ def test_metadata(tmp_path: Path) -> None:
     onnx.save(source, file)
     recipe = Preprocessing(scale=1.0, mean=(1.5, 2.5, 3.5), order="bgr", resize="pad")
     built = retrograph.build(
-        file, method="deconvnet", target="relu1", select="unit", many=True, preprocessing=recipe
+        file, method="deconvnet", layer="relu1", select="unit", many=True, preprocessing=recipe
     )
     found = {p.key: p.value for p in built.metadata_props}
     sha256 = hashlib.sha256(file.read_bytes()).hexdigest()
@@ -98,12 +98,12 @@ def test_relu_methods_without_a_relu_are_refused(text: str, method: str) -> None
 @pytest.mark.parametrize("method", ["guided", "deconvnet"])
 def test_relu_methods_on_a_linear_prefix_equal_the_gradient(method: str) -> None:
     model, x = parse(LINEAR_START), noise(2, 2, 6, 6)
-    built = retrograph.build(model, method=method, target="conv")
+    built = retrograph.build(model, method=method, layer="conv")
     contract = Contract.from_properties({p.key: p.value for p in built.metadata_props})
     assert contract is not None
     assert len(contract.notes) == 1
     assert "no ReLU below 'conv', so it equals the gradient" in contract.notes[0]
-    gradient = runner(retrograph.build(model, method="gradient", target="conv"))(x)
+    gradient = runner(retrograph.build(model, method="gradient", layer="conv"))(x)
     np.testing.assert_array_equal(runner(built)(x)["attribution"], gradient["attribution"])
 
 
@@ -142,16 +142,16 @@ def behind(op: str) -> ModelProto:
 def test_a_target_only_behind_a_step_function_is_refused(op: str) -> None:
     reason = {"ArgMax": "through floating-point numbers alone", "Hardmax": "only through .*Hardmax"}
     with pytest.raises(InputError, match=rf"'scores'.*'image'.*{reason[op]}"):
-        retrograph.build(behind(op), target="scores")
-    retrograph.build(behind(op), target="logits")
+        retrograph.build(behind(op), layer="scores")
+    retrograph.build(behind(op), layer="logits")
 
 
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"target": "relu2"}, r"no layer 'relu2'.*did you mean.*'relu1'"),
-        ({"target": "score"}, r"no layer 'score'.*did you mean.*'scores'"),
-        ({"target": "w1"}, "'w1' is not explainable"),
+        ({"layer": "relu2"}, r"no layer 'relu2'.*did you mean.*'relu1'"),
+        ({"layer": "score"}, r"no layer 'score'.*did you mean.*'scores'"),
+        ({"layer": "w1"}, "'w1' is not explainable"),
         ({"method": "guide"}, "unknown method 'guide'.*gradient, deconvnet, guided"),
         ({"select": "class"}, "unknown select 'class'.*top, channel, unit, cotangent"),
         ({"preprocessing": "vgg"}, "unknown preprocessing 'vgg'.*imagenet"),
@@ -164,7 +164,7 @@ def test_wrong_options_are_refused(options: dict[str, str], message: str) -> Non
 
 def test_a_target_that_does_not_depend_on_the_input_is_refused() -> None:
     with pytest.raises(InputError, match=r"'ya'.*'b'"):
-        retrograph.build(parse(TWO_INPUTS), target="ya", wrt="b", method="gradient")
+        retrograph.build(parse(TWO_INPUTS), layer="ya", wrt="b", method="gradient")
 
 
 def test_a_model_with_whole_number_inputs_only_is_refused() -> None:
@@ -182,4 +182,4 @@ def test_a_model_with_whole_number_inputs_only_is_refused() -> None:
 def test_every_refusal_is_one_of_retrograph(method: str) -> None:
     for target in ("nothing", "image", "w2"):
         with pytest.raises(RetrographError):
-            retrograph.build(parse(NO_RELU), method=method, target=target)
+            retrograph.build(parse(NO_RELU), method=method, layer=target)

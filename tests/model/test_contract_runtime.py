@@ -44,7 +44,7 @@ def source_outputs(file: str) -> dict[str, Any]:
 @every_file
 def test_same_outputs_at_every_level(file: str) -> None:
     x = golden_input(file)
-    built = retrograph.build(golden(file), target="features")
+    built = retrograph.build(golden(file), layer="features")
     unoptimised = runner(built, "off")(x)
     for level in LEVELS:
         outputs = runner(built, level)(x)
@@ -83,7 +83,7 @@ def variants() -> list[tuple[str, list[str]]]:
 def test_exporters_opsets_and_spellings_agree(arch: str, files: list[str], method: str) -> None:
     x = golden_input(files[0])
     for target in ("scores", "features"):
-        first, *others = (built_run(f, method=method, target=target)(x) for f in files)
+        first, *others = (built_run(f, method=method, layer=target)(x) for f in files)
         for other in others:
             np.testing.assert_array_equal(other["unit"], first["unit"])
             assert_close(other["attribution"], first["attribution"], 1e-4)

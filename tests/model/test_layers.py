@@ -263,4 +263,4 @@ def test_unknown_operators_do_not_hide_the_scores_behind_them() -> None:
     assert [x.alias for x in model.layers()][5:7] == ["whirl1", "twirl1"]
     with pytest.raises(UnsupportedError, match=r"com\.acme\.Whirl +whirl "):
         model.build(model.request())
-    assert model.build(model.request(target="relu2"))
+    assert model.build(model.request(layer="relu2"))

@@ -145,7 +145,7 @@ def test_a_confident_class_is_explained_by_its_score(kind: str) -> None:
     plain = confident(with_tail([node("Identity", "s", "y")]))
     found, right = (
         retrograph.Explainer(each, method="gradient", select="unit").attribute(
-            PICTURES, select=[[2], [1]]
+            PICTURES, unit=[[2], [1]]
         )
         for each in (model, plain)
     )

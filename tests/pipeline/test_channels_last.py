@@ -64,7 +64,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_a_channel_is_one_of_the_last_axis(layer: str) -> None:
     model, x = parse(NET), noise(2, 7, 6, 3)
     values = all_activations(model, layer, x)
-    built = retrograph.build(model, method="gradient", target=layer, select="channel")
+    built = retrograph.build(model, method="gradient", layer=layer, select="channel")
     contract = Model(built).contract
     assert contract is not None
     assert contract.channel_axis == 2
@@ -76,7 +76,7 @@ def test_a_channel_is_one_of_the_last_axis(layer: str) -> None:
 
 
 def test_axes_that_are_parted_are_positions() -> None:
-    built = retrograph.build(parse(TILES), method="gradient", target="r", select="channel")
+    built = retrograph.build(parse(TILES), method="gradient", layer="r", select="channel")
     contract = Model(built).contract
     assert contract is not None
     assert (contract.shape, contract.channel_axis) == ((2, 5, 5), 2)

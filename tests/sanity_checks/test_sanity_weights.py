@@ -104,7 +104,7 @@ def test_new_weights_are_those_of_the_whole_built_graph(method: str) -> None:
     subject = sanity_checks.Subject.of(model, x, [method], "scores", (2,), "cpu", None)
     found = subject.maps(subject.explainer(method, with_weights(model.graph, new)))
     explainer = Explainer(
-        forward_values(proto, new), method=method, target="scores", select="unit", device="cpu"
+        forward_values(proto, new), method=method, layer="scores", select="unit", device="cpu"
     )
     np.testing.assert_allclose(found, explainer.attribute(x, (2,)).attribution, rtol=1e-5)
     assert all(one.any() for one in (*found, *subject.originals[method]))

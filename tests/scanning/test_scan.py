@@ -97,9 +97,9 @@ def test_units_are_those_that_an_explainer_takes(tmp_path: Path) -> None:
     model, x = nets.cnn(), noise(9, 3, 8, 8)
     np.save(tmp_path / "x.npy", x)
     scan = scanned(model, tmp_path / "run", tmp_path / "x.npy", layer="relu2", k=2)
-    explainer = retrograph.Explainer(model, method="gradient", target="relu2", select="unit")
+    explainer = retrograph.Explainer(model, method="gradient", layer="relu2", select="unit")
     for unit in scan.top("relu2", 3):
-        found = explainer.attribute(x[unit.picture : unit.picture + 1], select=unit.index)
+        found = explainer.attribute(x[unit.picture : unit.picture + 1], unit=unit.index)
         assert float(found.score[0]) == pytest.approx(unit.activation, rel=1e-5)
 
 

@@ -198,7 +198,7 @@ def _build(
         InputError: nothing flows from the target to the inputs.
     """
     model = Model(widened(proto, TensorProto.FLOAT) if _is_short(proto) else proto)
-    names = [n for n in model.request(method="gradient", target=target).sources if n in sources]
+    names = [n for n in model.request(method="gradient", layer=target).sources if n in sources]
     try:
         return names, {}, _gradient(model, names, target)
     except (UnsupportedError, InputError) as whole:
@@ -222,7 +222,7 @@ def _is_short(model: ModelProto) -> bool:
 
 
 def _gradient(model: Model, names: Sequence[str], target: str) -> ModelProto:
-    request = model.request(method="gradient", target=target, select="cotangent", wrt=names)
+    request = model.request(method="gradient", layer=target, select="cotangent", wrt=names)
     return model.build(request)
 
 

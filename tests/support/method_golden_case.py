@@ -32,9 +32,7 @@ def golden(file: str) -> dict[str, Array]:
 
 def attribution(file: str, method: str | Method) -> Array:
     given = golden(file)
-    built = retrograph.build(
-        onnx.load(FOLDER / file), method=method, target="scores", select="unit"
-    )
+    built = retrograph.build(onnx.load(FOLDER / file), method=method, layer="scores", select="unit")
     found: Array = runner(built)(x=given["x"], select=given["classes"].reshape(-1, 1))[
         "attribution"
     ]

@@ -197,7 +197,7 @@ def explained(
     model: ModelProto, method: Method | str, x: Array, target: str = "y", seed: int = 7
 ) -> tuple[dict[str, Any], Array]:
     """The outputs of a built graph at a random cotangent, and that cotangent."""
-    built = retrograph.build(model, method=method, target=target, select="cotangent")
+    built = retrograph.build(model, method=method, layer=target, select="cotangent")
     onnx.checker.check_model(built, full_check=True)
     y = values(model, x, target)
     ct = np.random.default_rng(seed).standard_normal(y.shape).astype(np.float32)

@@ -68,7 +68,7 @@ def support(
     model: ModelProto | Path, target: str, shape: Sequence[int]
 ) -> Callable[[Array], Array]:
     """What gives, for the index of a unit without its batch axis, where its gradient is not 0."""
-    built = build(model, method="gradient", target=target, select="unit")
+    built = build(model, method="gradient", layer=target, select="unit")
     options = ort.SessionOptions()
     options.log_severity_level = 4
     session = ort.InferenceSession(built.SerializeToString(), options, ["CPUExecutionProvider"])

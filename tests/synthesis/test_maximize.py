@@ -121,7 +121,7 @@ def test_measures_are_what_they_say() -> None:
     model, x = nets.cnn(), noise(2, 3, 8, 8)
     layer = {o.name: o for o in model.graph.output}
     assert "scores_out" in layer
-    inner = runner(retrograph.build(model, method="gradient", target="e", select="cotangent"))
+    inner = runner(retrograph.build(model, method="gradient", layer="e", select="cotangent"))
     shape = (2, 5, 4, 4)
     each = np.eye(80, dtype=np.float32).reshape(80, *shape[1:])
     values = np.stack(
@@ -154,7 +154,7 @@ def test_measures_are_what_they_say() -> None:
 def test_the_gradient_of_half_the_squares_is_that_of_the_layer_itself() -> None:
     model, x = nets.cnn(), noise(1, 3, 8, 8)
     _, gradient = Slope(Model(model), Goal("e"))(x, ())
-    built = runner(retrograph.build(model, method="gradient", target="e", select="cotangent"))
+    built = runner(retrograph.build(model, method="gradient", layer="e", select="cotangent"))
     each = np.eye(80, dtype=np.float32).reshape(80, 5, 4, 4)
     layer = np.stack([built(x=x, cotangent=w[None])["score"][0] for w in each])
     wanted = built(x=x, cotangent=layer.reshape(1, 5, 4, 4))["attribution"]

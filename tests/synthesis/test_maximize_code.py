@@ -144,9 +144,7 @@ def test_a_layer_is_named_as_in_the_model_alone() -> None:
     found, _ = maximize_code(
         nets.cnn(), generator(), [2], target="relu2", settings=CodeSettings(steps=10)
     )
-    layer = runner(
-        retrograph.build(nets.cnn(), method="gradient", target="relu2", select="channel")
-    )
+    layer = runner(retrograph.build(nets.cnn(), method="gradient", layer="relu2", select="channel"))
     assert found[0].activation <= layer(x=found[0].input[np.newaxis], select=[[2]])["score"][0]
 
 

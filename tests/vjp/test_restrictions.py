@@ -210,7 +210,7 @@ def test_a_restriction_is_said(op: str, inputs: str, body: str, shape: str, reas
     header = '<ir_version: 8, opset_import: ["": 21]>'
     model = parser.parse_model(f"{header} g ({inputs}) => (float[{shape}] y) {{ {body} }}")
     source = Model(model)
-    request = source.request(method="gradient", target="y", select="cotangent", wrt=["x"])
+    request = source.request(method="gradient", layer="y", select="cotangent", wrt=["x"])
     with pytest.raises((UnsupportedError, InputError), match=reason):
         source.build(request)
 

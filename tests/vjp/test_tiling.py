@@ -97,8 +97,8 @@ def test_a_relu_before_the_pool_is_gated_after_it_all_the_same(method: str) -> N
 @pytest.mark.parametrize("unit", [(5, 0, 0), (3, 7, 7), (9, 0, 7), (21, 7, 0), (77, 3, 0)])
 def test_a_unit_at_an_edge_is_what_its_cotangent_is(unit: tuple[int, int, int]) -> None:
     """Its windows hold places outside of the picture, where no maximum is."""
-    one = retrograph.build(SAMPLE, method="gradient", target="relu3", select="unit")
-    all_of_it = retrograph.build(SAMPLE, method="gradient", target="relu3", select="cotangent")
+    one = retrograph.build(SAMPLE, method="gradient", layer="relu3", select="unit")
+    all_of_it = retrograph.build(SAMPLE, method="gradient", layer="relu3", select="cotangent")
     x = np.random.default_rng(1).random((2, 3, 32, 32), np.float32)
     ct = np.zeros((2, 256, 8, 8), np.float32)
     ct[(slice(None), *unit)] = 1
@@ -113,7 +113,7 @@ def test_a_unit_at_an_edge_is_what_its_cotangent_is(unit: tuple[int, int, int]) 
 def test_no_host_needs_maxunpool_or_indices(
     method: str, target: str | None, device: Device
 ) -> None:
-    built = retrograph.build(SAMPLE, method=method, target=target, device=device)
+    built = retrograph.build(SAMPLE, method=method, layer=target, device=device)
     bodies = [a.g for node in built.graph.node for a in node.attribute if a.g.node]
     nodes = [node for graph in (built.graph, *bodies) for node in graph.node]
     assert not [node.op_type for node in nodes if node.op_type == "MaxUnpool"]

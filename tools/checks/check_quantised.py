@@ -144,7 +144,7 @@ def maps_of(model: ModelProto, inputs: list[Array], classes: list[int] | None) -
     rest = [0] * (len(one.contract.shape) - 1)
     wanted = classes or found
     maps = [
-        one.attribute(x, select=[c, *rest]).attribution for x, c in zip(inputs, wanted, strict=True)
+        one.attribute(x, unit=[c, *rest]).attribution for x, c in zip(inputs, wanted, strict=True)
     ]
     return Maps(found, np.concatenate(maps))
 

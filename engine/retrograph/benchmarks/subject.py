@@ -72,7 +72,7 @@ class Subject:
         """
         request = self.model.request(
             method=method,
-            target=self.target,
+            layer=self.target,
             select=select,
             many=many,
             wrt=self.wrt,

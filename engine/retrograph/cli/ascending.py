@@ -112,7 +112,7 @@ def asked(args: argparse.Namespace) -> Question:
     model = Model(args.model)
     chosen = chosen_preprocessing(args) or stored_preprocessing(model)
     labels = model_labels(model, args.labels)
-    request = model.request(method="gradient", target=args.layer)
+    request = model.request(method="gradient", layer=args.layer)
     found = model.check(request)
     alias = model.alias(request.target)
     shape = model.tensor(request.sources[0]).shape or ()

@@ -30,7 +30,7 @@ def explain(
     unit: ArrayLike | None = None,
     *,
     method: str | Method = "guided",
-    target: str | None = None,
+    layer: str | None = None,
     device: str = "auto",
     threads: int | None = None,
     outputs: bool = True,
@@ -50,7 +50,7 @@ def explain(
         unit: the most active one if None; a number for a channel, at its most active position, or
             for a class; else the unit's index in an item of the layer, [r] or [N, r].
         method: as in `build`.
-        target: the layer, as in `build`.
+        layer: as in `build`.
         device, threads, outputs, precision, straight_through: as in `Explainer`.
 
     Raises:
@@ -61,12 +61,12 @@ def explain(
     Example:
         >>> retrograph.explain("net.onnx", x).attribution                  # the class on top
         >>> retrograph.explain("net.onnx", x, 207).attribution             # class 207
-        >>> retrograph.explain("net.onnx", x, (17, 4, 5), target="relu3").attribution
+        >>> retrograph.explain("net.onnx", x, (17, 4, 5), layer="relu3").attribution
     """
     source = _source(model)
     kind = "top" if unit is None else "unit" if np.ndim(unit) else "channel"
     ready = _ready(
-        source, kind, method, target, device, threads, outputs, precision, straight_through
+        source, kind, method, layer, device, threads, outputs, precision, straight_through
     )
     return ready.attribute(x, unit)
 
@@ -110,7 +110,7 @@ def _ready(
     source: _File | _Held | Model,
     select: str,
     method: Any,
-    target: str | None,
+    layer: str | None,
     device: str,
     threads: int | None,
     outputs: bool,
@@ -120,7 +120,7 @@ def _ready(
     return Explainer(
         _opened(source),
         method=method,
-        target=target,
+        layer=layer,
         select=select,
         device=device,
         threads=threads,

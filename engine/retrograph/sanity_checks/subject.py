@@ -86,7 +86,7 @@ class Subject:
     @cached_property
     def item(self) -> tuple[int | None, ...]:
         """The shape of one item of the target; None where a dimension is open."""
-        request = self.model.request(method="gradient", target=self.target)
+        request = self.model.request(method="gradient", layer=self.target)
         return self.model.check(request).item
 
     @property
@@ -129,7 +129,7 @@ class Subject:
 
     def _explainer(self, method: Method, select: str, graph: Graph | None = None) -> Explainer:
         request = self.model.request(
-            method=method, target=self.target, select=select, device=suited(self.device)
+            method=method, layer=self.target, select=select, device=suited(self.device)
         )
         if graph is not None:
             request = replace(request, graph=graph)

@@ -76,7 +76,7 @@ def maximize_code(
     """
     source = model if isinstance(model, Model) else Model(model)
     before = generator if isinstance(generator, Model) else Model(generator)
-    request = source.request(method="gradient", target=target, wrt=wrt)
+    request = source.request(method="gradient", layer=target, wrt=wrt)
     made = request.sources[0]
     recipe = recipe_of(source, made, preprocessing, source.tensor(made).shape or ())
     whole = joined(before, source, made, recipe, output_range)

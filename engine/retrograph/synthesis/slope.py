@@ -76,7 +76,7 @@ class Slope:
         self, model: Model, goal: Goal, *, device: str = "auto", threads: int | None = None
     ) -> None:
         request = model.request(
-            method="gradient", target=goal.target, wrt=goal.wrt, device=suited(device)
+            method="gradient", layer=goal.target, wrt=goal.wrt, device=suited(device)
         )
         request = replace(request, graph=request.graph.of_floats(), sources=request.sources[:1])
         report = model.check(request)

@@ -303,7 +303,7 @@ def test_updates_that_are_multiplied_are_refused() -> None:
     text = f"{COUNT}{CHANNEL} b = Gather <axis = 1> (x, second) "
     text += 'y = ScatterElements <axis = 1, reduction = "mul"> (x, j, b)'
     with pytest.raises(UnsupportedError, match="no rule of relevance for reduction='mul'"):
-        retrograph.build(net(text, PICTURE, PICTURE, NUMBERS), method="lrp-epsilon", target="y")
+        retrograph.build(net(text, PICTURE, PICTURE, NUMBERS), method="lrp-epsilon", layer="y")
 
 
 @pytest.mark.parametrize("mode", ["nearest", "linear"])

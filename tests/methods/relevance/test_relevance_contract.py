@@ -60,7 +60,7 @@ def test_many_units_are_as_single_ones(method: str) -> None:
 @each_method
 @pytest.mark.parametrize("target", ["a", "d", "f"])
 def test_many_units_of_a_layer(method: str, target: str) -> None:
-    options: dict[str, Any] = {"target": target, "select": "top"}
+    options: dict[str, Any] = {"layer": target, "select": "top"}
     together = run(method, many=True, **options)(x=X, select=np.array([3]))
     alone = run(method, **options)(x=X)
     assert_near(together["attribution"][:, 0], alone["attribution"], 1e-4)
@@ -96,13 +96,13 @@ def test_a_fixed_batch_is_as_an_open_one(method: str) -> None:
 
 @each_method
 def test_selectors_agree_on_a_unit(method: str) -> None:
-    top = run(method, target="d")(x=X)
-    channel = run(method, target="d", select="channel")(x=X, select=top["unit"][:, :1])
-    unit = run(method, target="d", select="unit")(x=X, select=top["unit"])
+    top = run(method, layer="d")(x=X)
+    channel = run(method, layer="d", select="channel")(x=X, select=top["unit"][:, :1])
+    unit = run(method, layer="d", select="unit")(x=X, select=top["unit"])
     ct = np.zeros((3, 5, 4, 4), np.float32)
     for n, place in enumerate(top["unit"]):
         ct[n][tuple(place)] = 1
-    weighed = run(method, target="d", select="cotangent")(x=X, cotangent=ct)
+    weighed = run(method, layer="d", select="cotangent")(x=X, cotangent=ct)
     for other in (channel, unit, weighed):
         assert_near(other["attribution"], top["attribution"], 1e-5)
         assert_near(other["bias_relevance"], top["bias_relevance"], 1e-5)
@@ -183,7 +183,7 @@ def test_shares_of_a_small_output_are_in_range_in_float16(text: str, weights: li
     )
     k = np.array(weights, np.float16)
     model.graph.initializer.append(numpy_helper.from_array(k, "k"))
-    built = retrograph.build(model, method=Started(), select="unit", target="y")
+    built = retrograph.build(model, method=Started(), select="unit", layer="y")
     x = np.array([[0.125, 0.125]], np.float16)
     evaluator = onnx.reference.ReferenceEvaluator(built)
     (found,) = evaluator.run(["attribution"], {"x": x, "select": np.array([[0]])})

@@ -66,9 +66,7 @@ def box(file: str) -> LrpEpsilonGammaBox:
 
 def explained(file: str, method: RelevanceMethod) -> dict[str, Any]:
     given = golden(file)
-    built = retrograph.build(
-        onnx.load(FOLDER / file), method=method, target="scores", select="unit"
-    )
+    built = retrograph.build(onnx.load(FOLDER / file), method=method, layer="scores", select="unit")
     onnx.checker.check_model(built, full_check=True)
     return runner(built)(x=given["x"], select=given["classes"].reshape(-1, 1))
 

@@ -244,7 +244,7 @@ def test_operators_without_a_rule_are_refused(operator: str) -> None:
     weights += "float[48, 48] k, int64[4] shape = {-1, 2, 4, 6}"
     model = net(REFUSED[operator], PICTURE, "N, c, h, w", weights)
     with pytest.raises(UnsupportedError, match="no rule of relevance") as caught:
-        retrograph.build(model, method="lrp-epsilon", target="y")
+        retrograph.build(model, method="lrp-epsilon", layer="y")
     assert operator in {p.op for p in caught.value.problems}
 
 
@@ -252,7 +252,7 @@ def test_all_are_listed_in_one_error() -> None:
     text = "a = Softmax <axis = 1> (x) c = InstanceNormalization (a, s, s) y = Mul (a, c)"
     model = net(text, PICTURE, PICTURE, "float[2] s")
     with pytest.raises(UnsupportedError) as caught:
-        retrograph.build(model, method="lrp-gamma", target="y")
+        retrograph.build(model, method="lrp-gamma", layer="y")
     assert [p.op for p in caught.value.problems] == ["Mul", "InstanceNormalization", "Softmax"]
 
 
@@ -269,7 +269,7 @@ def test_recurrent_layers_and_bodies_are_refused() -> None:
         helper.make_node("If", ["c"], ["y"], name="if", then_branch=body, else_branch=body)
     )
     with pytest.raises(UnsupportedError, match="no rule of relevance"):
-        retrograph.build(model, method="lrp-epsilon", target="y")
+        retrograph.build(model, method="lrp-epsilon", layer="y")
     model = net(
         "y, h, c = LSTM <hidden_size = 3> (x, w, r)",
         "5, N, 2",
@@ -277,7 +277,7 @@ def test_recurrent_layers_and_bodies_are_refused() -> None:
         "float[1, 12, 2] w, float[1, 12, 3] r",
     )
     with pytest.raises(UnsupportedError, match="no rule of relevance"):
-        retrograph.build(model, method="lrp-epsilon", target="y")
+        retrograph.build(model, method="lrp-epsilon", layer="y")
 
 
 @pytest.mark.parametrize("name", ["Relu", "Add", "Reshape", "Conv", "Mul"])
@@ -287,7 +287,7 @@ def test_operators_of_other_domains_are_not_known_by_their_names(name: str) -> N
         if node.domain:
             node.op_type = name
     with pytest.raises(UnsupportedError) as caught:
-        retrograph.build(model, method="lrp-epsilon", target="scores_out")
+        retrograph.build(model, method="lrp-epsilon", layer="scores_out")
     assert {p.op for p in caught.value.problems} == {f"com.acme.{name}"}
 
 
