@@ -20,6 +20,7 @@ from retrograph.ir.graph import (
     Shape,
     Tensor,
     op_label,
+    opset_of,
     value_info,
 )
 from retrograph.ir.passes import pad_axes
@@ -109,7 +110,7 @@ def build_backward(request: Request) -> tuple[ModelProto, Report]:
 def _unsupported(request: Request, problems: Sequence[Problem], way: Path) -> UnsupportedError:
     return UnsupportedError(
         f"cannot build '{request.method.name}' from '{request.target}' to "
-        f"{', '.join(repr(s) for s in request.sources)} (opset {request.graph.opset}): "
+        f"{', '.join(repr(s) for s in request.sources)} (opset {opset_of(request.graph.model)}): "
         f"{len(problems)} of the {len(way.nodes)} nodes between them cannot be treated",
         problems,
         "Nodes that the target does not need were ignored. Choose an earlier layer as the "

@@ -85,6 +85,10 @@ class Blanks:
         except RetrographError:  # what cannot be walked has no reason that could be told
             return ""
 
+    def nonfinite_weights(self, target: str) -> str:
+        """Which weights that a tensor is computed of are no numbers, in words; "" for none."""
+        return self._model.nonfinite_weights(target)
+
     def _why(self, asked: Asked, feeds: Mapping[str, Array]) -> str:
         (y,) = _run(self._forward(asked.target), feeds).values()
         cotangent, score = self._cotangent(asked, y)

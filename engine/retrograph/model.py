@@ -16,6 +16,7 @@ from retrograph.backward import Request, blocked, build_backward, check_support
 from retrograph.contract import STRICT, Contract
 from retrograph.errors import InputError
 from retrograph.ir.analysis.batch_axis import follow_batch, keeps_rows_apart
+from retrograph.ir.analysis.nonfinite_weights import nonfinite_weights
 from retrograph.ir.analysis.untyped_outputs import guess_types
 from retrograph.ir.builder import DEVICES, Device
 from retrograph.ir.graph import DType, Graph, Shape, Tensor
@@ -231,6 +232,10 @@ class Model:
         """What stands in the way of a request, and what a user should know of it."""
         with blaming_damage(self.proto):
             return check_support(request)
+
+    def nonfinite_weights(self, target: str) -> str:
+        """Which weights that a tensor is computed of are no numbers, in words; "" for none."""
+        return nonfinite_weights(self.graph, target)
 
     def keeps_rows_apart(self, target: str) -> bool:
         """Whether what an item gives is surely the same whatever the others of its batch are."""

@@ -49,6 +49,10 @@ def _no_nodes(model: ModelProto) -> None:
     del model.graph.node[:]
 
 
+def _no_outputs(model: ModelProto) -> None:
+    del model.graph.output[:]
+
+
 def _cycle(model: ModelProto) -> None:
     model.graph.node[0].input[0] = "d"
 
@@ -85,6 +89,7 @@ DAMAGE: list[tuple[Edit, str, str]] = [
     (_foreign_opset, "imports no version", "export it again"),
     (_newer_opset, "is newer than", "upgrade the package onnx"),
     (_no_nodes, "no operators", "export or download"),
+    (_no_outputs, "has no output", "export it again"),
     (_cycle, "cycle", "export it again"),
     (_missing_tensor, "'nowhere', which nothing makes", "export it again"),
     (_line_break_in_a_name, r"no\nwhere\x1b[2J", "export it again"),
@@ -248,6 +253,16 @@ def test_random_damage_never_ends_in_a_traceback(tmp_path: Path) -> None:
             except RetrographError:
                 failed += 1
     assert 100 < failed < 400
+
+
+def test_a_refusal_names_the_opset_of_the_file() -> None:
+    """Not the one that its graph is brought to."""
+    nodes = [nets.node("Exp", "x", "e"), nets.node("Softmax", "e", "y")]
+    ends = [nets.info(name, ["N", 4]) for name in ("x", "y")]
+    for opset in (13, 17, 21):
+        model = nets.model(nodes, ends[:1], ends[1:], opset=opset)
+        with pytest.raises(UnsupportedError, match=rf"\(opset {opset}\)"):
+            retrograph.build(model, method="lrp-epsilon", target="y")
 
 
 def test_unsupported_errors_are_both_ours_and_not_implemented() -> None:

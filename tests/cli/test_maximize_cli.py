@@ -49,6 +49,25 @@ def test_one_unit_becomes_a_page_with_what_the_model_says(capsys: Capture) -> No
     assert min(opened("net.scores.maximize.png").size) > 400
 
 
+@pytest.mark.parametrize(
+    ("tail", "rank"), [("GlobalMaxPool (c)", 3), ("ReduceMax <axes=[2, 3], keepdims=0> (c)", 1)]
+)
+def test_a_layer_with_a_single_unit_needs_no_name_of_it(
+    capsys: Capture, tail: str, rank: int
+) -> None:
+    item = ", 1" * rank
+    source = f"""
+        <ir_version: 8, opset_import: ["" : 17]>
+        net (float[N, 3, 8, 8] x) => (float[N{item}] y)
+        <float[1, 3, 3, 3] w> {{ c = Conv (x, w)  y = {tail} }}
+    """
+    nets.save(parse(source), Path("one.onnx"))
+    (record,) = records(run(capsys, *["maximize", "one.onnx", "--steps", "4", "--json"]))
+    assert record["unit"] == [0] * rank
+    for command in ("maximize net.onnx", "maximize one.onnx --layer c"):
+        assert_one_line(run(capsys, *command.split()), "nothing is said to grow; give --unit")
+
+
 def test_several_units_are_one_sheet_and_pictures_of_their_own(capsys: Capture) -> None:
     line = "maximize net.onnx --unit 0-2 bird --labels labels.txt --steps 12 -o all.png"
     ran = run(capsys, *f"{line} --pictures each --npz --json".split())

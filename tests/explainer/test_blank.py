@@ -227,5 +227,6 @@ def test_an_overflow_of_float16_says_so() -> None:
         found = Attribution(
             {"x": np.full_like(X, attribution)}, np.float32([score]), np.array([[1]]), {}
         )
+        axes = axes_by_size(X.shape)
         with pytest.raises(InputError, match=f"x.npy: {said}: numbers beyond 65504"):
-            explanations(job, {"gradient": found}, contract, axes_by_size(X.shape))
+            explanations(job, {"gradient": found}, contract, axes, lambda _: "")

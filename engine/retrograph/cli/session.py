@@ -100,7 +100,8 @@ class Session:
         by_count = contract.many and contract.select == "top"
         select = self.top if by_count else self.choice.index
         found = {name: each.attribute(job.feeds, select) for name, each in self.explainers.items()}
-        made = explanations(job, found, contract, self.axes)
+        weights = self.blanks.nonfinite_weights
+        made = explanations(job, found, contract, self.axes, weights)
         return [
             with_blanks(each, row, job.feeds, self.explainers, self.blanks)
             for row, each in enumerate(made)

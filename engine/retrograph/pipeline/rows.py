@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -19,7 +19,11 @@ from retrograph.runtime import Array
 
 
 def explanations(
-    job: Job, found: Mapping[str, Attribution], contract: Contract, axes: InputAxes
+    job: Job,
+    found: Mapping[str, Attribution],
+    contract: Contract,
+    axes: InputAxes,
+    nonfinite_weights: Callable[[str], str],
 ) -> list[Explanation]:
     """An explanation for each input of a job; one where the layer has no batch axis.
 
@@ -27,12 +31,13 @@ def explanations(
         found: for each method what its graph gave.
         contract: what the graphs have in common.
         axes: of the explained input.
+        nonfinite_weights: says which weights that a tensor is computed of are no numbers.
 
     Raises:
         InputError: an activation is no number, or the methods explain different units.
     """
     name = job.sources[0].item.name
-    _check_finite(found, contract, name)
+    _check_finite(found, contract, name, nonfinite_weights)
     _check_units(found, name)
     if not axes.batched:
         found = {name: _with_rows(each) for name, each in found.items()}
@@ -47,7 +52,12 @@ def _with_rows(found: Attribution) -> Attribution:
     return replace(found, attributions=rows)
 
 
-def _check_finite(found: Mapping[str, Attribution], contract: Contract, where: str) -> None:
+def _check_finite(
+    found: Mapping[str, Attribution],
+    contract: Contract,
+    where: str,
+    nonfinite_weights: Callable[[str], str],
+) -> None:
     """Raises InputError where an activation or an attribution is infinite or no number."""
     lead = next(iter(found.values()))
     scores = np.asarray(lead.score, np.float64)
@@ -62,7 +72,10 @@ def _check_finite(found: Mapping[str, Attribution], contract: Contract, where: s
         what = f"the attribution by {', '.join(broken)} has NaN or infinite values"
     else:
         return
-    if contract.precision == "float16":
+    weights = nonfinite_weights(contract.target)
+    if weights:
+        why = weights
+    elif contract.precision == "float16":
         why = "numbers beyond 65504, the largest of float16, came up on the way; run in float32"
     elif lead.score.dtype == np.float16:
         why = (

@@ -184,12 +184,17 @@ class Scanner:
             problem = work.first_problem() if state.done else "there are no inputs; give some"
             work.drop()
             many = f"none of {state.done} inputs can be scanned; the first, " * (state.done > 1)
-            raise InputError(f"{many}{problem}")
+            raise InputError(f"{many}{self._nonfinite_weights() or problem}")
         run["pictures"] = {"good": state.good, "bad": state.done - state.good}
         with work.finished() as path:
             tallies = list(zip(self.layers, state.tallies, strict=True))
             write(path, run, state.classes, work.pictures(), tallies)
         return ScanReader(folder)
+
+    def _nonfinite_weights(self) -> str:
+        """Which weights of the scanned layers are no numbers, in words; "" for none."""
+        of_layers = (self.session.model.nonfinite_weights(each.tensor) for each in self.layers)
+        return next(filter(None, of_layers), "")
 
 
 def _ignore(done: int, found: Sequence[Input]) -> None:

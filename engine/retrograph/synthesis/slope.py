@@ -146,10 +146,14 @@ class Slope:
                 "apart; choose another layer (see `retrograph layers`)"
             )
         if not np.isfinite(gradient).all():
-            raise InputError(
-                f"the gradient of '{self.alias}' is not finite here; start from another picture, "
-                "take smaller steps, or run the model in float32"
+            weights = self._blanks.nonfinite_weights(self._asked.target)
+            why = (
+                f": {weights}"
+                if weights
+                else " here; start from another picture, take smaller steps, or run the model in "
+                "float32"
             )
+            raise InputError(f"the gradient of '{self.alias}' is not finite{why}")
         return score[: len(x)].astype(np.float64), gradient[: len(x)]
 
     def outcome(self, x: Array, units: Sequence[tuple[int, ...]]) -> Outcome:

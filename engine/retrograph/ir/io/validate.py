@@ -48,6 +48,11 @@ def check(model: ModelProto, where: str) -> None:
             f"{where}: not an ONNX model, or cut short (no operators in it); "
             "export or download it again"
         )
+    if not model.graph.output:
+        raise InputError(
+            f"{where}: it has no output, so there is nothing to explain; export it again with its "
+            "scores as an output"
+        )
     _check_opset(model, where)
     for fault in _faults(model):
         raise InputError(f"{where}: {fault}; the file is damaged: export it again")
