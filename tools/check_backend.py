@@ -37,8 +37,8 @@ PROVED = (Status.NO_FLOAT, Status.FLAT, Status.MATCHED)
 def proved(names: Sequence[str]) -> dict[str, Verdict]:
     """The verdict of each case, in parallel."""
     with ProcessPoolExecutor() as pool:
-        found = pool.map(_prove, names, chunksize=8)
-        rows = track(found, "proving", len(names), console=Console(stderr=True), transient=True)
+        verdicts = pool.map(_prove, names, chunksize=8)
+        rows = track(verdicts, "proving", len(names), console=Console(stderr=True), transient=True)
         return dict(zip(names, rows, strict=True))
 
 

@@ -97,7 +97,7 @@ def _check(path: Path, method: str, device: str, runs: int) -> Row:
     built = source.build(source.request(method=method, device=suited(device)))
     feeds = _feeds(source)
     expected = _session(built, "cpu").run(["attribution"], feeds)[0]
-    found, events = _profiled(built, device, feeds)
+    attribution, events = _profiled(built, device, feeds)
     places = Counter(e["args"]["provider"] for e in events)
     fallen = Counter(
         e["args"]["op_name"] for e in events if e["args"]["provider"] != PROVIDERS[device]
@@ -108,7 +108,7 @@ def _check(path: Path, method: str, device: str, runs: int) -> Row:
         method=method,
         on_device=places[PROVIDERS[device]],
         on_cpu=dict(fallen),
-        error=float(np.abs(found - expected).max()) / scale,
+        error=float(np.abs(attribution - expected).max()) / scale,
         forward_ms=_time(source.proto, device, feeds, runs),
         explain_ms=_time(built, device, feeds, runs),
         graph_ms=_graph_time(built, feeds, runs) if device == "cuda" else None,
@@ -149,10 +149,10 @@ def _profiled(
     """The attribution, and the profile's event of each node that ran."""
     with tempfile.TemporaryDirectory() as folder:
         session = _session(model, device, f"{folder}/run")
-        found = session.run(["attribution"], feeds)[0]
+        attribution = session.run(["attribution"], feeds)[0]
         events = json.loads(Path(session.end_profiling()).read_text())
     nodes = [e for e in events if e.get("cat") == "Node" and "provider" in e.get("args", {})]
-    return found, list({e["name"]: e for e in nodes}.values())
+    return attribution, list({e["name"]: e for e in nodes}.values())
 
 
 def _time(model: onnx.ModelProto, device: str, feeds: dict[str, Any], runs: int) -> float:
@@ -182,20 +182,20 @@ def _graph_time(model: onnx.ModelProto, feeds: dict[str, Any], runs: int) -> flo
 
 
 def _graph_error(model: onnx.ModelProto, feeds: dict[str, Any], expected: Any) -> float | None:
-    """The difference of a CUDA graph recorded with other inputs; None where there is none."""
-    others = {name: value[..., ::-1] for name, value in feeds.items()}
+    """The error of a CUDA graph recorded with other inputs; None if none can be recorded."""
+    reversed_feeds = {name: value[..., ::-1] for name, value in feeds.items()}
     try:
         recorded = Captured(_session(model, "cuda", enable_cuda_graph="1"), ["attribution"], "cuda")
-        for given in (others, others, feeds):
-            (found,) = recorded.run(given)
+        for inputs in (reversed_feeds, reversed_feeds, feeds):
+            (attribution,) = recorded.run(inputs)
     except Exception as error:  # whatever ONNX Runtime refuses a graph for
         print(f"no CUDA graph: {str(error).splitlines()[0]}")
         return None
-    return float(np.abs(found - expected).max()) / (float(np.abs(expected).max()) or 1.0)
+    return float(np.abs(attribution - expected).max()) / (float(np.abs(expected).max()) or 1.0)
 
 
 def _bound(session: Any, feeds: dict[str, Any], place: str) -> tuple[Any, list[Any]]:
-    """The binding, and what it reads, of which it holds but the addresses."""
+    """A binding of the inputs, and their values, which must live as long: it holds addresses."""
     binding, read = session.io_binding(), []
     for name, value in feeds.items():
         read.append(ort.OrtValue.ortvalue_from_numpy(value, place, 0))

@@ -144,8 +144,8 @@ def _some_of(known: Any) -> Any:
 
 
 def _peers(text: str) -> list[str]:
-    found: list[str] = [] if text == "none" else _some_of(PEERS)(text)
-    return found
+    names: list[str] = [] if text == "none" else _some_of(PEERS)(text)
+    return names
 
 
 def _count(text: str) -> int:
@@ -159,7 +159,7 @@ def _counts(text: str) -> list[int]:
 
 
 def _measured(args: argparse.Namespace) -> Record:
-    """Everything, case by case; the file is written after each, so that nothing is lost."""
+    """Measure every case; the file is written after each, so that nothing is lost."""
     command = shlex.join(["python", "tools/bench/bench.py", *sys.argv[1:]])
     record = Record(machine(_PACKAGES, _gpu(args.device)), command, [])
     _check_load(args.threads)
@@ -202,31 +202,33 @@ def _specs(args: argparse.Namespace) -> Iterator[Spec]:
 
 
 def _case(spec: Spec, *, memory: bool) -> list[Case]:
-    """One case; none where its process failed, which is said."""
+    """Measure one case; an empty list and a message if its process fails."""
     with tempfile.TemporaryDirectory(prefix="retrograph-bench-") as folder:
         out = Path(folder) / "out.json"
-        given = json.dumps(spec.to_dict())
-        found = _run(spec.threads, "bench_worker.py", "times", given, str(out), out=out)
-        if found is None:
+        spec_json = json.dumps(spec.to_dict())
+        measured = _run(spec.threads, "bench_worker.py", "times", spec_json, str(out), out=out)
+        if measured is None:
             return []
-        case = case_of(found)
+        case = case_of(measured)
         if not memory:
             return [case]
-        entries = [_weighed(entry, spec, given, out) for entry in case.entries]
+        entries = [_weighed(entry, spec, spec_json, out) for entry in case.entries]
         return [replace(case, entries=entries)]
 
 
-def _weighed(entry: Entry, spec: Spec, given: str, out: Path) -> Entry:
-    """A contestant with the memory that it needs; one that was not timed as it is."""
+def _weighed(entry: Entry, spec: Spec, spec_json: str, out: Path) -> Entry:
+    """The entry with its peak memory measured; unchanged if it was not timed."""
     if not entry.ms:
         return entry
-    found = _run(spec.threads, "bench_worker.py", "memory", given, str(out), entry.name, out=out)
-    return replace(entry, **(found or {}))
+    memory = _run(
+        spec.threads, "bench_worker.py", "memory", spec_json, str(out), entry.name, out=out
+    )
+    return replace(entry, **(memory or {}))
 
 
 def _buildings() -> list[Building]:
-    """ResNet-50, and chains whose times show how building grows."""
-    found = []
+    """Measure how long building takes: ResNet-50, and chains of more and more nodes."""
+    buildings = []
     with tempfile.TemporaryDirectory(prefix="retrograph-bench-") as folder:
         files = {"ResNet-50": model_file(SUITE["resnet50"])}
         for nodes in CHAINS:
@@ -235,14 +237,14 @@ def _buildings() -> list[Building]:
         for name, file in files.items():
             _say(f"building {name}")
             out = Path(folder) / "out.json"
-            seen = _run(1, "bench_building.py", str(file), str(out), out=out)
-            if seen is not None:
-                found.append(Building(name, **seen))
-    return found
+            measured = _run(1, "bench_building.py", str(file), str(out), out=out)
+            if measured is not None:
+                buildings.append(Building(name, **measured))
+    return buildings
 
 
 def _run(threads: int, script: str, *arguments: str, out: Path) -> dict[str, Any] | None:
-    """What a process of its own writes; None where it fails, which is said."""
+    """Run a script in a process of its own; what it wrote, or None and a message if it fails."""
     pinned = dict.fromkeys(_THREADS, str(threads))
     command = [sys.executable, str(TOOLS / script), *arguments]
     done = subprocess.run(
@@ -252,8 +254,8 @@ def _run(threads: int, script: str, *arguments: str, out: Path) -> dict[str, Any
         last = (done.stderr.strip().splitlines() or [f"exit code {done.returncode}"])[-1]
         _say(f"{script} failed ({last})")
         return None
-    found: dict[str, Any] = json.loads(out.read_text())
-    return found
+    result: dict[str, Any] = json.loads(out.read_text())
+    return result
 
 
 def _gpu(device: str) -> str:

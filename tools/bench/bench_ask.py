@@ -97,16 +97,16 @@ class Run:
     note: str = ""
 
 
-def differences(found: Array, expected: Array) -> Array:
-    """Of each item the greatest difference, as a share of the greatest magnitude expected of it."""
+def differences(attributions: Array, expected: Array) -> Array:
+    """The largest difference of each item, relative to its largest expected magnitude: [N]."""
     axes = tuple(range(1, expected.ndim))
     scale = np.abs(expected).max(axes)
-    apart: Array = np.abs(found - expected).max(axes) / np.where(scale > 0, scale, 1)
+    apart: Array = np.abs(attributions - expected).max(axes) / np.where(scale > 0, scale, 1)
     return apart
 
 
 def joined(parts: Sequence[tuple[Ask, Array]], count: int) -> Ask:
-    """The first so many of the chosen rows of several questions, as one."""
+    """One question of the first `count` of the rows chosen from several questions."""
 
     def rows(of: Callable[[Ask], Array]) -> Array:
         return np.concatenate([of(ask)[chosen] for ask, chosen in parts])[:count]

@@ -27,13 +27,13 @@ def chain(nodes: int, file: Path) -> None:
     bias = random.standard_normal((1, CHANNELS, 1, 1)).astype(np.float32)
     constants = [numpy_helper.from_array(weight, "w"), numpy_helper.from_array(bias, "b")]
     operators: list[tuple[str, list[str]]] = [("Conv", ["w"]), ("Add", ["b"]), ("Relu", [])]
-    made = [
+    chained = [
         helper.make_node(op, [f"t{i}", *more], [f"t{i + 1}"], name=f"n{i}")
         for i, (op, more) in ((i, operators[i % 3]) for i in range(nodes))
     ]
     shape: list[str | int | None] = ["batch", CHANNELS, 4, 4]
     graph = helper.make_graph(
-        made,
+        chained,
         "chain",
         [helper.make_tensor_value_info("t0", onnx.TensorProto.FLOAT, shape)],
         [helper.make_tensor_value_info(f"t{nodes}", onnx.TensorProto.FLOAT, shape)],
@@ -51,7 +51,7 @@ def main(argv: list[str]) -> None:
     built = retrograph.build(file)
     seconds = time.perf_counter() - start
     peak = peak_memory()
-    found = {
+    measured = {
         "file_mb": file.stat().st_size / 1e6,
         "nodes": len(onnx.load(file, load_external_data=False).graph.node),
         "built_nodes": len(built.graph.node),
@@ -59,7 +59,7 @@ def main(argv: list[str]) -> None:
         "peak_mb": peak,
         "idle_mb": idle,
     }
-    out.write_text(json.dumps(found))
+    out.write_text(json.dumps(measured))
 
 
 if __name__ == "__main__":

@@ -34,11 +34,11 @@ def graph_run(
     session = _session(file, spec)
     binding = session.io_binding()
     read = []  # held here, for a binding holds but addresses
-    for given in session.get_inputs():
-        value = more.get(given.name, x)
-        fitting = value.astype(np.float16) if given.type == "tensor(float16)" else value
+    for graph_input in session.get_inputs():
+        value = more.get(graph_input.name, x)
+        fitting = value.astype(np.float16) if graph_input.type == "tensor(float16)" else value
         held = ort.OrtValue.ortvalue_from_numpy(np.ascontiguousarray(fitting), spec.device, 0)
-        binding.bind_ortvalue_input(given.name, held)
+        binding.bind_ortvalue_input(graph_input.name, held)
         read.append(held)
     for name in outputs or [output.name for output in session.get_outputs()]:
         binding.bind_output(name, spec.device)

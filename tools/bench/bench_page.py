@@ -124,11 +124,11 @@ def _record(record: Record) -> Iterable[str]:
 
 
 def _groups(cases: Sequence[Case]) -> list[list[Case]]:
-    found: dict[tuple[object, ...], list[Case]] = {}
+    groups: dict[tuple[object, ...], list[Case]] = {}
     for case in cases:
         key = (case.device, case.precision, case.question, case.units, case.batch)
-        found.setdefault(key, []).append(case)
-    return list(found.values())
+        groups.setdefault(key, []).append(case)
+    return list(groups.values())
 
 
 def _summary(cases: Sequence[Case]) -> str:
@@ -170,8 +170,8 @@ def _to_one_class(case: Case) -> float:
 
 def _peer_ratio(name: str) -> Callable[[Case], float]:
     def of(case: Case) -> float:
-        found = [case.to_ours(entry) for entry in case.entries if entry.name == name]
-        return found[0] if found else float("nan")
+        ratios = [case.to_ours(entry) for entry in case.entries if entry.name == name]
+        return ratios[0] if ratios else float("nan")
 
     return of
 

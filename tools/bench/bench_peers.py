@@ -39,7 +39,7 @@ def prepare(spec: Spec) -> None:
 
 
 def peers() -> dict[str, Callable[[Network, Ask], Run]]:
-    """What makes each peer ready to answer."""
+    """For each peer the function that prepares it for a question."""
     return {CAPTUM: captum_eager, COMPILED: compiled, CONVERTED: converted}
 
 
@@ -49,38 +49,38 @@ def captum_eager(network: Network, ask: Ask) -> Run:
 
 
 def converted(network: Network, ask: Ask) -> Run:
-    """The same of a module that onnx2torch makes of the file."""
+    """Captum's guided backpropagation of the module that onnx2torch makes of the file."""
     from onnx2torch import convert
 
     with _quiet():
-        made = convert(str(model_file(network))).eval()
-    return _captum(_prepared(made, ask), ask, *network.captum)
+        net = convert(str(model_file(network))).eval()
+    return _captum(_prepared(net, ask), ask, *network.captum)
 
 
 def compiled(network: Network, ask: Ask) -> Run:
-    """ReLU with the guided rule, and the whole compiled."""
+    """The module with the guided rule in its ReLUs, compiled by torch.compile."""
     if ask.spec.question == "layer":
         raise NoRun("not timed: a compiled module has no layers to explain")
-    made = torch.compile(_with_guided_relus(copy.deepcopy(_prepared(_module(network), ask))))
+    net = torch.compile(_with_guided_relus(copy.deepcopy(_prepared(_module(network), ask))))
     x = _input(ask)
 
     def one(classes: Tensor) -> Tensor:
-        scores = made(x).gather(1, classes[:, None])
+        scores = net(x).gather(1, classes[:, None])
         return torch.autograd.grad(scores.sum(), x)[0]
 
     return _run(_each_class(one, ask), ask, "guided", _COMPILED)
 
 
-def _captum(made: nn.Module, ask: Ask, answer: str, note: str) -> Run:
+def _captum(net: nn.Module, ask: Ask, answer: str, note: str) -> Run:
     x = _input(ask)
     if ask.spec.question == "layer":
-        neuron = NeuronGuidedBackprop(made, _layer(made, x, ask.layer_values))
+        neuron = NeuronGuidedBackprop(net, _layer(net, x, ask.layer_values))
 
         def at_unit() -> Tensor:
             return neuron.attribute(x, neuron_selector=ask.unit)
 
         return _run(_quietly(at_unit), ask, answer, note)
-    explainer = GuidedBackprop(made)
+    explainer = GuidedBackprop(net)
 
     def one(classes: Tensor) -> Tensor:
         return explainer.attribute(x, target=classes)
@@ -90,12 +90,12 @@ def _captum(made: nn.Module, ask: Ask, answer: str, note: str) -> Run:
 
 def _run(answer: Callable[[], Tensor], ask: Ask, method: str, note: str) -> Run:
     def call() -> Tensor:
-        found = answer()
+        attribution = answer()
         if ask.spec.device == "cuda":
             torch.cuda.synchronize()
-        return found
+        return attribution
 
-    return Run(call, lambda found: found.detach().float().cpu().numpy(), method, note)
+    return Run(call, lambda attribution: attribution.detach().float().cpu().numpy(), method, note)
 
 
 def _each_class(one: Callable[[Tensor], Tensor], ask: Ask) -> Callable[[], Tensor]:
@@ -111,17 +111,17 @@ def _input(ask: Ask) -> Tensor:
     return (x.half() if ask.spec.precision == "float16" else x).requires_grad_()
 
 
-def _prepared(made: Any, ask: Ask) -> nn.Module:
+def _prepared(net: Any, ask: Ask) -> nn.Module:
     """The module as Captum needs it: ReLUs are modules, none writes in place."""
     with _quiet():
-        graph = made if isinstance(made, fx.GraphModule) else fx.symbolic_trace(made)
+        graph = net if isinstance(net, fx.GraphModule) else fx.symbolic_trace(net)
     if any(node.target in _FUNCTIONS for node in graph.graph.nodes):
-        made = _with_relu_modules(graph)
-    for inner in made.modules():
+        net = _with_relu_modules(graph)
+    for inner in net.modules():
         if hasattr(inner, "inplace"):
             inner.inplace = False
-    made = made.to(ask.spec.device).requires_grad_(False)
-    return made.half() if ask.spec.precision == "float16" else made
+    net = net.to(ask.spec.device).requires_grad_(False)
+    return net.half() if ask.spec.precision == "float16" else net
 
 
 def _with_relu_modules(graph: fx.GraphModule) -> fx.GraphModule:
@@ -138,7 +138,7 @@ def _with_relu_modules(graph: fx.GraphModule) -> fx.GraphModule:
     return graph
 
 
-def _layer(made: nn.Module, x: Tensor, values: Array) -> nn.Module:
+def _layer(net: nn.Module, x: Tensor, values: Array) -> nn.Module:
     """The module whose output has these values."""
     seen: dict[str, list[Tensor]] = {}
 
@@ -149,16 +149,16 @@ def _layer(made: nn.Module, x: Tensor, values: Array) -> nn.Module:
 
         return hook
 
-    hooks = [m.register_forward_hook(keep(n)) for n, m in made.named_modules() if n]
+    hooks = [m.register_forward_hook(keep(n)) for n, m in net.named_modules() if n]
     with torch.no_grad():
-        made(x)
+        net(x)
     for handle in hooks:
         handle.remove()
     wanted = torch.tensor(values, device=x.device)
     for name, outputs in seen.items():
         apart = (outputs[0].float() - wanted).abs().max() / wanted.abs().max()
         if len(outputs) == 1 and apart < _SAME_LAYER:
-            return made.get_submodule(name)
+            return net.get_submodule(name)
     raise NoRun("not timed: no module gives the values of the layer")
 
 
@@ -187,15 +187,15 @@ class _Guided(nn.Module):
         return GuidedRelu.apply(x, self.cap)
 
 
-def _with_guided_relus(made: nn.Module) -> nn.Module:
-    for name, child in made.named_children():
+def _with_guided_relus(net: nn.Module) -> nn.Module:
+    for name, child in net.named_children():
         if isinstance(child, nn.ReLU6):
-            setattr(made, name, _Guided(6.0))
+            setattr(net, name, _Guided(6.0))
         elif isinstance(child, nn.ReLU):
-            setattr(made, name, _Guided(math.inf))
+            setattr(net, name, _Guided(math.inf))
         else:
             _with_guided_relus(child)
-    return made
+    return net
 
 
 def _quietly(run: Callable[[], Tensor]) -> Callable[[], Tensor]:

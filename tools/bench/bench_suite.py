@@ -122,17 +122,17 @@ def module(network: Network) -> Any:
 
     torch.manual_seed(0)
     more: dict[str, Any] = {"init_weights": False} if network.name == "inception_v3" else {}
-    made = getattr(torchvision.models, network.make)(weights=None, **more)
+    net = getattr(torchvision.models, network.make)(weights=None, **more)
     if state.exists():
-        made.load_state_dict(torch.load(state, weights_only=True))
+        net.load_state_dict(torch.load(state, weights_only=True))
     else:
-        _calibrate(made, network)
+        _calibrate(net, network)
         state.parent.mkdir(parents=True, exist_ok=True)
-        torch.save(made.state_dict(), state)
-    return made.eval()
+        torch.save(net.state_dict(), state)
+    return net.eval()
 
 
-def _calibrate(made: Any, network: Network) -> None:
+def _calibrate(net: Any, network: Network) -> None:
     """Draw biases and scales, and set batch normalisations to the statistics of their inputs.
 
     Fresh biases are all the same zeros, which the exporter stores once; those of trained networks
@@ -142,23 +142,23 @@ def _calibrate(made: Any, network: Network) -> None:
     from torch import nn
 
     with torch.no_grad():
-        for values in made.parameters():
+        for values in net.parameters():
             if values.ndim == 1:
                 values.add_(torch.randn_like(values), alpha=_SPREAD)
-        norms = [m for m in made.modules() if isinstance(m, nn.BatchNorm2d)]
+        norms = [m for m in net.modules() if isinstance(m, nn.BatchNorm2d)]
         for norm in norms:
             norm.momentum = None
         if norms:
-            made.train()(torch.randn(_CALIBRATION, *network.item))
+            net.train()(torch.randn(_CALIBRATION, *network.item))
 
 
-def _export(made: Any, network: Network, file: Path) -> None:
+def _export(net: Any, network: Network, file: Path) -> None:
     import torch
 
     new = file.with_suffix(".new")
     with _quiet():
         torch.onnx.export(
-            made,
+            net,
             (torch.randn(1, *network.item),),
             str(new),
             dynamo=False,

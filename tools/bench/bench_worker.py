@@ -75,9 +75,9 @@ class Worker:
             peer = self.peer(self.spec.peers[0], ask)
             apart = differences(peer.values(peer.call()), self.expected(peer.answer, ask))
             parts.append((ask, np.flatnonzero(apart < self.limit(peer.answer, ask))))
-            kept = sum(len(rows) for _, rows in parts)
-            self.left_out = len(parts) * self.spec.batch - kept
-            if kept >= self.spec.batch:
+            usable = sum(len(rows) for _, rows in parts)
+            self.left_out = len(parts) * self.spec.batch - usable
+            if usable >= self.spec.batch:
                 return joined(parts, self.spec.batch)
         return joined([*parts, (ask, np.arange(self.spec.batch))], self.spec.batch)
 
@@ -113,11 +113,11 @@ class Worker:
         return Ask.load(self.spec, self._file("ask").with_suffix(".npz"))
 
     def contestants(self) -> dict[str, Callable[[Ask], Run]]:
-        """What makes each contestant ready, in the order of the tables."""
-        found: dict[str, Callable[[Ask], Run]] = {FORWARD: self.forward, OURS: self.ours}
+        """For each contestant the function that prepares it, in the order of the tables."""
+        runs: dict[str, Callable[[Ask], Run]] = {FORWARD: self.forward, OURS: self.ours}
         if self.spec.question == "classes":
-            found[ONE_CLASS] = self.one_class
-        return found | {name: partial(self.peer, name) for name in self.spec.peers}
+            runs[ONE_CLASS] = self.one_class
+        return runs | {name: partial(self.peer, name) for name in self.spec.peers}
 
     def forward(self, ask: Ask) -> Run:
         """The forward pass to the target."""
@@ -139,15 +139,15 @@ class Worker:
         own gradient's change when each number of the input is moved by its last bit. On ReLU6 this
         is some per cent, of a guided map next to nothing.
         """
-        found = np.full(len(ask.x), TOLERANCE[self.spec.precision])
+        limits = np.full(len(ask.x), TOLERANCE[self.spec.precision])
         if answer == "guided":
-            return found
+            return limits
         still = self.expected(answer, ask)
         for seed in range(_NUDGES):
             signs = np.random.default_rng(seed).choice([-1, 1], ask.x.shape)
             moved = replace(ask, x=np.nextafter(ask.x, (ask.x + signs).astype(np.float32)))
-            found = np.maximum(found, 2 * differences(self.expected(answer, moved), still))
-        return found
+            limits = np.maximum(limits, 2 * differences(self.expected(answer, moved), still))
+        return limits
 
     def one_class(self, ask: Ask) -> Run:
         """Ours for the first class alone."""
@@ -187,8 +187,8 @@ def times(worker: Worker) -> Case:
     before = load()
     rate = matrix_rate(spec.threads, spec.device)
     seconds = alternate({name: run.call for name, run in ready.items()}, spec.rounds)
-    for name, found in seconds.items():
-        entries[name] = replace(entries[name], ms=[t * 1e3 for t in found])
+    for name, elapsed in seconds.items():
+        entries[name] = replace(entries[name], ms=[t * 1e3 for t in elapsed])
     if worker.left_out:
         note = f"{worker.left_out} drawn inputs were left out, on which float32 engines disagree"
         entries[OURS] = replace(entries[OURS], note=note)
@@ -221,19 +221,19 @@ def _checked(
     role: Role = "forward" if name == FORWARD else "peer" if name in ask.spec.peers else "ours"
     try:
         run = make(ask)
-        found = run.values(run.call())
+        attribution = run.values(run.call())
     except Exception as error:  # a peer may fail in any way, and the others go on
         if role != "peer":
             raise
         reason = (str(error).splitlines() or [type(error).__name__])[0]
         return Entry(name, role, note=f"not timed: {reason[:160]}"), None
     if name == OURS:
-        expected["guided"] = found
+        expected["guided"] = attribution
     if role != "peer":
         return Entry(name, role, units=1 if name == ONE_CLASS else None), run
     if run.answer not in expected:
         expected[run.answer] = worker.expected(run.answer, ask)
-    each = differences(found, expected[run.answer])
+    each = differences(attribution, expected[run.answer])
     apart = float(each.max())
     if not (each < worker.limit(run.answer, ask)).all():
         note = f"not timed: its answer is not our {run.answer}, it differs by {apart:.1e}"
@@ -259,8 +259,8 @@ def main(argv: list[str]) -> None:
     """Do one case, and write what was found as JSON."""
     kind, spec, out = argv[0], Spec(**json.loads(argv[1])), Path(argv[2])
     worker = Worker(spec, out.parent)
-    found = asdict(times(worker)) if kind == "times" else memory(worker, argv[3])
-    out.write_text(json.dumps(found))
+    measured = asdict(times(worker)) if kind == "times" else memory(worker, argv[3])
+    out.write_text(json.dumps(measured))
 
 
 if __name__ == "__main__":

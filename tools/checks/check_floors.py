@@ -54,22 +54,22 @@ def _tested(folder: Path, version: str, tests: Sequence[str]) -> int:
 def floors() -> list[str]:
     """The lowest version of each dependency, and of the runtime, as pip takes it."""
     text = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
-    own = re.search(r"^dependencies = \[(.*?)^\]", text, re.DOTALL | re.MULTILINE)
+    dependencies = re.search(r"^dependencies = \[(.*?)^\]", text, re.DOTALL | re.MULTILINE)
     runtime = re.search(r"^cpu = \[(.*?)\]", text, re.MULTILINE)
-    assert own is not None
+    assert dependencies is not None
     assert runtime is not None
-    declared = re.findall(r'"([\w-]+)>=([\d.]+)"', own[1] + runtime[1])
+    declared = re.findall(r'"([\w-]+)>=([\d.]+)"', dependencies[1] + runtime[1])
     return [f"{name}=={version}" for name, version in declared]
 
 
 def _environment(folder: Path, wanted: Sequence[str]) -> Path:
     """The Python of a new environment with these packages; the rest is that of ours."""
     venv.create(folder, with_pip=False, symlinks=os.name != "nt")
-    own = Path(sysconfig.get_path("purelib", vars={"base": str(folder)}))
+    packages = Path(sysconfig.get_path("purelib", vars={"base": str(folder)}))
     ours = sysconfig.get_path("purelib")
-    (own / "zz_ours.pth").write_text(ours + "\n", encoding="utf-8")
+    (packages / "zz_ours.pth").write_text(ours + "\n", encoding="utf-8")
     install = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps"]
-    subprocess.run([*install, "--target", str(own), *wanted], check=True)
+    subprocess.run([*install, "--target", str(packages), *wanted], check=True)
     return folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
 
 

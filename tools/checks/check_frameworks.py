@@ -55,8 +55,8 @@ class Row:
 
     @property
     def worst(self) -> float:
-        found = [self.forward, self.plain, *self.methods.values()]
-        return max(found + [v for v in (self.many, self.alone) if v is not None])
+        differences = [self.forward, self.plain, *self.methods.values()]
+        return max(differences + [v for v in (self.many, self.alone) if v is not None])
 
     @property
     def result(self) -> str:
@@ -119,16 +119,16 @@ def _exported(model: onnx.ModelProto, said: Feeds) -> float:
     names = {t.name for t in model.graph.initializer}
     name = next(v.name for v in model.graph.input if v.name not in names)
     try:
-        found = next(iter(_run(model, {name: said["x"]}, optimised=False).values()))
+        exported = next(iter(_run(model, {name: said["x"]}, optimised=False).values()))
     except Exception:  # an invalid model, or a kernel that ONNX Runtime lacks
         return float("inf")
     scores = said["scores"].astype(np.float64).reshape(len(said["x"]), -1)
-    if found.size == scores.size and np.allclose(found.reshape(len(scores), -1).sum(1), 1):
+    if exported.size == scores.size and np.allclose(exported.reshape(len(scores), -1).sum(1), 1):
         powers = np.exp(scores - scores.max(1, keepdims=True))
         scores = powers / powers.sum(1, keepdims=True)
-    found = found.reshape(len(scores), -1)
-    if found.shape == scores.shape:
-        return difference(np.sort(found, 1), np.sort(scores, 1))
+    exported = exported.reshape(len(scores), -1)
+    if exported.shape == scores.shape:
+        return difference(np.sort(exported, 1), np.sort(scores, 1))
     return 0.0
 
 
@@ -139,15 +139,15 @@ def _check_method(row: Row, source: Model, method: str, feeds: Feeds, said: Feed
         row.problems.append(f"refused {method}: {_reason(error)}")
         return
     onnx.checker.check_model(built)
-    found, plain = _run(built, feeds), _run(built, feeds, optimised=False)
-    row.plain = max(row.plain, difference(plain["attribution"], found["attribution"]))
+    optimised, plain = _run(built, feeds), _run(built, feeds, optimised=False)
+    row.plain = max(row.plain, difference(plain["attribution"], optimised["attribution"]))
     if method == "gradient":
-        own = _run(source.proto, feeds, optimised=False)
-        row.forward = max(difference(plain[name], value) for name, value in own.items())
+        source_outputs = _run(source.proto, feeds, optimised=False)
+        row.forward = max(difference(plain[name], value) for name, value in source_outputs.items())
         highest = said["scores"].reshape(len(said["x"]), -1).max(axis=1)
-        row.forward = max(row.forward, difference(found["score"], highest))
+        row.forward = max(row.forward, difference(optimised["score"], highest))
     if method in said:
-        row.methods[method] = difference(found["attribution"], said[method])
+        row.methods[method] = difference(optimised["attribution"], said[method])
 
 
 def _check_many(row: Row, source: Model, feeds: Feeds) -> None:
@@ -157,21 +157,21 @@ def _check_many(row: Row, source: Model, feeds: Feeds) -> None:
     except RetrographError as error:
         row.problems.append(f"refused many: {_reason(error)}")
         return
-    found = _run(built, {**feeds, "select": np.array([UNITS])})
-    row.many = difference(found["attribution"][:, 0], one["attribution"])
+    together = _run(built, {**feeds, "select": np.array([UNITS])})
+    row.many = difference(together["attribution"][:, 0], one["attribution"])
 
 
 def _check_alone(row: Row, source: Model, feeds: Feeds) -> None:
-    """A batch against its last item alone, and twice, where the batch is open."""
+    """Compare a batch with its last item alone and twice; only if the batch size is open."""
     (name, x), *_ = feeds.items()
     shape = source.inputs[0].shape or ()
     if isinstance(shape[0] if shape else 1, int):
         return
     built = source.build(source.request(method="gradient"))
-    whole = _run(built, feeds)["attribution"]
+    batch = _run(built, feeds)["attribution"]
     for last in (x[-1:], np.repeat(x[-1:], 3, axis=0)):
-        found = _run(built, {name: last})["attribution"]
-        row.alone = max(row.alone or 0.0, difference(found[-1], whole[-1]))
+        alone = _run(built, {name: last})["attribution"]
+        row.alone = max(row.alone or 0.0, difference(alone[-1], batch[-1]))
 
 
 def _run(model: onnx.ModelProto, feeds: Feeds, optimised: bool = True) -> dict[str, Array]:
@@ -186,13 +186,13 @@ def _run(model: onnx.ModelProto, feeds: Feeds, optimised: bool = True) -> dict[s
     return dict(zip(names, session.run(None, dict(feeds)), strict=True))
 
 
-def difference(found: Array, expected: Array) -> float:
+def difference(actual: Array, expected: Array) -> float:
     """The largest difference, relative to the largest value."""
-    if found.size != expected.size:
+    if actual.size != expected.size:
         return float("inf")
-    found, expected = (np.asarray(a, np.float64).reshape(-1) for a in (found, expected))
+    actual, expected = (np.asarray(a, np.float64).reshape(-1) for a in (actual, expected))
     scale = np.abs(expected).max(initial=0.0)
-    apart = np.abs(found - expected).max(initial=0.0)
+    apart = np.abs(actual - expected).max(initial=0.0)
     return float(apart / scale) if scale else float(apart)
 
 

@@ -9,6 +9,7 @@ that the float model ranks first is explained, and the cosine with the float mod
 
 from __future__ import annotations
 
+import argparse
 import itertools
 import logging
 import sys
@@ -35,7 +36,7 @@ from checkout import SHARED
 
 sys.path.extend(SHARED)
 
-from corpus_inputs import Entry, cifar10, entries, photos, root
+from corpus_inputs import VARIABLE, Entry, cifar10, entries, photos, root
 
 Array = np.ndarray[Any, Any]
 
@@ -103,10 +104,10 @@ class Subject:
         inputs = [v for v in model.graph.input if v.name not in weights]
         del model.graph.input[:]
         model.graph.input.extend(inputs)
-        (own,) = (o for o in model.opset_import if not o.domain)
-        if own.version <= opset:
+        (standard,) = (o for o in model.opset_import if not o.domain)
+        if standard.version <= opset:
             return version_converter.convert_version(model, opset)
-        own.version = opset  # the converter has no way down; these models mean the same there
+        standard.version = opset  # the converter has no way down; these models mean the same there
         onnx.checker.check_model(model, full_check=True)
         return model
 
@@ -139,19 +140,19 @@ class Calibration(CalibrationDataReader):  # type: ignore[misc]
 def maps_of(model: ModelProto, inputs: list[Array], classes: list[int] | None) -> Maps:
     """The guided maps of the classes, those that the model ranks first if None are given."""
     top = retrograph.Explainer(model, method="guided")
-    found = [int(top.attribute(x).unit[0, 0]) for x in inputs]
+    ranked_first = [int(top.attribute(x).unit[0, 0]) for x in inputs]
     one = retrograph.Explainer(model, method="guided", select="unit")
     rest = [0] * (len(one.contract.shape) - 1)
-    wanted = classes or found
+    wanted = classes or ranked_first
     maps = [
         one.attribute(x, unit=[c, *rest]).attribution for x, c in zip(inputs, wanted, strict=True)
     ]
-    return Maps(found, np.concatenate(maps))
+    return Maps(ranked_first, np.concatenate(maps))
 
 
-def cosines(found: Array, wanted: Array) -> Array:
+def cosines(quantised: Array, wanted: Array) -> Array:
     """Of each picture's maps; 0 where one is zero everywhere."""
-    a, b = (maps.reshape(len(maps), -1).astype(np.float64) for maps in (found, wanted))
+    a, b = (maps.reshape(len(maps), -1).astype(np.float64) for maps in (quantised, wanted))
     lengths = np.linalg.norm(a, axis=1) * np.linalg.norm(b, axis=1)
     found_cosines: Array = np.zeros(len(a))
     np.divide((a * b).sum(1), lengths, out=found_cosines, where=lengths > 0)
@@ -174,8 +175,8 @@ def _sample_input(file: Path, picture: Image.Image) -> Array:
     recipe = PRESETS[model.properties["preprocessing"]]
     shape = model.inputs[0].shape
     assert shape is not None
-    found: Array = prepare(picture, recipe.for_shape(shape), shape)[0]
-    return found[None]
+    prepared: Array = prepare(picture, recipe.for_shape(shape), shape)[0]
+    return prepared[None]
 
 
 def _inputs(entry: Entry, pictures: list[Image.Image]) -> list[Array]:
@@ -211,18 +212,23 @@ def measured(subject: Subject) -> Iterator[Row]:
         way = Way(fmt, channel, kind, opset)
         if not way.has_kernels:
             continue
-        found = maps_of(subject.quantised(way), subject.shown, subject.plain.classes)
-        each = cosines(found.maps, subject.plain.maps)
-        same = sum(a == b for a, b in zip(found.classes, subject.plain.classes, strict=True))
+        quantised = maps_of(subject.quantised(way), subject.shown, subject.plain.classes)
+        each = cosines(quantised.maps, subject.plain.maps)
+        same = sum(a == b for a, b in zip(quantised.classes, subject.plain.classes, strict=True))
         row = Row(subject.name, way, float(each.mean()), float(each.min()), same, len(each))
         print(row, flush=True)
         yield row
 
 
 def main() -> None:
+    parser = argparse.ArgumentParser(description=str(__doc__).partition("\n")[0])
+    parser.add_argument("names", nargs="*", help="of models; without, all, and the page is written")
+    names = parser.parse_args().names
+    if root() is None:
+        parser.error(f"set {VARIABLE} to the folder of the corpus")
     logging.disable(logging.WARNING)
-    rows = [row for subject in subjects(sys.argv[1:]) for row in measured(subject)]
-    if len(sys.argv) == 1:
+    rows = [row for subject in subjects(names) for row in measured(subject)]
+    if not names:
         FILE.write_text(document(rows))
         print(FILE.name)
 

@@ -17,6 +17,7 @@ optimisations off. Exits with 1 if one is off.
 
 from __future__ import annotations
 
+import argparse
 import sys
 import time
 from dataclasses import dataclass, field
@@ -68,12 +69,12 @@ def check(entry: Entry, directions: int = DIRECTIONS, exact: bool = True) -> Row
         row.notes = tuple(dict.fromkeys((*row.notes, *report.notes)))
         row.nodes, row.relus = len(built.graph.node), len(report.relu)
         quantised = bool(model.graph.straight_through)
-        found = run(built, feeds, optimised=not quantised)
-        if not all(np.isfinite(v).all() for v in found.values()):
+        outputs = run(built, feeds, optimised=not quantised)
+        if not all(np.isfinite(v).all() for v in outputs.values()):
             raise SystemExit(f"{entry.name}: {method} gives numbers that are not finite")
         if method == "gradient":
             exact = exact and not quantised
-            _compare(row, request, built, feeds, found, directions, exact)
+            _compare(row, request, built, feeds, outputs, directions, exact)
     return row
 
 
@@ -82,7 +83,7 @@ def _compare(
     request: Request,
     built: ModelProto,
     feeds: dict[str, Array],
-    found: dict[str, Array],
+    outputs: dict[str, Array],
     directions: int,
     exact: bool,
 ) -> None:
@@ -90,10 +91,10 @@ def _compare(
     if exact:
         in_float64 = run_in_float64(built, feeds)
         wanted = in_float64["attribution"]
-        difference = np.linalg.norm(found["attribution"] - wanted)
+        difference = np.linalg.norm(outputs["attribution"] - wanted)
         row.rounding = float(difference / np.linalg.norm(wanted))
-        found = {**in_float64, "score": found["score"]}
-    row.gradient = compare(request.graph, source, request.target, feeds, found, directions)
+        outputs = {**in_float64, "score": outputs["score"]}
+    row.gradient = compare(request.graph, source, request.target, feeds, outputs, directions)
 
 
 def run(model: ModelProto, feeds: dict[str, Array], optimised: bool) -> dict[str, Array]:
@@ -118,8 +119,10 @@ def is_right(entry: Entry, row: Row) -> bool:
 
 
 def main() -> int:
-    wanted = set(sys.argv[1:])
-    chosen = [e for e in entries() if not wanted or e.name in wanted]
+    parser = argparse.ArgumentParser(description=str(__doc__).partition("\n")[0])
+    parser.add_argument("names", nargs="*", help="of models; all if none is given")
+    names = parser.parse_args().names
+    chosen = [e for e in entries() if not names or e.name in names]
     if not chosen:
         print(f"no models: set {VARIABLE} to the folder of the corpus", file=sys.stderr)
         return 2

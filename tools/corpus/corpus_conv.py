@@ -31,14 +31,14 @@ class Conv(OpRun):
             (n - d * (k - 1) - 1) // s + 1
             for n, k, s, d in zip(wide.shape[2:], kernel, strides, dilations, strict=True)
         ]
-        taken, given = w.shape[1], w.shape[0] // group
-        y = np.zeros((len(x), group, given, int(np.prod(sizes))), x.dtype)
+        in_channels, out_channels = w.shape[1], w.shape[0] // group
+        y = np.zeros((len(x), group, out_channels, int(np.prod(sizes))), x.dtype)
         for place in itertools.product(*(range(k) for k in kernel)):
             spots = tuple(
                 slice(p * d, p * d + s * (n - 1) + 1, s)
                 for p, d, s, n in zip(place, dilations, strides, sizes, strict=True)
             )
-            read = wide[_at(spots)].reshape(len(x), group, taken, -1)
-            y += w[_at(place)].reshape(group, given, taken) @ read
-        y = y.reshape(len(x), group * given, *sizes)
+            read = wide[_at(spots)].reshape(len(x), group, in_channels, -1)
+            y += w[_at(place)].reshape(group, out_channels, in_channels) @ read
+        y = y.reshape(len(x), group * out_channels, *sizes)
         return (y if b is None else y + b.reshape(-1, *[1] * rank),)

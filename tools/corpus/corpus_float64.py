@@ -75,7 +75,7 @@ class Comparison:
 
 
 def compare(
-    graph: Graph, source: str, target: str, feeds: Outputs, found: Outputs, directions: int
+    graph: Graph, source: str, target: str, feeds: Outputs, outputs: Outputs, directions: int
 ) -> Comparison:
     """What a built graph gave for its first item, against differences of the same unit.
 
@@ -83,20 +83,20 @@ def compare(
         graph: the canonical model.
         source, target: the explained input [N, ...] and the target.
         feeds: all inputs.
-        found: the built graph's outputs `attribution`, `score` and `unit`.
+        outputs: those of the built graph, `attribution`, `score` and `unit`.
         directions: how many.
     """
     evaluate, x = float64_evaluator(graph, source, target, feeds), feeds[source]
     base, start = x.astype(np.float64), evaluate(x.astype(np.float64))
-    unit, items = found["unit"][0], len(found["unit"])
+    unit, items = outputs["unit"][0], len(outputs["unit"])
     place = np.ravel_multi_index(tuple(unit), start.shape[-len(unit) :])
-    others = slice(1 if items > 1 else len(base), None)
+    other_items = slice(1 if items > 1 else len(base), None)
 
     def activation(of: Array) -> float:
         return float(of.reshape(items, -1)[0, place])
 
-    gradient = found["attribution"].astype(np.float64)
-    gradient[others] = 0
+    gradient = outputs["attribution"].astype(np.float64)
+    gradient[other_items] = 0
     length, height = float(np.linalg.norm(gradient)), float(np.abs(start).max())
     # So small that few ReLUs are crossed, and that of 16 digits of the activation 8 are left; where
     # one is crossed the next step is smaller.
@@ -106,7 +106,7 @@ def compare(
     kinks = 0
     while len(errors) < directions:
         along = np.asarray(rng.standard_normal(base.shape))
-        along[others] = 0
+        along[other_items] = 0
         wide, narrow = (
             (activation(evaluate(base + h * along)) - activation(evaluate(base - h * along)))
             / (2 * h)
@@ -117,11 +117,11 @@ def compare(
             step /= 4
         else:
             errors.append(abs(narrow - float(np.sum(gradient * along))) / length)
-    return Comparison(tuple(errors), kinks, abs(activation(start) - _first(found)) / height)
+    return Comparison(tuple(errors), kinks, abs(activation(start) - _first(outputs)) / height)
 
 
-def _first(found: Outputs) -> float:
-    return float(found["score"].reshape(-1)[0])
+def _first(outputs: Outputs) -> float:
+    return float(outputs["score"].reshape(-1)[0])
 
 
 def run_in_float64(built: ModelProto, feeds: Outputs) -> dict[str, Array]:

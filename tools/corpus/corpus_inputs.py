@@ -65,13 +65,13 @@ class Entry:
         crop = _CROP.search(words)
         if crop:
             part, side = (int(text) for text in crop.groups())
-            found = replace(PRESETS["0-255"], crop_fraction=part / side)
+            recipe = replace(PRESETS["0-255"], crop_fraction=part / side)
         else:
             known = _RECIPES.get(re.sub(r"^N(HWC|CHW) ", "", words))
             if known is None:
                 return None
-            found = known
-        return found.for_shape(self._picture_shape)
+            recipe = known
+        return recipe.for_shape(self._picture_shape)
 
     @property
     def _picture_shape(self) -> tuple[int | str | None, ...]:
@@ -93,14 +93,14 @@ class Entry:
         maxima, and the model has no derivative.
         """
         rng = np.random.default_rng(1)
-        given = [self.model.graph.tensor(v.name) for v in self.model.graph.inputs]
-        found = {i.name: self._noise(rng, i) for i in given if i is not None}
+        inputs = [self.model.graph.tensor(v.name) for v in self.model.graph.inputs]
+        feeds = {i.name: self._noise(rng, i) for i in inputs if i is not None}
         if self.recipe is not None:
             x = self.picture(example(self.task))
             spread = 0.01 * float(x.astype(np.float64).std())
             name = self.model.inputs[0].name
-            found[name] = (x + spread * rng.standard_normal(x.shape)).astype(x.dtype)
-        return found
+            feeds[name] = (x + spread * rng.standard_normal(x.shape)).astype(x.dtype)
+        return feeds
 
     def _noise(self, rng: np.random.Generator, tensor: Tensor) -> Array:
         sizes = [self._size(tensor, axis) for axis in range(tensor.rank or 0)]
@@ -131,8 +131,8 @@ def entries() -> tuple[Entry, ...]:
     folder = root()
     if folder is None:
         return ()
-    found = json.loads((folder / "MANIFEST.json").read_text())["models"]
-    return tuple(Entry(e["name"], folder / e["file"], e["task"], e["verified"]) for e in found)
+    models = json.loads((folder / "MANIFEST.json").read_text())["models"]
+    return tuple(Entry(e["name"], folder / e["file"], e["task"], e["verified"]) for e in models)
 
 
 def example(task: str) -> Image.Image:

@@ -116,7 +116,7 @@ def document() -> str:
 @cache
 def rows() -> tuple[Row, ...]:
     """Every operator of the standard domain, by name."""
-    suite, own = _in_suite(), _in_our_table()
+    suite, table = _in_suite(), _in_our_table()
     return tuple(
         Row(
             name=name,
@@ -124,7 +124,7 @@ def rows() -> tuple[Row, ...]:
             how=_standard_how(schema),
             remarks=_remarks(name),
             suite=suite["", name],
-            own=own["", name],
+            own=table["", name],
         )
         for name, schema in sorted(_newest("").items(), key=lambda entry: entry[0].lower())
     )
@@ -136,10 +136,10 @@ def _newest(domain: str) -> dict[str, OpSchema]:
 
 def _versions(name: str) -> list[int]:
     schemas = onnx.defs.get_all_schemas_with_history()
-    found = {s.since_version for s in schemas if (s.domain, s.name) == ("", name)}
+    versions = {s.since_version for s in schemas if (s.domain, s.name) == ("", name)}
     newest = _newest("")[name]
     dropped = {newest.since_version} if newest.deprecated else set()
-    return sorted(found - dropped)
+    return sorted(versions - dropped)
 
 
 def _standard_how(schema: OpSchema) -> str:
@@ -226,12 +226,12 @@ def _ops(model: ModelProto) -> set[tuple[str, str]]:
 
 @cache
 def _verdicts() -> Mapping[str, Status]:
-    found = recorded()
-    if found is None:
+    verdicts = recorded()
+    if verdicts is None:
         raise LookupError(
             f"the verdicts were recorded with another onnx than {onnx.__version__}: make operators"
         )
-    return found
+    return verdicts
 
 
 def _introduction() -> str:
@@ -253,8 +253,8 @@ Models of every opset are read, with the forms that the operators had then.
 
 
 def _proof() -> str:
-    found, own, light = _proof_rows(_verdicts()), len(CASES), len(light_models())
-    lines = "\n".join(f"| {what} | {count:,} |" for what, count in found)
+    counts, table, light = _proof_rows(_verdicts()), len(CASES), len(light_models())
+    lines = "\n".join(f"| {what} | {count:,} |" for what, count in counts)
     return f"""## Proof
 
 ONNX ships a test suite of {len(_verdicts()):,} cases, each a model with inputs and outputs. The
@@ -265,7 +265,7 @@ differences in float64, on ONNX's reference evaluator (`tests/vjp/test_backend.p
 |---|---:|
 {lines}
 
-Our own table adds {own:,} cases (`tests/tables/vjp_cases*.py`): old forms, ties, empty
+Our own table adds {table:,} cases (`tests/tables/vjp_cases*.py`): old forms, ties, empty
 windows, axes of size 1, open sizes, repeated indices. They run on ONNX Runtime too, as far as it
 has kernels: in float32, float16 and bfloat16, in batches and for several units at once. The
 suite's {light} large models have a test of their own (`tests/vjp/test_light.py`)."""
@@ -274,13 +274,13 @@ suite's {light} large models have a test of their own (`tests/vjp/test_light.py`
 def _proof_rows(verdicts: Mapping[str, Status]) -> list[tuple[str, int]]:
     reasons = {n: e.reason for e in reversed(exclusions()) for n in verdicts if e.covers(n)}
     counts = Counter(status for name, status in verdicts.items() if name not in reasons)
-    found = [
+    counted = [
         ("no floating-point input or output", counts.pop(Status.NO_FLOAT, 0)),
         ("constant almost everywhere, and declared so", counts.pop(Status.FLAT, 0)),
         ("**with a derivative, and matched**", counts.pop(Status.MATCHED, 0)),
     ]
-    found += [(f"excluded: {why}", n) for why, n in Counter(reasons.values()).most_common()]
-    return found + [(f"open: {s.value}", n) for s, n in counts.items()]
+    counted += [(f"excluded: {why}", n) for why, n in Counter(reasons.values()).most_common()]
+    return counted + [(f"open: {s.value}", n) for s, n in counts.items()]
 
 
 def _standard() -> str:
@@ -320,8 +320,8 @@ pass in floating point, of what the whole numbers stand for:
 
 
 def _fused() -> str:
-    found = sorted(notes.FUSED.items())
-    table = "\n".join(_line(names, domain or "ai.onnx", what) for (domain, names), what in found)
+    fused = sorted(notes.FUSED.items())
+    table = "\n".join(_line(names, domain or "ai.onnx", what) for (domain, names), what in fused)
     return f"""## Fused operators of ONNX Runtime
 
 Its optimiser writes them into the models that it saves. Each is replaced by standard operators
@@ -346,7 +346,7 @@ def _legacy() -> str:
 
 
 def _other_domains() -> str:
-    suite, found = _in_suite(), dict[tuple[str, str], list[str]]()
+    suite, treated = _in_suite(), dict[tuple[str, str], list[str]]()
     for domain, otherwise in notes.OTHER_DOMAINS.items():
         for name, schema in sorted(_newest(domain).items()):
             how, count = _how(schema) or "none", suite[domain, name]
@@ -354,8 +354,8 @@ def _other_domains() -> str:
                 how += f": {operators().get((domain, name), otherwise)}"
             elif count:
                 how += f"; matched cases of the suite: {count}"
-            found.setdefault((domain, how), []).append(name)
-    table = "\n".join(_line(", ".join(n), domain, how) for (domain, how), n in found.items())
+            treated.setdefault((domain, how), []).append(name)
+    table = "\n".join(_line(", ".join(n), domain, how) for (domain, how), n in treated.items())
     return f"""## Other domains of ONNX
 
 | operators | domain | how |

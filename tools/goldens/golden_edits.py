@@ -53,19 +53,19 @@ def respell(model: ModelProto, kind: str, spellings: Sequence[Spelling]) -> Mode
     """Replace the nodes of one kind, in graph order, by the spellings taken in turn."""
     model = ModelProto.FromString(model.SerializeToString())
     writer = Writer(model)
-    found = 0
+    respelled = 0
     for node in model.graph.node:
         if node.op_type == kind:
-            spellings[found % len(spellings)](writer, node.input[0], node.output[0])
-            found += 1
+            spellings[respelled % len(spellings)](writer, node.input[0], node.output[0])
+            respelled += 1
         else:
             writer.nodes.append(node)
-    if found < len(spellings):
-        raise ValueError(f"{found} nodes {kind} cannot show {len(spellings)} spellings")
+    if respelled < len(spellings):
+        raise ValueError(f"{respelled} nodes {kind} cannot show {len(spellings)} spellings")
     used = {name for node in writer.nodes for name in node.input}
-    kept = [n for n in writer.nodes if n.op_type != "Constant" or n.output[0] in used]
+    nodes = [n for n in writer.nodes if n.op_type != "Constant" or n.output[0] in used]
     del model.graph.node[:]
-    model.graph.node.extend(kept)
+    model.graph.node.extend(nodes)
     return model
 
 
@@ -164,13 +164,13 @@ def fold_lrn(model: ModelProto, scope: str, size: int, **attributes: Any) -> Mod
     """Replace the nodes whose names start with `scope` by one LRN node."""
     model = ModelProto.FromString(model.SerializeToString())
     inner = [n for n in model.graph.node if n.name.startswith(scope)]
-    made = {name for n in inner for name in n.output}
+    computed = {name for n in inner for name in n.output}
     outer = [n for n in model.graph.node if not n.name.startswith(scope)]
     needed = {name for n in outer for name in n.input}
     fixed = {t.name for t in model.graph.initializer}
     fixed |= {name for n in outer if n.op_type == "Constant" for name in n.output}
-    sources = {name for n in inner for name in n.input} - made - fixed
-    results = made & needed
+    sources = {name for n in inner for name in n.input} - computed - fixed
+    results = computed & needed
     if len(sources) != 1 or len(results) != 1:
         raise ValueError(f"{scope} is not one function of one tensor: {sources} to {results}")
     (source,), (result,) = sources, results

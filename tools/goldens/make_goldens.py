@@ -175,11 +175,11 @@ def export(model: nn.Module, arch: Arch, how: str) -> ModelProto:
 
 def variants(model: nn.Module, arch: Arch, name: str) -> list[Variant]:
     exporters = {how: "dynamo" if how == "dynamo" else "torchscript" for how in arch.exports}
-    made = [Variant(how, exporters[how], "", export(model, arch, how)) for how in arch.exports]
-    by_name = {variant.name: variant.model for variant in made}
+    exports = [Variant(how, exporters[how], "", export(model, arch, how)) for how in arch.exports]
+    by_name = {variant.name: variant.model for variant in exports}
 
     def add(variant: str, note: str, proto: ModelProto) -> None:
-        made.append(Variant(variant, "torchscript", f"rewritten by hand: {note}", proto))
+        exports.append(Variant(variant, "torchscript", f"rewritten by hand: {note}", proto))
 
     if name == "vgg":
         note = "Relu as Max, Where, x*Cast(x>0), ThresholdedRelu(0), Clip(0,), Relu, Max(0,x)"
@@ -202,7 +202,7 @@ def variants(model: nn.Module, arch: Arch, name: str) -> list[Variant]:
         options: dict[str, float] = {"alpha": lrn.alpha, "beta": lrn.beta, "bias": lrn.k}
         proto = edits.fold_lrn(proto, "/lrn/", lrn.size, **options)
         add("ts9_lrn", "local response normalisation folded into one LRN", proto)
-    return made
+    return exports
 
 
 # --- checks ---------------------------------------------------------------------------------------

@@ -231,15 +231,15 @@ def main() -> int:
     output.mkdir(parents=True, exist_ok=True)
     names = arguments.only.split(",") if arguments.only else list(NETWORKS)
     index = output / "index.json"
-    made = json.loads(index.read_text())["networks"] if index.exists() else []
-    made = [entry for entry in made if entry["arch"] not in names]
+    networks = json.loads(index.read_text())["networks"] if index.exists() else []
+    networks = [entry for entry in networks if entry["arch"] not in names]
     for name in names:
         for old in [*output.glob(f"{name}__*.onnx"), output / f"{name}.npz"]:
             old.unlink(missing_ok=True)
-        made.append(make(name, output))
-    made.sort(key=lambda entry: list(NETWORKS).index(entry["arch"]))
+        networks.append(make(name, output))
+    networks.sort(key=lambda entry: list(NETWORKS).index(entry["arch"]))
     tools = {tool: version(tool) for tool in TOOLS}
-    index.write_text(json.dumps({"tools": tools, "networks": made}, indent=1) + "\n")
+    index.write_text(json.dumps({"tools": tools, "networks": networks}, indent=1) + "\n")
     total = sum(path.stat().st_size for path in output.iterdir())
     print(f"\n{total:,} bytes in all")
     if total > MAX_TOTAL_BYTES:

@@ -111,7 +111,7 @@ MEASURES: dict[str, tuple[Callable[..., Any], bool]] = {
 def figures(model: nn.Sequential, x: Array) -> dict[str, Array]:
     y = model(torch.from_numpy(x)).argmax(dim=1).numpy()
     a = gradient(model, x, y)
-    found = {"x": x, "unit": y}
+    arrays = {"x": x, "unit": y}
     common: dict[str, Any] = {"x_batch": x, "y_batch": y, "a_batch": a, "channel_first": True}
     for name, (measure, absolute) in MEASURES.items():
         for order, called in (("cascading", "top_down"), ("independent", "independent")):
@@ -120,8 +120,8 @@ def figures(model: nn.Sequential, x: Array) -> dict[str, Array]:
             )
             scores = check(model, explain_func=gradient, **common)
             layers = sorted((k for k in scores if k != "original"), reverse=True, key=int)
-            found[f"{order}/{name}"] = np.array([scores[layer] for layer in layers])
-        found |= _random_logit(model, common, name, measure, absolute)
+            arrays[f"{order}/{name}"] = np.array([scores[layer] for layer in layers])
+        arrays |= _random_logit(model, common, name, measure, absolute)
     flipped = quantus.PixelFlipping(
         features_in_step=CHANNELS * SIDE**2 // STEPS,
         perturb_baseline=BASELINE,
@@ -129,8 +129,8 @@ def figures(model: nn.Sequential, x: Array) -> dict[str, Array]:
         **QUIET,
     )
     sizes = np.abs(a).sum(axis=1, keepdims=True)
-    found["deletion"] = np.array(flipped(model, **{**common, "a_batch": sizes}, softmax=True))
-    return found
+    arrays["deletion"] = np.array(flipped(model, **{**common, "a_batch": sizes}, softmax=True))
+    return arrays
 
 
 def _random_logit(
@@ -162,14 +162,14 @@ def main() -> None:
     x = np.random.default_rng(SEED).random((ITEMS, CHANNELS, SIDE, SIDE), np.float32)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        found = figures(model, x)
+        arrays = figures(model, x)
     names = {"0": "conv1", "2": "conv2", "5": "fc"}
     for key, tensor in model.state_dict().items():
         layer, _, kind = key.partition(".")
-        found[f"{names[layer]}/{kind}"] = tensor.numpy()
+        arrays[f"{names[layer]}/{kind}"] = tensor.numpy()
     output.parent.mkdir(parents=True, exist_ok=True)
-    np.savez_compressed(output, **found)  # type: ignore[arg-type]
-    print(f"{output}: {', '.join(found)}")
+    np.savez_compressed(output, **arrays)  # type: ignore[arg-type]
+    print(f"{output}: {', '.join(arrays)}")
 
 
 if __name__ == "__main__":

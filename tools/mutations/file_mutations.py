@@ -55,8 +55,8 @@ def extreme(raw: bytes, rng: Rng) -> bytes:
     width = int(rng.choice([1, 2, 4]))
     place = int(rng.integers(max(len(raw) - width, 1)))
     value = int(rng.choice(_EXTREMES)) & ((1 << 8 * width) - 1)
-    made = value.to_bytes(width, "little" if rng.random() < 0.5 else "big")
-    return raw[:place] + made + raw[place + width :]
+    replacement = value.to_bytes(width, "little" if rng.random() < 0.5 else "big")
+    return raw[:place] + replacement + raw[place + width :]
 
 
 def png_field(raw: bytes, rng: Rng) -> bytes:
@@ -69,8 +69,8 @@ def png_field(raw: bytes, rng: Rng) -> bytes:
     chosen = chunks[int(rng.integers(len(chunks)))]
     if len(chosen) > 4:
         chosen[int(rng.integers(4, min(len(chosen), 20)))] = int(rng.integers(256))
-    whole = (struct.pack(">I", len(c) - 4) + c + struct.pack(">I", zlib.crc32(c)) for c in chunks)
-    return raw[:8] + b"".join(map(bytes, whole))
+    sealed = (struct.pack(">I", len(c) - 4) + c + struct.pack(">I", zlib.crc32(c)) for c in chunks)
+    return raw[:8] + b"".join(map(bytes, sealed))
 
 
 def line(raw: bytes, rng: Rng) -> bytes:
@@ -99,9 +99,9 @@ def number(raw: bytes, rng: Rng) -> bytes:
     if not places:
         return flip(raw, rng)
     start, end = places[int(rng.integers(len(places)))]
-    made = b"".join(b"%d" % d for d in rng.integers(10, size=end - start))
+    digits = b"".join(b"%d" % d for d in rng.integers(10, size=end - start))
     if rng.random() < 0.5:
-        return raw[:start] + made + raw[end:]
+        return raw[:start] + digits + raw[end:]
     vast = b"9" * int(rng.integers(1, 20))
     spare = len(vast) - (end - start)
     return raw[:start] + vast + re.sub(rb" {%d}\n" % max(spare, 0), b"\n", raw[end:], count=1)
@@ -116,8 +116,8 @@ def in_zip(raw: bytes, rng: Rng) -> bytes:
     """A file in an archive is damaged, or its name, and its checksum is right again."""
     if not raw.startswith(b"PK"):
         return flip(raw, rng)
-    made = io.BytesIO()
-    with zipfile.ZipFile(io.BytesIO(raw)) as old, zipfile.ZipFile(made, "w") as new:
+    archive = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(raw)) as old, zipfile.ZipFile(archive, "w") as new:
         names = old.namelist()
         chosen = str(rng.choice(names))
         for name in names:
@@ -125,7 +125,7 @@ def in_zip(raw: bytes, rng: Rng) -> bytes:
             if name == chosen:
                 name, data = _renamed(name, rng), _some((*BYTES, number), rng)(data, rng)
             new.writestr(name, data)
-    return made.getvalue()
+    return archive.getvalue()
 
 
 def in_tar(raw: bytes, rng: Rng) -> bytes:

@@ -164,44 +164,44 @@ def _image(mode: str, seed: int = 0) -> Image.Image:
 
 
 def _picture(form: str, mode: str = "RGB", seed: int = 0, **options: Any) -> bytes:
-    made = io.BytesIO()
-    _image(mode, seed).save(made, form, **options)
-    return made.getvalue()
+    file = io.BytesIO()
+    _image(mode, seed).save(file, form, **options)
+    return file.getvalue()
 
 
 def _deep(form: str) -> bytes:
-    made = io.BytesIO()
+    file = io.BytesIO()
     values = np.random.default_rng(0).integers(0, 2**16, (10, 12)).astype(np.uint16)
-    Image.fromarray(values).save(made, form)
-    return made.getvalue()
+    Image.fromarray(values).save(file, form)
+    return file.getvalue()
 
 
 def _array(dtype: type) -> np.ndarray[Any, Any]:
     return np.random.default_rng(0).uniform(0, 255, (2, 3, 8, 8)).astype(dtype)
 
 
-def _saved(save: Callable[..., object], *given: Any, **named: Any) -> bytes:
-    made = io.BytesIO()
-    save(made, *given, **named)
-    return made.getvalue()
+def _saved(save: Callable[..., object], *arguments: Any, **named: Any) -> bytes:
+    file = io.BytesIO()
+    save(file, *arguments, **named)
+    return file.getvalue()
 
 
 def _zip(files: dict[str, bytes]) -> bytes:
-    made = io.BytesIO()
-    with zipfile.ZipFile(made, "w", zipfile.ZIP_DEFLATED) as archive:
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, data in files.items():
             archive.writestr(name, data)
-    return made.getvalue()
+    return file.getvalue()
 
 
 def _tar(files: dict[str, bytes], mode: str) -> bytes:
-    made = io.BytesIO()
-    with tarfile.open(mode=mode, fileobj=made) as archive:  # type: ignore[call-overload]
+    file = io.BytesIO()
+    with tarfile.open(mode=mode, fileobj=file) as archive:  # type: ignore[call-overload]
         for name, data in files.items():
             member = tarfile.TarInfo(name)
             member.size = len(data)
             archive.addfile(member, io.BytesIO(data))
-    return made.getvalue()
+    return file.getvalue()
 
 
 def _tables() -> dict[str, bytes]:

@@ -72,7 +72,7 @@ def _renamed(model: ModelProto, old: str, new: str) -> None:
 
 
 def without_node(model: ModelProto, rng: Rng) -> None:
-    """A node is missing; what it made is what it read, or nothing makes it."""
+    """A node is missing; its readers read its input instead, or nothing makes what they read."""
     graph, i = _node(model, rng)
     node = NodeProto()
     node.CopyFrom(graph.node[i])
@@ -84,8 +84,8 @@ def without_node(model: ModelProto, rng: Rng) -> None:
 def another_operator(model: ModelProto, rng: Rng) -> None:
     """A node has another operator."""
     graph, i = _node(model, rng)
-    others = _OTHERS.get(graph.node[i].op_type, ("Identity", "Relu", "Nothing"))
-    graph.node[i].op_type = _one(others, rng)
+    candidates = _OTHERS.get(graph.node[i].op_type, ("Identity", "Relu", "Nothing"))
+    graph.node[i].op_type = _one(candidates, rng)
 
 
 def another_order(model: ModelProto, rng: Rng) -> None:
@@ -102,20 +102,20 @@ def another_input(model: ModelProto, rng: Rng) -> None:
     """A node reads another tensor, fewer, or in another order."""
     graph, i = _node(model, rng)
     node = graph.node[i]
-    made = [name for n in graph.node for name in n.output] + [t.name for t in graph.initializer]
+    tensors = [name for n in graph.node for name in n.output] + [t.name for t in graph.initializer]
     match int(rng.integers(4)):
         case 0:
             node.input[:] = list(node.input)[::-1]
         case 1:
             del node.input[-1:]
         case 2:
-            node.input.append(_one([*made, ""], rng))
+            node.input.append(_one([*tensors, ""], rng))
         case _ if node.input:
-            node.input[int(rng.integers(len(node.input)))] = _one([*made, ""], rng)
+            node.input[int(rng.integers(len(node.input)))] = _one([*tensors, ""], rng)
 
 
 def more_between(model: ModelProto, rng: Rng) -> None:
-    """What a node makes passes another one first."""
+    """Another node is inserted behind a node."""
     graph, i = _node(model, rng)
     if not graph.node[i].output:
         return
@@ -138,10 +138,10 @@ def more_between(model: ModelProto, rng: Rng) -> None:
 
 def attribute(model: ModelProto, rng: Rng) -> None:
     """An attribute is missing, extreme, of another name or of another length."""
-    given = [(n, a) for g in _graphs(model.graph) for n in g.node for a in n.attribute]
-    if not given:
+    choices = [(n, a) for g in _graphs(model.graph) for n in g.node for a in n.attribute]
+    if not choices:
         return
-    node, chosen = _one(given, rng)
+    node, chosen = _one(choices, rng)
     match int(rng.integers(5)):
         case 0:
             node.attribute.remove(chosen)
@@ -259,26 +259,26 @@ def weight(model: ModelProto, rng: Rng) -> None:
 def name_of_ours(model: ModelProto, rng: Rng) -> None:
     """Tensors have names that a built graph gives."""
     graph = model.graph
-    made = [name for node in graph.node for name in node.output if name]
+    tensors = [name for node in graph.node for name in node.output if name]
     ends = [v.name for v in (*graph.input, *graph.output)]
     for new in rng.permutation(_OURS)[:3]:
-        old = _one(ends if rng.random() < 0.7 else made, rng)
+        old = _one(ends if rng.random() < 0.7 else tensors, rng)
         _renamed(model, old, str(new))
-        made, ends = ([str(new) if n == old else n for n in names] for names in (made, ends))
+        tensors, ends = ([str(new) if n == old else n for n in names] for names in (tensors, ends))
 
 
 def strange_name(model: ModelProto, rng: Rng) -> None:
     """A tensor, a node or a dimension has a strange name, or that of another."""
     graph, i = _node(model, rng)
     node, new = graph.node[i], _one(_STRANGE, rng)
-    others = [name for n in graph.node for name in n.output if name]
+    tensors = [name for n in graph.node for name in n.output if name]
     match int(rng.integers(4)):
         case 0:
             node.name = new
         case 1 if node.output:
             _renamed(model, node.output[0], new)
         case 2 if node.output:
-            node.output[0] = _one(others, rng)
+            node.output[0] = _one(tensors, rng)
         case _:
             _renamed(model, _one(model.graph.input, rng).name, new)
 
@@ -286,10 +286,10 @@ def strange_name(model: ModelProto, rng: Rng) -> None:
 def more_outputs(model: ModelProto, rng: Rng) -> None:
     """A tensor inside, or an input, is an output too, or an output is missing."""
     graph = model.graph
-    made = [name for node in graph.node for name in node.output if name]
+    tensors = [name for node in graph.node for name in node.output if name]
     if rng.random() < 0.3:
         del graph.output[int(rng.integers(len(graph.output)))]
-    name = _one([*made, graph.input[0].name], rng)
+    name = _one([*tensors, graph.input[0].name], rng)
     graph.output.append(ValueInfoProto(name=name))
     if rng.random() < 0.7:
         graph.output[-1].type.tensor_type.elem_type = TensorProto.FLOAT

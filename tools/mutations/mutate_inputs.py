@@ -41,7 +41,7 @@ class Case:
 
 
 @dataclass(frozen=True)
-class Found:
+class Result:
     """What came of a case: its exit code, and what is wrong with that, if anything."""
 
     case: Case
@@ -54,7 +54,7 @@ _KINDS: dict[str, Kind] = {}
 
 
 def cases(kinds: Iterable[str], count: int, seed: int) -> list[Case]:
-    """So many cases, in turns of the kinds."""
+    """That many cases, the kinds in turn."""
     names = list(kinds)
     return [Case(seed, names[i % len(names)], i // len(names)) for i in range(count)]
 
@@ -70,8 +70,8 @@ def damaged(case: Case) -> tuple[str, bytes, str, str]:
     return name, edit(kind.files[name], rng), edit.__name__, command
 
 
-def tried(case: Case) -> Found:
-    """A case, in a folder and a process of its own."""
+def tried(case: Case) -> Result:
+    """Run a case in a folder and a process of its own."""
     name, raw, edit, command = damaged(case)
     with tempfile.TemporaryDirectory() as folder:
         here = Path(folder)
@@ -80,18 +80,18 @@ def tried(case: Case) -> Found:
         ran = run(here, shlex.split(command.format(name)))
         left = [path.name for path in here.rglob("*.part*") if ran.code == 0]
     fault = ran.fault or ("leaves " + left[0] if left else "")
-    return Found(case, f"{name}, {edit}: {command.format(name)}", ran.code, fault)
+    return Result(case, f"{name}, {edit}: {command.format(name)}", ran.code, fault)
 
 
-def print_table(found: Sequence[Found], console: Console) -> None:
+def print_table(results: Sequence[Result], console: Console) -> None:
     """A row for each kind of file: how many cases, and how they ended."""
     table = Table("kind", *("cases", "read (0)", "refused (2)", "otherwise"))
-    rows = [*dict.fromkeys(each.case.kind for each in found), "all"]
+    rows = [*dict.fromkeys(each.case.kind for each in results), "all"]
     for row in rows:
-        own = [each for each in found if row in ("all", each.case.kind)]
-        bad = sum(bool(each.fault) for each in own)
-        codes = Counter(each.code for each in own if not each.fault)
-        table.add_row(row, *map(str, (len(own), codes[0], codes[2], bad)))
+        of_kind = [each for each in results if row in ("all", each.case.kind)]
+        bad = sum(bool(each.fault) for each in of_kind)
+        codes = Counter(each.code for each in of_kind if not each.fault)
+        table.add_row(row, *map(str, (len(of_kind), codes[0], codes[2], bad)))
     console.print(table)
 
 
@@ -104,18 +104,18 @@ def main() -> int:
     parser.add_argument("--jobs", type=int, default=2, help="processes at once")
     parser.add_argument("--keep", type=Path, metavar="FOLDER", help="for the files that failed")
     args = parser.parse_args()
-    pictures, others = picture_kinds(), other_kinds()
-    _KINDS.update(pictures | others)
+    pictures, other_files = picture_kinds(), other_kinds()
+    _KINDS.update(pictures | other_files)
     Image.init()
     preload()
-    todo = cases(pictures, args.pictures, args.seed) + cases(others, args.others, args.seed)
+    todo = cases(pictures, args.pictures, args.seed) + cases(other_files, args.others, args.seed)
     with multiprocessing.get_context("fork").Pool(args.jobs) as pool:
         runs = pool.imap(tried, todo, chunksize=4)
         shown = Console(stderr=True)
-        found = list(track(runs, "damaging", len(todo), console=shown, transient=True))
+        results = list(track(runs, "damaging", len(todo), console=shown, transient=True))
     console = Console()
-    print_table(found, console)
-    bad = [each for each in found if each.fault]
+    print_table(results, console)
+    bad = [each for each in results if each.fault]
     for each in bad:
         console.print(f"{each.case}: {each.what}: {each.fault}", markup=False, highlight=False)
         if args.keep is not None:

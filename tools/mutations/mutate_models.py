@@ -65,7 +65,7 @@ class Case:
 
 
 @dataclass(frozen=True)
-class Found:
+class Result:
     """What came of a case: what was done to which model, the outcome and its reason."""
 
     case: Case
@@ -79,12 +79,12 @@ def model_files(largest: int) -> list[Path]:
     folders = [ROOT / "sample_models", ROOT / "tests" / "goldens" / "networks"]
     if corpus := os.environ.get("RETROGRAPH_CORPUS"):
         folders.append(Path(corpus) / "models")
-    found = [path for folder in folders for path in sorted(folder.glob("*.onnx"))]
-    return [path for path in found if path.stat().st_size <= largest]
+    paths = [path for folder in folders for path in sorted(folder.glob("*.onnx"))]
+    return [path for path in paths if path.stat().st_size <= largest]
 
 
 def cases(count: int, seed: int) -> list[Case]:
-    """So many cases, in turns of the kinds of damage."""
+    """That many cases, the kinds of damage in turn."""
     return [Case(seed, KINDS[i % len(KINDS)], i) for i in range(count)]
 
 
@@ -93,22 +93,22 @@ def damaged(case: Case, files: Sequence[Path]) -> tuple[str, bytes, np.random.Ge
     rng = np.random.default_rng([case.seed, *case.kind.encode(), case.number])
     folders = [*dict.fromkeys(path.parent for path in files)]
     folder = folders[int(rng.integers(len(folders)))]
-    own = [path for path in files if path.parent == folder]
-    path = own[int(rng.integers(len(own)))]
+    in_folder = [path for path in files if path.parent == folder]
+    path = in_folder[int(rng.integers(len(in_folder)))]
     raw, edit = mutated(path.read_bytes(), case.kind, rng)
     return f"{path.name}, {edit}", raw, rng
 
 
-def tried(case: Case, files: Sequence[Path]) -> Found:
-    """A case in a process of its own."""
+def tried(case: Case, files: Sequence[Path]) -> Result:
+    """Run a case in a process of its own."""
     what, raw, rng = damaged(case, files)
     ended = run_in_child(partial(_write_outcome, raw, rng), memory=MEMORY, seconds=SECONDS)
     if ended.code is None:
-        return Found(case, what, FAULT, "takes too long")
+        return Result(case, what, FAULT, "takes too long")
     if ended.code != 0:
-        return Found(case, what, FAULT, f"ends with {ended.code} {ended.written.decode()}".strip())
+        return Result(case, what, FAULT, f"ends with {ended.code} {ended.written.decode()}".strip())
     outcome, text = json.loads(ended.written)
-    return Found(case, what, outcome, text)
+    return Result(case, what, outcome, text)
 
 
 def _write_outcome(raw: bytes, rng: np.random.Generator, writer: int) -> int:
@@ -167,20 +167,22 @@ class Ran:
                 feeds = {k: v for k, v in self.feeds.items() if k in names}
                 if contract.chooser is not None:
                     feeds |= self._choice(session, contract)
-                found = session.run(self.names, feeds)
+                outputs = session.run(self.names, feeds)
             except Exception as error:
                 return f"built graph, optimised={optimised}: {error}"
             for i, name in enumerate(self.names):
                 spread = max(_distance(run[i], self.outputs[i]) for run in self.again)
-                if not _distance(found[i], self.outputs[i]) <= 1e-3 + 4 * spread:
+                if not _distance(outputs[i], self.outputs[i]) <= 1e-3 + 4 * spread:
                     return f"optimised={optimised}: '{name}' differs"
         return ""
 
     def _choice(self, session: ort.InferenceSession, contract: Contract) -> dict[str, Any]:
         name = str(contract.chooser)
         spec = next(v for v in session.get_inputs() if v.name == name)
-        own = [(v.shape, self.feeds[v.name].shape) for v in session.get_inputs() if v.name != name]
-        sizes = {d: n for dims, shape in own for d, n in zip(dims, shape, strict=True)}
+        shapes = [
+            (v.shape, self.feeds[v.name].shape) for v in session.get_inputs() if v.name != name
+        ]
+        sizes = {d: n for dims, shape in shapes for d, n in zip(dims, shape, strict=True)}
         shape = [
             d if isinstance(d, int) else sizes.get(d, OPEN[i > 0]) for i, d in enumerate(spec.shape)
         ]
@@ -189,7 +191,7 @@ class Ran:
         return {name: np.zeros(shape, _TYPES[spec.type])}
 
     def _shape_of(self, tensor: str) -> list[int]:
-        """What a tensor has in the source's run."""
+        """The shape of a tensor in the source's run."""
         model = onnx.load(self.path)
         if tensor not in self.names:
             model.graph.output.append(onnx.ValueInfoProto(name=tensor))
@@ -228,32 +230,32 @@ def _drawn(spec: Any) -> Any:
     return rng.standard_normal(shape).astype(_TYPES[spec.type])
 
 
-def _distance(found: Any, wanted: Any) -> float:
-    """The largest difference by the largest finite number; infinite where they are no match."""
-    if not (isinstance(found, np.ndarray) and isinstance(wanted, np.ndarray)):
+def _distance(actual: Any, wanted: Any) -> float:
+    """The largest difference relative to the largest finite number; infinite for another shape."""
+    if not (isinstance(actual, np.ndarray) and isinstance(wanted, np.ndarray)):
         return 0.0
-    if found.shape != wanted.shape or found.dtype != wanted.dtype:
+    if actual.shape != wanted.shape or actual.dtype != wanted.dtype:
         return np.inf
     if wanted.dtype.kind not in "fiub" or not wanted.size:
         return 0.0
     a, b = (
-        np.nan_to_num(v.astype(np.float64), posinf=1e300, neginf=-1e300) for v in (found, wanted)
+        np.nan_to_num(v.astype(np.float64), posinf=1e300, neginf=-1e300) for v in (actual, wanted)
     )
     scale = max(float(np.abs(b[np.abs(b) < 1e299]).max(initial=0)), 1e-6)
     return float(np.abs(a - b).max()) / scale
 
 
-def print_table(found: Sequence[Found], console: Console) -> None:
+def print_table(results: Sequence[Result], console: Console) -> None:
     """A row for each kind of damage: how many cases, and what came of them."""
     table = Table("damage", "cases", *OUTCOMES)
-    for row in (*dict.fromkeys(each.case.kind for each in found), "all"):
-        own = [each for each in found if row in ("all", each.case.kind)]
-        counts: Mapping[str, int] = Counter(each.outcome for each in own)
-        table.add_row(row, *map(str, (len(own), *(counts.get(key, 0) for key in OUTCOMES))))
+    for row in (*dict.fromkeys(each.case.kind for each in results), "all"):
+        of_kind = [each for each in results if row in ("all", each.case.kind)]
+        counts: Mapping[str, int] = Counter(each.outcome for each in of_kind)
+        table.add_row(row, *map(str, (len(of_kind), *(counts.get(key, 0) for key in OUTCOMES))))
     console.print(table)
 
 
-def _tried(job: tuple[Case, Sequence[Path]]) -> Found:
+def _tried(job: tuple[Case, Sequence[Path]]) -> Result:
     return tried(*job)
 
 
@@ -274,10 +276,10 @@ def main() -> int:
     with multiprocessing.get_context("fork").Pool(args.jobs) as pool:
         runs = pool.imap(_tried, [(case, files) for case in todo], chunksize=4)
         shown = Console(stderr=True)
-        found = list(track(runs, "damaging", len(todo), console=shown, transient=True))
+        results = list(track(runs, "damaging", len(todo), console=shown, transient=True))
     console = Console()
-    print_table(found, console)
-    for each in found:
+    print_table(results, console)
+    for each in results:
         if each.outcome == FAULT or args.only:
             line = f"{each.case}: {each.what}: {each.outcome}: {each.text}"
             console.print(line, markup=False, highlight=False, soft_wrap=True)
@@ -285,7 +287,7 @@ def main() -> int:
                 args.keep.mkdir(parents=True, exist_ok=True)
                 raw = damaged(each.case, files)[1]
                 (args.keep / f"{each.case.kind}-{each.case.number}.onnx").write_bytes(raw)
-    return 1 if any(each.outcome == FAULT for each in found) else 0
+    return 1 if any(each.outcome == FAULT for each in results) else 0
 
 
 if __name__ == "__main__":

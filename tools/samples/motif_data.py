@@ -71,8 +71,8 @@ def draw(count: int, seed: int, length: int = LENGTH) -> Sequences:
         starts[row] = rng.integers(0, length - len(MOTIF) + 1)
         spoilt = rng.permutation(len(MOTIF))[: 0 if targets[row] else rng.integers(1, 5)]
         for offset, allowed in enumerate(MOTIF):
-            others = [c for c in ALPHABET if c not in allowed]
-            choice = rng.choice(others if offset in spoilt else list(allowed))
+            elsewhere = [c for c in ALPHABET if c not in allowed]
+            choice = rng.choice(elsewhere if offset in spoilt else list(allowed))
             letters[row, starts[row] + offset] = ALPHABET.index(str(choice))
     return Sequences(letters, targets, starts)
 

@@ -97,14 +97,14 @@ def train(pictures: FloatArray, settings: Settings) -> Generator:
     for epoch in range(1, settings.epochs + 1):
         gap = 0.0
         for rows in torch.randperm(len(values)).split(settings.batch):
-            made = generator(torch.randn(len(rows), CODE)).sigmoid()
-            real, fake = judge(values[rows]), judge(made.detach())
+            images = generator(torch.randn(len(rows), CODE)).sigmoid()
+            real, fake = judge(values[rows]), judge(images.detach())
             loss = functional.relu(1 - real).mean() + functional.relu(1 + fake).mean()
             downs.zero_grad(set_to_none=True)
             loss.backward()
             downs.step()
             ups.zero_grad(set_to_none=True)
-            (-judge(made).mean()).backward()
+            (-judge(images).mean()).backward()
             ups.step()
             average.update_parameters(generator)
             gap += float((real.mean() - fake.mean()).detach()) * len(rows) / len(values)

@@ -154,11 +154,11 @@ def train(data: Pictures, classes: int, settings: Settings) -> SampleNet:
         assert isinstance(conv, nn.Conv2d)
         conv.weight.data = conv.weight.data.contiguous(memory_format=torch.channels_last)
     kernels = [p for p in net.parameters() if p.ndim > 1]
-    others = [p for p in net.parameters() if p.ndim <= 1]
+    biases = [p for p in net.parameters() if p.ndim <= 1]
     optimizer = torch.optim.SGD(
         [
             {"params": kernels, "weight_decay": settings.weight_decay},
-            {"params": others, "weight_decay": 0.0},
+            {"params": biases, "weight_decay": 0.0},
         ],
         lr=settings.learning_rate,
         momentum=settings.momentum,

@@ -329,10 +329,10 @@ def export(
     model = make(nnx.Rngs(0))
     randomise(model)
     x = picture(2, *shape)
-    found: dict[str, Any] = {}
+    arrays: dict[str, Any] = {}
     for method in METHODS if name.split("_2")[0] not in SPELLED else METHODS[:1]:
         with relu_rule(method):
-            found[method] = jax.grad(lambda a: model(a).reshape(len(x), -1).max(1).sum())(
+            arrays[method] = jax.grad(lambda a: model(a).reshape(len(x), -1).max(1).sum())(
                 jnp.asarray(x)
             )
     scores = model(jnp.asarray(x))
@@ -342,8 +342,8 @@ def export(
     onnx.save(proto, str(zoo.path(name)))
     if nchw:
         x = np.moveaxis(x, -1, 1)
-        found = {k: np.moveaxis(np.asarray(v), -1, 1) for k, v in found.items()}
-    zoo.store(name, x, scores, found, opset)
+        arrays = {k: np.moveaxis(np.asarray(v), -1, 1) for k, v in arrays.items()}
+    zoo.store(name, x, scores, arrays, opset)
 
 
 def _makers() -> dict[str, Callable[[Zoo], None]]:

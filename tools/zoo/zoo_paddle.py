@@ -80,13 +80,13 @@ def randomise(model: Any) -> None:
 
 def attribution(model: Any, x: Array, method: str) -> tuple[Array, Array]:
     """The scores, and what a method says of each item's highest."""
-    given = paddle.to_tensor(x, stop_gradient=False)
+    image = paddle.to_tensor(x, stop_gradient=False)
     with relu_rule(method):
-        scores = model(given)
+        scores = model(image)
         scores = scores[0] if isinstance(scores, (tuple, list)) else scores
         best = paddle.max(paddle.reshape(scores, [len(x), -1]), axis=1)
-        (found,) = paddle.grad(best.sum(), given)
-    return scores.numpy(), found.numpy()
+        (gradient,) = paddle.grad(best.sum(), image)
+    return scores.numpy(), gradient.numpy()
 
 
 def export(zoo: Zoo, name: str, make: Make, shape: tuple[int, ...], opset: int, dims: Any) -> None:
@@ -98,11 +98,11 @@ def export(zoo: Zoo, name: str, make: Make, shape: tuple[int, ...], opset: int, 
     x = picture(2 if dims[0] is None else 1, *shape)
     path = str(zoo.path(name)).removesuffix(".onnx")
     spec = [paddle.static.InputSpec(dims, "float32", "image")]
-    found = {}
+    arrays = {}
     for method in METHODS:
-        scores, found[method] = attribution(model, x, method)
+        scores, arrays[method] = attribution(model, x, method)
     paddle.onnx.export(model, path, input_spec=spec, opset_version=opset)
-    zoo.store(name, x, scores, found, opset)
+    zoo.store(name, x, scores, arrays, opset)
 
 
 class UNet(nn.Layer):
@@ -144,15 +144,15 @@ def _net(*middle: Any, channels: int = 8) -> Any:
 
 def _small() -> dict[str, tuple[Make, tuple[int, ...]]]:
     f = functional
-    found: dict[str, tuple[Make, tuple[int, ...]]] = {}
+    makers: dict[str, tuple[Make, tuple[int, ...]]] = {}
     for how in ("transpose", "nearest", "bilinear", "bilinear_c", "bicubic"):
-        found[f"unet_{how}"] = (lambda how=how: UNet(how)), (3, 16, 16)
+        makers[f"unet_{how}"] = (lambda how=how: UNet(how)), (3, 16, 16)
     kinds = (
         "Hardswish Hardsigmoid Swish GELU Mish ELU SELU CELU "
         "Softplus Softsign LeakyReLU PReLU ReLU6 ThresholdedReLU LogSigmoid Hardtanh Tanhshrink"
     )
     for kind in kinds.split():
-        found[f"act_{kind}"] = (
+        makers[f"act_{kind}"] = (
             (lambda kind=kind: _net(nn.Conv2D(8, 8, 3), getattr(nn, kind)())),
             (3, 16, 16),
         )
@@ -197,7 +197,7 @@ def _small() -> dict[str, tuple[Make, tuple[int, ...]]]:
         ),
         "hard_attention": lambda: _net(Call(lambda a: paddle.matmul(a, a, transpose_y=True) * 0.1)),
     }
-    return found | {name: (make, (3, 16, 16)) for name, make in layers.items()}
+    return makers | {name: (make, (3, 16, 16)) for name, make in layers.items()}
 
 
 MODELS: dict[str, tuple[int, int]] = {

@@ -104,24 +104,24 @@ def _is_relu_layer(layer: Any) -> bool:
 
 def attribution(model: keras.Model, x: Array) -> tuple[Array, Array]:
     """The scores, and the gradient of each item's highest."""
-    given = tf.constant(x)
+    image = tf.constant(x)
     with tf.GradientTape() as tape:
-        tape.watch(given)
-        scores = model(given, training=False)
+        tape.watch(image)
+        scores = model(image, training=False)
         scores = scores[0] if isinstance(scores, (list, tuple)) else scores
         flat = tf.reshape(scores, [len(x), -1])
         best = tf.reduce_sum(tf.reduce_max(flat, axis=1))
-    return scores.numpy(), tape.gradient(best, given).numpy()
+    return scores.numpy(), tape.gradient(best, image).numpy()
 
 
 def attributions(model: keras.Model, x: Array) -> tuple[Array, dict[str, Array]]:
     """The scores, and the attribution by each method where there is a ReLU."""
     scores, gradient = attribution(model, x)
-    found = {"gradient": gradient}
+    attributions = {"gradient": gradient}
     for method in METHODS[1:]:
         if with_rule(model, method):
-            found[method] = attribution(model, x)[1]
-    return scores, found
+            attributions[method] = attribution(model, x)[1]
+    return scores, attributions
 
 
 def export(
@@ -144,8 +144,8 @@ def export(
     finish = tf.nn.softmax if softmax else tf.identity
 
     def forward(image: Any) -> Any:
-        found = model(image, training=False)
-        return [finish(f) for f in found] if isinstance(found, (list, tuple)) else finish(found)
+        output = model(image, training=False)
+        return [finish(f) for f in output] if isinstance(output, (list, tuple)) else finish(output)
 
     path = zoo.path(name)
     if how == "keras":
@@ -167,11 +167,11 @@ def export(
             inputs_as_nchw=["image:0", "image"] if nchw else None,
             output_path=str(path),
         )
-    scores, found = attributions(model, x)
+    scores, arrays = attributions(model, x)
     if nchw:
         x = np.moveaxis(x, -1, 1)
-        found = {k: np.moveaxis(v, -1, 1) for k, v in found.items()}
-    zoo.store(name, x, scores, found, opset)
+        arrays = {k: np.moveaxis(v, -1, 1) for k, v in arrays.items()}
+    zoo.store(name, x, scores, arrays, opset)
 
 
 def _application(name: str, size: int) -> keras.Model:

@@ -35,13 +35,13 @@ def _conv(x: Any, filters: int, size: int = 3, **how: Any) -> Any:
 
 def unet(transpose: bool, interpolation: str = "nearest", size: int | None = 32) -> keras.Model:
     x = image = keras.Input((size, size, 3))
-    kept = []
+    skips = []
     for filters in (8, 12):
         x = layers.BatchNormalization()(_conv(x, filters))
-        kept.append(x)
+        skips.append(x)
         x = layers.MaxPooling2D()(x)
     x = _conv(x, 16, dilation_rate=2)
-    for filters, skip in zip((12, 8), kept[::-1], strict=True):
+    for filters, skip in zip((12, 8), skips[::-1], strict=True):
         if transpose:
             x = layers.Conv2DTranspose(filters, 3, 2, padding="same", activation="relu")(x)
         else:

@@ -73,9 +73,9 @@ class Scores(nn.Module):
         self.model = model
 
     def forward(self, image: Tensor) -> Tensor:
-        found = self.model(image)
-        found = getattr(found, "logits", found)
-        return found[0] if isinstance(found, (tuple, list)) else found
+        output = self.model(image)
+        output = getattr(output, "logits", output)
+        return output[0] if isinstance(output, (tuple, list)) else output
 
 
 def randomise(model: nn.Module, x: Tensor) -> None:
@@ -98,12 +98,12 @@ def randomise(model: nn.Module, x: Tensor) -> None:
 
 def attribution(model: nn.Module, x: Tensor, method: str) -> tuple[Tensor, Tensor]:
     """The scores, and what a method says of each item's highest, in float64."""
-    given = x.double().requires_grad_()
+    image = x.double().requires_grad_()
     with relu_rule(method):
-        scores = model(given)
+        scores = model(image)
         best = scores.reshape(len(x), -1).max(1).values
-        (found,) = torch.autograd.grad(best.sum(), given)
-    return scores.detach(), found
+        (gradient,) = torch.autograd.grad(best.sum(), image)
+    return scores.detach(), gradient
 
 
 def export(zoo: Zoo, name: str, make: Make, shape: tuple[int, ...], opset: int, how: str) -> None:
@@ -134,10 +134,10 @@ def export(zoo: Zoo, name: str, make: Make, shape: tuple[int, ...], opset: int, 
     )
     double = copy.deepcopy(model).double()
     scores, gradient = attribution(double, x, "gradient")
-    found = {"gradient": gradient}
+    attributions = {"gradient": gradient}
     for method in METHODS[1:] if not name.startswith(SPELLED) else ():
-        found[method] = attribution(double, x, method)[1]
-    arrays = {k: v.numpy().astype(np.float32) for k, v in found.items()}
+        attributions[method] = attribution(double, x, method)[1]
+    arrays = {k: v.numpy().astype(np.float32) for k, v in attributions.items()}
     zoo.store(name, x.numpy(), scores.numpy(), arrays, opset)
 
 
@@ -169,9 +169,9 @@ def _stand_in_for_torchvision() -> None:
             if attribute.startswith("__"):
                 raise AttributeError(attribute)
             modes = ("NEAREST", "BILINEAR", "BICUBIC", "BOX", "HAMMING", "LANCZOS", "NEAREST_EXACT")
-            made = type(attribute, (), {mode: mode for mode in modes})
-            setattr(self, attribute, made)
-            return made
+            stand_in = type(attribute, (), {mode: mode for mode in modes})
+            setattr(self, attribute, stand_in)
+            return stand_in
 
     class Finder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
         def find_spec(self, name: str, path: Any, target: Any = None) -> Any:
