@@ -3,33 +3,20 @@
 from __future__ import annotations
 
 import argparse
-import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
-from pathlib import Path
-from typing import Any
 
 from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    TextColumn,
-    TimeElapsedColumn,
-    TimeRemainingColumn,
-)
+from rich.text import Text
 
 from retrograph.cli.options import add_device, add_param, methods
-from retrograph.cli.patch_album import Album
-from retrograph.cli.patch_files import Shelf
-from retrograph.cli.patch_finding import Finder, Key, Wanted
-from retrograph.cli.patch_graphs import Graphs
-from retrograph.cli.patch_tiles import Tile, tile
+from retrograph.cli.progress import progress_bar
 from retrograph.cli.terminal import channels, complain, console, count, visible
 from retrograph.errors import InputError
 from retrograph.methods import Method
+from retrograph.patches import Patches, PatchPlan, plan_patches
 from retrograph.render import STYLES
-from retrograph.scanning import ScannedLayer, ScanReader
+from retrograph.results.base import json_text
+from retrograph.scanning import ScanReader
 
 _EXAMPLES = """\
 examples:
@@ -93,123 +80,61 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
 
 def _run(args: argparse.Namespace) -> int:
     out = console(stderr=args.json)
-    scan = ScanReader(args.store)
-    layers = _layers(scan, args.layer)
-    chosen = {layer.alias: _channels(layer, args.channels, len(layers)) for layer in layers}
-    name, method = _method(args)
-    k = min(args.k or scan.run["k"], scan.run["k"])
-    shelf = Shelf(Path(args.output), force=args.force)
     with out.status("building"):
-        graphs = Graphs.of(args, scan, layers, name, method)
-    graphs.announce(out)
-    finder = graphs.finder()
-    tiles = _tiles(finder, list(_wanted(scan, layers, chosen, k)), graphs, out)
-    albums = [Album.of(scan, layer, chosen[layer.alias], k, tiles) for layer in layers]
-    index, sheets = shelf.fill(albums, graphs)
-    for file in (*sheets, index):
-        out.print(f"-> {visible(str(file))}", soft_wrap=True)
-    _complain(finder)
-    if args.json:
-        files = {"index": str(index), "sheets": [str(sheet) for sheet in sheets]}
-        print(json.dumps({**files, **_record(albums, graphs, finder)}, indent=1))
-    return 2 if finder.missing else 0
-
-
-def _layers(scan: ScanReader, names: str | None) -> list[ScannedLayer]:
-    if names is None:
-        return list(scan.layers)
-    found = [scan.layer(name.strip()) for name in names.split(",")]
-    return list({layer.alias: layer for layer in found}.values())
-
-
-def _channels(layer: ScannedLayer, wanted: Sequence[int] | None, layers: int) -> tuple[int, ...]:
-    """The wanted channels of a layer; of several layers those that each has.
-
-    Raises:
-        InputError: it lacks one; of several layers, it has none.
-    """
-    if wanted is None:
-        return layer.channels
-    lacking = sorted(set(wanted) - set(layer.channels))
-    if len(lacking) == len(wanted) or (lacking and layers == 1):
-        first, last = layer.channels[0], layer.channels[-1]
-        raise InputError(
-            f"channel {lacking[0]} of '{layer.alias}' was not scanned; choose of those from "
-            f"{first} to {last}, or scan anew"
+        plan = plan_patches(
+            ScanReader(args.store),
+            layers=None if args.layer is None else [n.strip() for n in args.layer.split(",")],
+            channels=args.channels,
+            k=args.k,
+            method=_method(args),
+            style=args.style,
+            model=args.model,
+            batch=args.batch,
+            device=args.device,
+            threads=args.threads,
+            out=args.output,
+            force=args.force,
         )
-    return tuple(channel for channel in wanted if channel not in lacking)
+    _announce(plan, out)
+    with progress_bar(out, "patches") as bar:
+        patches = plan.run(progress=bar.to)
+    _print_report(patches, out)
+    if args.json:
+        print(json_text(patches.to_dict()))
+    return 2 if patches.missing else 0
 
 
-def _method(args: argparse.Namespace) -> tuple[str, Method]:
-    found = methods(args.method, args.param)
-    if len(found) > 1:
+def _method(args: argparse.Namespace) -> Method:
+    chosen = methods(args.method, args.param)
+    if len(chosen) > 1:
         raise InputError("--method takes one name here; make a folder for each method")
-    return next(iter(found.items()))
+    return next(iter(chosen.values()))
 
 
-def _wanted(
-    scan: ScanReader, layers: Iterable[ScannedLayer], chosen: Mapping[str, Sequence[int]], k: int
-) -> Iterator[Wanted]:
-    """The units of patches; those at exactly 0 have nothing to show."""
-    for layer in layers:
-        for channel in chosen[layer.alias]:
-            for unit in scan.top(layer.alias, channel)[:k]:
-                if unit.activation != 0:
-                    yield Wanted(layer, channel, unit)
+def _announce(plan: PatchPlan, out: Console) -> None:
+    """Print what is going to be made, and what should be known of it."""
+    context = plan.context
+    layers = visible(", ".join(plan.channels))
+    head = Text.assemble((context.method, "bold"), " from ", (layers, "bold"))
+    head.append(visible(f" to '{context.signature.explained.name}' on {context.device}"))
+    out.print(head, soft_wrap=True)
+    for note in context.notes:
+        out.print(f"note: {visible(note)}", soft_wrap=True)
 
 
-def _tiles(
-    finder: Finder, wanted: Sequence[Wanted], graphs: Graphs, out: Console
-) -> dict[Key, Tile]:
-    """The patches of units, with a bar on a terminal."""
-    columns = (
-        TextColumn("patches"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        TimeRemainingColumn(),
-    )
-    found = {}
-    with Progress(*columns, console=out, transient=True, disable=not out.is_terminal) as progress:
-        task = progress.add_task("", total=len(wanted))
-        for seen in finder.find(wanted):
-            found[seen.wanted.key] = tile(seen, graphs.scenes[seen.wanted.layer.alias])
-            progress.advance(task)
-    return found
-
-
-def _complain(finder: Finder) -> None:
-    """Tell of pictures that are not there any more, or have changed."""
-    for name, reason in islice(finder.missing.items(), _MOST_TOLD):
+def _print_report(patches: Patches, out: Console) -> None:
+    """Print the files, and which pictures are not there any more or have changed."""
+    assert patches.files is not None
+    for file in (*patches.files.sheets, patches.files.index):
+        out.print(f"-> {visible(str(file))}", soft_wrap=True)
+    for name, reason in islice(patches.missing.items(), _MOST_TOLD):
         why = reason.removeprefix(f"{name} ").removeprefix(f"{name}: ")
         complain(f"{name} is left out: {why}; put it back, or scan anew")
-    if len(finder.missing) > _MOST_TOLD:
-        complain(f"{len(finder.missing) - _MOST_TOLD} more are left out; --json names them all")
-    if finder.changed:
-        name, told = next(iter(finder.changed.items()))
+    if len(patches.missing) > _MOST_TOLD:
+        complain(f"{len(patches.missing) - _MOST_TOLD} more are left out; --json names them all")
+    if patches.changed:
+        name, change = next(iter(patches.changed.items()))
         complain(
-            f"note: other activations than in the scan for {len(finder.changed)} pictures, such as "
-            f"{name} ({told}): they have changed, or the runtime computes otherwise; scan anew"
+            f"note: other activations than in the scan for {len(patches.changed)} pictures, such "
+            f"as {name} ({change}): they have changed, or the runtime computes otherwise; scan anew"
         )
-
-
-def _record(albums: Sequence[Album], graphs: Graphs, finder: Finder) -> dict[str, Any]:
-    """What was made, for a program."""
-    return {
-        "model": graphs.file,
-        "method": graphs.method,
-        "device": graphs.device,
-        "notes": graphs.notes,
-        "missing": finder.missing,
-        "changed": finder.changed,
-        "layers": [
-            {
-                "alias": album.layer.alias,
-                "tensor": album.layer.tensor,
-                "sees": graphs.sees(album.layer),
-                "channels": [row.channel.channel for row in album.rows],
-                "patches": sum(len(row.tiles) for row in album.rows),
-            }
-            for album in albums
-        ],
-    }

@@ -6,6 +6,17 @@ same cut, from the attribution of that unit.
 
 from retrograph.patches.attribute import Attributor
 from retrograph.patches.crop import cut, windows
+from retrograph.patches.plan import PatchPlan, plan_patches
+from retrograph.patches.result import Patches
 from retrograph.patches.source import explained_input, scanned_model
 
-__all__ = ["Attributor", "cut", "explained_input", "scanned_model", "windows"]
+__all__ = [
+    "Attributor",
+    "PatchPlan",
+    "Patches",
+    "cut",
+    "explained_input",
+    "plan_patches",
+    "scanned_model",
+    "windows",
+]

@@ -9,7 +9,6 @@ import numpy as np
 from retrograph.explainer import Explainer
 from retrograph.methods import Method
 from retrograph.model import Model
-from retrograph.results.attribution import Attribution
 from retrograph.runtime import Array, Spec, suited
 
 
@@ -42,7 +41,7 @@ class Attributor:
     ) -> None:
         request = model.request(
             method=method,
-            layer=tensor,
+            target=tensor,
             select="unit",
             wrt=explained,
             device=suited(device),
@@ -52,31 +51,45 @@ class Attributor:
         self.contract = self._explainer.contract
         self.device = self._explainer.device
         self.input = next(i for i in self.inputs if i.name == explained)
-        lead = self.input.shape[0]
-        self.rows = lead if isinstance(lead, int) else batch
+        self._axes = model.axes(explained)
+        self.rows = self._axes.fixed_batch or batch
 
     @property
     def inputs(self) -> tuple[Spec, ...]:
         """What the layer is computed from."""
         return self._explainer.inputs
 
-    def of_pictures(self, arrays: Sequence[Array], units: Sequence[tuple[int, ...]]) -> Attribution:
-        """The attribution of a unit in each of up to `rows` pictures of one shape.
+    def of_pictures(
+        self, arrays: Sequence[Array], units: Sequence[tuple[int, ...]]
+    ) -> tuple[Array, Array]:
+        """Explain a unit in each of up to `rows` pictures of one shape.
 
         A model that fixes its batch gets the last picture repeated.
 
+        Args:
+            arrays: the pictures as inputs without their batch axis.
+            units: the index of a unit in each.
+
         Returns:
-            An attribution whose leading rows are those of the pictures.
+            Their attributions [N, *input] and scores [N], first those of the pictures.
 
         Raises:
             InputError: the graph cannot be run on them.
         """
-        lead = self.input.shape[0]
-        more = (lead if isinstance(lead, int) else len(arrays)) - len(arrays)
-        x = np.stack([*arrays, *[arrays[-1]] * more])
-        return self.of_batch({self.input.name: x}, [*units, *[units[-1]] * more])
+        repeated = [units[-1]] * ((self._axes.fixed_batch or len(units)) - len(units))
+        return self.of_batch({self.input.name: self._axes.feed(arrays)}, [*units, *repeated])
 
-    def of_batch(self, feeds: Mapping[str, Array], units: Sequence[tuple[int, ...]]) -> Attribution:
-        """The attribution of a unit in each row of a batch; inputs of other layers are left out."""
-        own = {spec.name: feeds[spec.name] for spec in self.inputs if spec.name in feeds}
-        return self._explainer.attribute(own, np.array(units, np.int64))
+    def of_batch(
+        self, feeds: Mapping[str, Array], units: Sequence[tuple[int, ...]]
+    ) -> tuple[Array, Array]:
+        """Explain a unit in each row of a batch; inputs of other layers are left out.
+
+        Returns:
+            The attributions [N, *input] and the scores [N].
+
+        Raises:
+            InputError: the graph cannot be run on them.
+        """
+        needed = {spec.name: feeds[spec.name] for spec in self.inputs if spec.name in feeds}
+        result = self._explainer.attribute(needed, np.array(units, np.int64))
+        return self._axes.rows(result.attribution), np.atleast_1d(result.score)
