@@ -112,7 +112,7 @@ def asked(args: argparse.Namespace) -> Question:
     model = Model(args.model)
     chosen = chosen_preprocessing(args) or stored_preprocessing(model)
     labels = model_labels(model, args.labels)
-    request = model.request(method="gradient", target=args.layer)
+    request = model.request(method="gradient", layer=args.layer)
     found = model.check(request)
     alias = model.alias(request.target)
     shape = model.tensor(request.sources[0]).shape or ()
@@ -121,7 +121,8 @@ def asked(args: argparse.Namespace) -> Question:
         alias=alias,
         item=found.item,
         channel_axis=found.channel_axis,
-        units=chosen_units(args.unit, found.item, labels, alias, found.channel_axis),
+        units=_only_unit(args, found.item)
+        or chosen_units(args.unit, found.item, labels, alias, found.channel_axis),
         labels=labels,
         shape=shape,
         recipe=chosen or PRESETS["0-1"],
@@ -131,6 +132,12 @@ def asked(args: argparse.Namespace) -> Question:
         note = "no --preprocess given and none stored: the model is taken to see pictures as 0-1"
         return replace(question, notes=(*question.notes, note))
     return question
+
+
+def _only_unit(args: argparse.Namespace, item: Sequence[int | None]) -> Units:
+    """The unit of a layer that has a single one, if none is named, and what grows is one."""
+    alone = all(d == 1 for d in item) and not (args.unit or args.dream or args.fool)
+    return ((0,) * len(item),) if alone else ()
 
 
 def chosen_units(

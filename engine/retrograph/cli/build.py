@@ -102,7 +102,7 @@ def _run(args: argparse.Namespace) -> int:
         built = build(
             model,
             method=method,
-            target=args.layer,
+            layer=args.layer,
             select=args.select,
             many=args.many,
             wrt=args.wrt,

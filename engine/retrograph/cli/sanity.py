@@ -147,7 +147,7 @@ def _run(args: argparse.Namespace) -> int:
     check_installed()
     out = console(stderr=args.json)
     model = Model(args.model)
-    model.request(method="gradient", target=args.layer, wrt=args.wrt)
+    model.request(method="gradient", layer=args.layer, wrt=args.wrt)
     labels = model_labels(model, args.labels)
     with out.status("building"):
         session = open_session(args, model, labels)

@@ -100,7 +100,8 @@ class Session:
         by_count = contract.many and contract.select == "top"
         select = self.top if by_count else self.choice.index
         found = {name: each.attribute(job.feeds, select) for name, each in self.explainers.items()}
-        made = explanations(job, found, contract, self.axes)
+        weights = self.blanks.nonfinite_weights
+        made = explanations(job, found, contract, self.axes, weights)
         return [
             with_blanks(each, row, job.feeds, self.explainers, self.blanks)
             for row, each in enumerate(made)
@@ -141,7 +142,7 @@ def open_comparison(
     chosen = methods(args.method or "gradient,deconvnet,guided", args.param)
     choice, explainer = _question(args, model, labels)
     for method in chosen.values():
-        model.request(method=method, target=args.layer, wrt=args.wrt)
+        model.request(method=method, layer=args.layer, wrt=args.wrt)
     explainers: dict[str, Explainer] = {}
     refused: dict[str, RetrographError] = {}
     for name, method in chosen.items():
@@ -190,7 +191,7 @@ def _question(
     args: argparse.Namespace, model: Model, labels: Sequence[str]
 ) -> tuple[UnitChoice, Callable[..., Explainer]]:
     """The unit that is asked about, and what makes an explainer of it by a method."""
-    request = model.request(method="gradient", target=args.layer, wrt=args.wrt)
+    request = model.request(method="gradient", layer=args.layer, wrt=args.wrt)
     report = model.check(request)
     alias = model.alias(request.target)
     choice = parse_unit(args.unit, report.item, labels, alias, report.channel_axis)
@@ -198,7 +199,7 @@ def _question(
     return choice, partial(
         Explainer,
         model,
-        target=request.target,
+        layer=request.target,
         select=choice.select,
         many=args.top > 1,
         wrt=request.sources[:1],
@@ -244,7 +245,7 @@ def _take(args: argparse.Namespace, model: Model, labels: Sequence[str]) -> Sess
     explainer = partial(
         Explainer,
         model,
-        target=args.layer,
+        layer=args.layer,
         wrt=args.wrt,
         device=args.device,
         threads=args.threads,

@@ -41,7 +41,7 @@ class Attributor:
     ) -> None:
         request = model.request(
             method=method,
-            target=tensor,
+            layer=tensor,
             select="unit",
             wrt=explained,
             device=suited(device),

@@ -49,5 +49,5 @@ def _scanned_file(scan: ScanReader) -> str:
 
 def explained_input(model: Model, tensors: list[str]) -> str:
     """The input that the pictures of a scan became: the first that any of its layers needs."""
-    needed = {name for t in tensors for name in model.request(target=t, method="gradient").sources}
+    needed = {name for t in tensors for name in model.request(layer=t, method="gradient").sources}
     return next(tensor.name for tensor in model.inputs if tensor.name in needed)
