@@ -10,7 +10,7 @@ from onnx import ModelProto, numpy_helper
 import retrograph
 from retrograph import InputError
 from retrograph.model import Model
-from retrograph.preprocess import restore
+from retrograph.preprocess import InputAxes, restore
 from retrograph.synthesis import DREAM, Maximum, Progress, Settings, dream, maximize
 from retrograph.synthesis.ascent import Ascent, Step
 from retrograph.synthesis.octaves import Octave
@@ -76,7 +76,7 @@ def test_decay_ends_where_it_balances_the_step() -> None:
     """x = (x + rate u)(1 - decay) holds at x = u rate (1 - decay) / decay, for a fixed rate."""
     slope = RNG_SLOPE
     ascent = Ascent([Octave((), (), 400)], Step(0.1, 0.0, 1.0), None, Still(), [Decay(0.2)])
-    space = Space((12,), None)
+    space = Space((12,), None, InputAxes(("N", 12)))
     states = list(
         ascent.climb(
             lambda x, units: (x @ slope, np.broadcast_to(slope, x.shape)),

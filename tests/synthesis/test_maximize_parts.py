@@ -8,7 +8,7 @@ from PIL import Image
 from scipy import ndimage
 
 from retrograph import PRESETS, InputError
-from retrograph.preprocess import Preprocessing, prepare, restore
+from retrograph.preprocess import Preprocessing, axes_by_size, prepare, restore
 from retrograph.synthesis.ascent import of_unit_size
 from retrograph.synthesis.octaves import octaves
 from retrograph.synthesis.regularisers import (
@@ -149,7 +149,7 @@ def test_a_canvas_counts_as_the_preprocessing_does(preset: str, shape: tuple[int
     if 1 in shape[1:] and len(recipe.mean) > 1:
         recipe = Preprocessing(scale=recipe.scale, mean=recipe.mean[:1], std=recipe.std[:1])
     recipe = recipe.for_shape(shape)
-    space = space_of(shape, recipe, None, None)
+    space = space_of(axes_by_size(shape), recipe, None, None)
     pixels = np.random.default_rng(0).integers(0, 256, (6, 5, 3), np.uint8)
     x, shown = prepare(
         Image.fromarray(pixels), Preprocessing(**{**recipe.__dict__, "resize": "none"}), shape
@@ -168,7 +168,7 @@ def test_a_canvas_counts_as_the_preprocessing_does(preset: str, shape: tuple[int
 
 def test_a_canvas_gradient_is_that_of_the_input_by_the_chain_rule() -> None:
     recipe = PRESETS["imagenet"].for_shape((1, 4, 4, 3))
-    space = space_of((1, 4, 4, 3), recipe, None, None)
+    space = space_of(axes_by_size((1, 4, 4, 3)), recipe, None, None)
     canvas, weights = RNG.uniform(-0.4, 0.4, (1, 3, 4, 4)), RNG.standard_normal((1, 4, 4, 3))
     change = 0.01 * RNG.standard_normal(canvas.shape)
     moved = space.to_input(canvas + change) - space.to_input(canvas)

@@ -31,8 +31,11 @@ from retrograph.pipeline.destination import Destination
 from retrograph.pipeline.labels import model_labels
 from retrograph.pipeline.recipe import stored_preprocessing
 from retrograph.pipeline.units import parse_unit
-from retrograph.preprocess import PRESETS, BadItem, Preprocessing, infer_layout, iter_inputs
-from retrograph.preprocess.recipe import Shape
+from retrograph.preprocess import PRESETS, BadItem, InputAxes, Preprocessing, iter_inputs
+from retrograph.preprocess.recipe import describe
+from retrograph.render import film, signed
+from retrograph.render.colour import Picture
+from retrograph.render.planes import plane
 from retrograph.results.unit_names import channel_names, has_no_positions, names_classes
 from retrograph.runtime import Array
 from retrograph.synthesis import (
@@ -63,7 +66,7 @@ class Question:
         channel_axis: its axis that counts channels.
         units: a picture each.
         labels: the class names, if known.
-        shape: of the model's input.
+        axes: of the model's input.
         recipe: how a picture becomes that.
         notes: what is to be known.
     """
@@ -74,7 +77,7 @@ class Question:
     channel_axis: int
     units: Units
     labels: tuple[str, ...]
-    shape: Shape
+    axes: InputAxes
     recipe: Preprocessing
     notes: tuple[str, ...]
 
@@ -95,12 +98,21 @@ class Question:
 
     @property
     def takes_pictures(self) -> bool:
-        """Whether the model's input is a picture."""
-        try:
-            infer_layout(self.shape)
-        except InputError:
-            return False
-        return True
+        """Whether the model's input is a picture, or a video."""
+        return self.axes.frame is not None
+
+    @property
+    def fitted_recipe(self) -> Preprocessing:
+        """How a picture, or a frame, becomes the input of a model that takes such."""
+        assert self.axes.frame is not None
+        return self.recipe.for_shape(self.axes.frame)
+
+    def picture(self, values: Array) -> Picture:
+        """An input [*input] as a picture; of a video some frames, of other numbers a plane."""
+        if not self.takes_pictures:
+            return signed(plane(values), percentile=100)
+        frames = self.axes.frames_of(values, self.fitted_recipe)
+        return frames[0] if self.axes.takes_pictures else film(frames)
 
 
 def asked(args: argparse.Namespace) -> Question:
@@ -115,7 +127,6 @@ def asked(args: argparse.Namespace) -> Question:
     request = model.request(method="gradient", layer=args.layer)
     found = model.check(request)
     alias = model.alias(request.target)
-    shape = model.tensor(request.sources[0]).shape or ()
     question = Question(
         model=model,
         alias=alias,
@@ -124,7 +135,7 @@ def asked(args: argparse.Namespace) -> Question:
         units=_only_unit(args, found.item)
         or chosen_units(args.unit, found.item, labels, alias, found.channel_axis),
         labels=labels,
-        shape=shape,
+        axes=model.axes(request.sources[0]),
         recipe=chosen or PRESETS["0-1"],
         notes=request.notes,
     )
@@ -196,7 +207,7 @@ def run_ascent(args: argparse.Namespace) -> int:
         args.output,
         [args.model, *filter(None, [args.dream, args.generator])],
         single=name,
-        arrays=args.npz or not question.takes_pictures,
+        arrays=args.npz or not question.axes.takes_pictures,
         force=args.force,
     )
     places = made.picture_places(args, question)
@@ -261,22 +272,17 @@ def _start(args: argparse.Namespace, q: Question) -> tuple[Array | None, float]:
     usual = 0.05 if q.takes_pictures else 0.1
     if args.start in ("noise", "grey"):
         return None, usual if args.start == "noise" else 0.0
-    return read_input(args.start, q.shape, q.recipe), 0.0
+    return read_input(args.start, q.axes, q.recipe), 0.0
 
 
-def read_input(path: str, shape: Shape, recipe: Preprocessing) -> Array:
+def read_input(path: str, axes: InputAxes, recipe: Preprocessing) -> Array:
     """The first input of a file, without the batch axis.
 
     Raises:
         InputError: it cannot be read as one.
     """
-    fitted = recipe
-    try:
-        fitted = recipe.for_shape(shape)
-    except InputError:
-        if len(shape) == 4 and Path(path).suffix.lower() not in (".npy", ".npz"):
-            raise
-    found = next(iter_inputs([path], shape, fitted))
+    fitted = recipe if axes.frame is None else recipe.for_shape(axes.frame)
+    found = next(iter_inputs([path], axes, fitted))
     if isinstance(found, BadItem):
         raise found.error
     return found.array
@@ -301,21 +307,19 @@ def _dreamt(args: argparse.Namespace, q: Question, watch: Callable[[Progress], N
 
 def _photograph(args: argparse.Namespace, q: Question) -> Array:
     """The picture to dream on, of --size, or its own up to a limit."""
-    recipe = replace(q.recipe.for_shape(q.shape), resize="crop", crop_fraction=1.0)
-    places = (2, 3) if recipe.layout == "nchw" else (1, 2)
+    if not q.axes.takes_pictures:
+        raise InputError(
+            f"a dream needs a model that takes pictures, and this one takes "
+            f"{describe(q.axes.shape)}; leave it out"
+        )
+    recipe = replace(q.fitted_recipe, resize="crop", crop_fraction=1.0)
     size: Sequence[int | None] = args.size or (None, None)
     if args.size is None:
-        own = read_input(args.dream, _with(q.shape, places, (None, None)), recipe)
-        height, width = (own.shape[place - 1] for place in places)
+        own = read_input(args.dream, q.axes.with_size((None, None)), recipe)
+        height, width = (own.shape[axis] for axis in q.axes.spatial)
         factor = min(1.0, _DREAMT / min(height, width))
         size = round(height * factor), round(width * factor)
-    return read_input(args.dream, _with(q.shape, places, size), recipe)
-
-
-def _with(shape: Shape, places: tuple[int, int], size: Sequence[int | None]) -> Shape:
-    """The shape with other sizes at two places."""
-    given = dict(zip(places, size, strict=True))
-    return [given.get(axis, dim) for axis, dim in enumerate(shape)]
+    return read_input(args.dream, q.axes.with_size(size), recipe)
 
 
 def _coded(args: argparse.Namespace, q: Question, watch: Callable[[Progress], None]) -> Made:

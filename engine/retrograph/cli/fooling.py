@@ -20,8 +20,7 @@ from retrograph.errors import InputError
 from retrograph.model import SCORES
 from retrograph.output import make_folder, safe_name, save_arrays
 from retrograph.pipeline.destination import Destination, Files
-from retrograph.preprocess import restore
-from retrograph.render import panel, save_picture, signed
+from retrograph.render import film, panel, save_picture, signed
 from retrograph.render.colour import Picture
 from retrograph.render.planes import plane
 from retrograph.results.unit_names import class_name
@@ -43,7 +42,7 @@ def run_fool(args: argparse.Namespace) -> int:
     destination = Destination(
         args.output, [args.fool, args.model], single=file, arrays=args.npz, force=args.force
     )
-    picture = read_input(args.fool, question.shape, question.recipe)
+    picture = read_input(args.fool, question.axes, question.recipe)
     out = console(stderr=args.json)
     made.tell_notes(question.notes, out)
     with _status(out) as watch:
@@ -121,9 +120,9 @@ def _panel(found: Fooled, question: Question, picture: Array) -> Image.Image:
     factor = _factor(found)
     was, now = (class_name(i, question.labels) for i in (found.was, found.unit))
     columns: list[tuple[str, Picture]] = [
-        (was, _drawn(picture, question)),
+        (was, question.picture(picture)),
         (f"change, {factor:g} times", _change(found, question, factor)),
-        (now, found.picture if found.picture is not None else _drawn(found.input, question)),
+        (now, _result(found, question)),
     ]
     return panel(columns, "\n".join(_lines(found, question)[1:]))
 
@@ -140,18 +139,20 @@ def _change(found: Fooled, question: Question, factor: float) -> Picture:
     """The change times a factor, around mid-grey."""
     if not question.takes_pictures:
         return signed(plane(found.change))
-    recipe = question.recipe.for_shape(question.shape)
-    change = found.change.transpose(1, 2, 0) if recipe.layout == "nchw" else found.change
-    if recipe.order == "bgr":
+    (change,) = question.axes.to_colours_last(found.change[np.newaxis])
+    if question.fitted_recipe.order == "bgr":
         change = change[..., ::-1]
     values = np.clip(127.5 + 255 * factor * change, 0, 255).round().astype(np.uint8)
-    return np.broadcast_to(values, (*values.shape[:2], 3)).copy()
+    frames = np.broadcast_to(values, (*values.shape[:3], 3)).copy()
+    drawn: Picture = frames[0] if question.axes.takes_pictures else film(frames)
+    return drawn
 
 
-def _drawn(values: Array, question: Question) -> Picture:
-    if question.takes_pictures:
-        return restore(values, question.recipe.for_shape(question.shape))
-    return signed(plane(values), percentile=100)
+def _result(found: Fooled, question: Question) -> Picture:
+    """The changed picture, with 256 grey levels where there is such; of a video some frames."""
+    if found.picture is None or not question.axes.takes_pictures:
+        return question.picture(found.input)
+    return found.picture
 
 
 def _norms(norms: Norms) -> dict[str, float]:

@@ -19,10 +19,8 @@ from retrograph.errors import InputError
 from retrograph.model import SCORES
 from retrograph.output import check_free, check_new_folder, make_folder, safe_name, save_arrays
 from retrograph.pipeline.destination import Destination
-from retrograph.preprocess import restore
-from retrograph.render import Table, panel, save_picture, sheet, signed
+from retrograph.render import Table, panel, save_picture, sheet
 from retrograph.render.colour import Picture
-from retrograph.render.planes import plane
 from retrograph.results.unit_names import class_name, describe_channel, describe_unit
 from retrograph.runtime import Array
 from retrograph.synthesis import Maximum
@@ -122,7 +120,7 @@ def _page(found: Sequence[Maximum], question: Question, args: argparse.Namespace
     name = unit_name(one.unit, question)
     columns: list[tuple[str, Picture]] = [(name, drawn(one, question))]
     if args.dream and one.start is not None:
-        columns = [("photograph", _picture(one.start, question)), ("dream", drawn(one, question))]
+        columns = [("photograph", question.picture(one.start)), ("dream", drawn(one, question))]
     caption = f"{question.alias} · {name}\n{_measured(one, question)}\n{_steps(found)}"
     return panel(columns, caption)
 
@@ -132,7 +130,7 @@ def _strips(found: Sequence[Maximum], question: Question) -> Image.Image:
     steps = [step for step, _ in found[0].snapshots]
     table = Table([*(f"step {step}" for step in steps), f"step {found[0].steps}"])
     for each in found:
-        states = [_picture(values, question) for _, values in each.snapshots[: len(steps)]]
+        states = [question.picture(values) for _, values in each.snapshots[: len(steps)]]
         states += [drawn(each, question)] * (1 + len(steps) - len(states))
         table.add(f"{unit_name(each.unit, question)}\n{_measured(each, question)}", states)
     return table.page(_heading(question))
@@ -145,13 +143,7 @@ def _heading(question: Question) -> str:
 
 def drawn(found: Maximum, question: Question) -> Picture:
     """What was made, as a picture; what is none as a strip, grey for 0."""
-    return found.picture if found.picture is not None else _picture(found.input, question)
-
-
-def _picture(values: Array, question: Question) -> Picture:
-    if question.takes_pictures:
-        return restore(values, question.recipe.for_shape(question.shape))
-    return signed(plane(values), percentile=100)
+    return question.picture(found.input)
 
 
 def _label(found: Maximum, question: Question) -> str:

@@ -154,8 +154,7 @@ def _run(args: argparse.Namespace) -> int:
     context, notes = set_context(args, chosen, model, session, labels)
     results.announce(context, notes, out)
     mistakes = Mistakes()
-    shape = session.signature.explained.shape
-    all_sources = sources(args.inputs, shape, context.preprocessing, context.coding)
+    all_sources = sources(args.inputs, session.axes, context.preprocessing, context.coding)
     found_sources = list(mistakes.sieve(all_sources))
     if not found_sources:
         return 2

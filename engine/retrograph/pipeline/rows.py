@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -40,16 +39,10 @@ def explanations(
     _check_finite(found, contract, name, nonfinite_weights)
     _check_units(found, name)
     if not axes.batched:
-        found = {name: _with_rows(each) for name, each in found.items()}
+        found = {name: each.with_rows(axes) for name, each in found.items()}
     elif len(next(iter(found.values())).score) != len(job.feeds[contract.explained[0]]):
         return [_whole(job, found, contract.explained[0])]
     return [_row(job, found, row, many=contract.many) for row in range(len(job.sources))]
-
-
-def _with_rows(found: Attribution) -> Attribution:
-    """The attributions of the only item, of a model without a batch axis, with one."""
-    rows = {name: values[np.newaxis] for name, values in found.attributions.items()}
-    return replace(found, attributions=rows)
 
 
 def _check_finite(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -14,7 +14,7 @@ from retrograph.errors import InputError
 from retrograph.ir.analysis.batch_axis import first_item_axis, has_batch_axis
 from retrograph.ir.analysis.positions import SlidAxes, slid_axes
 from retrograph.ir.graph import Graph
-from retrograph.preprocess.picture import restore
+from retrograph.preprocess.picture import Pixels, restore
 from retrograph.preprocess.recipe import Dim, Preprocessing, Shape, infer_layout, known
 
 _COLOURS = (1, 3)
@@ -99,19 +99,32 @@ class InputAxes:
             stack: [T, C, H, W] or [T, H, W, C] as `frame` is; T is 1 for a picture. Of a volume
                 [D, C, H, W].
         """
+        return np.ascontiguousarray(self.to_items(stack[np.newaxis])[0])
+
+    def to_items(self, stacks: Values) -> Values:
+        """A batch of stacks [N, T, ...] as a batch of items [N, *item], a view."""
         names = self._stack_names
         wanted = self._item_names
-        gone = tuple(axis for axis, name in enumerate(names) if name not in wanted)
+        gone = tuple(axis for axis, name in enumerate(names, 1) if name not in wanted)
         left = [name for name in names if name in wanted]
-        turned = stack.squeeze(gone).transpose([left.index(name) for name in wanted])
-        return np.ascontiguousarray(turned)
+        order = [0, *(left.index(name) + 1 for name in wanted)]
+        items: Values = stacks.squeeze(gone).transpose(order)
+        return items
 
     def to_stack(self, item: Values) -> Values:
         """An item, or its attribution, as a stack of pictures: the inverse of `to_item`."""
-        names, own = self._stack_names, self._item_names
-        turned = item.transpose([own.index(name) for name in names if name in own])
-        added = tuple(axis for axis, name in enumerate(names) if name not in own)
-        return np.expand_dims(turned, added)
+        stack: Values = self.to_stacks(item[np.newaxis])[0]
+        return stack
+
+    def to_stacks(self, items: Values) -> Values:
+        """A batch of items as a batch of stacks [N, T, ...], a view: the inverse of `to_items`."""
+        return self._turned(items, self._stack_names)
+
+    def _turned(self, items: Values, names: Sequence[str]) -> Values:
+        """A batch of items with their axes in the order of the names, and those that lack added."""
+        own = self._item_names
+        turned = items.transpose([0, *(own.index(name) + 1 for name in names if name in own)])
+        return np.expand_dims(turned, [i for i, name in enumerate(names, 1) if name not in own])
 
     def to_volume(self, item: Values) -> Values:
         """A volume, or its attribution, as [C, D, H, W].
@@ -120,16 +133,22 @@ class InputAxes:
         axis.
         """
         if self.takes_volumes:
-            own = self._item_names
-            turned = item.transpose([own.index(name) for name in "cthw" if name in own])
-            return turned if "c" in own else turned[np.newaxis]
+            volume: Values = self._turned(item[np.newaxis], ("c", "t", "h", "w"))[0]
+            return volume
         return item if item.shape[0] <= item.shape[-1] else np.moveaxis(item, -1, 0)
 
     def to_colours_last(self, batch: Values) -> Values:
         """A batch of items as [N, T, H, W, C], a view: T is 1 for pictures."""
-        own, wanted = self._item_names, ("t", "h", "w", "c")
-        turned = batch.transpose([0, *(own.index(name) + 1 for name in wanted if name in own)])
-        return np.expand_dims(turned, [i for i, name in enumerate(wanted, 1) if name not in own])
+        return self._turned(batch, ("t", "h", "w", "c"))
+
+    def with_item(self, item: Shape) -> InputAxes:
+        """The same axes of an input whose items have another shape."""
+        return replace(self, shape=(self.shape[0], *item) if self.batched else tuple(item))
+
+    def with_size(self, size: Sequence[int | None]) -> InputAxes:
+        """The same axes of an input of another height and width."""
+        sizes = dict(zip(self.spatial, size, strict=True))
+        return self.with_item([sizes.get(axis, dim) for axis, dim in enumerate(self.item)])
 
     def feed(self, items: Sequence[Values]) -> Values:
         """Items as the array that the model takes, the last one repeated to fill a fixed batch.
@@ -145,6 +164,10 @@ class InputAxes:
     def rows(self, values: Values) -> Values:
         """What a model gives for its input, with a batch axis in any case."""
         return values if self.batched else values[np.newaxis]
+
+    def frames_of(self, item: Values, recipe: Preprocessing) -> Pixels:
+        """An item as the pictures that it was made of, uint8 [T, H, W, 3]: one if no video."""
+        return np.stack([restore(frame, recipe) for frame in self.to_stack(item)])
 
     def shown(self, item: Values, recipe: Preprocessing) -> Image.Image | None:
         """An item as the RGB picture that it was made of; None where it looks like none.

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
+from retrograph.preprocess import InputAxes
 from retrograph.runtime import Array
 
 
@@ -28,6 +29,11 @@ class Attribution:
     unit: Array
     outputs: dict[str, Any]
     bias_relevance: Array | None = None
+
+    def with_rows(self, axes: InputAxes) -> Attribution:
+        """The same, with a row for the only item where the explained input has no batch axis."""
+        rows = {name: axes.rows(values) for name, values in self.attributions.items()}
+        return replace(self, attributions=rows)
 
     @property
     def attribution(self) -> Array:

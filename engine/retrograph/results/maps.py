@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 
 from retrograph.methods import METHODS
-from retrograph.preprocess import restore
 from retrograph.render import Style, film, signed, style_named
 from retrograph.render.colour import Picture, Pixels
 from retrograph.render.planes import plane
@@ -32,8 +31,7 @@ def input_picture(found: Explanation, context: ExplainContext) -> Picture:
 
 def input_frames(found: Explanation, context: ExplainContext) -> Pixels:
     """The frames of a video, uint8 [T, H, W, 3]."""
-    stack = context.axes.to_stack(found.array)
-    return np.stack([restore(frame, context.preprocessing) for frame in stack])
+    return context.axes.frames_of(found.array, context.preprocessing)
 
 
 def attribution_frames(

@@ -172,11 +172,11 @@ class _Scorer:
     def _activations(self, rows: list[Array]) -> Array:
         """The target [S, *item] on each of the inputs."""
         size = self._subject.batch or _ROWS
-        parts = [self._run(rows[i : i + size], size) for i in range(0, len(rows), size)]
+        parts = [self._run(rows[i : i + size]) for i in range(0, len(rows), size)]
         return np.concatenate(parts).astype(np.float64)
 
-    def _run(self, rows: list[Array], size: int) -> Array:
-        filled = rows + rows[-1:] * ((size if self._subject.batch else len(rows)) - len(rows))
-        feeds = {self._session.inputs[0].name: np.stack(filled)}
+    def _run(self, rows: list[Array]) -> Array:
+        feeds = {self._session.inputs[0].name: self._subject.axes.feed(rows)}
         target: Array = self._session.run(feeds)[self._subject.target]
-        return target[: len(rows)]
+        has_rows = target.ndim > len(self._subject.item)
+        return target[: len(rows)] if has_rows else target[np.newaxis]

@@ -15,6 +15,7 @@ from retrograph.ir.analysis.channel_axis import channel_axis, input_channels
 from retrograph.ir.graph import Graph
 from retrograph.methods import METHODS, Method, method_named
 from retrograph.model import SCORES, Model, Source
+from retrograph.preprocess import InputAxes
 from retrograph.results.attribution import Attribution
 from retrograph.runtime import Array, suited
 
@@ -96,16 +97,20 @@ class Subject:
         return several and self.model.scores.exclusive
 
     @property
+    def axes(self) -> InputAxes:
+        """What the axes of the input count."""
+        return self.model.axes(self.model.inputs[0].name)
+
+    @property
     def batch(self) -> int | None:
         """How many items a run takes; None for any number."""
-        shape = self.model.inputs[0].shape or (None,)
-        return shape[0] if isinstance(shape[0], int) else None
+        return self.axes.fixed_batch
 
     @cached_property
     def channel(self) -> int | None:
         """The axis of an item of the input that counts channels."""
         axis = input_channels(self.model.graph, self.model.inputs[0])
-        return None if axis is None else axis - 1
+        return None if axis is None else axis - int(self.axes.batched)
 
     @cached_property
     def unit_channel(self) -> int:
@@ -137,11 +142,12 @@ class Subject:
         return Explainer(built, device=self.device, threads=self.threads)
 
     def _explained(self, explainer: Explainer, item: Array, unit: Array | None) -> Attribution:
-        rows = np.repeat(item[np.newaxis], self.batch or 1, axis=0)
-        found = explainer.attribute(rows, unit)
-        if len(found.score) != len(rows):
+        count = self.batch or 1
+        fed = self.axes.feed([item] * count)
+        found = explainer.attribute(fed, unit).with_rows(self.axes)
+        if len(found.score) != count:
             raise InputError(
-                f"a unit of '{self.alias}' sees all of the {len(rows)} inputs of a batch; choose a "
+                f"a unit of '{self.alias}' sees all of the {count} inputs of a batch; choose a "
                 "layer with a batch axis"
             )
         return found

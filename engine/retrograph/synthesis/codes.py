@@ -78,7 +78,7 @@ def maximize_code(
     before = generator if isinstance(generator, Model) else Model(generator)
     request = source.request(method="gradient", layer=target, wrt=wrt)
     made = request.sources[0]
-    recipe = recipe_of(source, made, preprocessing, source.tensor(made).shape or ())
+    recipe = recipe_of(source, made, preprocessing)
     whole = joined(before, source, made, recipe, output_range)
     goal = Goal(request.target, indices(units), measure, place, whole.code)
     slope = Slope(whole.model, goal, device=device, threads=threads)
@@ -120,10 +120,10 @@ def _step(settings: CodeSettings) -> Step:
 
 
 def _codes(slope: Slope) -> Space:
-    item = [known(dim) for dim in slope.shape[1:]]
+    item = [known(dim) for dim in slope.axes.item]
     if not item or None in item:
         raise InputError(
-            f"the generator's code has the open shape {list(slope.shape)}; export it with a code "
-            "of a fixed size"
+            f"the generator's code has the open shape {list(slope.axes.shape)}; export it with a "
+            "code of a fixed size"
         )
-    return Space(tuple(int(extent or 0) for extent in item), None)
+    return Space(tuple(int(extent or 0) for extent in item), None, slope.axes)

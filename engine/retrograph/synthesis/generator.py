@@ -16,7 +16,7 @@ from retrograph.errors import InputError
 from retrograph.ir.compose.join import Adapter, join
 from retrograph.ir.graph import Graph, Tensor
 from retrograph.model import Model
-from retrograph.preprocess.recipe import Preprocessing
+from retrograph.preprocess import InputAxes, Preprocessing
 from retrograph.runtime import Array
 from retrograph.synthesis.ascent import Climbed, Units, of_unit_size
 from retrograph.synthesis.making import Measured
@@ -80,8 +80,13 @@ def joined(
     whole = Model(proto)
     passed = {f"{prefix}{k}": bound for k, bound in generator.graph.straight_through.items()}
     whole.graph.straight_through |= passed | model.graph.straight_through
-    shape = (1, *(wanted.shape or ())[1:])
-    shown = space_of(shape, recipe, _open_size(made, fit, recipe), None)
+    axes = model.axes(source)
+    if axes.takes_videos or not axes.batched:
+        raise InputError(
+            f"the model takes '{source}' {_text(wanted)}, and a generator makes batches of "
+            "pictures; give a model of such"
+        )
+    shown = space_of(axes, recipe, _open_size(made, fit, axes), None)
     return Joined(whole, f"{prefix}{code.name}", source, shown, why)
 
 
@@ -157,12 +162,12 @@ def _text(tensor: Tensor) -> str:
     return f"[{', '.join(dims)}]"
 
 
-def _open_size(made: Tensor, fit: Adapter, recipe: Preprocessing | None) -> tuple[int, int] | None:
+def _open_size(made: Tensor, fit: Adapter, axes: InputAxes) -> tuple[int, int] | None:
     """Height and width of what the generator makes, for a model that takes any."""
-    if recipe is None or fit.shape is not None or made.shape is None:
+    if not axes.takes_pictures or fit.shape is not None or made.shape is None:
         return None
     shape = made.shape if fit.perm is None else tuple(made.shape[axis] for axis in fit.perm)
-    height, width = shape[2:4] if recipe.layout == "nchw" else shape[1:3]
+    height, width = (shape[axis + 1] for axis in axes.spatial)
     return (height, width) if isinstance(height, int) and isinstance(width, int) else None
 
 

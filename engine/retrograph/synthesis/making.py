@@ -9,7 +9,6 @@ from typing import Protocol
 
 import numpy as np
 
-from retrograph.preprocess import restore
 from retrograph.preprocess.picture import Pixels
 from retrograph.runtime import Array
 from retrograph.synthesis.ascent import Ascent, Base, Climbed, State, Units
@@ -178,7 +177,7 @@ class Making:
         return np.broadcast_to(start, (rows, *start.shape[1:]))
 
     def _picture(self, values: Array) -> Pixels | None:
-        return None if self.shown.recipe is None else restore(values, self.shown.recipe)
+        return self.shown.picture(values)
 
     def _of_class(self, found: Measured, row: int, group: Units) -> float | None:
         if found.probabilities is None or not self.is_class:

@@ -18,12 +18,13 @@ from retrograph.contract import Contract
 from retrograph.errors import InputError
 from retrograph.ir.compose.objectives import exposed
 from retrograph.model import Model, Source, runnable
-from retrograph.preprocess import Preprocessing, restore
+from retrograph.preprocess import Preprocessing
 from retrograph.preprocess.picture import Pixels
+from retrograph.preprocess.recipe import describe
 from retrograph.runtime import Array, Session, suited
 from retrograph.synthesis.pictures import recipe_of
 from retrograph.synthesis.slope import probabilities
-from retrograph.synthesis.space import Canvas, Space
+from retrograph.synthesis.space import Canvas, Space, space_of
 
 
 @dataclass(frozen=True)
@@ -130,10 +131,16 @@ def fool(
     """
     source = model if isinstance(model, Model) else Model(model)
     margins = _Margins(source, device, threads)
-    recipe = recipe_of(source, margins.name, preprocessing, margins.shape)
-    bounds = (-np.inf, np.inf) if recipe is None else (-0.5, 0.5)
+    recipe = recipe_of(source, margins.name, preprocessing)
     item = np.asarray(picture)
-    space = Space(item.shape, recipe, *bounds)
+    if item.ndim != len(margins.axes.item):
+        raise InputError(
+            f"the picture has the shape {list(item.shape)} and the model takes "
+            f"{describe(margins.axes.item)}; give one without the batch axis"
+        )
+    axes = margins.axes.with_item(item.shape)
+    is_picture = recipe is not None
+    space = space_of(axes, recipe, None, None) if is_picture else Space(item.shape, None, axes)
     start = space.from_input(item[np.newaxis])
     if not 0 <= unit < margins.classes:
         raise InputError(
@@ -173,8 +180,10 @@ class _Margins:
         others = [s.name for s in session.inputs if s.name not in (self.name, self._chooser)]
         if others:
             raise InputError(f"the model takes {', '.join(others)} besides; give one of one input")
-        self.shape = next(s.shape for s in session.inputs if s.name == self.name)
-        self.batch = lead if isinstance(lead := self.shape[0], int) and lead > 0 else 1
+        self.axes = model.axes(self.name)
+        self.batch = self.axes.fixed_batch or 1
+        weighted = next(s for s in session.inputs if s.name == self._chooser)
+        self._has_rows = len(weighted.shape) > len(self.item)
         self._run = session.bound({}, (request.target, *contract.attributions)).run
 
     @property
@@ -195,9 +204,11 @@ class _Margins:
     def _both(self, x: Array, weights: Array) -> tuple[Array, Array]:
         rows = self.batch
         tiled = np.tile(weights.reshape(1, *self.item), (rows, *[1] * len(self.item)))
-        feeds = {self.name: x.repeat(rows, axis=0), self._chooser: tiled}
+        fed = self.axes.feed([x[0]] * rows)
+        feeds = {self.name: fed, self._chooser: tiled if self._has_rows else tiled[0]}
         scores, gradient = self._run(feeds)
-        return scores[0].reshape(-1).astype(np.float64), gradient[:1].astype(np.float64)
+        first = scores.reshape(rows, -1)[0]
+        return first.astype(np.float64), self.axes.rows(gradient)[:1].astype(np.float64)
 
 
 class _Search:
@@ -294,13 +305,12 @@ class _Search:
         change = canvas - self.start
         recipe = self.space.recipe
         saved = None if recipe is None else self._saved(change)
-        moved = change.transpose(0, 2, 3, 1) if recipe and recipe.layout == "nhwc" else change
         return Fooled(
             was=int(self.before.argmax()),
             unit=self.unit,
             found=self.best is not None,
             input=x[0],
-            change=moved[0].astype(np.float32),
+            change=self.space.arranged(change)[0].astype(np.float32),
             norms=self._norms(change),
             before=self._probabilities(self.before),
             after=self._probabilities(scores),
@@ -323,8 +333,9 @@ class _Search:
         return None
 
     def _picture(self, canvas: Canvas) -> Pixels:
-        assert self.space.recipe is not None
-        return restore(self.space.to_input(canvas)[0], self.space.recipe)
+        picture = self.space.picture(self.space.to_input(canvas)[0])
+        assert picture is not None
+        return picture
 
     def _probabilities(self, scores: Array) -> Array | None:
         """Of classes that exclude each other, as a Softmax would give them."""

@@ -9,8 +9,8 @@ import numpy as np
 
 from retrograph.errors import InputError
 from retrograph.model import Model, Source
-from retrograph.preprocess import PRESETS, Preprocessing, check_whole, infer_layout, of_bytes
-from retrograph.preprocess.recipe import spatial
+from retrograph.preprocess import PRESETS, InputAxes, Preprocessing, check_whole, of_bytes
+from retrograph.preprocess.recipe import describe, known
 from retrograph.runtime import Array
 from retrograph.synthesis.ascent import Base
 from retrograph.synthesis.making import MOST, Making, OfInputs
@@ -81,10 +81,9 @@ def maximize(
     source = model if isinstance(model, Model) else Model(model)
     goal = Goal(target, indices(units), measure, place, wrt)
     slope = Slope(source, goal, device=device, threads=threads)
-    recipe = recipe_of(source, slope.name, preprocessing, slope.shape)
-    space = space_of(
-        slope.shape if start is None else _closed(slope.shape, start), recipe, size, bounds
-    )
+    recipe = recipe_of(source, slope.name, preprocessing)
+    axes = slope.axes if start is None else _closed(slope.axes, start)
+    space = space_of(axes, recipe, size, bounds)
     whole = space.item[1:]
     ascent = (settings or Settings()).ascent(space, whole, whole)
     first = ascent.octaves[0].canvas
@@ -142,11 +141,11 @@ def dream(
     source = model if isinstance(model, Model) else Model(model)
     goal = Goal(target, indices(units), wrt=wrt)
     slope = Slope(source, goal, device=device, threads=threads)
-    recipe = recipe_of(source, slope.name, preprocessing, slope.shape)
-    if recipe is None:
+    recipe = recipe_of(source, slope.name, preprocessing)
+    if recipe is None or not slope.axes.takes_pictures:
         raise InputError("a dream needs a model that takes pictures; leave it out")
-    window = _window(slope.shape, recipe)
-    space = Space((recipe.channels, *_size_of(picture, recipe)), recipe, -0.5, 0.5)
+    window = _window(slope.axes)
+    space = Space((recipe.channels, *_size_of(picture, slope.axes)), recipe, slope.axes, -0.5, 0.5)
     ascent = settings.ascent(space, space.size, window)
     making = Making(
         climbed=slope,
@@ -167,19 +166,15 @@ def dream(
 
 
 def recipe_of(
-    model: Model,
-    name: str,
-    preprocessing: Preprocessing | str | None,
-    shape: Sequence[int | str | None],
+    model: Model, name: str, preprocessing: Preprocessing | str | None
 ) -> Preprocessing | None:
-    """How a picture becomes an input of that name and shape; None where it is no picture.
+    """How a picture becomes an input of that name; None where it is no picture.
 
     Raises:
         InputError: there is no such preset, or it does not go with the input.
     """
-    try:
-        infer_layout(shape)
-    except InputError:
+    frame = model.axes(name).frame
+    if frame is None:
         return None
     if preprocessing is None:
         stored = model.properties.get("preprocessing", "")
@@ -190,7 +185,7 @@ def recipe_of(
                 f"unknown preprocessing '{preprocessing}'; choose one of: {', '.join(PRESETS)}"
             )
         preprocessing = PRESETS[preprocessing]
-    fitted = preprocessing.for_shape(shape)
+    fitted = preprocessing.for_shape(frame)
     check_whole(fitted, model.taken(name))
     return fitted
 
@@ -214,26 +209,30 @@ def _base(space: Space, start: Array | None) -> Base:
     return lambda size: resized(canvas, size)
 
 
-def _closed(shape: Sequence[int | str | None], start: Array) -> tuple[int | str | None, ...]:
-    """The shape of an input with the open sizes those of what it starts from."""
-    if len(shape) != start.ndim + 1:
-        return tuple(shape)
-    pairs = zip(shape[1:], start.shape, strict=True)
-    return (shape[0], *(d if isinstance(d, int) and d > 0 else n for d, n in pairs))
+def _closed(axes: InputAxes, start: Array) -> InputAxes:
+    """The axes of an input with the open sizes those of what it starts from."""
+    if len(axes.item) != np.ndim(start):
+        return axes
+    pairs = zip(axes.item, np.shape(start), strict=True)
+    return axes.with_item([known(dim) or size for dim, size in pairs])
 
 
-def _window(shape: Sequence[int | str | None], recipe: Preprocessing) -> Size | None:
+def _window(axes: InputAxes) -> Size | None:
     """What a model sees at once, where that is fixed."""
-    height, width = spatial(shape, recipe.layout)
+    height, width = (known(axes.item[axis]) for axis in axes.spatial)
     return None if height is None or width is None else (height, width)
 
 
-def _size_of(picture: Array, recipe: Preprocessing) -> tuple[int, int]:
-    axis = 0 if recipe.layout == "nchw" else -1
-    if picture.ndim != 3 or picture.shape[axis] != recipe.channels:
+def _size_of(picture: Array, axes: InputAxes) -> tuple[int, int]:
+    """Height and width of a picture that is laid out as the model's input."""
+    wanted = [None if axis in axes.spatial else known(dim) for axis, dim in enumerate(axes.item)]
+    fits = picture.ndim == len(wanted) and all(
+        dim in (None, size) for dim, size in zip(wanted, picture.shape, strict=True)
+    )
+    if not fits:
         raise InputError(
-            f"the picture has the shape {list(picture.shape)}; give an {recipe.layout} array of "
-            f"{recipe.channels} channels, as `prepare` makes it"
+            f"the picture has the shape {list(picture.shape)} and the model takes "
+            f"{describe(axes.item)}; give one as `prepare` makes it"
         )
-    height, width = (n for i, n in enumerate(picture.shape) if i != axis % 3)
+    height, width = (picture.shape[axis] for axis in axes.spatial)
     return height, width

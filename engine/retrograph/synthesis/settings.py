@@ -74,7 +74,8 @@ class Settings:
             return Ascent([Octave(size, size, self.steps)], step, None, Still(), decay)
         sizes = octaves(size, count=self.octaves, ratio=self.ratio, steps=self.steps, window=window)
         shaking = Shaking(self.jitter, self.zoom)
-        return Ascent(sizes, step, Smoothing(self.smooth), shaking, [*self._regularisers()])
+        smoothing = Smoothing(self.smooth, coloured=space.recipe.channels == 3)
+        return Ascent(sizes, step, smoothing, shaking, [*self._regularisers()])
 
     def _regularisers(self) -> Iterator[Regulariser]:
         if self.decay:

@@ -61,7 +61,7 @@ class Slope:
 
     Attributes:
         name: of the input that is made.
-        shape: of that input, batch first; a name or None where it is open.
+        axes: what the axes of that input count.
         item: the shape of an item of the target.
         alias: the target's short name.
         is_class: whether the target's units are the classes.
@@ -105,9 +105,10 @@ class Slope:
         self._score, self._chooser = contract.called(SCORE), contract.chooser or ""
         (self._attribution,) = contract.attributions
         (self.name,) = request.sources
-        self.shape = self._only_input()
+        self._check_only_input()
+        self.axes = model.axes(self.name)
 
-    def _only_input(self) -> tuple[int | str | None, ...]:
+    def _check_only_input(self) -> None:
         own = [spec for spec in self._session.inputs if spec.name != self._chooser]
         others = [f"'{spec.name}' ({spec})" for spec in own if spec.name != self.name]
         if others:
@@ -115,7 +116,6 @@ class Slope:
                 f"the model takes {', '.join(others)} besides '{self.name}', and only one input "
                 "can be made; export it with the others as constants"
             )
-        return own[0].shape
 
     @property
     def device(self) -> str:
@@ -125,6 +125,8 @@ class Slope:
     @property
     def batch(self) -> int | None:
         """How many inputs a run takes; None where it takes any number."""
+        if not self.axes.batched:
+            return 1
         leads = [spec.shape[0] for spec in self._session.inputs if spec.shape]
         return next((d for d in leads if isinstance(d, int) and d > 0), None)
 
@@ -139,7 +141,8 @@ class Slope:
         if self._bound is None or self._bound[0] != key:
             fixed = {self._chooser: self._index(units, rows)}
             self._bound = key, self._session.bound(fixed, (self._score, self._attribution))
-        score, gradient = self._bound[1].run({self.name: _filled(x, rows)})
+        score, gradient = self._bound[1].run({self.name: self._fed(x, rows)})
+        gradient = self.axes.rows(gradient)
         if len(score) != rows:
             raise InputError(
                 f"the batch is not the first axis of '{self.alias}', so its items cannot be told "
@@ -159,7 +162,7 @@ class Slope:
     def outcome(self, x: Array, units: Sequence[tuple[int, ...]]) -> Outcome:
         """What the model makes of inputs [N, *input], one for each unit."""
         rows = self.batch or len(x)
-        feeds = {self.name: _filled(x, rows), self._chooser: self._index(units, rows)}
+        feeds = {self.name: self._fed(x, rows), self._chooser: self._index(units, rows)}
         found = self._session.run(feeds)
         score = found[self._score][: len(x)].astype(np.float64)
         scores = found[self._scores]
@@ -170,8 +173,15 @@ class Slope:
 
     def why(self, x: Array, unit: tuple[int, ...]) -> str:
         """Why an input [*input] has no gradient for a unit, in words; "" where none is found."""
-        feeds = {self.name: _filled(x[np.newaxis], self.batch or 1)}
+        feeds = {self.name: self._fed(x[np.newaxis], self.batch or 1)}
         return self._blanks.why(replace(self._asked, unit=unit), feeds)
+
+    def _fed(self, x: Array, rows: int) -> Array:
+        """Inputs [N, *input] as the model takes so many, the last one repeated."""
+        if not self.axes.batched:
+            only: Array = x[0]
+            return only
+        return x if len(x) == rows else np.concatenate([x, x[-1:].repeat(rows - len(x), axis=0)])
 
     def _index(self, units: Sequence[tuple[int, ...]], rows: int) -> Array:
         given = list(units) or [(0,)]
@@ -232,11 +242,6 @@ def _grown(request: Request, goal: Goal, item: Sequence[int | None]) -> Request:
     for maker in makers:
         graph, target = maker(graph, target)
     return replace(request, graph=graph, target=target, select=kind)
-
-
-def _filled(x: Array, rows: int) -> Array:
-    """The inputs, the last one repeated to so many."""
-    return x if len(x) == rows else np.concatenate([x, x[-1:].repeat(rows - len(x), axis=0)])
 
 
 def _check_units(

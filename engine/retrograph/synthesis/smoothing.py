@@ -24,16 +24,19 @@ class Smoothing:
     Attributes:
         exponent: of the frequency by which its parts are divided; 0 leaves them.
         grey: how much more a change of all colours alike weighs than one of a single colour.
+        coloured: whether three channels each are the colours of a picture, where there are as many.
     """
 
     exponent: float = 1.0
     grey: float = 3.0
+    coloured: bool = True
 
     def applied(self, gradient: Canvas) -> Canvas:
         """The gradient, smoothed."""
-        if gradient.shape[1] == 3:
+        if self.coloured and gradient.shape[1] % 3 == 0:
             mix = np.eye(3) + self.grey * _COMMON
-            gradient = np.einsum("cd,ndhw->nchw", mix, gradient)
+            pictures = gradient.reshape(-1, 3, *gradient.shape[2:])
+            gradient = np.einsum("cd,ndhw->nchw", mix, pictures).reshape(gradient.shape)
         if not self.exponent:
             return gradient
         height, width = gradient.shape[2:]
