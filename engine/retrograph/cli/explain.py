@@ -51,6 +51,9 @@ has is its label). A model of several inputs takes .npz files with an array by t
 model of a fixed batch of N is run on N inputs at once, the last one repeated; one of an open batch
 on --batch N, with the same results up to rounding. Inputs are decoded ahead, and pictures drawn
 while the next input is run.
+Videos, [N, T, C, H, W] or [N, C, T, H, W]: animated GIF or WebP, folders and archives of them or of
+folders of frames, each folder a video in the order of the numbers in its names, and arrays; as many
+frames as the model takes, evenly spaced. They are drawn as strips of frames.
 Sequences of letters, [N, C, L] or [N, L, C]: FASTA (.fa, .fasta, .faa, .fna, also .gz), one-hot by
 --alphabet or the alphabet in the model's metadata: a letter for each channel in order, "." for a
 channel that is none ("29." for 29 of them), or a name: dna ACGT, rna ACGU, protein in the order

@@ -179,7 +179,7 @@ class Reader:
     def _folder_of_videos(self, folder: Path, paths: Iterable[Path]) -> Iterator[Pending]:
         inner = ((PurePosixPath(path.relative_to(folder).as_posix()), path) for path in paths)
         files = sorted(inner, key=lambda file: file[0].parent.parts)
-        videos = [*videos_of(files, str(folder))]
+        videos = [*videos_of(files, str(folder), "/")]
         classes = all(video.folders for video in videos)
         for video in videos:
             yield self._video(video, video.folders[0] if classes else None)
@@ -229,7 +229,7 @@ class Reader:
     def _archived(
         self, files: Sequence[tuple[PurePosixPath, Source]], path: Path, level: int | None
     ) -> Iterator[Pending]:
-        for video in videos_of(files, f"{path}:"):
+        for video in videos_of(files, str(path), ":"):
             labelled = level is not None and len(video.folders) > level
             yield self._video(video, video.folders[level or 0] if labelled else None)
 

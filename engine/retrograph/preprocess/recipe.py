@@ -41,7 +41,8 @@ class Preprocessing:
     2. Channels are put in `order`; "gray" is ITU-R 601 luma, 0.299 R + 0.587 G + 0.114 B, rounded.
     3. Each value p (0 to 255) becomes `(p * scale - mean[channel]) / std[channel]`, computed in
        double precision and rounded once to float32.
-    4. Axes are put in `layout`.
+    4. Axes are put in `layout`. An input without a channel axis has the same numbers without it,
+       one without a batch axis is a single picture, and a video has such a picture for each frame.
 
     `resize` is one of
 

@@ -182,7 +182,9 @@ def _plain(pixels: AnyArray) -> AnyArray:
     return pixels[..., 0] if pixels.shape[-1] == 1 else pixels
 
 
-def videos_of(files: Sequence[tuple[PurePosixPath, Source]], name: str) -> Iterator[Frames]:
+def videos_of(
+    files: Sequence[tuple[PurePosixPath, Source]], name: str, separator: str
+) -> Iterator[Frames]:
     """The videos in a folder or an archive.
 
     Each animated file is one, and so are all pictures that lie beside one another, in the order
@@ -191,6 +193,7 @@ def videos_of(files: Sequence[tuple[PurePosixPath, Source]], name: str) -> Itera
     Args:
         files: each with its path in the folder; those of one folder one after the other.
         name: of the folder or archive.
+        separator: between that and the path in it.
     """
     for folder, inside in groupby(files, key=lambda file: file[0].parent):
         stills = []
@@ -201,7 +204,7 @@ def videos_of(files: Sequence[tuple[PurePosixPath, Source]], name: str) -> Itera
                 stills.append((path, source))
         if stills:
             ordered = sorted(stills, key=lambda still: _natural(still[0].name))
-            where = _folder_name(name, folder)
+            where = f"{name}{separator}{folder}" if folder.parts else name
             yield Frames(where, tuple(source for _, source in ordered), folder.parts[:-1])
 
 
@@ -216,10 +219,6 @@ def _is_animated(source: Source) -> bool:
 
 def _name(source: Source) -> str:
     return str(source) if isinstance(source, Path) else source[0]
-
-
-def _folder_name(name: str, folder: PurePosixPath) -> str:
-    return name if not folder.parts else f"{name}/{folder}"
 
 
 def _natural(name: str) -> list[tuple[bool, int, str]]:

@@ -200,12 +200,13 @@ def _base(space: Space, start: Array | None) -> Base:
     """What an ascent starts from at each size: mid-grey or 0, or an input."""
     if start is None:
         return lambda size: np.zeros((1, space.item[0], *size))
-    canvas = space.from_input(np.asarray(start)[np.newaxis])
-    if canvas.shape[1:] != space.item:
+    item = space.arranged(np.zeros((1, *space.item))).shape[1:]
+    if np.shape(start) != item:
         raise InputError(
-            f"the start has the shape {list(np.shape(start))} and the model takes "
-            f"{list(space.to_input(np.zeros((1, *space.item))).shape[1:])}; give one of that shape"
+            f"the start has the shape {list(np.shape(start))} and the model takes {list(item)}; "
+            "give one of that shape"
         )
+    canvas = space.from_input(np.asarray(start)[np.newaxis])
     return lambda size: resized(canvas, size)
 
 
