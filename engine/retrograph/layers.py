@@ -134,7 +134,7 @@ def find_layer(graph: Graph, sources: Sequence[str], name: str) -> str:
             f"'{name}' is not explainable: it does not depend on {_listed(sources)} through "
             "floating-point numbers alone; see `retrograph layers`"
         )
-    near = difflib.get_close_matches(name, [*aliases, *names], n=3)
+    near = difflib.get_close_matches(name, {*aliases, *names}, n=3)
     hint = f"did you mean {_listed(near)}? " if near else ""
     raise InputError(f"no layer '{name}' in the model; {hint}see `retrograph layers`")
 

@@ -109,7 +109,7 @@ def test_parameters_from_text(tmp_path: Path) -> None:
     np.savez(tmp_path / "input.npz", input=data, label=np.arange(3))
     np.savez(tmp_path / "two.npz", a=data, b=pool(3, 2))
     wanted = ExpectedGradients(data, samples=7)
-    for name in ("data.npy", "one.npz", "input.npz"):
+    for name in ("data.npy", "one.npz"):
         texts = {"baselines": str(tmp_path / name), "samples": "7"}
         assert configured(ExpectedGradients(), texts) == wanted
     both = configured(ExpectedGradients(), {"baselines": str(tmp_path / "two.npz")})
@@ -119,6 +119,32 @@ def test_parameters_from_text(tmp_path: Path) -> None:
     texts = {"baseline": "-1.5", "scheme": "left", "of": "guided"}
     found = configured(IntegratedGradients(), texts)
     assert found == IntegratedGradients(baseline=-1.5, scheme="left", of="guided")
+
+
+def baseline_from(path: Path) -> IntegratedGradients:
+    method = configured(IntegratedGradients(), {"baseline": str(path)})
+    assert isinstance(method, IntegratedGradients)
+    return method
+
+
+def test_the_array_input_is_for_the_only_input(tmp_path: Path) -> None:
+    """As `explain --npz` writes it, beside arrays that are no inputs."""
+    np.savez(tmp_path / "kept.npz", input=pool(6), score=pool(1), name=np.array(["cat"]))
+    x, same = pool(2, 6), IntegratedGradients(baseline=pool(6))
+    wanted = attribution(DENSE, same, x)
+    np.testing.assert_array_equal(
+        attribution(DENSE, baseline_from(tmp_path / "kept.npz"), x), wanted
+    )
+
+
+def test_an_input_may_be_called_input(tmp_path: Path) -> None:
+    """Then each of the several inputs has the array of its name."""
+    net = SQUARES.replace(" a,", " input,").replace("(a, a)", "(input, input)")
+    arrays = {"input": pool(4), "b": pool(3, 5)}
+    np.savez(tmp_path / "both.npz", **arrays)
+    methods = baseline_from(tmp_path / "both.npz"), IntegratedGradients(baseline=arrays)
+    read, given = (built(net, m).graph.SerializeToString() for m in methods)
+    assert read == given
 
 
 @pytest.mark.parametrize(
@@ -144,7 +170,11 @@ def test_the_command_line(
     onnx.save(parse(DENSE), "net.onnx")
     np.save("data.npy", pool(3, 6))
     build = ("build", "net.onnx", "--method", "expected-gradients", "-o", "built.onnx")
-    assert_one_line(run(capsys, *build), "'expected-gradients' has no baselines", "baselines=")
+    assert_one_line(
+        run(capsys, *build),
+        "'expected-gradients' has no baselines",
+        ": --param baselines=FILE.npy, or ",
+    )
     assert run(capsys, *build, "--param", "baselines=data.npy").code == 0
     contract = Model(tmp_path / "built.onnx").contract
     assert contract is not None

@@ -142,6 +142,15 @@ def test_unknown_names(name: str, message: str) -> None:
         Model(nets.cnn()).target(name)
 
 
+def test_a_name_is_suggested_once() -> None:
+    """Where the file gives a layer the name that it has for people."""
+    proto = nets.cnn()
+    proto.graph.node[1].output[0] = proto.graph.node[2].input[0] = "relu1"
+    with pytest.raises(InputError) as caught:
+        Model(proto).target("relu9")
+    assert str(caught.value).count("'relu1'") == 1
+
+
 def test_what_does_not_depend_on_the_input_is_no_layer() -> None:
     proto = nets.cnn()
     proto.graph.node.append(node("Relu", "w1", "side"))

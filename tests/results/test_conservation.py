@@ -37,6 +37,18 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
+def test_a_hundredth_that_is_not_in_the_input_is_told() -> None:
+    told = str(Balance("lrp", 0, start=1.0, inputs=0.97, biases=0.01))
+    assert (
+        told == "relevance by lrp: 0.97 of 1 in the input, 0.01 in biases and constants, 0.02 lost"
+    )
+
+
+def test_rounding_is_not_told() -> None:
+    told = str(Balance("lrp", 0, start=1.0, inputs=0.9993, biases=0.0005))
+    assert told == "relevance by lrp: 0.9993 of 1 in the input"
+
+
 def test_from_python() -> None:
     found = retrograph.Explainer(parse(NET), method="lrp-epsilon").attribute(X)
     np.testing.assert_allclose(found.attribution, [[3, 2, 1, 0]], atol=1e-5)

@@ -16,11 +16,15 @@ SWITCHES: Final = {
     ("outputs", "False"): "--no-outputs",
 }
 """The options that stand for a parameter and its value together."""
+OF_METHODS: Final = {"baselines"}
+"""The parameters of methods, which `--param` sets."""
 
 
 def as_option(name: str, value: str | None) -> str:
     """A parameter and its value as a user types them: `--force`, `--labels FILE`."""
     if (name, str(value)) in SWITCHES:
         return SWITCHES[name, str(value)]
+    if name in OF_METHODS:
+        return f"--param {name}={value}"
     option = OPTIONS.get(name, f"--{name.replace('_', '-')}")
     return option if value in (None, "True") else f"{option} {value}"

@@ -21,7 +21,8 @@ class Given:
 
     Args:
         what: whose parameter it is, for errors.
-        value: the array, or arrays by inputs' names.
+        value: the array, or arrays by inputs' names; that named "" is for the only explained
+            input, where none has its name.
 
     Raises:
         InputError: it has no numbers, or some are not finite.
@@ -34,6 +35,7 @@ class Given:
         self._text = "; ".join(
             f"{name}: {_told(array)}" if name else _told(array)
             for name, array in self._arrays.items()
+            if name or len(self._arrays) == 1
         )
 
     def of(self, name: str) -> Array:
@@ -75,7 +77,10 @@ class Given:
 
 
 def read(text: str) -> Given:
-    """Arrays from a file: .npy, or .npz with one array, with `input`, or with inputs' names.
+    """Arrays from a file: .npy, or .npz with one array or with one each by the inputs' names.
+
+    Where only one input is explained and no array has its name, `input` is taken, as `explain`
+    keeps it.
 
     Raises:
         InputError: it cannot be read.
@@ -94,7 +99,10 @@ def read(text: str) -> Given:
         ) from None
     if len(arrays) == 1:
         return Given(text, *arrays.values())
-    return Given(text, arrays.get("input", arrays))
+    if "input" not in arrays:
+        return Given(text, arrays)
+    others = {name: array for name, array in arrays.items() if name != "input" and _usable(array)}
+    return Given(text, {"": arrays["input"], "input": arrays["input"], **others})
 
 
 def _fits(array: Array, shape: Shape) -> bool:
@@ -106,12 +114,20 @@ def _fits(array: Array, shape: Shape) -> bool:
 
 def _checked(what: str, value: ArrayLike) -> Array:
     array = np.array(value)
-    if array.dtype.kind not in "iuf" or array.size == 0:
+    if not _is_numbers(array):
         raise InputError(f"{what}: {array.dtype} {list(array.shape)} is no array of numbers")
     if not np.isfinite(array).all():
         raise InputError(f"{what}: some numbers are not finite")
     array.flags.writeable = False
     return array
+
+
+def _is_numbers(array: Array) -> bool:
+    return array.dtype.kind in "iuf" and array.size > 0
+
+
+def _usable(array: Array) -> bool:
+    return _is_numbers(array) and bool(np.isfinite(array).all())
 
 
 def _listed(shape: Shape) -> str:

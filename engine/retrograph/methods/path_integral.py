@@ -153,7 +153,7 @@ class ExpectedGradients(Sampled):
         if not isinstance(self.baselines, Given):
             raise InputError(
                 f"'{self.name}' has no baselines; give a data set of inputs: "
-                f"{parameter('parameters', 'baselines=FILE.npy')}, or "
+                f"{parameter('baselines', 'FILE.npy')}, or "
                 "ExpectedGradients(baselines=array [B, *item])"
             )
         self.baselines.check({s.x.name: [(None, *s.item)] for s in sources})
