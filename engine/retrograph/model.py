@@ -144,7 +144,8 @@ class Model:
         with suppress(InputError), blaming_damage(self.proto):
             target = self.target(None) if contract is None else contract.target
             return input_axes(self.graph, name, target)
-        return input_axes(self.graph, name, None)
+        with blaming_damage(self.proto):
+            return input_axes(self.graph, name, None)
 
     def _declared_shape(self, name: str) -> Shape:
         """The shape that the file gives to an input; () where it gives none."""

@@ -19,6 +19,7 @@ from support.cli_case import (
     tree,
     workplace,
 )
+from support.paths import SAMPLE_MODELS
 
 Capture = pytest.CaptureFixture[str]
 Edit = Callable[[ModelProto], None]
@@ -161,6 +162,15 @@ def test_weights_of_an_unknown_type(here: Path, capsys: Capture) -> None:
     model = nets.cnn()
     _unknown_type(model)
     nets.save(model, here / "bad.onnx")
+    refused(capsys, here, "build bad.onnx -o out.onnx", "damaged", "export")
+
+
+def test_a_kernel_that_is_turned_about(here: Path, capsys: Capture) -> None:
+    """Its window is longer than the sequence, and what it leaves is empty."""
+    model = onnx.load(SAMPLE_MODELS / "motif_cnn.onnx")
+    kernel = next(t for t in model.graph.initializer if t.name == "conv2.weight")
+    kernel.dims[:] = kernel.dims[::-1]
+    onnx.save(model, "bad.onnx")
     refused(capsys, here, "build bad.onnx -o out.onnx", "damaged", "export")
 
 
