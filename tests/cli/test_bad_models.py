@@ -272,7 +272,7 @@ def test_a_refusal_names_the_opset_of_the_file() -> None:
     for opset in (13, 17, 21):
         model = nets.model(nodes, ends[:1], ends[1:], opset=opset)
         with pytest.raises(UnsupportedError, match=rf"\(opset {opset}\)"):
-            retrograph.build(model, method="lrp-epsilon", target="y")
+            retrograph.build(model, method="lrp-epsilon", layer="y")
 
 
 def test_unsupported_errors_are_both_ours_and_not_implemented() -> None:
