@@ -22,9 +22,11 @@ from retrograph.explainer import Explainer, build
 from retrograph.layers import Layer
 from retrograph.model import Model, save
 from retrograph.optimized import save_optimized
+from retrograph.patches import Patches
 from retrograph.pipeline.cache import explain
 from retrograph.preprocess import PRESETS, Preprocessing
 from retrograph.results.attribution import Attribution
+from retrograph.scans import Scan, open_scan, scan
 from retrograph.synthesis import Fooled, Maximum, dream, fool, maximize, maximize_code
 
 __all__ = [
@@ -41,9 +43,11 @@ __all__ = [
     "Layer",
     "Maximum",
     "Model",
+    "Patches",
     "Preprocessing",
     "Problem",
     "RetrographError",
+    "Scan",
     "UnsupportedError",
     "Verdict",
     "__version__",
@@ -54,6 +58,8 @@ __all__ = [
     "fool",
     "maximize",
     "maximize_code",
+    "open_scan",
     "save",
     "save_optimized",
+    "scan",
 ]

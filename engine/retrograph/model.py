@@ -51,6 +51,11 @@ class Model:
     Args:
         model: a path to an .onnx file, or a model in memory.
 
+    Attributes:
+        file: the path as it was given; None for a model in memory.
+        proto: the model as ONNX has it.
+        properties: its metadata.
+
     Raises:
         InputError: it cannot be read.
     """
@@ -60,6 +65,7 @@ class Model:
             raise InputError(
                 f"a model is the path of an .onnx file or an onnx.ModelProto, not {model!r:.60}"
             )
+        self.file = None if isinstance(model, ModelProto) else os.fspath(model)
         self.proto, self._digest = load(model if isinstance(model, ModelProto) else Path(model))
         self.properties = {p.key: p.value for p in self.proto.metadata_props}
         self._axes: dict[str, InputAxes] = {}

@@ -382,3 +382,23 @@ def test_a_dead_channel_has_no_patches(desk: Path, capsys: pytest.CaptureFixture
     assert patches(capsys).code == 0
     (channel,) = page()["layers"][0]["channels"]
     assert (channel["units"], channel["thumb"], channel["fires"]) == ([], None, 0)
+
+
+@pytest.mark.parametrize(("factor", "is_told"), [(1.01, False), (1.1, True), (0.9, True)])
+def test_how_much_an_activation_may_differ(
+    desk: Path, capsys: pytest.CaptureFixture[str], factor: float, *, is_told: bool
+) -> None:
+    """The unit of an input that is handed on is the input's own greatest number."""
+    model = nets.model(
+        [nets.node("Relu", "x", "y")], [nets.info("x", ["N", 5])], [nets.info("y", ["N", 5])]
+    )
+    nets.save(model, desk / "net.onnx")
+    x = np.array([[1, 2, 3, 4, 5]], np.float32)
+    np.save(desk / "x.npy", x)
+    scanned(capsys, "net.onnx x.npy --layer scores --channels 3")
+    np.save(desk / "x.npy", np.float32(factor) * x)
+    ran = patches(capsys, "--json --method gradient")
+    assert ran.code == 0
+    changed = json.loads(ran.out)["changed"]
+    told = f"scores {4 * factor:.4g}, in the scan 4"
+    assert changed == ({"x.npy": told} if is_told else {})

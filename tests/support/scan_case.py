@@ -11,6 +11,7 @@ from PIL import Image
 
 from retrograph.model import Model
 from retrograph.scanning import ProbeSession, Scanner, ScanReader
+from support import nets
 from support.graphs import Array, runner
 
 _ROUNDING = 1e-5
@@ -40,6 +41,16 @@ def folder(path: Path, pictures: Array) -> list[str]:
         file.parent.mkdir(parents=True, exist_ok=True)
         Image.fromarray(each).save(file)
     return [file.parent.name for file in sorted(path.rglob("*.png"))]
+
+
+def colour_channels() -> ModelProto:
+    """A model whose scores are the red, green and blue of pictures of 8 x 8, where above 0."""
+    return nets.model(
+        [nets.node("Conv", "x w", "conv"), nets.node("Relu", "conv", "y")],
+        [nets.info("x", ["N", 3, 8, 8])],
+        [nets.info("y", ["N", 3, 8, 8])],
+        {"w": np.eye(3, dtype=np.float32)[:, :, np.newaxis, np.newaxis]},
+    )
 
 
 def scanned(model: ModelProto, run: Path, *inputs: Path, layer: str, **options: Any) -> ScanReader:

@@ -3,32 +3,21 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator, Sequence
-from functools import partial
+from collections.abc import Sequence
 
 from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    ProgressColumn,
-    Task,
-    TextColumn,
-    TimeElapsedColumn,
-    TimeRemainingColumn,
-)
 from rich.text import Text
 
 from retrograph.cli.options import add_command, add_device, add_preprocessing, chosen_preprocessing
-from retrograph.cli.scan_report import announce, as_json, print_report
+from retrograph.cli.progress import Bar, progress_bar
+from retrograph.cli.scan_report import print_report
+from retrograph.cli.spelling import as_option
 from retrograph.cli.terminal import channels, complain, console, count, visible
-from retrograph.model import Model
-from retrograph.pipeline.alphabet import choose_coding
-from retrograph.pipeline.labels import model_labels
-from retrograph.pipeline.loader import Job, Signature, named_jobs
-from retrograph.pipeline.recipe import recipe_for
-from retrograph.preprocess import BadItem, Item, Preprocessing
-from retrograph.scanning import Batch, ProbeSession, Scanner
+from retrograph.errors import spelled
+from retrograph.preprocess import BadItem, Item
+from retrograph.results.base import json_text
+from retrograph.scanning.summary import plural
+from retrograph.scans import ScanPlan, plan_scan
 
 _EXAMPLES = """\
   retrograph scan net.onnx photos/ --layer relu5 --preprocess imagenet -o run/
@@ -102,121 +91,100 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
 
 
 def _run(args: argparse.Namespace) -> int:
-    chosen = chosen_preprocessing(args)
     out = console(stderr=args.json)
-    model = Model(args.model)
-    labels = model_labels(model, args.labels)
-    names = [name.strip() for name in args.layer.split(",")]
     with out.status("building"):
-        session = ProbeSession(model, names, args.device, args.threads)
-    signature = Signature(session.inputs, session.input, session.axes)
-    coding, unlettered = choose_coding(model, session.input.shape, args.alphabet)
-    recipe, unscaled = recipe_for(chosen, model, signature)
-    scanner = Scanner(
-        session,
-        args.inputs,
-        channels=args.channels,
-        k=args.k,
-        preprocessing=recipe,
-        coding=coding,
-        batch=args.batch,
-        workers=args.workers,
-        labels=labels,
-        file=args.model,
-    )
-    notes = [unscaled if coding is None else "", unlettered, signature.note]
-    announce(scanner, [note for note in notes if note], out)
-    source = None if len(session.inputs) == 1 else partial(_named, args.inputs, signature, recipe)
+        plan = plan_scan(
+            args.model,
+            args.inputs,
+            layers=[name.strip() for name in args.layer.split(",")],
+            channels=args.channels,
+            k=args.k,
+            batch=args.batch,
+            labels=args.labels or None,
+            alphabet=args.alphabet,
+            preprocessing=chosen_preprocessing(args),
+            device=args.device,
+            threads=args.threads,
+            workers=args.workers,
+        )
+    _announce(plan, out)
     try:
-        with _Watch(scanner.count() if source is None else None, out) as watch:
-            scan = scanner.run(args.output, force=args.force, taken=watch.taken, batches=source)
+        with progress_bar(out, "scanning", plan.count()) as bar:
+            watch = _Watch(bar, out)
+            scan = plan.run(args.output, force=args.force, taken=watch.taken)
     except KeyboardInterrupt:
         complain("interrupted; the same command goes on where it stopped")
         return 130
+    watch.report_rest()
     if not watch.ran:
         out.print("done already")
     print_report(scan, out)
     if args.json:
-        print(as_json(scan))
+        print(json_text(scan.to_dict()))
     return 2 if scan.problems else 0
 
 
-def _named(
-    paths: Sequence[str], signature: Signature, recipe: Preprocessing, start: int
-) -> Iterator[Batch]:
-    """For a model of several inputs: what each .npz holds, from the input of that number on."""
-    number = 0
-    for job in named_jobs(paths, signature, recipe):
-        inputs = [s.item for s in job.sources] if isinstance(job, Job) else [job]
-        if number >= start:
-            yield Batch(inputs, job.feeds if isinstance(job, Job) else {})
-        number += len(inputs)
+def _announce(plan: ScanPlan, out: Console) -> None:
+    """Print what is going to be scanned, and what should be known of it."""
+    scanner = plan.scanner
+    layers = [
+        f"{layer.alias} ({len(layer.channels)} {plural('channel', len(layer.channels))})"
+        for layer in scanner.layers
+    ]
+    session = scanner.session
+    where = f" for '{session.input.name}' on {session.device}, {scanner.batch} at once"
+    out.print(Text.assemble((visible(", ".join(layers)), "bold"), visible(where)), soft_wrap=True)
+    for note in plan.notes:
+        out.print(Text(visible(spelled(note, as_option)), "dim"), soft_wrap=True)
 
 
 class _Watch:
-    """Tells of inputs as they are done: a bar on a terminal, a line for each bad one, and notes.
+    """Prints a line for each bad input as it is met, and notes on inputs; moves the bar.
 
     Bad inputs before the first good one wait until there is one: where none is, the error at the
     end says it all.
 
     Attributes:
-        ran: whether anything was told.
+        ran: whether any input was done.
     """
 
-    def __init__(self, total: int | None, out: Console) -> None:
+    def __init__(self, bar: Bar, out: Console) -> None:
         self.ran = False
-        self._out, self._good = out, False
+        self._bar, self._out = bar, out
+        self._any_good = False
         self._waiting: list[BadItem] = []
-        self._told = 0
+        self._bad = 0
         self._notes = set[str]()
-        self._bar = Progress(
-            TextColumn("scanning"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            _Rate(),
-            TimeElapsedColumn(),
-            TimeRemainingColumn(),
-            console=out,
-            transient=True,
-            disable=not out.is_terminal,
-        )
-        self._task = self._bar.add_task("", total=total)
 
-    def __enter__(self) -> _Watch:
-        self._bar.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._bar.stop()
-        if self._told > _MOST_TOLD:
-            complain(f"{self._told - _MOST_TOLD} more are bad; the store's table picture says why")
-
-    def taken(self, done: int, found: Sequence[Item | BadItem]) -> None:
+    def taken(self, done: int, inputs: Sequence[Item | BadItem]) -> None:
         """So many are done, these of them just now."""
         if done and not self.ran:
             self._out.print(f"going on after {done:,} inputs")
         self.ran = True
-        self._bar.update(self._task, completed=done)
-        self._good = self._good or len(found) > sum(isinstance(each, BadItem) for each in found)
-        for each in found:
-            if isinstance(each, Item):
-                self._note(each)
-        self._waiting += [each for each in found if isinstance(each, BadItem)]
-        while self._good and self._waiting:
-            bad = self._waiting.pop(0)
-            self._told += 1
-            if self._told <= _MOST_TOLD:
-                complain(str(bad.error))
+        rate = "" if self._bar.rate is None else f"{self._bar.rate:,.0f}/s"
+        self._bar.to(done, detail=rate)
+        for each in inputs:
+            if isinstance(each, BadItem):
+                self._waiting.append(each)
+            else:
+                self._any_good = True
+                self._print_note(each)
+        if self._any_good:
+            self._complain()
 
-    def _note(self, item: Item) -> None:
+    def report_rest(self) -> None:
+        """Say how many bad inputs had no line."""
+        if self._bad > _MOST_TOLD:
+            complain(f"{self._bad - _MOST_TOLD} more are bad; the store's table picture says why")
+
+    def _complain(self) -> None:
+        for bad in self._waiting:
+            self._bad += 1
+            if self._bad <= _MOST_TOLD:
+                complain(bad.error.spelled(as_option))
+        self._waiting.clear()
+
+    def _print_note(self, item: Item) -> None:
         if item.note and item.note not in self._notes and len(self._notes) < _MOST_NOTES:
             self._notes.add(item.note)
             self._out.print(visible(f"note: {item.name}: {item.note}"), soft_wrap=True)
-
-
-class _Rate(ProgressColumn):
-    """How many inputs a second."""
-
-    def render(self, task: Task) -> Text:
-        """The rate of the last half minute."""
-        return Text("" if task.speed is None else f"{task.speed:,.0f}/s")

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from retrograph.methods import Method
-from retrograph.model import Source
+from retrograph.model import Model, Source
 from retrograph.patches.attribute import Attributor
 from retrograph.patches.source import explained_input, scanned_model
 from retrograph.pipeline.loader import Signature
@@ -145,6 +145,7 @@ class PatchContext:
 
 def _file_name(scan: ScanReader, model: Source | None) -> str:
     """The path of the model that is explained; "model" where it was never in a file."""
-    if isinstance(model, (str, os.PathLike)):
-        return os.fspath(model)
-    return scan.run["file"] or "model"
+    file = os.fspath(model) if isinstance(model, (str, os.PathLike)) else None
+    if isinstance(model, Model):
+        file = model.file
+    return file or scan.run["file"] or "model"

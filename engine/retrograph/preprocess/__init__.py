@@ -15,6 +15,7 @@ from retrograph.preprocess.recipe import (
     Shape,
     check_whole,
     infer_layout,
+    named_preprocessing,
     of_bytes,
     parse_preprocessing,
 )
@@ -43,6 +44,7 @@ __all__ = [
     "iter_inputs",
     "iter_pending",
     "load_picture",
+    "named_preprocessing",
     "of_bytes",
     "parse_alphabet",
     "parse_preprocessing",

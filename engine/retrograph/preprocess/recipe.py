@@ -157,6 +157,21 @@ PRESETS: Final[dict[str, Preprocessing]] = {
 scaled picture (shorter side 256, centre 224), as ImageNet models are evaluated."""
 
 
+def named_preprocessing(preprocessing: Preprocessing | str | None) -> Preprocessing | None:
+    """The preset of that name; a recipe, or None, is itself.
+
+    Raises:
+        InputError: there is no such preset.
+    """
+    if not isinstance(preprocessing, str):
+        return preprocessing
+    if preprocessing not in PRESETS:
+        raise InputError(
+            f"unknown preprocessing '{preprocessing}'; choose one of: {', '.join(PRESETS)}"
+        )
+    return PRESETS[preprocessing]
+
+
 def parse_preprocessing(
     preset: str,
     *,

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from retrograph.errors import InputError
+from retrograph.errors import InputError, parameter
 from retrograph.model import Model, Source, runnable
 from retrograph.probe import Probe, build_probe
 from retrograph.runtime import Array, Session, Spec
@@ -72,6 +72,8 @@ class ProbeSession:
     ) -> None:
         self.model = model if isinstance(model, Model) else Model(model)
         tensors = list(dict.fromkeys(map(self.model.target, layers)))
+        if not tensors:
+            raise InputError(f"no layer is named; name one at least in {parameter('layers')}")
         names = [tensor.name for tensor in self.model.inputs]
         graph, self.probes = build_probe(self.model.graph, names, tensors)
         with runnable(graph) as (file, folder, needed):

@@ -12,6 +12,9 @@ from retrograph.errors import InputError
 from retrograph.scanning.records import ChannelStats, ClassActivation, ClassPreference, TopUnit
 from retrograph.scanning.store import FILE, Row, ScannedLayer, field_of, opened
 
+_LEAST_DRIVEN = 0.5
+"""A channel is driven by most classes if it is by more than this share of them."""
+
 
 class ScanReader:
     """Reads the store of a finished scan.
@@ -121,6 +124,28 @@ class ScanReader:
         for channel, *row in rows:
             by_channel.setdefault(channel, []).append(tuple(row))
         return [_preference(channel, classes) for channel, classes in by_channel.items()]
+
+    def selective(self, layer: str) -> list[ClassPreference]:
+        """The channels that some class drives, the most selective first; none of a single class.
+
+        Raises:
+            InputError: the layer was not scanned.
+        """
+        driven = [each for each in self._compared(layer) if each.strength > 0]
+        return sorted(driven, key=lambda each: -each.strength)
+
+    def driven_by_most(self, layer: str) -> list[int]:
+        """The channels that more than half of several classes drive.
+
+        Raises:
+            InputError: the layer was not scanned.
+        """
+        least = _LEAST_DRIVEN * len(self.classes)
+        return [each.channel for each in self._compared(layer) if each.classes > least]
+
+    def _compared(self, layer: str) -> list[ClassPreference]:
+        """The preferred classes of channels, where there are several classes to compare."""
+        return self.preferred(layer) if len(self.classes) > 1 else []
 
     def class_activations(self, layer: str) -> dict[int, list[ClassActivation]]:
         """What each class does to each channel of a layer, the class that drives it most first.

@@ -202,6 +202,8 @@ def _ignore(done: int, found: Sequence[Input]) -> None:
 
 
 def _layers(session: ProbeSession, channels: Sequence[int] | None) -> tuple[ScannedLayer, ...]:
+    if channels is not None and not len(channels):
+        raise InputError(f"no channel is named; leave {parameter('channels')} out for all of them")
     model = session.model
     fields = {layer.tensor.name: layer.field for layer in model.layers()}
     layers = []
