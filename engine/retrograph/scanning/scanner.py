@@ -164,7 +164,8 @@ class Scanner:
         saved = time.monotonic()
         on_batch(state.done, [])
         for batch, answer in self._answered(source(state.done)):
-            on_batch(state.done, state.add(batch.inputs, answer))
+            inputs = state.add(batch.inputs, answer)
+            on_batch(state.done, inputs)
             if time.monotonic() - saved >= seconds:
                 state.save(work)
                 saved = time.monotonic()
