@@ -260,6 +260,9 @@ TRAITS: Final[dict[str, OpTraits]] = {
     "Size": _MADE,
     "Det": replace(_OTHER, batch="matrices"),
     "DFT": replace(_OTHER, batch="dft"),
+    "STFT": OpTraits(Numbers.OTHER),
+    "AffineGrid": OpTraits(Numbers.OTHER),
+    "Col2Im": OpTraits(Numbers.OTHER),
     "LSTM": _OTHER,
     "GRU": _OTHER,
     "RNN": _OTHER,
@@ -291,3 +294,7 @@ WINDOWS: Final = named(over_positions=True)
 ACTIVATIONS: Final = named(is_activation=True)
 GATES: Final = named(is_gate=True)
 SPELLERS: Final = named(spells=True)
+FINITE: Final = named(finite=True)
+SIGN_KEEPING: Final = named(keeps_sign=True)
+GROWING: Final = named(grows=True)
+ALONG_AXIS: Final = named(along=True)
