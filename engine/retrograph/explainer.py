@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,16 +13,17 @@ from numpy.typing import ArrayLike
 
 from retrograph.contract import Contract
 from retrograph.errors import InputError
-from retrograph.methods import Method
-from retrograph.model import Model, runnable
+from retrograph.methods import METHODS, Method
+from retrograph.model import Model, Source, runnable
 from retrograph.preprocess import (
-    PRESETS,
     InputAxes,
     Preprocessing,
     check_whole,
-    of_bytes,
+    choose_coding,
+    named_preprocessing,
 )
 from retrograph.results.attribution import Attribution
+from retrograph.results.context import ExplainContext
 from retrograph.runtime import TF32, Array, Session, Spec, suited, with_tf32
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 
 
 def build(
-    model: str | os.PathLike[str] | ModelProto | Model,
+    model: Source,
     *,
     method: str | Method = "guided",
     layer: str | None = None,
@@ -78,7 +79,7 @@ def build(
             hold the weights.
         UnsupportedError: nodes between layer and input cannot be treated; it lists all of them.
     """
-    source = model if isinstance(model, Model) else Model(model)
+    source = _opened(model)
     request = source.request(
         method=method,
         layer=layer,
@@ -132,7 +133,7 @@ class Explainer:
 
     def __init__(
         self,
-        model: str | os.PathLike[str] | ModelProto | Model,
+        model: Source,
         *,
         method: str | Method | None = None,
         layer: str | None = None,
@@ -146,14 +147,17 @@ class Explainer:
         precision: str | None = None,
         straight_through: bool | None = None,
     ) -> None:
-        source = model if isinstance(model, Model) else Model(model)
+        source = _opened(model)
         if precision == TF32:
             device, precision = with_tf32(device), "float32"
         if source.contract is not None:
-            chosen: dict[str, object] = {"method": method, "layer": layer, "select": select}
+            name = method.name if isinstance(method, Method) else method
+            chosen: dict[str, object] = {"method": name, "layer": layer, "select": select}
             chosen |= {"many": many, "wrt": (wrt,) if isinstance(wrt, str) else wrt and tuple(wrt)}
             chosen |= {"precision": precision, "straight_through": straight_through}
             _check_unchanged(source.contract, chosen)
+            if isinstance(method, Method):
+                _check_parameters(source.contract, method)
             proto = source.proto
         else:
             proto = build(
@@ -174,11 +178,31 @@ class Explainer:
         contract = Contract.from_properties(self._session.metadata)
         assert contract is not None
         self.contract = contract
+        self._find_axes = _axes_finder(model, source, contract.explained[0])
         lacking = {*contract.added} - {*self._session.outputs}
         if lacking:
             raise InputError(
                 f"the built graph lacks the outputs {', '.join(sorted(lacking))}; build it again"
             )
+
+    @cached_property
+    def context(self) -> ExplainContext:
+        """What is the same for all that it explains, as far as the graph's metadata say it."""
+        contract, axes = self.contract, self._find_axes()
+        recipe = Preprocessing()
+        if contract.preprocessing:
+            recipe = Preprocessing.from_json(contract.preprocessing)
+        elif axes.frame is not None:
+            recipe = recipe.for_shape(axes.frame)
+        coding, _ = choose_coding(None, self._session.metadata.get("alphabet"), axes.shape)
+        return ExplainContext(
+            contracts={contract.method: contract},
+            axes=axes,
+            preprocessing=recipe,
+            labels=contract.labels,
+            device=self.device,
+            coding=coding,
+        )
 
     @property
     def inputs(self) -> tuple[Spec, ...]:
@@ -218,7 +242,15 @@ class Explainer:
             )
         by_input = dict(zip(self.contract.explained, attributions, strict=True))
         bias_relevance = outputs.pop(self.contract.bias_relevance or "", None)
-        return Attribution(by_input, score, taken, outputs, bias_relevance)
+        return Attribution(
+            by_input,
+            score,
+            taken,
+            outputs,
+            bias_relevance,
+            feeds=feeds,
+            make_context=lambda: self.context,
+        )
 
     def _selection(self, unit: ArrayLike | None, count: int) -> dict[str, Array]:
         kind, many = self.contract.select, self.contract.many
@@ -273,6 +305,21 @@ class Explainer:
         return np.broadcast_to(index, (rows, *index.shape[1:])).astype(np.int64)
 
 
+def _opened(model: Source) -> Model:
+    return model if isinstance(model, Model) else Model(model)
+
+
+def _axes_finder(model: Source, opened: Model, name: str) -> Callable[[], InputAxes]:
+    """What finds the axes of an input; of a built graph, which is not analysed, when asked for.
+
+    The weights of an opened file do not stay in memory.
+    """
+    if opened.contract is not None:
+        return lambda: _opened(model).axes(name)
+    axes = opened.axes(name)
+    return lambda: axes
+
+
 def _check_unchanged(contract: Contract, chosen: Mapping[str, object]) -> None:
     """Refuse to ask a built graph for something else than what it was built for."""
     own: dict[str, tuple[object, ...]] = {
@@ -292,28 +339,38 @@ def _check_unchanged(contract: Contract, chosen: Mapping[str, object]) -> None:
             )
 
 
+def _check_parameters(contract: Contract, method: Method) -> None:
+    """Refuse to ask a built graph for other parameters than it was built with."""
+    usual = METHODS[method.name].parameters if method.name in METHODS else {}
+    for name, value in method.parameters.items():
+        if value not in (usual.get(name), contract.parameters.get(name)):
+            raise InputError(
+                f"the graph was built with {name}={contract.parameters.get(name)}, not {value}; "
+                "build another from the source model"
+            )
+
+
 def _quoted(value: object) -> str:
     return " and ".join(f"'{v}'" for v in (value if isinstance(value, tuple) else (value,)))
 
 
 def _recipe(
-    given: Preprocessing | str | None,
+    preprocessing: Preprocessing | str | None,
     model: Model,
     explained: Sequence[str],
     axes: InputAxes | None,
 ) -> Preprocessing | None:
     """How a picture becomes the first explained input; None where that is not known."""
-    if isinstance(given, str) and given not in PRESETS:
-        raise InputError(f"unknown preprocessing '{given}'; choose one of: {', '.join(PRESETS)}")
+    recipe = named_preprocessing(preprocessing)
     if axes is None:
-        return PRESETS[given] if isinstance(given, str) else given
-    dtype, shape = model.taken(explained[0]), model.tensor(explained[0]).shape
-    bytes_ = of_bytes(dtype) if axes.frame is not None else None
-    chosen = PRESETS[given] if isinstance(given, str) else given or bytes_
-    if chosen is None or shape is None:
-        return chosen
-    fitted = chosen.for_shape(shape if axes.frame is None else axes.frame)
-    check_whole(fitted, dtype)
+        return recipe
+    if axes.frame is not None:
+        recipe = recipe or model.preprocessing(explained[0])
+    shape = model.tensor(explained[0]).shape
+    if recipe is None or shape is None:
+        return recipe
+    fitted = recipe.for_shape(shape if axes.frame is None else axes.frame)
+    check_whole(fitted, model.taken(explained[0]))
     return fitted
 
 

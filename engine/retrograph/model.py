@@ -31,7 +31,14 @@ from retrograph.ir.patterns.straight_through import without_straight_through
 from retrograph.labels import parse_labels
 from retrograph.layers import Layer, find_layer, layers
 from retrograph.methods import Method, method_named
-from retrograph.preprocess import InputAxes, axes_by_size, input_axes
+from retrograph.preprocess import (
+    PRESETS,
+    InputAxes,
+    Preprocessing,
+    axes_by_size,
+    input_axes,
+    of_bytes,
+)
 from retrograph.report import Report
 from retrograph.scores import Scores, find_scores, flat_notes
 from retrograph.selector import KINDS, Select, target_of
@@ -67,6 +74,8 @@ class Model:
             )
         self.file = None if isinstance(model, ModelProto) else os.fspath(model)
         self.proto, self._digest = load(model if isinstance(model, ModelProto) else Path(model))
+        is_file = isinstance(model, (str, os.PathLike))
+        self.name = Path(model).name if is_file else self.proto.graph.name or "model"
         self.properties = {p.key: p.value for p in self.proto.metadata_props}
         self._axes: dict[str, InputAxes] = {}
 
@@ -107,6 +116,18 @@ class Model:
             return parse_labels(text)
         except InputError:  # nobody gave them, and nothing depends on them
             return ()
+
+    def preprocessing(self, name: str) -> Preprocessing | None:
+        """How pictures become an input, as far as the file says so; None where it does not.
+
+        Args:
+            name: of the input; one of bytes takes pictures as they are.
+        """
+        if self.contract is not None:
+            text = self.contract.preprocessing
+            return Preprocessing.from_json(text) if text else None
+        stored = PRESETS.get(self.properties.get("preprocessing", ""))
+        return stored or of_bytes(self.taken(name))
 
     def layers(self) -> list[Layer]:
         """Every explainable tensor, in order, with its alias."""

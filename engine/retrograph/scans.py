@@ -19,11 +19,10 @@ from retrograph.errors import InputError, parameter
 from retrograph.methods import Method
 from retrograph.model import Model, Source
 from retrograph.patches import Patches, plan_patches
-from retrograph.pipeline.alphabet import choose_coding
 from retrograph.pipeline.labels import Labels, model_labels
 from retrograph.pipeline.loader import Job, Signature, named_jobs
 from retrograph.pipeline.recipe import recipe_for
-from retrograph.preprocess import BadItem, Item, Preprocessing, named_preprocessing
+from retrograph.preprocess import BadItem, Item, Preprocessing, choose_coding
 from retrograph.results import Result
 from retrograph.runtime import Array
 from retrograph.scanning import Batch, ProbeSession, Scanner, ScanReader
@@ -298,8 +297,9 @@ def plan_scan(
     names = model_labels(source, labels)
     session = ProbeSession(source, [layers] if isinstance(layers, str) else layers, device, threads)
     signature = Signature(session.inputs, session.input, session.axes)
-    coding, unlettered = choose_coding(source, session.input.shape, alphabet)
-    recipe, unscaled = recipe_for(named_preprocessing(preprocessing), source, signature)
+    stored = source.properties.get("alphabet")
+    coding, unlettered = choose_coding(alphabet, stored, session.input.shape)
+    recipe, unscaled = recipe_for(preprocessing, source, signature)
     paths = [inputs] if isinstance(inputs, (str, os.PathLike)) else list(inputs)
     scanner = Scanner(
         session,

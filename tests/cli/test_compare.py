@@ -12,8 +12,8 @@ import pytest
 from PIL import Image
 
 import retrograph
-from retrograph.cli import compare
 from retrograph.contract import Contract
+from retrograph.pipeline import comparing
 from retrograph.preprocess import PRESETS, prepare
 from retrograph.render import SCALE, enlarge, heat, signed
 from retrograph.results.notes import gather_notes
@@ -217,7 +217,7 @@ def test_many_inputs_take_one_graph_a_method(
 def test_the_picture_has_so_many_rows_at_most(
     here: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch, batch: str | int, count: int
 ) -> None:
-    monkeypatch.setattr(compare, "_MOST_ROWS", 2)
+    monkeypatch.setattr(comparing, "MOST_ROWS", 2)
     nets.save(nets.cnn(batch=batch), here / "net.onnx")
     np.save("in.npy", np.zeros((count, 3, 8, 8), np.float32))
     ran = run(capsys, *["compare", "net.onnx", "in.npy", "--json"])

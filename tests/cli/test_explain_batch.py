@@ -9,10 +9,10 @@ import pytest
 from onnx import ModelProto
 
 import retrograph
-from retrograph.cli.session import Session
 from retrograph.errors import InputError
 from retrograph.pipeline import loader
 from retrograph.pipeline.loader import Job, Signature, Source, sources
+from retrograph.pipeline.session import ExplainSession
 from retrograph.preprocess import PRESETS, BadItem, Item, Pending, axes_by_size
 from retrograph.results.attribution import Attribution
 from support import nets
@@ -49,13 +49,13 @@ def assert_same_arrays(one: str, other: str) -> None:
 def rows_run(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """Is told how many inputs each run has."""
     seen: list[int] = []
-    own = Session.explain
+    own = ExplainSession.explain
 
-    def explain(self: Session, job: Job) -> list[object]:
+    def explain(self: ExplainSession, job: Job) -> list[object]:
         seen.append(len(job.feeds[self.signature.explained.name]))
         return own(self, job)  # type: ignore[return-value]
 
-    monkeypatch.setattr(Session, "explain", explain)
+    monkeypatch.setattr(ExplainSession, "explain", explain)
     return seen
 
 
@@ -230,10 +230,10 @@ def test_an_early_mistake_and_an_interruption_end_the_threads(
     refused(capsys, here, "explain net.onnx photos -o one.png", "there are several inputs")
     assert not threads()
 
-    def interrupted(self: Session, job: Job) -> list[Attribution]:
+    def interrupted(self: ExplainSession, job: Job) -> list[Attribution]:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(Session, "explain", interrupted)
+    monkeypatch.setattr(ExplainSession, "explain", interrupted)
     assert run(capsys, "explain", "net.onnx", "photos", "-o", "maps").code == 130
     assert not threads()
 

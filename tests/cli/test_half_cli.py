@@ -10,7 +10,7 @@ import onnx
 import pytest
 
 import retrograph
-from retrograph.cli.closeness import distance
+from retrograph.pipeline.distance import distance
 from retrograph.preprocess import PRESETS, InputAxes
 from retrograph.results.context import ExplainContext
 from retrograph.results.explanation import Explanation
@@ -19,7 +19,7 @@ from support.cli_case import Ran, assert_one_line, picture, run
 from support.graphs import SMALL_NET, noise, parse, runner
 from support.half_case import both, contract_of
 
-SCENE = ExplainContext(
+CONTEXT = ExplainContext(
     contracts={"guided": contract_of(retrograph.build(parse(SMALL_NET)))},
     axes=InputAxes(("N", 2)),
     preprocessing=PRESETS["0-1"],
@@ -31,7 +31,9 @@ SCENE = ExplainContext(
 
 def explanation(unit: int, **attributions: list[float]) -> Explanation:
     maps = {m: np.array([a], np.float32) for m, a in attributions.items()}
-    return Explanation("dog.jpg", None, np.zeros(2), maps, np.ones(1), np.array([[unit]]), None)
+    return Explanation(
+        CONTEXT, "dog.jpg", None, np.zeros(2), maps, np.ones(1), np.array([[unit]]), None
+    )
 
 
 @pytest.mark.parametrize(
@@ -63,7 +65,7 @@ def explanation(unit: int, **attributions: list[float]) -> Explanation:
     ],
 )
 def test_the_distance_in_words(found: Explanation, exact: Explanation, said: str) -> None:
-    assert distance("tf32", "in float32", found, exact, SCENE) == said
+    assert distance("tf32", "in float32", found, exact) == said
 
 
 def command(capsys: pytest.CaptureFixture[str], text: str) -> Ran:

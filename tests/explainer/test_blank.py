@@ -14,10 +14,9 @@ import retrograph
 from retrograph import InputError, Model
 from retrograph.blank import Asked, Blanks
 from retrograph.methods import METHODS
-from retrograph.pipeline.loader import Job, Source
-from retrograph.pipeline.rows import explanations
-from retrograph.preprocess import Item, axes_by_size
-from retrograph.results.attribution import Attribution
+from retrograph.preprocess import Item
+from retrograph.results.outputs import GraphOutputs
+from retrograph.results.rows import explanations
 from support import nets
 from support.cli_case import assert_one_line, run, workplace
 from support.nets import info, node
@@ -216,17 +215,15 @@ def test_an_infinite_activation_leaves_no_file(here: Path, capsys: Capture) -> N
 
 def test_an_overflow_of_float16_says_so() -> None:
     """Which the CPU does not have: it computes in float32 between the two ends."""
-    contract = retrograph.Explainer(net(), method="gradient", precision="float16").contract
+    context = retrograph.Explainer(net(), method="gradient", precision="float16").context
     item = Item("x.npy", X[0], None)
-    job = Job({"x": X}, (Source(item, "x"),))
     for score, attribution, said in (
         (np.inf, 1.0, "the activation of 'scores' is inf"),
         (np.nan, 1.0, "the activation of 'scores' is nan"),
         (1.0, np.nan, "the attribution by gradient has NaN or infinite values"),
     ):
-        found = Attribution(
+        found = GraphOutputs(
             {"x": np.full_like(X, attribution)}, np.float32([score]), np.array([[1]]), {}
         )
-        axes = axes_by_size(X.shape)
         with pytest.raises(InputError, match=f"x.npy: {said}: numbers beyond 65504"):
-            explanations(job, {"gradient": found}, contract, axes, lambda _: "")
+            explanations([item], {"x": X}, {"gradient": found}, context)

@@ -10,8 +10,8 @@ import pytest
 from PIL import Image
 
 import retrograph
-from retrograph.cli import compare
 from retrograph.render import Key, Table
+from retrograph.results import comparison
 from support import nets
 
 
@@ -38,7 +38,7 @@ class Page(Table):
 
 def watched(monkeypatch: pytest.MonkeyPatch) -> type[Page]:
     """What the last picture is made of, as `Page.made`."""
-    monkeypatch.setattr(compare, "Table", Page)
+    monkeypatch.setattr(comparison, "Table", Page)
     return Page
 
 

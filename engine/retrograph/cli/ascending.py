@@ -29,7 +29,6 @@ from retrograph.model import SCORES, Model, save
 from retrograph.output import check_free, safe_name
 from retrograph.pipeline.destination import Destination
 from retrograph.pipeline.labels import model_labels
-from retrograph.pipeline.recipe import stored_preprocessing
 from retrograph.pipeline.units import parse_unit
 from retrograph.preprocess import PRESETS, BadItem, InputAxes, Preprocessing, iter_inputs
 from retrograph.preprocess.recipe import describe
@@ -122,10 +121,11 @@ def asked(args: argparse.Namespace) -> Question:
         InputError: there is no such layer or unit.
     """
     model = Model(args.model)
-    chosen = chosen_preprocessing(args) or stored_preprocessing(model)
+    chosen = chosen_preprocessing(args)
     labels = model_labels(model, args.labels)
     request = model.request(method="gradient", layer=args.layer)
     found = model.check(request)
+    chosen = chosen or model.preprocessing(request.sources[0])
     alias = model.alias(request.target)
     question = Question(
         model=model,

@@ -19,8 +19,9 @@ from retrograph.benchmarks.tables import (
     machine_lines,
     warnings,
 )
-from retrograph.cli.options import add_command, add_param, methods
+from retrograph.cli.options import add_command, add_param
 from retrograph.cli.terminal import console, count, print_table, visible
+from retrograph.methods.chosen import chosen_methods
 from retrograph.model import Model
 from retrograph.output import make_folder
 from retrograph.pipeline.destination import Destination
@@ -99,7 +100,7 @@ def _item(text: str) -> tuple[int, ...]:
 
 def _run(args: argparse.Namespace) -> int:
     file = _plot_file(args)
-    chosen = methods(args.method, args.param)
+    chosen = chosen_methods(args.method, args.param)
     subject = Subject(Model(args.model), args.layer, args.wrt)
     err = console(stderr=True)
     cases: list[Case] = []

@@ -12,7 +12,6 @@ from retrograph.cli.options import (
     add_preprocessing,
     add_straight_through,
     chosen_preprocessing,
-    methods,
 )
 from retrograph.cli.terminal import console, visible
 from retrograph.contract import Contract
@@ -21,10 +20,10 @@ from retrograph.explainer import build
 from retrograph.ir.builder import DEVICES
 from retrograph.ir.passes.to_float16 import PRECISIONS
 from retrograph.methods import METHODS
+from retrograph.methods.chosen import chosen_methods
 from retrograph.model import Model, save
 from retrograph.optimized import save_optimized
 from retrograph.output import check_folder, check_free
-from retrograph.pipeline.recipe import stored_preprocessing
 from retrograph.selector import KINDS
 
 _EXAMPLES = """\
@@ -96,7 +95,7 @@ def _run(args: argparse.Namespace) -> int:
         _check_output("--optimized", Path(args.optimized), args)
         if Path(args.optimized).absolute() == out_file.absolute():
             raise InputError("-o and --optimized name the same file; give each its own name")
-    (method,) = methods(args.method, args.param).values()
+    (method,) = chosen_methods(args.method, args.param).values()
     model = Model(args.model)
     with console(stderr=True).status("building"):
         built = build(
@@ -110,7 +109,7 @@ def _run(args: argparse.Namespace) -> int:
             outputs=args.outputs,
             precision=args.precision,
             straight_through=args.straight_through is not False,
-            preprocessing=chosen_preprocessing(args) or stored_preprocessing(model),
+            preprocessing=chosen_preprocessing(args),
         )
     files = save(built, out_file, force=args.force)
     if args.optimized is not None:

@@ -3,13 +3,8 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterable, Iterator
-from functools import partial
 
-from rich.console import Console
-
-from retrograph.cli import results
-from retrograph.cli.closeness import told
+from retrograph.cli.explain_report import Printed, announce, report
 from retrograph.cli.options import (
     add_command,
     add_explaining,
@@ -17,21 +12,18 @@ from retrograph.cli.options import (
     add_precision,
     add_preprocessing,
     add_straight_through,
-    chosen_preprocessing,
+    explain_settings,
 )
-from retrograph.cli.progress import Mistakes, with_progress
-from retrograph.cli.session import Session, open_session, set_context
+from retrograph.cli.progress import Mistakes, progress_bar
 from retrograph.cli.terminal import console, count, grid
-from retrograph.errors import InputError
 from retrograph.model import Model
-from retrograph.pipeline.destination import Destination, Files
-from retrograph.pipeline.labels import model_labels
-from retrograph.pipeline.loader import Job, jobs
-from retrograph.prefetch import prefetch_map
-from retrograph.preprocess import BadItem
-from retrograph.results.context import ExplainContext
+from retrograph.pipeline.destination import Destination
+from retrograph.pipeline.distance import tell_distance
+from retrograph.pipeline.opening import open_session
+from retrograph.pipeline.writing import write_explanations, write_sheet
+from retrograph.results.base import json_text
 from retrograph.results.explanation import Explanation
-from retrograph.results.figure import has_figure
+from retrograph.results.record import explained_dict
 
 _EXAMPLES = """\
   retrograph explain net.onnx dog.jpg --preprocess imagenet --labels imagenet.txt
@@ -96,113 +88,24 @@ def _run(args: argparse.Namespace) -> int:
         arrays=args.npz,
         force=args.force,
     )
-    chosen = chosen_preprocessing(args)
+    settings = explain_settings(args)
     out = console(stderr=args.json)
-    model = Model(args.model)
-    labels = model_labels(model, args.labels)
     with out.status("building"):
-        session = open_session(args, model, labels)
-    context, notes = set_context(args, chosen, model, session, labels)
-    results.announce(context, notes, out)
-    mistakes = Mistakes()
-    distances: list[str] = []
-    all_jobs = jobs(args.inputs, session.signature, context.preprocessing, context.coding)
-    followed = with_progress(all_jobs, args.inputs, out)
-    followed = told(followed, session, context, out, distances)
-    if args.sheet is None:
-        found = _into_files(followed, session, context, destination, mistakes, out)
-    else:
-        found = _into_sheet(followed, session, context, destination, mistakes, args.sheet)
-        results.report_sheet(found, destination, out)
+        session = open_session(Model(args.model), settings)
+    announce(session.context, session.notes, out)
+    mistakes, distances = Mistakes(), Printed(out)
+    explained: list[Explanation] = []
+    with progress_bar(out, "explaining") as bar:
+        jobs = tell_distance(session.jobs(args.inputs, bar.to), session, distances)
+        if args.sheet is None:
+            for explanation in mistakes.sieve(write_explanations(jobs, session, destination)):
+                report(explanation, out)
+                explained.append(explanation.without_arrays())
+        else:
+            sheet = write_sheet(jobs, session, destination, args.sheet, mistakes.report)
+            explained = [] if sheet is None else [*sheet.explanations]
+    if args.sheet is not None and sheet is not None:
+        out.print(f"  {sheet.title}\n  -> {destination.file}", soft_wrap=True)
     if args.json:
-        print(results.as_json(found, context, distances))
-    return 2 if mistakes.count or not found else 0
-
-
-def _into_files(
-    jobs: Iterable[Job | BadItem],
-    session: Session,
-    context: ExplainContext,
-    destination: Destination,
-    mistakes: Mistakes,
-    out: Console,
-) -> list[Explanation]:
-    """Each input into files of its own; one is drawn while the next is run."""
-    found: list[Explanation] = []
-    checked = _single(jobs, destination) if destination.file else jobs
-    explained = _explained(checked, session, context, destination)
-    written = prefetch_map(explained, partial(_written, context=context), workers=1, ahead=2)
-    for explanation in mistakes.sieve(written):
-        results.report(explanation, context, out)
-        found.append(explanation.without_arrays())
-    return found
-
-
-def _explained(
-    jobs: Iterable[Job | BadItem],
-    session: Session,
-    context: ExplainContext,
-    destination: Destination,
-) -> Iterator[tuple[Explanation, Files] | BadItem]:
-    """Each input and the files for it, whose names are checked before it is explained."""
-    for job in jobs:
-        if isinstance(job, BadItem):
-            yield job
-            continue
-        places: dict[int, Files] = {}
-        for row, source in enumerate(job.sources):
-            name, drawable = source.item.name, has_figure(source.item.array)
-            try:
-                places[row] = destination.files(name, source.stem, context.tag, drawable=drawable)
-            except InputError as error:
-                yield BadItem(name, error)
-        for row, found in enumerate(session.explained(job) if places else ()):
-            if isinstance(found, BadItem):
-                yield found
-            elif row in places:
-                yield found, places[row]
-
-
-def _written(
-    found: tuple[Explanation, Files] | BadItem, context: ExplainContext
-) -> Explanation | BadItem:
-    if isinstance(found, BadItem):
-        return found
-    explanation, files = found
-    try:
-        return results.write(explanation, files, context)
-    except InputError as error:
-        return BadItem(explanation.name, error)
-
-
-def _single(jobs: Iterable[Job | BadItem], destination: Destination) -> Iterator[Job | BadItem]:
-    """The same jobs, which may be only one of one input where a file's name is given."""
-    first: list[Job | BadItem] = []
-    for job in jobs:
-        first.append(job)
-        if sum(len(each.sources) for each in first if isinstance(each, Job)) > 1:
-            raise InputError(f"-o {destination.file}: there are several inputs; name a folder")
-    return iter(first)
-
-
-def _into_sheet(
-    jobs: Iterable[Job | BadItem],
-    session: Session,
-    context: ExplainContext,
-    destination: Destination,
-    mistakes: Mistakes,
-    grid: tuple[int, int],
-) -> list[Explanation]:
-    """The strongest units of all inputs on one sheet."""
-    best: list[Explanation] = []
-    for job in mistakes.sieve(jobs):
-        if any(source.item.shown is None for source in job.sources):
-            raise InputError(
-                f"{job.sources[0].item.name} is no picture, and --sheet is for pictures; "
-                "leave it out"
-            )
-        for explanation in mistakes.sieve(session.explained(job)):
-            best = results.strongest([*best, *explanation.by_unit()], grid)
-    if best:
-        results.write_sheet(best, context, destination, grid)
-    return best
+        print(json_text(explained_dict(explained, session.context, distances.lines)))
+    return 2 if mistakes.count or not explained else 0

@@ -22,7 +22,6 @@ from retrograph.filter_views import Filters, read_filters
 from retrograph.model import Model
 from retrograph.output import make_folder, save_arrays
 from retrograph.pipeline.destination import Destination
-from retrograph.pipeline.recipe import stored_preprocessing
 from retrograph.preprocess import Preprocessing
 from retrograph.render import save_picture
 
@@ -91,7 +90,7 @@ def _run(args: argparse.Namespace) -> int:
         arrays=args.npz,
         force=args.force,
     )
-    prepared = _prepared(recipe or stored_preprocessing(model), model, found)
+    prepared = _prepared(recipe or model.preprocessing(model.inputs[0].name), model, found)
     shown = _shown(args, found, prepared)
     drawn = page(shown, Path(args.model).name)
     assert destination.file is not None

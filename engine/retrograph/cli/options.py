@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import difflib
-from collections.abc import Sequence
 
 from retrograph.cli.terminal import count
-from retrograph.errors import InputError
 from retrograph.ir.passes.to_float16 import PRECISIONS
-from retrograph.methods import METHODS, Method
-from retrograph.methods.parameters import configured, parameter_names
 from retrograph.methods.smooth import CHOICES
+from retrograph.pipeline.opening import ExplainSettings
 from retrograph.preprocess import PRESETS, Preprocessing, parse_preprocessing
 from retrograph.render import STYLES
 from retrograph.runtime import PROVIDERS, TF32
@@ -184,51 +180,26 @@ def add_output(parser: argparse.ArgumentParser) -> argparse._ArgumentGroup:
     return group
 
 
-def methods(text: str, parameters: Sequence[str]) -> dict[str, Method]:
-    """The methods of "guided,gradient" by their names, with the parameters that are given.
-
-    Args:
-        text: names with commas.
-        parameters: each NAME=VALUE, for every method that has one of that name, or
-            METHOD.NAME=VALUE, for that method, which comes before the former.
+def explain_settings(args: argparse.Namespace) -> ExplainSettings:
+    """What the options ask of a model.
 
     Raises:
-        InputError: a method is unknown, a parameter that of none, or a value cannot be one.
+        InputError: the preprocessing cannot be read.
     """
-    names = list(dict.fromkeys(name.strip() for name in text.split(",")))
-    for name in names:
-        if name not in METHODS:
-            near = difflib.get_close_matches(name, METHODS, n=1)
-            hint = f"did you mean '{near[0]}'? " if near else ""
-            raise InputError(f"unknown method '{name}'; {hint}choose from: {', '.join(METHODS)}")
-    given: dict[str, dict[str, str]] = {name: {} for name in names}
-    for key, value in sorted(map(_parted, parameters), key=lambda pair: "." in pair[0]):
-        for name, parameter in _meant(key, names):
-            given[name][parameter] = value
-    return {name: configured(METHODS[name], given[name]) for name in names}
-
-
-def _parted(parameter: str) -> tuple[str, str]:
-    """The key and the value of KEY=VALUE."""
-    key, equals, value = parameter.partition("=")
-    if not equals:
-        raise InputError(f"--param {parameter} has no value; give NAME=VALUE")
-    return key.strip(), value
-
-
-def _meant(key: str, names: Sequence[str]) -> list[tuple[str, str]]:
-    """The method and the parameter, for each of the chosen methods that a key means."""
-    method, dot, parameter = key.rpartition(".")
-    if dot and method not in names:
-        raise InputError(
-            f"--param {key}: '{method}' is none of the chosen methods: {', '.join(names)}; "
-            "choose it with --method"
-        )
-    if dot:
-        return [(method, parameter)]
-    found = [(name, key) for name in names if key in parameter_names(METHODS[name])]
-    if not found:
-        having = [f"{name}.{own}" for name in names for own in parameter_names(METHODS[name])]
-        mend = f"choose from: {', '.join(having)}" if having else "they have no parameters at all"
-        raise InputError(f"--param {key}: none of {', '.join(names)} has that; {mend}")
-    return found
+    return ExplainSettings(
+        method=args.method,
+        parameters=tuple(args.param),
+        unit=args.unit,
+        layer=args.layer,
+        labels=args.labels or None,
+        top=args.top,
+        batch=args.batch,
+        wrt=args.wrt,
+        preprocessing=chosen_preprocessing(args),
+        alphabet=args.alphabet,
+        device=args.device,
+        threads=args.threads,
+        precision=args.precision,
+        straight_through=args.straight_through,
+        style=args.style,
+    )

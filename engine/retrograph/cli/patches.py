@@ -8,11 +8,12 @@ from itertools import islice
 from rich.console import Console
 from rich.text import Text
 
-from retrograph.cli.options import add_device, add_param, methods
+from retrograph.cli.options import add_device, add_param
 from retrograph.cli.progress import progress_bar
 from retrograph.cli.terminal import channels, complain, console, count, visible
 from retrograph.errors import InputError
 from retrograph.methods import Method
+from retrograph.methods.chosen import chosen_methods
 from retrograph.patches import Patches, PatchPlan, plan_patches
 from retrograph.render import STYLES
 from retrograph.results.base import json_text
@@ -105,7 +106,7 @@ def _run(args: argparse.Namespace) -> int:
 
 
 def _method(args: argparse.Namespace) -> Method:
-    chosen = methods(args.method, args.param)
+    chosen = chosen_methods(args.method, args.param)
     if len(chosen) > 1:
         raise InputError("--method takes one name here; make a folder for each method")
     return next(iter(chosen.values()))

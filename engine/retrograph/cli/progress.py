@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import TypeVar
 
@@ -19,8 +19,7 @@ from rich.progress import (
 from retrograph.cli.spelling import as_option
 from retrograph.cli.terminal import complain
 from retrograph.errors import InputError
-from retrograph.pipeline.loader import Job
-from retrograph.preprocess import BadItem, count_inputs
+from retrograph.preprocess import BadItem
 
 T = TypeVar("T")
 
@@ -91,18 +90,12 @@ class Mistakes:
     def sieve(self, results: Iterable[T | BadItem]) -> Iterator[T]:
         """The good ones."""
         for each in results:
-            if not isinstance(each, BadItem):
+            if isinstance(each, BadItem):
+                self.report(each)
+            else:
                 yield each
-                continue
-            with self.reported():
-                raise each.error
 
-
-def with_progress(
-    jobs: Iterable[Job | BadItem], paths: Sequence[str], out: Console
-) -> Iterator[Job | BadItem]:
-    """The same jobs, with a bar of their inputs."""
-    with progress_bar(out, "explaining", count_inputs(paths)) as bar:
-        for job in jobs:
-            yield job
-            bar.advance(len(job.sources) if isinstance(job, Job) else 1)
+    def report(self, bad: BadItem) -> None:
+        """Report a bad input."""
+        with self.reported():
+            raise bad.error

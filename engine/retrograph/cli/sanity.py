@@ -7,23 +7,22 @@ import math
 from collections.abc import Callable
 from pathlib import Path
 
-from retrograph.cli import results
+from retrograph.cli.explain_report import announce
 from retrograph.cli.options import (
     add_command,
     add_explaining,
     add_preprocessing,
-    chosen_preprocessing,
-    methods,
+    explain_settings,
 )
 from retrograph.cli.progress import Mistakes
 from retrograph.cli.sanity_report import Report, as_json, print_report
-from retrograph.cli.session import open_session, set_context
 from retrograph.cli.terminal import console, count
+from retrograph.methods.chosen import chosen_methods
 from retrograph.model import Model
 from retrograph.output import make_folder
 from retrograph.pipeline.destination import Destination
-from retrograph.pipeline.labels import model_labels
 from retrograph.pipeline.loader import sources
+from retrograph.pipeline.opening import open_session
 from retrograph.render import save_picture
 from retrograph.sanity_checks import DEFAULT_METHODS, Subject
 from retrograph.sanity_checks.extra import check_installed
@@ -143,18 +142,17 @@ def _seed(text: str) -> int:
 
 def _run(args: argparse.Namespace) -> int:
     file = _plot_file(args)
-    chosen = chosen_preprocessing(args)
+    settings = explain_settings(args)
     check_installed()
     out = console(stderr=args.json)
     model = Model(args.model)
     model.request(method="gradient", layer=args.layer, wrt=args.wrt)
-    labels = model_labels(model, args.labels)
     with out.status("building"):
-        session = open_session(args, model, labels)
-    context, notes = set_context(args, chosen, model, session, labels)
-    results.announce(context, notes, out)
+        session = open_session(model, settings)
+    context = session.context
+    announce(context, session.notes, out)
     mistakes = Mistakes()
-    all_sources = sources(args.inputs, session.axes, context.preprocessing, context.coding)
+    all_sources = sources(args.inputs, context.axes, context.preprocessing, context.coding)
     found_sources = list(mistakes.sieve(all_sources))
     if not found_sources:
         return 2
@@ -162,7 +160,7 @@ def _run(args: argparse.Namespace) -> int:
         subject = Subject.of(
             model,
             [source.item.array for source in found_sources],
-            [*methods(args.method, args.param).values()],
+            [*chosen_methods(args.method, args.param).values()],
             args.layer,
             session.choice.index,
             args.device,

@@ -52,5 +52,36 @@ def method_named(name: str | Method) -> Method:
     return METHODS[name]
 
 
-__all__ = ["DECONVNET", "GRADIENT", "GUIDED", "METHODS", "Arrival", "MapMethod", "Method"]
-__all__ += ["method_named"]
+__all__ = [
+    "DECONVNET",
+    "GRADIENT",
+    "GUIDED",
+    "METHODS",
+    "Arrival",
+    "Deconvnet",
+    "DeepLiftRescale",
+    "ExcitationBackprop",
+    "ExpectedGradients",
+    "GradCam",
+    "GradCamPlusPlus",
+    "Gradient",
+    "Guided",
+    "GuidedGradCam",
+    "InputXGradient",
+    "IntegratedGradients",
+    "LayerCam",
+    "LrpAlphaBeta",
+    "LrpEpsilon",
+    "LrpEpsilonAlpha2Beta1",
+    "LrpEpsilonGammaBox",
+    "LrpEpsilonPlus",
+    "LrpGamma",
+    "LrpZPlus",
+    "MapMethod",
+    "Method",
+    "RectGrad",
+    "Saliency",
+    "SmoothGrad",
+    "VarGrad",
+    "method_named",
+]

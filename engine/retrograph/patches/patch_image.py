@@ -64,12 +64,12 @@ def draw_patch(unit: ExplainedUnit, context: ExplainContext) -> PatchImage:
             coding.letters(window.array),
             coding.matrix(values),
             coding.alphabet,
-            style_of(method, window, context),
+            style_of(method, window),
         )
     else:
         drawn = (
-            _shrink(input_picture(window, context)),
-            _shrink(attribution_picture(window, context, method)),
+            _shrink(input_picture(window)),
+            _shrink(attribution_picture(window, method)),
         )
     patch, attribution = (Image.fromarray(np.asarray(each)) for each in drawn)
     return PatchImage(_png(patch), _png(attribution), patch.size)
@@ -88,6 +88,7 @@ def _in_window(explained: ExplainedUnit, context: ExplainContext) -> Explanation
         shown = Image.fromarray(cut(np.asarray(explained.item.shown), sides, GREY))
     attribution = cut(np.broadcast_to(explained.attribution, array.shape), places)
     return Explanation(
+        context=context,
         name=unit.name,
         shown=shown,
         array=cut(array, places),

@@ -60,10 +60,12 @@ class Destination:
             self._check_file(self.file, inputs)
 
     def _check_file(self, file: Path, inputs: Sequence[str]) -> None:
-        check_picture_name(file, "or end a folder's name in /")
+        check_picture_name(file, "or end a folder's name in /", parameter("out", file))
         for path in inputs:
             if file.exists() and Path(path).exists() and file.samefile(path):
-                raise InputError(f"{file} would replace an input; choose another name")
+                raise InputError(
+                    f"{parameter('out', file)} would replace an input; choose another name"
+                )
         self._check_free(Files(file, file.with_suffix(".npz") if self.arrays else None))
 
     def files(self, name: str, stem: str, tag: str, *, drawable: bool) -> Files:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeAlias
 
 import numpy as np
 
@@ -20,11 +21,15 @@ from retrograph.preprocess import (
     Pending,
     Preprocessing,
     Reader,
+    count_inputs,
     default_workers,
     prefetch_decode,
 )
 from retrograph.preprocess.recipe import Shape
 from retrograph.runtime import Array, Spec
+
+Progress: TypeAlias = Callable[[int, int | None], None]
+"""Takes how many are done, and of how many, None where that is not known."""
 
 
 @dataclass(frozen=True)
@@ -108,6 +113,27 @@ def jobs(
         return named_jobs(paths, signature, preprocessing)
     found = sources(paths, signature.axes, preprocessing, coding, signature.batch)
     return batches(found, signature)
+
+
+def follow_jobs(
+    jobs: Iterable[Job | BadItem], paths: Sequence[str], progress: Progress | None
+) -> Iterator[Job | BadItem]:
+    """The same jobs; how many of their inputs are done is told.
+
+    Args:
+        jobs: of the inputs in files and folders.
+        paths: the files and folders.
+        progress: takes how many are done, and of how many where that is known.
+    """
+    if progress is None:
+        yield from jobs
+        return
+    done, total = 0, count_inputs(paths)
+    progress(done, total)
+    for job in jobs:
+        yield job
+        done += len(job.sources) if isinstance(job, Job) else 1
+        progress(done, total)
 
 
 def sources(

@@ -5,12 +5,7 @@ from __future__ import annotations
 from retrograph.errors import parameter
 from retrograph.model import Model
 from retrograph.pipeline.loader import Signature
-from retrograph.preprocess import (
-    PRESETS,
-    Preprocessing,
-    check_whole,
-    of_bytes,
-)
+from retrograph.preprocess import PRESETS, Preprocessing, check_whole, named_preprocessing
 
 UNSCALED = (
     f"no {parameter('preprocessing')} given and none stored: pictures are scaled to 0-1, arrays of "
@@ -19,22 +14,13 @@ UNSCALED = (
 """The note where nothing says how pictures are preprocessed."""
 
 
-def stored_preprocessing(model: Model) -> Preprocessing | None:
-    """The preprocessing that a model's metadata name, or that an input of bytes shows."""
-    if model.contract is not None:
-        text = model.contract.preprocessing
-        return Preprocessing.from_json(text) if text else None
-    stored = PRESETS.get(model.properties.get("preprocessing", ""))
-    return stored or next(filter(None, (of_bytes(model.taken(t.name)) for t in model.inputs)), None)
-
-
 def recipe_for(
-    preprocessing: Preprocessing | None, model: Model, signature: Signature
+    preprocessing: Preprocessing | str | None, model: Model, signature: Signature
 ) -> tuple[Preprocessing, str]:
     """How pictures become the explained input.
 
     Args:
-        preprocessing: as is said; None where nothing is.
+        preprocessing: a recipe, or a preset's name; None where nothing is said.
         model: its file may say so.
         signature: of the graphs that are run.
 
@@ -44,7 +30,7 @@ def recipe_for(
     Raises:
         InputError: it does not go with the model's input.
     """
-    recipe = preprocessing or stored_preprocessing(model)
+    recipe = named_preprocessing(preprocessing) or model.preprocessing(signature.explained.name)
     frame = signature.axes.frame
     if frame is None:
         return recipe or PRESETS["0-1"], ""

@@ -7,12 +7,16 @@ import operator
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 
 from retrograph.errors import InputError, parameter
 from retrograph.model import SCORES
 from retrograph.results.unit_names import channel_names, has_no_positions, names_classes
+
+Unit: TypeAlias = str | int | Sequence[int]
+"""A unit as it is named: "top", a class or channel by number or name, or an index."""
 
 
 @dataclass(frozen=True)
@@ -29,7 +33,7 @@ class UnitChoice:
 
 
 def parse_unit(
-    unit: str | int | Sequence[int] | None,
+    unit: Unit | None,
     shape: Sequence[int | None],
     labels: Sequence[str],
     layer: str,

@@ -1,5 +1,6 @@
 """From files on disk to inputs of a model."""
 
+from retrograph.preprocess.alphabet import choose_coding
 from retrograph.preprocess.axes import InputAxes, axes_by_size, input_axes
 from retrograph.preprocess.decoding import default_workers, prefetch_decode
 from retrograph.preprocess.inputs import Reader, count_inputs, iter_inputs, iter_pending
@@ -37,6 +38,7 @@ __all__ = [
     "Shape",
     "axes_by_size",
     "check_whole",
+    "choose_coding",
     "count_inputs",
     "default_workers",
     "infer_layout",

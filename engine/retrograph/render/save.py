@@ -48,12 +48,14 @@ def save_picture(picture: Picture, path: str | os.PathLike[str], *, force: bool 
     write_whole(path, encoded.getbuffer())
 
 
-def check_picture_name(path: Path, otherwise: str = "") -> None:
+def check_picture_name(path: Path, otherwise: str = "", called: str = "") -> None:
     """Raises InputError where the suffix names no format of pictures.
 
     Args:
+        path: of the picture.
         otherwise: another way to mend it, for the message.
+        called: what the message calls the path; the path itself if "".
     """
     if path.suffix.lower() not in KINDS:
         mend = ", ".join([f"choose one of {', '.join(KINDS)}", *filter(None, [otherwise])])
-        raise InputError(f"{path} has no suffix of a picture; {mend}")
+        raise InputError(f"{called or path} has no suffix of a picture; {mend}")

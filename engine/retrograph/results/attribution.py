@@ -1,41 +1,98 @@
-"""What a built graph gives for a batch."""
+"""What a built graph gives for a batch, and what can be drawn and told of it."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
-from retrograph.preprocess import InputAxes
+from PIL import Image
+
+from retrograph.preprocess import Item
+from retrograph.results.base import Result
+from retrograph.results.caption import unit_lines
+from retrograph.results.comparison import ComparisonTable
+from retrograph.results.context import ExplainContext
+from retrograph.results.explanation import Explanation
+from retrograph.results.outputs import GraphOutputs
+from retrograph.results.record import explained_dict
+from retrograph.results.rows import explanations
 from retrograph.runtime import Array
 
 
-@dataclass(frozen=True)
-class Attribution:
-    """What a built graph gives for a batch of N items (with many: K units an item).
+@dataclass(frozen=True, eq=False, repr=False)
+class Attribution(GraphOutputs, Result):
+    """The attributions of a batch of N inputs by one method (with many: of K units an input).
+
+    One input is drawn beside its attribution, several are rows of a table.
 
     Attributes:
-        attributions: for each explained input [N, *input] ([N, K, *input]).
-        score: [N] ([N, K]), the explained units' activations.
-        unit: int64 [N, r] ([N, K, r]), the explained units' indices in an item of the target.
-        outputs: the model's own outputs.
-        bias_relevance: [N] ([N, K]), by a method of relevance what fell to the biases, and to
-            what else does not depend on the explained inputs (a number that pads a border, a token
-            that is joined on, another input); attribution and this sum to the score where the
-            method conserves. None by other methods.
+        feeds: the model's inputs by their names, as they were run.
+        make_context: gives what is the same for all inputs: method, layer, preprocessing, labels.
+        items: the inputs with their names and pictures; None where only arrays are known.
     """
 
-    attributions: dict[str, Array]
-    score: Array
-    unit: Array
-    outputs: dict[str, Any]
-    bias_relevance: Array | None = None
+    feeds: Mapping[str, Array] = field(kw_only=True)
+    make_context: Callable[[], ExplainContext] = field(kw_only=True)
+    items: tuple[Item, ...] | None = field(default=None, kw_only=True)
 
-    def with_rows(self, axes: InputAxes) -> Attribution:
-        """The same, with a row for the only item where the explained input has no batch axis."""
-        rows = {name: axes.rows(values) for name, values in self.attributions.items()}
-        return replace(self, attributions=rows)
+    @cached_property
+    def context(self) -> ExplainContext:
+        """What is the same for all inputs: method, layer, preprocessing, labels."""
+        return self.make_context()
+
+    @cached_property
+    def explanations(self) -> tuple[Explanation, ...]:
+        """Each input with its attribution; one for all where the layer has no batch axis.
+
+        Raises:
+            InputError: an activation or an attribution is no number.
+        """
+        (method,) = self.context.methods
+        items = self.items or self._bare_items()
+        return tuple(explanations(items, self.feeds, {method: self}, self.context))
+
+    def image(self, style: str | None = None) -> Image.Image:
+        """The input beside its attribution, over a caption; several inputs as rows of a table."""
+        if len(self.explanations) == 1:
+            return self.explanations[0].image(style)
+        table = ComparisonTable(self.context.styled(style))
+        for explanation in self.explanations:
+            table.add(explanation)
+        return table.page(self._title, {})
+
+    def to_dict(self) -> dict[str, Any]:
+        """What `retrograph explain --json` prints of these inputs."""
+        return explained_dict(self.explanations, self.context)
+
+    def arrays(self) -> dict[str, Array]:
+        """The outputs that the graph adds, by their names in the contract, and the inputs."""
+        names = [name.removeprefix("retrograph.") for name in self.context.contract.attributions]
+        arrays = dict(zip(names, self.attributions.values(), strict=True))
+        arrays |= {"score": self.score, "unit": self.unit}
+        if self.bias_relevance is not None:
+            arrays["bias_relevance"] = self.bias_relevance
+        inputs = self.feeds if len(self.feeds) > 1 else {"": next(iter(self.feeds.values()))}
+        return arrays | {f"input.{name}".rstrip("."): values for name, values in inputs.items()}
+
+    def summary(self) -> str:
+        """The method, the layer, the number of inputs and the first unit."""
+        first = self.explanations[0]
+        more = f", and {len(self.explanations) - 1} more" if len(self.explanations) > 1 else ""
+        return f"{', '.join(self.context.methods)}: {unit_lines(first)[0]}{more}"
 
     @property
-    def attribution(self) -> Array:
-        """The attribution of the only, or the first, explained input."""
-        return next(iter(self.attributions.values()))
+    def _title(self) -> str:
+        contract = self.context.contract
+        return f"{contract.method} from {contract.alias} ('{contract.target}')"
+
+    def _bare_items(self) -> tuple[Item, ...]:
+        """The rows of the explained input, as pictures where they look like some."""
+        axes, context = self.context.axes, self.context
+        rows = axes.rows(self.feeds[context.contract.explained[0]])
+        named = context.contract.explained[0]
+        return tuple(
+            Item(f"{named}[{i}]", row, context.axes.shown(row, context.preprocessing))
+            for i, row in enumerate(rows)
+        )

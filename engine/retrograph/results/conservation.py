@@ -7,10 +7,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from retrograph.methods import METHODS
+from retrograph.contract import Contract
+from retrograph.methods import METHODS, Method
 from retrograph.methods.relevance.base import RelevanceMethod
-from retrograph.results.attribution import Attribution
-from retrograph.runtime import Array
+from retrograph.results.outputs import GraphOutputs
 
 _SMALL = 1e-3
 _OTHERS = "biases, constants and other inputs"
@@ -21,7 +21,7 @@ class Balance:
     """The relevance of one unit by one method.
 
     Attributes:
-        method: its name.
+        method: its title.
         place: which of the explained units.
         start: the relevance of the unit.
         inputs: how much of it reached the input.
@@ -55,27 +55,33 @@ class Balance:
 
 
 def balances(
-    found: Mapping[str, Attribution], row: int, inputs: Collection[str]
+    outputs: Mapping[str, GraphOutputs],
+    contracts: Mapping[str, Contract],
+    row: int,
+    inputs: Collection[str],
 ) -> tuple[Balance, ...]:
     """Those of an item, for each method of relevance and each unit.
 
     Args:
-        found: by the methods' names.
+        outputs: by the methods' titles.
+        contracts: of their graphs.
         row: of the batch.
-        inputs: the model's, also those that are not explained.
+        inputs: the names of the model's inputs, also of those that are not explained.
     """
     return tuple(
         balance if each.attributions.keys() >= {*inputs} else replace(balance, beside=_OTHERS)
-        for name, each in found.items()
-        if each.bias_relevance is not None
-        for balance in _of(name, each, each.bias_relevance, row)
+        for title, each in outputs.items()
+        for balance in _of(title, METHODS.get(contracts[title].method), each, row)
     )
 
 
-def _of(name: str, found: Attribution, biases: Array, row: int) -> Iterator[Balance]:
-    method = METHODS[name]
-    assert isinstance(method, RelevanceMethod)
-    kept, scores = biases[row].reshape(-1), found.score[row].reshape(-1)
-    inputs = [a[row].reshape(len(kept), -1).sum(1, np.float64) for a in found.attributions.values()]
-    for k, (score, whole, bias) in enumerate(zip(scores, sum(inputs), kept, strict=True)):
-        yield Balance(name, k, method.begins_with(float(score)), float(whole), float(bias))
+def _of(title: str, method: Method | None, outputs: GraphOutputs, row: int) -> Iterator[Balance]:
+    if outputs.bias_relevance is None or not isinstance(method, RelevanceMethod):
+        return
+    biases, scores = outputs.bias_relevance[row].reshape(-1), outputs.score[row].reshape(-1)
+    sums = [
+        a[row].reshape(len(biases), -1).sum(1, np.float64) for a in outputs.attributions.values()
+    ]
+    for k, (score, reached, bias) in enumerate(zip(scores, sum(sums), biases, strict=True)):
+        start = method.begins_with(float(score))
+        yield Balance(title, k, start, float(reached), float(bias))

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from retrograph.contract import Contract
 from retrograph.output import safe_name
 from retrograph.preprocess import Coding, InputAxes, Preprocessing
+from retrograph.render import style_named
 from retrograph.results.unit_names import channel_names, describe_unit, names_classes
 
 
@@ -17,7 +18,7 @@ class ExplainContext:
     """What is the same for every input.
 
     Attributes:
-        contracts: of the built graphs, by the methods' names, a column each.
+        contracts: of the built graphs, by the titles of their methods, a column each.
         axes: what the axes of the input count.
         preprocessing: how a picture becomes the input.
         labels: the class names, if known.
@@ -31,7 +32,7 @@ class ExplainContext:
     preprocessing: Preprocessing
     labels: tuple[str, ...]
     device: str
-    style: str | None
+    style: str | None = None
     coding: Coding | None = None
 
     @property
@@ -41,7 +42,7 @@ class ExplainContext:
 
     @property
     def methods(self) -> tuple[str, ...]:
-        """The names of the methods."""
+        """The titles of the methods: their names, where no method is there twice."""
         return tuple(self.contracts)
 
     @property
@@ -64,6 +65,17 @@ class ExplainContext:
     def tag(self) -> str:
         """What the names of files tell of it: layer and methods."""
         return safe_name(f"{self.contract.alias}.{'-'.join(self.methods)}")
+
+    def styled(self, style: str | None) -> ExplainContext:
+        """The same, drawn in a style; None leaves it as it is.
+
+        Raises:
+            InputError: there is no such style.
+        """
+        if style is None:
+            return self
+        style_named(style)
+        return replace(self, style=style)
 
     def unit(self, index: Sequence[int]) -> str:
         """A unit in words."""

@@ -1,62 +1,60 @@
-"""What is known of an explained input."""
+"""One explained input: drawn, told, saved."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from PIL import Image
 
-from retrograph.results.conservation import Balance
+from retrograph.errors import InputError
+from retrograph.results.base import Result
+from retrograph.results.caption import caption_lines, unit_lines
+from retrograph.results.explained import ExplainedInput
+from retrograph.results.figure import figure, has_figure
+from retrograph.results.record import explained_dict
 from retrograph.runtime import Array
 
 
-@dataclass(frozen=True)
-class Blank:
-    """An attribution that is 0 everywhere.
+@dataclass(frozen=True, eq=False, repr=False)
+class Explanation(ExplainedInput, Result):
+    """One input and its attributions for K units, by each method."""
 
-    Attributes:
-        method: by which it was made.
-        place: the number of its unit among those that are explained.
-        reason: why, and what to do; "" where that is not known.
-    """
+    def image(self, style: str | None = None) -> Image.Image:
+        """The input beside its attributions, over a caption.
 
-    method: str
-    place: int
-    reason: str
+        Sequences of letters are drawn as letters as high as their attributions, of volumes evenly
+        spaced slices, of videos evenly spaced frames.
+        """
+        if not has_figure(self.array):
+            raise InputError(
+                f"{self.name} has {self.array.ndim} axes and cannot be drawn; save its arrays as "
+                ".npz"
+            )
+        styled = self.styled(style)
+        return figure(styled, "\n".join(caption_lines(styled)))
 
+    def to_dict(self) -> dict[str, Any]:
+        """What `retrograph explain --json` prints of it."""
+        return explained_dict([self], self.context)
 
-@dataclass(frozen=True)
-class Explanation:
-    """One input and its attributions for K units.
+    def arrays(self) -> dict[str, Array]:
+        """`input`, `score` [K], `unit` [K, r] and, for each method, `attribution_METHOD`."""
+        arrays = {f"attribution_{method}": a for method, a in self.attributions.items()}
+        return arrays | {"input": self.array, "score": self.scores, "unit": self.units}
 
-    Attributes:
-        name: where it came from.
-        shown: the picture that the model sees; None where the input is no picture.
-        array: the input.
-        attributions: for each method [K, *input].
-        scores: [K].
-        units: int64 [K, r].
-        classes: the model's class scores, if it has any.
-        file: what it was written to.
-        note: what is to be known of how it was read; "" where there is nothing.
-        balances: where relevance went, for each method of relevance and each unit.
-        blanks: the attributions that are 0 everywhere.
-        rows_joined: whether the array and the attributions are those of a whole batch.
-    """
+    def summary(self) -> str:
+        """The input, the methods and the first unit."""
+        return f"{self.name}: {', '.join(self.context.methods)}: {unit_lines(self)[0]}"
 
-    name: str
-    shown: Image.Image | None
-    array: Array
-    attributions: dict[str, Array]
-    scores: Array
-    units: Array
-    classes: Array | None
-    file: str | None = None
-    note: str = ""
-    balances: tuple[Balance, ...] = ()
-    blanks: tuple[Blank, ...] = ()
-    rows_joined: bool = False
+    def styled(self, style: str | None) -> Explanation:
+        """The same, drawn in a style; None leaves it as it is.
+
+        Raises:
+            InputError: there is no such style.
+        """
+        return self if style is None else replace(self, context=self.context.styled(style))
 
     def without_arrays(self) -> Explanation:
         """What is printed of it; the arrays of many inputs would fill the memory."""

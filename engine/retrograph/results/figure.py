@@ -17,8 +17,7 @@ from retrograph.render import (
     spaced,
     strips,
 )
-from retrograph.results.context import ExplainContext
-from retrograph.results.explanation import Explanation
+from retrograph.results.explained import ExplainedInput
 from retrograph.results.maps import (
     attribution_frames,
     attribution_picture,
@@ -43,58 +42,60 @@ def has_figure(array: Array) -> bool:
     return array.ndim <= _VOLUME
 
 
-def figure(found: Explanation, context: ExplainContext, caption: str) -> Image.Image:
+def figure(explained: ExplainedInput, caption: str) -> Image.Image:
     """The input and its attributions, over the caption's lines.
 
     Raises:
         InputError: an attribution is not finite.
     """
-    if context.coding is not None and not found.rows_joined:
-        return _strips(found, context, context.coding, caption)
-    if is_video(found, context):
-        return _frames(found, context, caption)
-    is_volume = context.axes.takes_volumes or found.array.ndim == _VOLUME
-    if is_volume and not found.rows_joined:
-        return _slices(found, context, caption)
-    return _panel(found, context, caption)
+    if explained.context.coding is not None and not explained.rows_joined:
+        return _strips(explained, explained.context.coding, caption)
+    if is_video(explained):
+        return _frames(explained, caption)
+    is_volume = explained.context.axes.takes_volumes or explained.array.ndim == _VOLUME
+    if is_volume and not explained.rows_joined:
+        return _slices(explained, caption)
+    return _panel(explained, caption)
 
 
-def _panel(found: Explanation, context: ExplainContext, caption: str) -> Image.Image:
-    columns = [("input", input_picture(found, context))]
-    for title, method, k in _titled(found, context):
-        columns.append((title, attribution_picture(found, context, method, k)))
+def _panel(explained: ExplainedInput, caption: str) -> Image.Image:
+    columns = [("input", input_picture(explained))]
+    for title, method, k in _titled(explained):
+        columns.append((title, attribution_picture(explained, method, k)))
     return panel(columns, caption)
 
 
-def _titled(found: Explanation, context: ExplainContext) -> list[tuple[str, str, int]]:
+def _titled(explained: ExplainedInput) -> list[tuple[str, str, int]]:
     """Each attribution: its title, its method and the number of its unit."""
     return [
-        (method if len(found.units) == 1 else f"{method} · {context.unit(unit)}", method, k)
-        for k, unit in enumerate(found.units)
-        for method in context.methods
+        (
+            method if len(explained.units) == 1 else f"{method} · {explained.context.unit(unit)}",
+            method,
+            k,
+        )
+        for k, unit in enumerate(explained.units)
+        for method in explained.context.methods
     ]
 
 
-def _strips(
-    found: Explanation, context: ExplainContext, coding: Coding, caption: str
-) -> Image.Image:
+def _strips(explained: ExplainedInput, coding: Coding, caption: str) -> Image.Image:
     """The attributions as strips under the letters; the input too where these do not tell it."""
     tracks = []
-    if not coding.is_one_hot(found.array):
+    if not coding.is_one_hot(explained.array):
         tracks.append(
-            Track("input", coding.matrix(found.array), STYLES["signed"], is_attribution=False)
+            Track("input", coding.matrix(explained.array), STYLES["signed"], is_attribution=False)
         )
-    for title, method, k in _titled(found, context):
-        values = np.broadcast_to(found.attributions[method][k], found.array.shape)
-        tracks.append(Track(title, coding.matrix(values), style_of(method, found, context)))
-    return strips(tracks, coding.letters(found.array), coding.alphabet, caption)
+    for title, method, k in _titled(explained):
+        values = np.broadcast_to(explained.attributions[method][k], explained.array.shape)
+        tracks.append(Track(title, coding.matrix(values), style_of(method, explained)))
+    return strips(tracks, coding.letters(explained.array), coding.alphabet, caption)
 
 
-def _frames(found: Explanation, context: ExplainContext, caption: str) -> Image.Image:
+def _frames(explained: ExplainedInput, caption: str) -> Image.Image:
     """Evenly spaced frames of a video in a row, over the same frames of the attributions."""
-    drawn = [("input", input_frames(found, context))]
-    for title, method, k in _titled(found, context):
-        drawn.append((title, attribution_frames(found, context, method, k)))
+    drawn = [("input", input_frames(explained))]
+    for title, method, k in _titled(explained):
+        drawn.append((title, attribution_frames(explained, method, k)))
     shown = spaced(len(drawn[0][1]))
     table = Table([f"frame {i + 1}" for i in shown])
     for title, frames in drawn:
@@ -102,14 +103,14 @@ def _frames(found: Explanation, context: ExplainContext, caption: str) -> Image.
     return table.page(caption, notes=[_FRAMES])
 
 
-def _slices(found: Explanation, context: ExplainContext, caption: str) -> Image.Image:
+def _slices(explained: ExplainedInput, caption: str) -> Image.Image:
     """Evenly spaced slices of a volume, each beside the same slice of the attributions."""
-    volume = context.axes.to_volume(found.array)
+    volume = explained.context.axes.to_volume(explained.array)
     drawn = [grey_slices(volume)]
-    for _, method, k in _titled(found, context):
-        values = np.broadcast_to(found.attributions[method][k], found.array.shape)
-        drawn.append(slices(context.axes.to_volume(values), style_of(method, found, context)))
+    for _, method, k in _titled(explained):
+        values = np.broadcast_to(explained.attributions[method][k], explained.array.shape)
+        drawn.append(slices(explained.context.axes.to_volume(values), style_of(method, explained)))
     depth = volume.shape[1]
     cells = [(f"slice {i + 1} of {depth}", [part[i] for part in drawn]) for i in spaced(depth)]
-    titles = ", ".join(title for title, _, _ in _titled(found, context))
+    titles = ", ".join(title for title, _, _ in _titled(explained))
     return sheet(cells, _COLUMNS, f"input beside {titles}\n{caption}\n{_SLICES}")

@@ -3,28 +3,29 @@
 from __future__ import annotations
 
 from retrograph.errors import InputError
-from retrograph.model import Model
-from retrograph.preprocess import Coding, parse_alphabet
 from retrograph.preprocess.recipe import Shape
+from retrograph.preprocess.sequences import Coding, parse_alphabet
 
 
-def choose_coding(model: Model, shape: Shape, alphabet: str | None) -> tuple[Coding | None, str]:
-    """How letters lie in the model's input.
+def choose_coding(
+    alphabet: str | None, stored: str | None, shape: Shape
+) -> tuple[Coding | None, str]:
+    """How letters lie in a model's input.
 
     Args:
-        model: names an alphabet in its metadata, possibly.
+        alphabet: as is said, see `parse_alphabet`; None where nothing is.
+        stored: the alphabet in the model's metadata, if there is one.
         shape: of the explained input, batch first.
-        alphabet: see `parse_alphabet`; the model's own if None.
 
     Returns:
-        The coding, None if nothing names an alphabet; and a note, "" where there is nothing to say.
+        The coding, None if nothing names an alphabet that fits; and a note, "" where there is
+        nothing to say.
 
     Raises:
-        InputError: the alphabet does not go with the model's input.
+        InputError: the alphabet that is said does not go with the input.
     """
     if alphabet is not None:
         return _fitted(alphabet, shape)
-    stored = model.properties.get("alphabet")
     if stored is None:
         return None, ""
     try:

@@ -2,61 +2,68 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from retrograph.contract import Contract
-from retrograph.errors import InputError
-from retrograph.pipeline.loader import Job
-from retrograph.preprocess import InputAxes
-from retrograph.results.attribution import Attribution
+from retrograph.errors import InputError, parameter
+from retrograph.preprocess import Item
 from retrograph.results.conservation import balances
+from retrograph.results.context import ExplainContext
 from retrograph.results.explanation import Explanation
+from retrograph.results.outputs import GraphOutputs
 from retrograph.runtime import Array
+
+Outputs = Mapping[str, GraphOutputs]
+"""What each method's graph gave, by the methods' titles."""
 
 
 def explanations(
-    job: Job,
-    found: Mapping[str, Attribution],
-    contract: Contract,
-    axes: InputAxes,
-    nonfinite_weights: Callable[[str], str],
+    items: Sequence[Item],
+    feeds: Mapping[str, Array],
+    outputs: Outputs,
+    context: ExplainContext,
+    nonfinite_weights: Callable[[str], str] = lambda target: "",
 ) -> list[Explanation]:
-    """An explanation for each input of a job; one where the layer has no batch axis.
+    """An explanation for each input of a run; one for all where the layer has no batch axis.
 
     Args:
-        found: for each method what its graph gave.
-        contract: what the graphs have in common.
-        axes: of the explained input.
+        items: the leading rows of the explained input.
+        feeds: the model's inputs, as they were run.
+        outputs: what the graphs of `context` gave.
+        context: what is the same for all inputs.
         nonfinite_weights: says which weights that a tensor is computed of are no numbers.
 
     Raises:
-        InputError: an activation is no number, or the methods explain different units.
+        InputError: an activation or an attribution is no number, or the methods explain different
+            units.
     """
-    name = job.sources[0].item.name
-    _check_finite(found, contract, name, nonfinite_weights)
-    _check_units(found, name)
-    if not axes.batched:
-        found = {name: each.with_rows(axes) for name, each in found.items()}
-    elif len(next(iter(found.values())).score) != len(job.feeds[contract.explained[0]]):
-        return [_whole(job, found, contract.explained[0])]
-    return [_row(job, found, row, many=contract.many) for row in range(len(job.sources))]
+    contract = context.contract
+    _check_finite(outputs, contract, items[0].name, nonfinite_weights)
+    _check_units(outputs, items[0].name)
+    if not context.axes.batched:
+        outputs = {title: each.with_rows(context.axes) for title, each in outputs.items()}
+    elif len(_lead(outputs).score) != len(feeds[contract.explained[0]]):
+        return [_joined(items[0].name, feeds, outputs, context)]
+    return [_row(item, feeds, outputs, row, context) for row, item in enumerate(items)]
+
+
+def _lead(outputs: Outputs) -> GraphOutputs:
+    """The first method's, for what all have in common."""
+    return next(iter(outputs.values()))
 
 
 def _check_finite(
-    found: Mapping[str, Attribution],
-    contract: Contract,
-    where: str,
-    nonfinite_weights: Callable[[str], str],
+    outputs: Outputs, contract: Contract, where: str, nonfinite_weights: Callable[[str], str]
 ) -> None:
     """Raises InputError where an activation or an attribution is infinite or no number."""
-    lead = next(iter(found.values()))
+    lead = _lead(outputs)
     scores = np.asarray(lead.score, np.float64)
     broken = [
         method
-        for method, each in found.items()
+        for method, each in outputs.items()
         if not all(np.isfinite(a).all() for a in each.attributions.values())
     ]
     if not np.isfinite(scores).all():
@@ -84,45 +91,51 @@ def _check_finite(
     raise InputError(f"{where}: {what}: {why}")
 
 
-def _check_units(found: Mapping[str, Attribution], where: str) -> None:
+def _check_units(outputs: Outputs, where: str) -> None:
     """Raises InputError where methods explain different units: their activations are too close."""
-    (first, lead), *others = found.items()
+    (first, lead), *others = outputs.items()
     for name, each in others:
         if not np.array_equal(each.unit, lead.unit):
             raise InputError(
                 f"{where}: the most active units are equal up to rounding, and {first} and {name} "
-                "take different ones; choose one with --unit"
+                f"take different ones; choose one with {parameter('unit')}"
             )
 
 
-def _row(job: Job, found: Mapping[str, Attribution], row: int, *, many: bool) -> Explanation:
-    item, lead = job.sources[row].item, next(iter(found.values()))
-    part = row if many else slice(row, row + 1)
+def _row(
+    item: Item, feeds: Mapping[str, Array], outputs: Outputs, row: int, context: ExplainContext
+) -> Explanation:
+    lead = _lead(outputs)
+    part = row if context.contract.many else slice(row, row + 1)
     return Explanation(
+        context=context,
         name=item.name,
         shown=item.shown,
         array=item.array,
-        attributions={name: each.attribution[part] for name, each in found.items()},
+        attributions={title: each.attribution[part] for title, each in outputs.items()},
         scores=lead.score[row].reshape(-1),
         units=lead.unit[row].reshape(-1, lead.unit.shape[-1]),
         classes=_class_scores(lead.outputs, row, len(lead.score)),
-        balances=balances(found, row, job.feeds),
+        balances=balances(outputs, context.contracts, row, feeds),
         note=item.note,
     )
 
 
-def _whole(job: Job, found: Mapping[str, Attribution], explained: str) -> Explanation:
+def _joined(
+    name: str, feeds: Mapping[str, Array], outputs: Outputs, context: ExplainContext
+) -> Explanation:
     """Of a layer whose units see all rows of the input."""
-    lead = next(iter(found.values()))
+    lead = _lead(outputs)
     return Explanation(
-        name=job.sources[0].item.name,
+        context=context,
+        name=name,
         shown=None,
-        array=job.feeds[explained],
-        attributions={name: each.attribution[np.newaxis] for name, each in found.items()},
+        array=feeds[context.contract.explained[0]],
+        attributions={title: each.attribution[np.newaxis] for title, each in outputs.items()},
         scores=lead.score.reshape(-1),
         units=lead.unit.reshape(-1, lead.unit.shape[-1]),
         classes=None,
-        balances=balances(found, 0, job.feeds),
+        balances=balances(outputs, context.contracts, 0, feeds),
         rows_joined=True,
     )
 

@@ -1,0 +1,58 @@
+"""What `retrograph explain` and its kin print."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from rich.console import Console
+from rich.text import Text
+
+from retrograph.cli.spelling import as_option
+from retrograph.cli.terminal import visible
+from retrograph.errors import spelled
+from retrograph.results.caption import caption_lines, parameter_lines
+from retrograph.results.context import ExplainContext
+from retrograph.results.explanation import Explanation
+from retrograph.results.notes import gather_notes
+
+
+def announce(context: ExplainContext, notes: Iterable[str], out: Console) -> None:
+    """Say what is going to be explained, and what should be known of it."""
+    contract = context.contract
+    head = Text.assemble(
+        (", ".join(context.methods), "bold"),
+        " from layer ",
+        (visible(contract.alias), "bold"),
+        visible(f" ('{contract.target}') to '{contract.explained[0]}' on {context.device}"),
+    )
+    out.print(head, soft_wrap=True)
+    for line in parameter_lines(context):
+        out.print(visible(line), soft_wrap=True)
+    for note in (*notes, *map(str, gather_notes(context.contracts))):
+        out.print(f"note: {visible(spelled(note, as_option))}", soft_wrap=True)
+
+
+def report(explanation: Explanation, out: Console) -> None:
+    """Print what was explained, and where it is if that is a file of its own."""
+    out.print(Text(visible(explanation.name), "bold"), soft_wrap=True)
+    where = [] if explanation.file is None else [f"-> {explanation.file}"]
+    for line in (*caption_lines(explanation), *where):
+        out.print(f"  {visible(spelled(line, as_option))}", soft_wrap=True)
+
+
+class Printed:
+    """Takes lines, prints them as they come and keeps them.
+
+    Attributes:
+        lines: those that came.
+    """
+
+    def __init__(self, out: Console, before: str = "") -> None:
+        self.lines: list[str] = []
+        self._out, self._before = out, before
+
+    def __call__(self, line: str) -> None:
+        """Print a line."""
+        self.lines.append(line)
+        text = visible(spelled(line, as_option))
+        self._out.print(f"{self._before}{text}", soft_wrap=True)

@@ -1,0 +1,282 @@
+"""Sessions opened: graphs built for what is asked, or a built graph taken."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+
+from retrograph.blank import Blanks
+from retrograph.errors import DeviceError, InputError, RetrographError, UnsupportedError, parameter
+from retrograph.explainer import Explainer
+from retrograph.methods import Method
+from retrograph.methods.chosen import MethodChoice, chosen_methods
+from retrograph.model import Model
+from retrograph.pipeline.labels import Labels, model_labels
+from retrograph.pipeline.recipe import recipe_for
+from retrograph.pipeline.session import ExplainSession, Reference
+from retrograph.pipeline.units import Unit, UnitChoice, parse_unit
+from retrograph.preprocess import Preprocessing, choose_coding
+from retrograph.results.context import ExplainContext
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExplainSettings:
+    """What is asked of a model, and how it is answered.
+
+    Attributes:
+        method: a method, or several; the usual ones of the question if None.
+        parameters: of the methods, where they are a text: see `chosen_methods`.
+        unit: see `parse_unit`.
+        layer: alias or tensor; the class scores if None.
+        labels: the class names: a file or a list; those that the model's file carries if None.
+        top: how many of the most active units.
+        batch: how many inputs a run takes where the model leaves that open.
+        wrt: the input that is explained; the first if None.
+        preprocessing: how a picture becomes the input; as the model's file says if None.
+        alphabet: the letters of a sequence's channels; as the model's file says if None.
+        device, threads, outputs, precision, straight_through: as in `Explainer`.
+        style: how attributions are drawn; each method's own way if None.
+    """
+
+    method: MethodChoice | None = None
+    parameters: Sequence[str] = ()
+    unit: Unit | None = None
+    layer: str | None = None
+    labels: Labels | None = None
+    top: int = 1
+    batch: int = 1
+    wrt: str | None = None
+    preprocessing: Preprocessing | str | None = None
+    alphabet: str | None = None
+    device: str = "auto"
+    threads: int | None = None
+    outputs: bool = True
+    precision: str | None = None
+    straight_through: bool | None = None
+    style: str | None = None
+
+
+def open_session(model: Model, settings: ExplainSettings) -> ExplainSession:
+    """Build a graph for each method, or take the graph that is built already.
+
+    Raises:
+        InputError: there is no such method, layer, unit or input.
+        DeviceError: ONNX Runtime or the device is not there.
+        UnsupportedError: a graph cannot be built.
+    """
+    labels = model_labels(model, settings.labels)
+    if model.contract is not None:
+        return _take(model, settings, labels)
+    methods = chosen_methods(settings.method or "guided", settings.parameters)
+    choice = choose_unit(model, settings, labels)
+    explainer = _maker(model, settings, choice)
+    explainers = {title: explainer(method=method) for title, method in methods.items()}
+    return _opened(model, settings, labels, choice, _Graphs(explainer, methods, explainers))
+
+
+def open_comparison(model: Model, settings: ExplainSettings) -> ExplainSession:
+    """Build a graph for each method that can be built for the model; the others are left out.
+
+    Raises:
+        InputError: there is no such method, parameter, layer, unit or input.
+        RetrographError: no graph can be built; the reason of the first.
+    """
+    labels = model_labels(model, settings.labels)
+    usual = "gradient,deconvnet,guided"
+    methods = chosen_methods(settings.method or usual, settings.parameters)
+    choice = choose_unit(model, settings, labels)
+    explainer = _maker(model, settings, choice)
+    for method in methods.values():
+        model.request(method=method, layer=settings.layer, wrt=settings.wrt)
+    explainers: dict[str, Explainer] = {}
+    left_out: dict[str, RetrographError] = {}
+    for title, method in methods.items():
+        try:
+            explainers[title] = explainer(method=method)
+        except DeviceError:
+            raise
+        except (InputError, UnsupportedError) as error:
+            left_out[title] = error
+    if not explainers:
+        raise next(iter(left_out.values()))
+    session = _opened(model, settings, labels, choice, _Graphs(explainer, methods, explainers))
+    return replace(session, left_out=left_out)
+
+
+def choose_unit(model: Model, settings: ExplainSettings, labels: Sequence[str]) -> UnitChoice:
+    """How the unit that is asked for is chosen.
+
+    Raises:
+        InputError: there is no such layer, input or unit.
+    """
+    if (contract := model.contract) is not None:
+        alias, shape, channel_axis = contract.alias, contract.shape, contract.channel_axis
+    else:
+        request = model.request(method="gradient", layer=settings.layer, wrt=settings.wrt)
+        report = model.check(request)
+        alias, shape, channel_axis = model.alias(request.target), report.item, report.channel_axis
+    choice = parse_unit(settings.unit, shape, labels, alias, channel_axis)
+    _check_top(settings.top, choice, shape)
+    return choice
+
+
+def _check_top(top: int, choice: UnitChoice, item: Sequence[int | None]) -> None:
+    if top > 1 and choice.select != "top":
+        raise InputError(
+            f"{parameter('top', 'N')} explains the N most active units; leave "
+            f"{parameter('unit')} out"
+        )
+    sizes = [size for size in item if size is not None]
+    if len(sizes) == len(item) and top > math.prod(sizes):
+        raise InputError(
+            f"{parameter('top', top)} is more than the layer's {math.prod(sizes)} units; give a "
+            "smaller number"
+        )
+
+
+@dataclass(frozen=True)
+class _Graphs:
+    """What the graphs of a session are made by, and are.
+
+    Attributes:
+        explainer: makes one by a method, and possibly another device or precision.
+        methods: by their titles; None for what the built graph has.
+        explainers: by the same titles, those that could be made.
+    """
+
+    explainer: Callable[..., Explainer]
+    methods: Mapping[str, Method | str | None]
+    explainers: Mapping[str, Explainer]
+
+
+def _maker(model: Model, settings: ExplainSettings, choice: UnitChoice) -> Callable[..., Explainer]:
+    """What makes an explainer of a source model by a method."""
+    request = model.request(method="gradient", layer=settings.layer, wrt=settings.wrt)
+    takes_pictures = model.axes(request.sources[0]).frame is not None
+    return partial(
+        Explainer,
+        model,
+        layer=request.target,
+        select=choice.select,
+        many=settings.top > 1,
+        wrt=request.sources[:1],
+        preprocessing=settings.preprocessing if takes_pictures else None,
+        device=settings.device,
+        threads=settings.threads,
+        outputs=settings.outputs,
+        precision=settings.precision,
+        straight_through=settings.straight_through,
+    )
+
+
+def _take(model: Model, settings: ExplainSettings, labels: tuple[str, ...]) -> ExplainSession:
+    """With a graph that is built already: it answers for what it was built for, and no more."""
+    contract = model.contract
+    assert contract is not None
+    if contract.select == "cotangent":
+        raise InputError(
+            "the graph was built for select 'cotangent', which only a program can give; "
+            f"build another with {parameter('select')} top, channel or unit"
+        )
+    if settings.parameters:
+        raise InputError(
+            f"{parameter('parameters')} is for building, and the graph is built already; build "
+            "another with it"
+        )
+    choice = choose_unit(model, settings, labels)
+    if choice.select != contract.select:
+        raise InputError(
+            f"the graph was built for select '{contract.select}' and "
+            f"{parameter('unit', settings.unit or 'top')} is a '{choice.select}'; give "
+            f"{parameter('unit')} accordingly, or build another"
+        )
+    if settings.top > 1 and not contract.many:
+        raise InputError(
+            f"{parameter('top', 'N')} needs a graph that was built with {parameter('many', True)}; "
+            "build another"
+        )
+    explainer = partial(
+        Explainer,
+        model,
+        layer=settings.layer,
+        wrt=settings.wrt,
+        device=settings.device,
+        threads=settings.threads,
+        precision=settings.precision,
+        straight_through=settings.straight_through,
+    )
+    method = _of_built(settings.method)
+    graphs = _Graphs(
+        explainer, {contract.method: method}, {contract.method: explainer(method=method)}
+    )
+    same = settings.precision == contract.precision
+    return _opened(
+        model, replace(settings, precision=None) if same else settings, labels, choice, graphs
+    )
+
+
+def _of_built(method: MethodChoice | None) -> str | Method | None:
+    """The method that is asked of a built graph, which has one."""
+    if method is None or isinstance(method, (str, Method)):
+        return method
+    titles = [each.name if isinstance(each, Method) else each for each in method]
+    return method[0] if len(titles) == 1 else ",".join(titles)
+
+
+def _opened(
+    model: Model,
+    settings: ExplainSettings,
+    labels: tuple[str, ...],
+    choice: UnitChoice,
+    graphs: _Graphs,
+) -> ExplainSession:
+    """The session of these graphs, with its reference where they have one."""
+    lead = next(iter(graphs.explainers.values()))
+    context = ExplainContext(
+        contracts={title: each.contract for title, each in graphs.explainers.items()},
+        axes=model.axes(lead.contract.explained[0]),
+        preprocessing=Preprocessing(),
+        labels=labels,
+        device=lead.device,
+        style=settings.style,
+    )
+    blanks = Blanks(model, settings.threads)
+    session = ExplainSession(graphs.explainers, context, choice, blanks, top=settings.top)
+    if settings.batch != 1:
+        apart = model.keeps_rows_apart(lead.contract.target)
+        session = replace(session, batch=settings.batch, apart=apart)
+    signature = session.signature
+    stored = model.properties.get("alphabet")
+    coding, unlettered = choose_coding(settings.alphabet, stored, signature.explained.shape)
+    recipe, unscaled = recipe_for(settings.preprocessing, model, signature)
+    notes = ["" if coding is not None else unscaled, unlettered, signature.note]
+    session = replace(
+        session,
+        context=replace(context, preprocessing=recipe, coding=coding),
+        notes=tuple(filter(None, notes)),
+    )
+    return replace(session, reference=_reference(session, settings.precision, graphs))
+
+
+def _reference(session: ExplainSession, precision: str | None, graphs: _Graphs) -> Reference | None:
+    """What the session's explanations are held against; None where there is no need."""
+    device = session.lead.device
+    less = precision not in (None, "float32")
+    foreign = device not in ("cpu", "cuda")
+    if not (less or foreign):
+        return None
+    instead = {"precision": "float32"} if less else {}
+    instead |= {"device": "cpu"} if foreign else {}
+
+    def exact() -> ExplainSession:
+        same = {
+            title: graphs.explainer(method=graphs.methods[title], **instead)
+            for title in graphs.explainers
+        }
+        return replace(session, explainers=same)
+
+    of = " on ".join([str(precision)] * less + [device] * foreign)
+    where = " ".join(["in float32"] * less + ["on the CPU"] * foreign)
+    return Reference(of, where, exact)

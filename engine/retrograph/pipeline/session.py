@@ -1,0 +1,148 @@
+"""What inputs are explained with: a graph for each method, the unit, the preprocessing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from retrograph.blank import Blanks
+from retrograph.errors import InputError, RetrographError
+from retrograph.explainer import Explainer
+from retrograph.pipeline.blanks import with_blanks
+from retrograph.pipeline.loader import Job, Progress, Signature, follow_jobs, job_of, jobs
+from retrograph.pipeline.units import UnitChoice
+from retrograph.preprocess import BadItem
+from retrograph.results.attribution import Attribution
+from retrograph.results.context import ExplainContext
+from retrograph.results.explanation import Explanation
+from retrograph.results.rows import explanations
+from retrograph.results.unit_names import describe_channel
+
+
+@dataclass(frozen=True)
+class Reference:
+    """What explanations are held against that are less precise, or made where little is proved.
+
+    Attributes:
+        of: the precision or the device of the explanations.
+        where: the reference, as in "in float32".
+        open: makes it ready.
+    """
+
+    of: str
+    where: str
+    open: Callable[[], ExplainSession]
+
+
+@dataclass(frozen=True, eq=False)
+class ExplainSession:
+    """What inputs are explained with, ready to run.
+
+    Attributes:
+        explainers: a built graph for each method, by its title.
+        context: what is the same for every input.
+        choice: the unit.
+        blanks: tells why attributions are 0 everywhere.
+        top: how many of the most active units.
+        batch: how many inputs a run is to take where the model leaves that open.
+        apart: whether an input gives the same whatever the others of its batch are.
+        notes: what is to be known of how inputs are read.
+        left_out: why methods could not be built for the model, by their titles.
+        reference: what the first explanation is held against; None where there is no need.
+    """
+
+    explainers: Mapping[str, Explainer]
+    context: ExplainContext
+    choice: UnitChoice
+    blanks: Blanks
+    top: int = 1
+    batch: int = 1
+    apart: bool = True
+    notes: tuple[str, ...] = ()
+    left_out: Mapping[str, RetrographError] = field(default_factory=dict)
+    reference: Reference | None = None
+
+    @property
+    def lead(self) -> Explainer:
+        """The first method's, for what all have in common."""
+        return next(iter(self.explainers.values()))
+
+    @property
+    def signature(self) -> Signature:
+        """What the graphs take."""
+        specs, name = self.lead.inputs, self.lead.contract.explained[0]
+        explained = next(spec for spec in specs if spec.name == name)
+        return Signature(specs, explained, self.context.axes, self.batch, self.apart)
+
+    @property
+    def question(self) -> str:
+        """What is asked of every input: the layer and the unit, in words."""
+        contract, index = self.context.contract, self.choice.index
+        if index is None:
+            unit = "the most active unit of each input"
+        elif self.choice.select == "channel":
+            channel = describe_channel(index[0], self.context.channel_names)
+            unit = f"{channel} where it is most active"
+        else:
+            unit = self.context.unit(index)
+        return f"{contract.alias} ('{contract.target}') · {unit}"
+
+    def jobs(
+        self, inputs: Sequence[str], progress: Progress | None = None
+    ) -> Iterator[Job | BadItem]:
+        """What inputs are run as, in order; what cannot be read as a BadItem.
+
+        Args:
+            inputs: files and folders.
+            progress: takes how many inputs are done, and of how many.
+        """
+        context = self.context
+        loaded = jobs(inputs, self.signature, context.preprocessing, context.coding)
+        return follow_jobs(loaded, inputs, progress)
+
+    def explain_all(self, jobs: Iterable[Job | BadItem]) -> Iterator[Explanation | BadItem]:
+        """The explanations of all inputs, in order; what cannot be explained as a BadItem."""
+        for job in jobs:
+            if isinstance(job, BadItem):
+                yield job
+            else:
+                yield from self.explained(job)
+
+    def explained(self, job: Job) -> Iterator[Explanation | BadItem]:
+        """The same as `explain`; inputs that cannot be run together are run one by one."""
+        try:
+            together = self.explain(job)
+        except InputError as error:
+            signature = self.signature
+            if len(job.sources) == 1 or signature.fixed_batch or len(signature.specs) > 1:
+                yield BadItem(job.sources[0].item.name, error)
+                return
+            for source in job.sources:
+                yield from self.explained(job_of([source], signature))
+        else:
+            yield from together
+
+    def explain(self, job: Job) -> list[Explanation]:
+        """The explanations of a job's inputs; a single one where the layer has no batch axis.
+
+        Raises:
+            InputError: the graph cannot be run on them, or gives no numbers.
+        """
+        items = [source.item for source in job.sources]
+        outputs, weights = self.attribute(job), self.blanks.nonfinite_weights
+        each = explanations(items, job.feeds, outputs, self.context, weights)
+        return [
+            with_blanks(explanation, row, job.feeds, self.explainers, self.blanks)
+            for row, explanation in enumerate(each)
+        ]
+
+    def attribute(self, job: Job) -> dict[str, Attribution]:
+        """What each method's graph gives for a job, by the methods' titles.
+
+        Raises:
+            InputError: the graph cannot be run on the job's inputs.
+        """
+        contract = self.lead.contract
+        by_count = contract.many and contract.select == "top"
+        unit = self.top if by_count else self.choice.index
+        return {title: each.attribute(job.feeds, unit) for title, each in self.explainers.items()}

@@ -1,0 +1,151 @@
+"""Methods side by side: a row for each input, a column for each method."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from retrograph.errors import InputError, spelled
+from retrograph.render import SCALE, Style, Table, values_key
+from retrograph.results.base import Result
+from retrograph.results.caption import parameter_lines, unit_lines
+from retrograph.results.context import ExplainContext
+from retrograph.results.explanation import Explanation
+from retrograph.results.maps import (
+    attribution_picture,
+    has_picture,
+    input_picture,
+    is_coloured,
+    is_drawable,
+    style_of,
+)
+from retrograph.results.notes import Note, gather_notes
+from retrograph.results.record import explained_dict
+from retrograph.runtime import Array
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Comparison(Result):
+    """Several inputs, explained by several methods.
+
+    Attributes:
+        context: what is the same for all inputs.
+        title: of the picture: the model, and what is asked of it.
+        explanations: of each input that could be explained.
+        left_out: why methods could not be built for the model, by their titles.
+        bad: why inputs could not be explained, by their names.
+        notes: what is to be known besides the notes of the methods.
+    """
+
+    context: ExplainContext
+    title: str
+    explanations: tuple[Explanation, ...]
+    left_out: Mapping[str, str]
+    bad: Mapping[str, str]
+    notes: tuple[str, ...] = ()
+
+    def image(self, style: str | None = None) -> Image.Image:
+        """A row for each input, a column for each method, over what the colours mean."""
+        table = ComparisonTable(self.context.styled(style))
+        for explanation in self.explanations:
+            table.add(explanation)
+        return table.page(self.title, self.left_out)
+
+    def to_dict(self) -> dict[str, Any]:
+        """What `retrograph compare --json` prints."""
+        return comparison_dict(self.explanations, self.context, self.left_out, None, self.notes)
+
+    def arrays(self) -> dict[str, Array]:
+        """`input`, `score`, `unit` and `attribution_METHOD`, a row for each input of one size."""
+        each = [explanation.arrays() for explanation in self.explanations]
+        return {name: np.stack([arrays[name] for arrays in each]) for name in each[0]}
+
+    def summary(self) -> str:
+        """The methods, and how many inputs."""
+        return f"{', '.join(self.context.methods)}: {len(self.explanations)} inputs"
+
+
+def comparison_dict(
+    explanations: Sequence[Explanation],
+    context: ExplainContext,
+    left_out: Mapping[str, str],
+    file: str | None,
+    notes: Sequence[str],
+) -> dict[str, Any]:
+    """What was compared, for a program: as `explained_dict`, with left_out and file."""
+    reasons = {title: spelled(reason) for title, reason in left_out.items()}
+    return explained_dict(explanations, context, notes, left_out=reasons, file=file)
+
+
+class ComparisonTable:
+    """Rows of pictures, added one after the other: their arrays need not stay in memory.
+
+    Args:
+        context: what is the same for all inputs.
+    """
+
+    def __init__(self, context: ExplainContext) -> None:
+        self._context = context
+        self._notes = gather_notes(context.contracts)
+        self._table = Table(["input", *map(self._titled, context.methods)])
+        self._drawn: dict[tuple[Style | None, bool], dict[str, None]] = {}
+        """The columns by their style, None for an input, and whether colours are apart."""
+
+    def add(self, explanation: Explanation) -> None:
+        """A row for an input.
+
+        Raises:
+            InputError: it cannot be drawn.
+        """
+        explained = replace(explanation, context=self._context)
+        if not is_drawable(explained):
+            raise InputError(
+                f"{explained.name} has {explained.array.ndim} axes and cannot be drawn; keep its "
+                "arrays with `retrograph explain --npz`"
+            )
+        maps = [attribution_picture(explained, method) for method in self._context.methods]
+        caption = "\n".join([Path(explained.name).name, *unit_lines(explained)])
+        self._table.add(caption, [input_picture(explained), *maps])
+        if not has_picture(explained):
+            self._drawn.setdefault((None, False), {})["input"] = None
+        for method in self._context.methods:
+            style = style_of(method, explained)
+            coloured = style.has_sign and is_coloured(method, explained)
+            self._drawn.setdefault((style, coloured), {})[method] = None
+
+    def page(self, title: str, left_out: Mapping[str, str]) -> Image.Image:
+        """The rows, with what is to be known of them.
+
+        Args:
+            title: its first line stands out.
+            left_out: why methods are left out, by their titles.
+        """
+        keys = [
+            (", ".join(names), style.key(coloured=coloured) if style else values_key())
+            for (style, coloured), names in self._drawn.items()
+        ]
+        return self._table.page(
+            title,
+            keys,
+            [
+                *(f"{self._mark(note)} {note}".strip() for note in self._notes),
+                *parameter_lines(self._context),
+                *(f"{name} is left out: {spelled(reason)}" for name, reason in left_out.items()),
+                SCALE,
+            ],
+        )
+
+    def _titled(self, method: str) -> str:
+        """A method's title and the marks of its notes."""
+        marks = [self._mark(note) for note in self._notes if method in note.methods]
+        return " ".join([method, *marks])
+
+    def _mark(self, note: Note) -> str:
+        """What leads from a column to a note of its method, such as [1]."""
+        marked = [each for each in self._notes if each.methods]
+        return f"[{marked.index(note) + 1}]" if note.methods else ""

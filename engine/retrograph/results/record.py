@@ -1,0 +1,61 @@
+"""What is explained, as records for a program: one schema for all that explains."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from retrograph.errors import spelled
+from retrograph.results.caption import class_records
+from retrograph.results.context import ExplainContext
+from retrograph.results.explained import ExplainedInput
+from retrograph.results.notes import gather_notes
+
+
+def explained_dict(
+    inputs: Sequence[ExplainedInput],
+    context: ExplainContext,
+    notes: Sequence[str] = (),
+    **more: Any,
+) -> dict[str, Any]:
+    """What was explained and how.
+
+    Args:
+        inputs: their arrays are not needed.
+        context: what is the same for all.
+        notes: what is to be known besides the notes of the graphs.
+        more: entries under their names.
+
+    Returns:
+        methods, layer, tensor, device, parameters, what `more` holds, notes and explained, a list
+        of input, file, note, units and classes.
+    """
+    contract = context.contract
+    head: dict[str, Any] = {"methods": [*context.methods], "layer": contract.alias}
+    head |= {"tensor": contract.target, "device": context.device, "parameters": context.parameters}
+    texts = [*map(str, gather_notes(context.contracts)), *notes]
+    return {
+        **head,
+        **more,
+        "notes": [spelled(text) for text in texts],
+        "explained": [_record(each) for each in inputs],
+    }
+
+
+def _record(explained: ExplainedInput) -> dict[str, Any]:
+    return {
+        "input": explained.name,
+        "file": explained.file,
+        "note": spelled(explained.note),
+        "units": [
+            {
+                "unit": [int(i) for i in unit],
+                "name": explained.context.unit(unit),
+                "activation": float(score),
+                "relevance": {b.method: b.record() for b in explained.balances if b.place == k},
+                "blank": {b.method: spelled(b.reason) for b in explained.blanks if b.place == k},
+            }
+            for k, (unit, score) in enumerate(zip(explained.units, explained.scores, strict=True))
+        ],
+        "classes": class_records(explained),
+    }

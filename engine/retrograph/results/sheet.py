@@ -1,0 +1,114 @@
+"""The strongest units of many inputs on one sheet, each input beside its attributions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from retrograph.errors import InputError
+from retrograph.render import sheet
+from retrograph.results.base import Result
+from retrograph.results.context import ExplainContext
+from retrograph.results.explained import ExplainedInput
+from retrograph.results.explanation import Explanation
+from retrograph.results.maps import attribution_picture, input_picture
+from retrograph.results.record import explained_dict
+from retrograph.results.unit_names import split_unit
+from retrograph.runtime import Array
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Sheet(Result):
+    """The strongest units of many inputs in a grid.
+
+    Attributes:
+        explanations: of one unit each, the strongest first.
+        columns: cells a row.
+    """
+
+    explanations: tuple[Explanation, ...]
+    columns: int
+
+    @classmethod
+    def strongest(
+        cls, explanations: Iterable[Explanation], grid: tuple[int, int] = (5, 5)
+    ) -> Sheet:
+        """The units with the highest activations, as many as the sheet has cells.
+
+        Args:
+            explanations: taken one by one; no more arrays stay in memory than the sheet shows.
+            grid: rows and columns.
+
+        Raises:
+            InputError: there is no explanation.
+        """
+        rows, columns = grid
+        best: list[Explanation] = []
+        for explanation in explanations:
+            both = [*best, *explanation.by_unit()]
+            best = sorted(both, key=lambda e: -float(e.scores[0]))[: rows * columns]
+        if not best:
+            raise InputError("nothing is explained, so there is no sheet; give an input")
+        return cls(tuple(best), columns)
+
+    @property
+    def context(self) -> ExplainContext:
+        """What is the same for all inputs."""
+        return self.explanations[0].context
+
+    @property
+    def title(self) -> str:
+        """How many units it shows."""
+        count = len(self.explanations)
+        return "the strongest unit" if count == 1 else f"the {count} strongest units"
+
+    def image(self, style: str | None = None) -> Image.Image:
+        """The grid, each input beside its attributions."""
+        context = self.context
+        cells = [
+            (
+                _label(each),
+                [input_picture(each), *(attribution_picture(each, m) for m in context.methods)],
+            )
+            for each in (explanation.styled(style) for explanation in self.explanations)
+        ]
+        title = (
+            f"{', '.join(context.methods)} · {context.contract.alias}\n"
+            f"{self.title} · input beside its attribution · label: "
+            f"{'class' if context.is_class else 'channel (row, column)'} and activation"
+        )
+        return sheet(cells, self.columns, title)
+
+    def to_dict(self) -> dict[str, Any]:
+        """What `retrograph explain --json` prints of these units."""
+        return explained_dict(self.explanations, self.context)
+
+    def arrays(self) -> dict[str, Array]:
+        """Those of the cells, in their order: inputs of one size only."""
+        cells = self.explanations
+        arrays = {
+            f"attribution_{method}": np.stack([each.attributions[method][0] for each in cells])
+            for method in self.context.methods
+        }
+        return arrays | {
+            "input": np.stack([each.array for each in cells]),
+            "score": np.stack([each.scores[0] for each in cells]),
+            "unit": np.stack([each.units[0] for each in cells]),
+        }
+
+    def summary(self) -> str:
+        """The methods, the layer and how many units."""
+        return f"{', '.join(self.context.methods)}: {self.title} of {self.context.contract.alias}"
+
+
+def _label(explained: ExplainedInput) -> str:
+    """The unit of a cell and its activation."""
+    context = explained.context
+    channel, position = split_unit(explained.units[0], context.contract.channel_axis)
+    unit = context.unit(explained.units[0])
+    place = f"{channel} ({', '.join(map(str, position))})" if position else unit
+    return f"{place} · {float(explained.scores[0]):.3g}"
