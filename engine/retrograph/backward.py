@@ -11,7 +11,12 @@ from onnx import ModelProto, NodeProto
 from retrograph.errors import BlockedError, InputError, Problem, UnsupportedError
 from retrograph.ir.analysis.batch_axis import follow_batch
 from retrograph.ir.analysis.channel_axis import input_channels
-from retrograph.ir.analysis.origin import among
+from retrograph.ir.analysis.origin import (
+    among,
+    in_words_of_the_file,
+    naming_the_file,
+    of_the_file,
+)
 from retrograph.ir.builder import Device
 from retrograph.ir.emit import Emitter
 from retrograph.ir.graph import (
@@ -23,13 +28,12 @@ from retrograph.ir.graph import (
     opset_of,
     value_info,
 )
-from retrograph.ir.op_traits import ACTIVATIONS
 from retrograph.ir.passes import pad_axes
 from retrograph.ir.passes.bodies import within
 from retrograph.ir.passes.rename import rename
 from retrograph.ir.passes.to_float16 import Precision
 from retrograph.ir.path import Path, path
-from retrograph.ir.patterns.activations import activations, name_of
+from retrograph.ir.patterns.activations import SMOOTH, activations, name_of
 from retrograph.methods import Arrival, Method
 from retrograph.methods.base import Scene
 from retrograph.methods.descent import Descent
@@ -90,7 +94,8 @@ def check_support(request: Request) -> Report:
             the path.
         UnsupportedError: nodes without a rule leave the target's rank unknown; it lists them.
     """
-    return _Backward(request).report()
+    with naming_the_file(request.graph):
+        return _Backward(request).report()
 
 
 def build_backward(request: Request) -> tuple[ModelProto, Report]:
@@ -101,11 +106,12 @@ def build_backward(request: Request) -> tuple[ModelProto, Report]:
         InputError: the target does not depend on the inputs, or the method is not defined on
             the path.
     """
-    backward = _Backward(request)
-    report = backward.report()
-    if report.problems:
-        raise _unsupported(request, report.problems, backward.path)
-    return backward.model(), report
+    with naming_the_file(request.graph):
+        backward = _Backward(request)
+        report = backward.report()
+        if report.problems:
+            raise _unsupported(request, report.problems, backward.path)
+        return backward.model(), report
 
 
 def _unsupported(request: Request, problems: Sequence[Problem], way: Path) -> UnsupportedError:
@@ -113,7 +119,7 @@ def _unsupported(request: Request, problems: Sequence[Problem], way: Path) -> Un
         f"cannot build '{request.method.name}' from '{request.target}' to "
         f"{', '.join(repr(s) for s in request.sources)} (opset {opset_of(request.graph.model)}): "
         f"{len(problems)} of the {len(way.nodes)} nodes between them cannot be treated",
-        problems,
+        [of_the_file(request.graph, problem) for problem in problems],
         "Nodes that the target does not need were ignored. Choose an earlier layer as the "
         "target (see `retrograph layers`), or add a rule with @defvjp (CONTRIBUTING.md).",
     )
@@ -262,13 +268,18 @@ class _Backward:
             item=item,
             channel_axis=target.channel_axis,
             parameters=self.method.parameters,
-            problems=causes(self.graph, [*dict.fromkeys(self.descent.problems)]),
+            problems=self._problems(),
             relu=self._places(relu),
             straight_through=self._places(passed),
             smooth=smooth,
-            notes=tuple(notes),
+            notes=tuple(in_words_of_the_file(self.graph, note) for note in notes),
             names=self._names(),
         )
+
+    def _problems(self) -> tuple[Problem, ...]:
+        """What cannot be treated, at the nodes of the file."""
+        found = causes(self.graph, [*dict.fromkeys(self.descent.problems)])
+        return tuple(dict.fromkeys(of_the_file(self.graph, problem) for problem in found))
 
     def _places(self, nodes: Iterable[tuple[Graph, NodeProto]]) -> tuple[Place, ...]:
         """Where nodes come of; those of bodies are as they are."""
@@ -283,10 +294,10 @@ class _Backward:
         single = [
             (graph, n)
             for graph, n in nodes
-            if n.op_type in ACTIVATIONS and n.name not in graph.relu_like | parts
+            if n.op_type in SMOOTH and n.name not in graph.relu_like | parts
         ]
         names = ((name_of(self.graph, c), c) for c in found)
-        spelled = (Place(c.name, name, c.output) for name, c in names if name in ACTIVATIONS)
+        spelled = (Place(c.name, name, c.output) for name, c in names if name in SMOOTH)
         return (*spelled, *self._places(single))
 
     def model(self) -> ModelProto:

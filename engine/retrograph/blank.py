@@ -10,7 +10,7 @@ import numpy as np
 
 from retrograph.backward import Request
 from retrograph.errors import RetrographError
-from retrograph.ir.analysis.origin import origin
+from retrograph.ir.analysis.origin import layer_text, origin
 from retrograph.ir.compose.truncate import forward
 from retrograph.ir.graph import Graph, NodeProto, op_label, value_info
 from retrograph.ir.path import path
@@ -100,9 +100,9 @@ class Blanks:
         for squash in crossed:
             if not peaks.get(squash.input, 1.0):
                 what = described(trace.graph, squash)
-                before = self._model.alias(crossed[-1].input)
+                before = self._named(crossed[-1].input)
                 return (
-                    f"{what} gives {score:.6g} there and is flat; explain '{before}', the scores "
+                    f"{what} gives {score:.6g} there and is flat; explain {before}, the scores "
                     "before it"
                 )
         node = _end(trace, peaks)
@@ -136,11 +136,11 @@ class Blanks:
         plain, (source,), name = replace(asked, method=GRADIENT), asked.sources, asked.method.name
         trace, session = self._traced(plain.sources, plain.target, plain.method, (layer,))
         found = _run(session, {**feeds, trace.cotangent: cotangent})
-        a, what = found[trace.values[layer]], f"'{self._model.alias(layer)}'"
+        a, what = found[trace.values[layer]], self._named(layer)
         g = found[trace.cotangents[layer]] if layer in trace.cotangents else np.zeros_like(a)
         way = path(trace.graph, [source], [asked.target], blocked(trace.graph).keys())
         others = [n for n in to_try(trace.graph, way, source, asked.target) if n != layer]
-        names = ", ".join(f"'{self._model.alias(n)}'" for n in others)
+        names = ", ".join(map(self._named, others))
         mend = f"try another layer, such as {names}" if names else "try gradient"
         if not g.any():
             return f"nothing of the unit passes layer {what}, only beside it; {mend}"
@@ -168,7 +168,7 @@ class Blanks:
         found = _run(session, {**feeds, trace.cotangent: cotangent})
         reached = found[trace.cotangents[y]] != 0 if y in trace.cotangents else None
         seen = found[trace.values[x]] if x in trace.values else None
-        before = f"'{self._model.alias(x)}'"
+        before = self._named(x)
         if node.name in graph.relu_like and seen is not None and reached is not None:
             return _off(what, seen, reached, before, is_target=y == asked.target)
         if node.op_type == "Clip":
@@ -176,6 +176,10 @@ class Blanks:
         if node.op_type in _WEIGHTED:
             return f"the weights of {what} on the way are 0; choose another unit"
         return f"the derivative of {what} is 0 there; explain {before}, which it reads"
+
+    def _named(self, tensor: str) -> str:
+        """A layer in words that a user can give as one."""
+        return layer_text(self._graph, tensor, self._model.alias(tensor))
 
     def _cotangent(self, asked: Asked, y: Array) -> tuple[Array, float]:
         """1 for the unit, or all units of the channel, of one item; and its activation."""

@@ -237,7 +237,10 @@ def _after(graph: Graph, names: Collection[str]) -> set[str]:
     """The tensors that nodes, or what their definitions hold, have a part in."""
     found: set[str] = set()
     for node in graph.nodes:
-        blocks = any(name == node.name or name.startswith(f"{node.name}/") for name in names)
+        blocks = any(
+            f"{name}/".startswith(f"{node.name}/") or node.name.startswith(f"{name}/")
+            for name in names
+        )
         if blocks or not found.isdisjoint(reads(node)):
             found.update(node.output)
     return found

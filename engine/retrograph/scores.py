@@ -8,9 +8,8 @@ from dataclasses import dataclass
 from onnx import NodeProto
 
 from retrograph.errors import BlockedError, InputError, Problem
-from retrograph.ir.analysis.origin import origin
+from retrograph.ir.analysis.origin import is_in_file, of_the_file, origin, tensor_text
 from retrograph.ir.graph import STANDARD_DOMAINS, Graph, op_label, reads
-from retrograph.ir.op_traits import MOVES
 from retrograph.ir.path import ancestors, flow
 from retrograph.ir.patterns.order_preserving import before, taken_from, transposed_by
 from retrograph.ir.patterns.squashing import SOFTMAX, Squash, changing, squashing
@@ -23,7 +22,7 @@ _CHOOSING = {"ArgMax", "ArgMin", "TopK", "Equal", "Greater", "GreaterOrEqual", "
 _CHOOSING |= {"LessOrEqual", "NonZero", "NonMaxSuppression", "Hardmax"}
 """Operators that make labels, places and truth values of numbers, quantised ones too."""
 
-_MOVING = MOVES | {"Cast"}
+_MOVING = {"Identity", "Reshape", "Flatten", "Squeeze", "Unsqueeze", "Transpose", "Cast"}
 
 
 @dataclass(frozen=True)
@@ -60,13 +59,13 @@ def find_scores(graph: Graph, sources: Sequence[str]) -> Scores:
     skipped: list[str] = []
     for output in graph.output_names():
         try:
-            name, cut = _float_source(graph, output, reached)
+            name, cut, rounding = _float_source(graph, output, reached)
         except BlockedError as error:
             refused = refused or error
             skipped.append(str(error))
             continue
         if name is not None:
-            return _stepped_back(graph, sources, name, output, cut, skipped)
+            return _stepped_back(graph, sources, name, output, cut, rounding, skipped)
     if refused is not None:
         raise refused
     raise InputError(
@@ -81,22 +80,23 @@ def _stepped_back(
     name: str,
     output: str,
     cut: str,
+    rounding: Sequence[Squash],
     notes: Sequence[str],
 ) -> Scores:
     """The scores before a tensor.
 
     Args:
         cut: what makes the output of it without a derivative, in words; "" where nothing does.
+        rounding: the quantisers between the tensor and that.
         notes: what is to be known besides.
     """
     found = squashes(graph, sources, name)
     target = _in_the_file(graph, found[-1].input) if found else name
-    what = ""
-    if found:
-        crossed = dict.fromkeys(described(graph, each) for each in reversed(found))
-        what = f"explained is '{target}', the scores before {_listed([*crossed])}"
+    what = f"explained is {tensor_text(graph, target)}"
+    if found or rounding:
+        what += f", the scores before {_crossed(graph, [*rounding, *found])}"
     if cut:
-        explained = what or f"explained is '{target}', which it reads"
+        explained = what if found or rounding else f"{what}, which it reads"
         notes = [*notes, f"output '{output}' {cut}: {explained}"]
     elif found:
         notes = [*notes, f"{what} (output '{output}')"]
@@ -127,15 +127,29 @@ def flat_notes(graph: Graph, sources: Sequence[str], target: str) -> tuple[str, 
             found.setdefault(described(graph, squash), _in_the_file(graph, squash.input))
     if not found:
         return ()
-    before = " or ".join(f"'{name}'" for name in dict.fromkeys(found.values()))
+    before = " or ".join(tensor_text(graph, name) for name in dict.fromkeys(found.values()))
     return (
-        f"'{target}' is flat where a score is large, behind {_listed([*found])}; where its map is "
-        f"0, explain {before}",
+        f"{tensor_text(graph, target)} is flat where a score is large, behind {_listed([*found])}; "
+        f"where its map is 0, explain {before}",
     )
 
 
 def _listed(names: Sequence[str]) -> str:
     return " and ".join(filter(None, [", ".join(names[:-1]), names[-1]]))
+
+
+def _crossed(graph: Graph, squashes: Sequence[Squash]) -> str:
+    """Squashing functions in words, the first of the graph first.
+
+    Of an operator that squashes and rounds, the rounding is not named.
+    """
+    curved = {origin(graph, each.node).name for each in squashes if each.kind != "quantiser"}
+    named = [
+        described(graph, each)
+        for each in reversed(squashes)
+        if each.kind != "quantiser" or origin(graph, each.node).name not in curved
+    ]
+    return _listed([*dict.fromkeys(named)])
 
 
 def described(graph: Graph, squash: Squash) -> str:
@@ -145,8 +159,7 @@ def described(graph: Graph, squash: Squash) -> str:
     if squash.kind in label:
         return f"{label} '{node.name}'"
     if squash.kind == "quantiser":
-        is_one = "Quant" in label or "QLinear" in label
-        return f"{'' if is_one else 'the rounding of '}{label} '{node.name}'"
+        return f"{'' if 'QuantizeLinear' in label else 'the rounding of '}{label} '{node.name}'"
     return f"a {squash.kind} that ends in {label} '{node.name}'"
 
 
@@ -197,10 +210,8 @@ def _turned(graph: Graph, squash: Squash, perm: Sequence[int] | None) -> Squash:
 
 def _in_the_file(graph: Graph, name: str) -> str:
     """The tensor itself, or the one before it where canonicalisation has only moved that."""
-    source = graph.model.graph
-    own = {o for n in source.node for o in n.output} | {v.name for v in source.input}
     earlier = name
-    while earlier not in own:
+    while not is_in_file(graph, earlier):
         node = graph.producer.get(earlier)
         if node is None or node.op_type not in _MOVING:
             return name
@@ -211,17 +222,20 @@ def _in_the_file(graph: Graph, name: str) -> str:
 # Outputs without a derivative.
 
 
-def _float_source(graph: Graph, output: str, reached: Collection[str]) -> tuple[str | None, str]:
+def _float_source(
+    graph: Graph, output: str, reached: Collection[str]
+) -> tuple[str | None, str, Sequence[Squash]]:
     """The output itself, or what lies deepest before it of the tensors that the input reaches.
 
     Returns:
-        The tensor, None where there is none; and what makes the output of it, in words.
+        The tensor, None where there is none; what makes the output of it, in words; and the
+        quantisers between the two, the last one first.
 
     Raises:
         BlockedError: a node that cannot be treated lies between.
     """
     if output in reached:
-        return output, ""
+        return output, "", ()
     behind = ancestors(graph, output) & set(reached)
     depth: dict[str, int] = {}
     for node in graph.nodes:
@@ -229,18 +243,28 @@ def _float_source(graph: Graph, output: str, reached: Collection[str]) -> tuple[
         depth |= dict.fromkeys(behind.intersection(node.output), below)
     name = max(reversed(depth), key=depth.__getitem__, default=None)
     if name is None:
-        return None, ""
+        return None, "", ()
     _check_treated(graph, output, reached)
-    node = _reader(graph, name, output)
+    node, rounding = _reader(graph, name, output)
     verb = "is made by" if output in node.output else "comes of"
-    return name, f"{verb} {op_label(node)} '{node.name}', which has no derivative"
+    return name, f"{verb} {op_label(node)} '{node.name}', which has no derivative", rounding
 
 
-def _reader(graph: Graph, name: str, output: str) -> NodeProto:
-    """The node through which an output depends on a tensor without a derivative."""
+def _reader(graph: Graph, name: str, output: str) -> tuple[NodeProto, list[Squash]]:
+    """The node through which an output depends on a tensor without a derivative.
+
+    Quantisers before it, with what only moves their numbers, are passed and given too, the last
+    one first.
+    """
     behind = ancestors(graph, output)
-    readers = [n for n in graph.consumers[name] if not behind.isdisjoint(n.output)]
-    return origin(graph, readers[-1])
+    rounding: list[Squash] = []
+    while True:
+        node = [n for n in graph.consumers[name] if not behind.isdisjoint(n.output)][-1]
+        if output in node.output or node.op_type not in _QUANTISING | _MOVING:
+            return origin(graph, node), rounding
+        if node.op_type in _QUANTISING:
+            rounding.insert(0, Squash("quantiser", node, name))
+        name = next(o for o in node.output if o in behind)
 
 
 def _check_treated(graph: Graph, output: str, reached: Collection[str]) -> None:
@@ -259,7 +283,7 @@ def _check_treated(graph: Graph, output: str, reached: Collection[str]) -> None:
             culprits.append(node)
     if culprits:
         first = origin(graph, culprits[0])
-        problems = [Problem(n.name, op_label(n), _why(n)) for n in culprits]
+        problems = [of_the_file(graph, Problem(n.name, op_label(n), _why(n))) for n in culprits]
         raise BlockedError(
             f"output '{output}' cannot be explained: '{first.name}' ({op_label(first)}) on the way "
             f"to it cannot be treated: {_why(culprits[0])}; choose a layer (see `retrograph "

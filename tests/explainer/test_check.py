@@ -136,7 +136,7 @@ def test_a_linear_start_of_a_network_equals_the_gradient(here: Path, capsys: Cap
 def test_quantised_activations_pass_straight_through(here: Path, capsys: Capture) -> None:
     code, record = checked(capsys, parse(QUANTISED), "--target y")
     assert (code, possible(record)) == (0, WITHOUT_POSITIONS[:-1])
-    assert record["methods"]["deeplift-rescale"]["reason"] == "no rule at 2 Round"
+    assert record["methods"]["deeplift-rescale"]["reason"] == "no rule at 2 QuantizeLinear"
     assert record["straight_through"] == [
         {"node": "first", "operator": "QuantizeLinear", "tensor": "a"},
         {"node": "second", "operator": "QuantizeLinear", "tensor": "c"},

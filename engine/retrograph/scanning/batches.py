@@ -40,21 +40,21 @@ def batches(
         size: how many go into a batch.
         axes: of the input: of a fixed batch, one that is not full repeats its last input.
     """
-    batch: list[Item | BadItem] = []
+    found: list[Item | BadItem] = []
     rows: list[Array] = []
     for each in inputs:
         if isinstance(each, Item):
             if rows and rows[0].shape != each.array.shape:
-                yield _batch(batch, rows, name, axes)
-                batch, rows = [], []
+                yield _batch(found, rows, name, axes)
+                found, rows = [], []
             rows.append(each.array)
-        batch.append(each)
-        if len(rows) == size or len(batch) - len(rows) == _BAD_IN_A_ROW:
-            yield _batch(batch, rows, name, axes)
-            batch, rows = [], []
-    if batch:
-        yield _batch(batch, rows, name, axes)
+        found.append(each)
+        if len(rows) == size or len(found) - len(rows) == _BAD_IN_A_ROW:
+            yield _batch(found, rows, name, axes)
+            found, rows = [], []
+    if found:
+        yield _batch(found, rows, name, axes)
 
 
-def _batch(inputs: list[Item | BadItem], rows: list[Array], name: str, axes: InputAxes) -> Batch:
-    return Batch(inputs, {name: axes.feed(rows)} if rows else {})
+def _batch(found: list[Item | BadItem], rows: list[Array], name: str, axes: InputAxes) -> Batch:
+    return Batch(found, {name: axes.feed(rows)} if rows else {})

@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from onnx import NodeProto
 
 from retrograph.ir.graph import STANDARD_DOMAINS, Graph, attributes
-from retrograph.ir.op_traits import GROWING, MOVES
 from retrograph.ir.tensor_data import SMALL
 
 _ONE_BY_ONE = {"Add", "Cast", "Clip", "Div", "Dropout", "Exp", "Identity", "Log", "Max", "Min"}
@@ -51,7 +50,7 @@ def transposed_by(node: NodeProto, perm: Sequence[int] | None) -> Sequence[int] 
     return perm if node.op_type in _ONE_BY_ONE else None
 
 
-_PLAIN_MOVES = MOVES | {"Dropout"}
+_PLAIN_MOVES = {"Identity", "Reshape", "Flatten", "Squeeze", "Unsqueeze", "Transpose", "Dropout"}
 
 
 def _moved(graph: Graph, node: NodeProto) -> str | None:
@@ -102,10 +101,13 @@ def _greatest(graph: Graph, node: NodeProto) -> str | None:
     return str(node.input[0]) if list(given) in ([1], [-1]) else None
 
 
+_GROWING = {"Log", "Exp", "Sqrt"}
+
+
 def _grown(graph: Graph, node: NodeProto) -> str | None:
     """What a node makes grow, each number alone and by the same function."""
     op, x = node.op_type, str(node.input[0])
-    if op in GROWING:
+    if op in _GROWING:
         return x
     if op == "Clip":
         bounds = [name for name in node.input[1:] if name]

@@ -5,10 +5,9 @@ from __future__ import annotations
 from onnx import NodeProto
 
 from retrograph.ir.graph import STANDARD_DOMAINS, Graph
-from retrograph.ir.op_traits import MOVES
 
 _FAR = 12
-_MOVING = MOVES | {"Expand", "Cast"}
+_MOVING = {"Reshape", "Squeeze", "Unsqueeze", "Expand", "Transpose", "Cast", "Identity"}
 _LINEAR = {"Add", "Sub", "Mul", "Div", "Neg", "Identity", "Cast", "Transpose"}
 _BENT = {"Exp", "Log", "Abs", "Min", "Max", "Relu", "Clip", "Elu", "Softplus", "Tanh", "Sigmoid"}
 

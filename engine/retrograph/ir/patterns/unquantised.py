@@ -12,12 +12,11 @@ import numpy as np
 from onnx import NodeProto, helper
 
 from retrograph.ir.graph import STANDARD_DOMAINS, Graph
-from retrograph.ir.op_traits import MOVES
 from retrograph.ir.patterns.order_preserving import number
 
 _ROUNDINGS = {"Round", "Floor", "Ceil"}
 _LIMITS = {"Clip", "Max", "Min"}
-_MOVING = MOVES | {"Slice"}
+_MOVING = {"Identity", "Reshape", "Transpose", "Flatten", "Squeeze", "Unsqueeze", "Slice"}
 
 
 def rounded_by(graph: Graph, node: NodeProto) -> str | None:

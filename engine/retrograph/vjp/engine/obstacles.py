@@ -18,7 +18,6 @@ from retrograph.ir.graph import (
     reads,
 )
 from retrograph.ir.io.domains import has_schema
-from retrograph.ir.op_traits import RESHAPES
 from retrograph.ir.passes.expand.registry import definition_of
 from retrograph.ir.path import ancestors, flow
 from retrograph.vjp.engine.walk import blocked
@@ -192,6 +191,7 @@ class Apart:
             ),
             *(f"'{name}' has one row for the whole batch" for name in self._single_rows(tensors)),
             *(f"the constant '{name}' has a row for each item" for name in _rows_of_items(node)),
+            *(["its body has a row for each item"] if node.bodies else []),
         ]
         if reasons:
             raise Unsupported(
@@ -203,7 +203,7 @@ class Apart:
 
         The cotangents of their units are rows still, and become those of its input.
         """
-        moves = node.op in RESHAPES
+        moves = node.op in ("Reshape", "Squeeze", "Flatten", "Unsqueeze")
         return moves and node.y.name == self._target and self._batch.leads(node.x.name)
 
     def _single_rows(self, tensors: Sequence[Tensor]) -> list[str]:

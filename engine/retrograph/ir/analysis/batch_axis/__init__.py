@@ -7,13 +7,14 @@ or a block of rows, only if its leading axis is the batch, or holds it.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 
 from onnx import NodeProto
 
-from retrograph.ir.analysis.batch_axis.passage import LEADING, Passage, Place, shape_of
-from retrograph.ir.analysis.batch_axis.rules import passed
+from retrograph.ir.analysis.batch_axis.bodies import Places
+from retrograph.ir.analysis.batch_axis.passage import FREE, LEADING, Passage, Place, shape_of
+from retrograph.ir.analysis.batch_axis.rules import passed_to_each
 from retrograph.ir.analysis.positions import slid_axes
 from retrograph.ir.analysis.symbolic_sizes import Sizes
 from retrograph.ir.graph import Graph, Shape, Tensor, reads
@@ -79,7 +80,17 @@ def follow_batch(graph: Graph) -> Batch:
     whole = {t.name for t in inputs if not has_batch_axis(graph, t)}
     leading = {t.name: LEADING for t in inputs if t.rank != 0 and t.name not in whole}
     batch = Batch(leading, whole, set(), _single(inputs, whole))
-    names, others = _batch_names(inputs)
+    _follow(graph, batch, *_batch_names(inputs))
+    return batch
+
+
+def _follow(graph: Graph, batch: Batch, names: set[str], others: set[str]) -> None:
+    """Follow the batch from where it is known, the inputs, to all tensors.
+
+    Args:
+        names: what its size is called; more are found on the way.
+        others: what other sizes are called.
+    """
     sizes = Sizes(graph, exact=True)
     for node in graph.nodes:
         sources = set(reads(node))
@@ -87,8 +98,11 @@ def follow_batch(graph: Graph) -> Batch:
         if fixed or node.op_type in ("Shape", "Size", "ConstantOfShape"):
             continue
         clear = sources.isdisjoint(batch.mixed)
-        place = passed(Passage(graph, node, batch.places, sizes)) if clear else None
-        for name in filter(None, node.output):
+        passage = Passage(graph, node, batch.places, sizes)
+        found = passed_to_each(passage, _followed) if clear else [None] * len(node.output)
+        for name, place in zip(node.output, found, strict=False):
+            if not name or place == FREE:
+                continue
             shape = shape_of(graph, name)
             if place is not None and (shape is None or place.axis < len(shape)):
                 batch.places[name] = place
@@ -100,7 +114,15 @@ def follow_batch(graph: Graph) -> Batch:
                 batch.mixed.add(name)
             if batch.leads(name):
                 names |= {d for d in (shape or ())[:1] if isinstance(d, str)} - others
-    return batch
+
+
+def _followed(body: Graph, inputs: Places) -> Callable[[str], Place | None]:
+    """Where the items lie in a body: None where they are joined, FREE where there are none."""
+    places = {name: place for name, place in inputs.items() if place not in (None, FREE)}
+    mixed = {name for name, place in inputs.items() if place is None}
+    batch = Batch({n: place for n, place in places.items() if place}, mixed, set(), single=False)
+    _follow(body, batch, set(), set())
+    return lambda name: None if name in batch.mixed else batch.places.get(name, FREE)
 
 
 def has_batch_axis(graph: Graph, source: Tensor) -> bool:

@@ -31,6 +31,9 @@ class Place:
 LEADING = Place()
 """The leading axis is the batch alone."""
 
+FREE = Place(-1)
+"""There are no items: the tensor does not depend on the data of any input."""
+
 
 @dataclass(frozen=True)
 class Passage:
