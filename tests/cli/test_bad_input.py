@@ -233,14 +233,14 @@ def test_a_picture_or_a_sheet_for_what_takes_no_pictures(
 ) -> None:
     proto = model()
     nets.save(proto, here / "net.onnx")
-    refused(capsys, here, "explain net.onnx dog.png", "not a batch of pictures", "give the input")
+    refused(capsys, here, "explain net.onnx dog.png", "is no picture", "give the input")
     shape = [d.dim_value for d in proto.graph.input[0].type.tensor_type.shape.dim][1:]
     np.save(here / "in.npy", np.ones(shape, np.float32))
     refused(
         capsys, here, "explain net.onnx in.npy --sheet 2x2", "in.npy is no pict", "leave it out"
     )
     command = "build net.onnx -o out.onnx --preprocess 0-1"
-    refused(capsys, here, command, "not a batch of pictures", "give the input")
+    refused(capsys, here, command, "is no picture", "give the input")
 
 
 def test_inputs_that_are_missing(here: Path, capsys: Capture) -> None:

@@ -349,3 +349,15 @@ def test_open_numbers_of_frames_need_a_start(here: Path, capsys: Capture) -> Non
 def test_a_start_of_another_rank_is_refused() -> None:
     with pytest.raises(InputError, match="the start has the shape"):
         retrograph.maximize(picture_model("[H, W]"), 1, start=np.zeros((1, SIDE, SIDE), np.float32))
+
+
+@pytest.mark.parametrize(
+    ("shape", "batched"), [((2, 4, 20), True), ((SIDE * 4,), False), ((28, 28), False)]
+)
+def test_a_fixed_first_axis_that_is_lost_is_a_batch_but_for_pictures_and_lines(
+    shape: tuple[int, ...], batched: bool
+) -> None:
+    constants = {"line": np.array([1, -1], np.int64), "w": nets.weights(int(np.prod(shape)), 3)}
+    nodes = [nets.node("Reshape", "x line", "flat"), nets.node("MatMul", "flat w", "y")]
+    made = nets.model(nodes, [nets.info("x", shape)], [nets.info("y", [1, 3])], constants)
+    assert Model(made).axes("x").batched is batched

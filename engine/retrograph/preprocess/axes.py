@@ -235,9 +235,18 @@ def input_axes(graph: Graph, name: str, target: str | None) -> InputAxes:
     slid = slid_axes(graph, name)
     if slid is not None:
         return _told(tensor.shape, slid, batched=has_batch_axis(graph, tensor))
-    is_open = not tensor.shape or known(tensor.shape[0]) in (None, 1)
-    batched = is_open or target is None or first_item_axis(graph, target) == 1
-    return axes_by_size(tensor.shape, batched=batched)
+    if _may_be_one_item(graph, tensor.shape, target):
+        whole = axes_by_size(tensor.shape, batched=False)
+        if len(tensor.shape) == 1 or whole.frame is not None:
+            return whole
+    return axes_by_size(tensor.shape)
+
+
+def _may_be_one_item(graph: Graph, shape: Shape, target: str | None) -> bool:
+    """Whether an input has a fixed first axis, whose items are not told apart in a target."""
+    if not shape or known(shape[0]) in (None, 1) or target is None:
+        return False
+    return first_item_axis(graph, target) == 0
 
 
 def axes_by_size(shape: Shape, *, batched: bool = True) -> InputAxes:
