@@ -28,12 +28,13 @@ from retrograph.ir.graph import (
     opset_of,
     value_info,
 )
+from retrograph.ir.op_traits import ACTIVATIONS
 from retrograph.ir.passes import pad_axes
 from retrograph.ir.passes.bodies import within
 from retrograph.ir.passes.rename import rename
 from retrograph.ir.passes.to_float16 import Precision
 from retrograph.ir.path import Path, path
-from retrograph.ir.patterns.activations import SMOOTH, activations, name_of
+from retrograph.ir.patterns.activations import activations, name_of
 from retrograph.methods import Arrival, Method
 from retrograph.methods.base import Scene
 from retrograph.methods.descent import Descent
@@ -294,10 +295,10 @@ class _Backward:
         single = [
             (graph, n)
             for graph, n in nodes
-            if n.op_type in SMOOTH and n.name not in graph.relu_like | parts
+            if n.op_type in ACTIVATIONS and n.name not in graph.relu_like | parts
         ]
         names = ((name_of(self.graph, c), c) for c in found)
-        spelled = (Place(c.name, name, c.output) for name, c in names if name in SMOOTH)
+        spelled = (Place(c.name, name, c.output) for name, c in names if name in ACTIVATIONS)
         return (*spelled, *self._places(single))
 
     def model(self) -> ModelProto:

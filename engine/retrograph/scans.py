@@ -32,7 +32,7 @@ from retrograph.scanning.summary import count_text, scan_record
 
 Inputs = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
 Progress = Callable[[int, int | None], None]
-Taken = Callable[[int, Sequence[Item | BadItem]], None]
+OnBatch = Callable[[int, Sequence[Item | BadItem]], None]
 
 
 class Scan(ScanReader, Result):
@@ -195,8 +195,7 @@ def scan(
 
     Args:
         model: a path to an .onnx file, or a model in memory.
-        inputs: paths of pictures, folders, archives, .npy, .npz, .csv, FASTA, or one of them: see
-            `retrograph scan --help`.
+        inputs: paths (or one) of pictures, folders, archives, .npy, .npz, .csv, FASTA.
         layers: aliases or tensors.
         out: the folder of the store; it is made.
         channels: the channels to look at; all if None.
@@ -212,8 +211,7 @@ def scan(
         progress: is called with how many inputs are done, and of how many (None if not known).
 
     Raises:
-        InputError: the model, a layer, a channel or the preprocessing is wrong, no input can be
-            read, or the folder holds another scan.
+        InputError: an argument is wrong, no input can be read, or the folder holds another scan.
         DeviceError: ONNX Runtime or the device is not there.
     """
     plan = plan_scan(
@@ -230,10 +228,8 @@ def scan(
         threads=threads,
         workers=workers,
     )
-    if progress is None:
-        return plan.run(out, force=force)
-    total, tell = plan.count(), progress
-    return plan.run(out, force=force, taken=lambda done, _: tell(done, total))
+    on_batch = None if progress is None else plan.counting(progress)
+    return plan.run(out, force=force, on_batch=on_batch)
 
 
 @dataclass(frozen=True)
@@ -254,21 +250,26 @@ class ScanPlan:
         """How many inputs there are; None where only reading them all tells."""
         return self.scanner.count() if self.source is None else None
 
+    def counting(self, progress: Progress) -> OnBatch:
+        """What `run` calls to keep `progress` informed."""
+        total = self.count()
+        return lambda done, _: progress(done, total)
+
     def run(
-        self, out: str | os.PathLike[str], *, force: bool = False, taken: Taken | None = None
+        self, out: str | os.PathLike[str], *, force: bool = False, on_batch: OnBatch | None = None
     ) -> Scan:
         """Scan into a folder, or go on with what was begun there; a finished scan is opened.
 
         Args:
             out: the folder of the store; it is made.
             force: whether what is in the folder is replaced.
-            taken: is called with how many inputs are done, and which ones are new; one that is bad
-                is a `BadItem`.
+            on_batch: is called with how many inputs are done, and with the new ones; one that is
+                bad is a `BadItem`.
 
         Raises:
             InputError: the folder holds another scan, no input is good, or nothing can be written.
         """
-        finished = self.scanner.run(out, force=force, taken=taken, batches=self.source)
+        finished = self.scanner.run(out, force=force, on_batch=on_batch, source=self.source)
         return Scan(finished.path, self.scanner.session.model)
 
 

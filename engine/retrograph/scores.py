@@ -10,6 +10,7 @@ from onnx import NodeProto
 from retrograph.errors import BlockedError, InputError, Problem
 from retrograph.ir.analysis.origin import is_in_file, of_the_file, origin, tensor_text
 from retrograph.ir.graph import STANDARD_DOMAINS, Graph, op_label, reads
+from retrograph.ir.op_traits import MOVES
 from retrograph.ir.path import ancestors, flow
 from retrograph.ir.patterns.order_preserving import before, taken_from, transposed_by
 from retrograph.ir.patterns.squashing import SOFTMAX, Squash, changing, squashing
@@ -22,7 +23,7 @@ _CHOOSING = {"ArgMax", "ArgMin", "TopK", "Equal", "Greater", "GreaterOrEqual", "
 _CHOOSING |= {"LessOrEqual", "NonZero", "NonMaxSuppression", "Hardmax"}
 """Operators that make labels, places and truth values of numbers, quantised ones too."""
 
-_MOVING = {"Identity", "Reshape", "Flatten", "Squeeze", "Unsqueeze", "Transpose", "Cast"}
+_MOVING = MOVES | {"Cast"}
 
 
 @dataclass(frozen=True)

@@ -127,7 +127,7 @@ def test_an_interruption_says_that_nothing_is_lost(
     def interrupted(*given: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("retrograph.scanning.state.State.take_in", interrupted)
+    monkeypatch.setattr("retrograph.scanning.state.State.add", interrupted)
     ran = scan(capsys, "net.onnx set --layer relu1 -o run")
     assert ran.code == 130
     assert ran.err == "retrograph: interrupted; the same command goes on where it stopped\n"

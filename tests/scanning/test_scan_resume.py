@@ -45,7 +45,7 @@ if where == "save":
 if where == "serialise":
     unfinished.np.save = killing(unfinished.np.save)
 if where == "count":
-    scan.State.take_in = killing(scan.State.take_in)
+    scan.State.add = killing(scan.State.add)
 if where == "write":
     scan.write = killing(scan.write)
 if where == "rename":
@@ -122,7 +122,7 @@ def test_stopped_at_random_moments(seed: int, desk: Path) -> None:
     stops = 0
     while not (desk / "run" / "scan.sqlite").exists():
         try:
-            scanner().run("run", taken=taken, seconds=rng.choice([0, 1000]))
+            scanner().run("run", on_batch=taken, seconds=rng.choice([0, 1000]))
         except KeyboardInterrupt:
             stops += 1
             assert stops < 1000
@@ -138,8 +138,8 @@ def test_it_goes_on_where_it_stopped(desk: Path) -> None:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        scanner().run("run", taken=stopping, seconds=0)
-    scanner().run("run", taken=lambda done, found: heard.append(done))
+        scanner().run("run", on_batch=stopping, seconds=0)
+    scanner().run("run", on_batch=lambda done, found: heard.append(done))
     assert heard[0] >= 12
     assert heard[-1] == 41
     assert_whole(desk)
@@ -147,14 +147,14 @@ def test_it_goes_on_where_it_stopped(desk: Path) -> None:
 
 def test_a_finished_scan_is_left_as_it_is(desk: Path) -> None:
     before = (desk / "whole" / "scan.sqlite").stat()
-    scan = scanner().run("whole", taken=lambda done, found: pytest.fail("it runs again"))
+    scan = scanner().run("whole", on_batch=lambda done, found: pytest.fail("it runs again"))
     assert scan.run["pictures"] == {"good": 40, "bad": 1}
     assert (desk / "whole" / "scan.sqlite").stat().st_mtime_ns == before.st_mtime_ns
 
 
 def interrupted() -> None:
     with pytest.raises(KeyboardInterrupt):
-        scanner().run("run", taken=_stop, seconds=0)
+        scanner().run("run", on_batch=_stop, seconds=0)
 
 
 def _stop(done: int, found: Sequence[object]) -> None:
@@ -209,7 +209,7 @@ def test_two_scans_into_one_folder(desk: Path) -> None:
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        scanner().run("run", taken=second)
+        scanner().run("run", on_batch=second)
     scanner().run("run")
     assert_whole(desk)
 
@@ -268,7 +268,7 @@ def test_a_disk_that_is_full_at_the_end(desk: Path, monkeypatch: pytest.MonkeyPa
             scanner().run("run")
     assert not list((desk / "run").glob("*.new"))
     heard: list[int] = []
-    scanner().run("run", taken=lambda done, found: heard.append(done))
+    scanner().run("run", on_batch=lambda done, found: heard.append(done))
     assert heard == [41]
     assert_whole(desk)
 

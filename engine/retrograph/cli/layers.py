@@ -12,7 +12,7 @@ from rich.text import Text
 from retrograph.cli.options import add_command
 from retrograph.cli.terminal import console, shape_text, visible
 from retrograph.errors import InputError
-from retrograph.ir.patterns.activations import SMOOTH
+from retrograph.ir.op_traits import ACTIVATIONS
 from retrograph.layers import Layer
 from retrograph.model import SCORES, Model
 
@@ -132,7 +132,7 @@ def _field(layer: Layer) -> tuple[str, str]:
 
 def _summary(model: Model, found: list[Layer], hidden: int, target: str | None) -> list[str]:
     relus = sum(layer.is_relu for layer in found)
-    smooth = sorted({x.op for x in found if x.op in SMOOTH and not x.is_relu})
+    smooth = sorted({x.op for x in found if x.op in ACTIVATIONS and not x.is_relu})
     nodes = "node is" if relus == 1 else "nodes are"
     parts = [f"{relus} {nodes} treated as ReLU by guided and deconvnet"]
     if smooth:

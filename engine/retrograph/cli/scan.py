@@ -111,7 +111,7 @@ def _run(args: argparse.Namespace) -> int:
     try:
         with progress_bar(out, "scanning", plan.count()) as bar:
             watch = _Watch(bar, out)
-            scan = plan.run(args.output, force=args.force, taken=watch.taken)
+            scan = plan.run(args.output, force=args.force, on_batch=watch.add)
     except KeyboardInterrupt:
         complain("interrupted; the same command goes on where it stopped")
         return 130
@@ -156,7 +156,7 @@ class _Watch:
         self._bad = 0
         self._notes = set[str]()
 
-    def taken(self, done: int, inputs: Sequence[Item | BadItem]) -> None:
+    def add(self, done: int, inputs: Sequence[Item | BadItem]) -> None:
         """So many are done, these of them just now."""
         if done and not self.ran:
             self._out.print(f"going on after {done:,} inputs")

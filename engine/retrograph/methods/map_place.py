@@ -8,6 +8,7 @@ from retrograph.ir.analysis.channel_axis import input_channels
 from retrograph.ir.analysis.positions import MOVING
 from retrograph.ir.emit import Emitter
 from retrograph.ir.graph import NodeProto, Tensor
+from retrograph.ir.op_traits import MOVES
 from retrograph.ir.path import Path, path
 from retrograph.methods.descent import Descent
 from retrograph.methods.map_layer import Ground
@@ -15,7 +16,7 @@ from retrograph.vjp import Cotangents, Node, vjp
 from retrograph.vjp.engine.walk import blocked
 
 _ALIKE = {"Identity", "Cast", "Dropout"}
-_ONE_TO_ONE = {"Reshape", "Flatten", "Transpose", "Squeeze", "Unsqueeze"} | _ALIKE
+_ONE_TO_ONE = MOVES | _ALIKE
 
 
 def in_front(e: Emitter, a: Tensor, ground: Ground) -> Tensor:

@@ -14,7 +14,8 @@ from dataclasses import dataclass, field
 from retrograph.errors import InputError, parameter
 from retrograph.ir.emit import Emitter
 from retrograph.ir.graph import Tensor
-from retrograph.ir.patterns.activations import GATES, activations, is_gate
+from retrograph.ir.op_traits import GATES
+from retrograph.ir.patterns.activations import activations, is_gate
 from retrograph.methods.base import Method, MethodRule, Scene
 from retrograph.methods.descent import Descent
 from retrograph.vjp import Cotangents, Node, vjp

@@ -28,15 +28,15 @@ def windows(
         shape: that of an item of the input.
         first: the input's axis that is the first of an item's: 0 where it has no batch axis.
     """
-    found = [(0, size) for size in shape]
+    places = [(0, size) for size in shape]
     if field is None:
-        return tuple(found)
+        return tuple(places)
     for axis, span in zip(field.axes, field.spans, strict=True):
         if span is not None and span.size < shape[axis - first]:
             centre = 0 if span.axis is None else span.stride * index[span.axis]
             start = math.ceil(centre + span.first)
-            found[axis - first] = (start, start + span.size)
-    return tuple(found)
+            places[axis - first] = (start, start + span.size)
+    return tuple(places)
 
 
 def cut(values: Array, places: Windows, fill: float = 0) -> Array:

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
+from retrograph.ir.op_traits import FUNCTIONS
 from retrograph.receptive_field.reading import BROADCAST, Reading, rule
 from retrograph.receptive_field.span import Spans, along, fixed
 
-_UNARY = {"Relu", "LeakyRelu", "ThresholdedRelu", "Elu", "Selu", "Celu", "Sigmoid", "Tanh"}
-_UNARY |= {"HardSigmoid", "HardSwish", "Softplus", "Softsign", "Mish", "Gelu", "Swish", "Erf"}
-_UNARY |= {"Neg", "Abs", "Exp", "Log", "Sqrt", "Reciprocal", "Sin", "Cos", "Tan", "Asin", "Acos"}
-_UNARY |= {"Atan", "Sinh", "Cosh", "Asinh", "Acosh", "Atanh", "Round", "Floor", "Ceil", "Sign"}
-_UNARY |= {"Identity", "Dropout", "Cast", "CastLike", "Shrink", "Expand"}
+_UNARY = (FUNCTIONS - {"Clip", "PRelu"}) | {"Identity", "Expand"}
 
 
 @rule(*_UNARY, *BROADCAST)

@@ -14,6 +14,7 @@ from typing import Any
 from onnx import NodeProto
 
 from retrograph.ir.graph import STANDARD_DOMAINS, Graph, Shape, attributes, default_attributes
+from retrograph.ir.op_traits import ARITHMETIC, WINDOWS
 from retrograph.receptive_field.span import Span, Spans, along
 
 
@@ -111,13 +112,10 @@ def without(rank: int, axes: Collection[int], gone: Span | None) -> Spans:
     return tuple(gone if axis in axes else along(kept.index(axis)) for axis in range(rank))
 
 
-SLIDING = {"Conv", "ConvTranspose", "MaxPool", "AveragePool", "LpPool", "GlobalLpPool", "LRN"}
-SLIDING |= {"GlobalAveragePool", "GlobalMaxPool", "InstanceNormalization"}
-SLIDING |= {"DepthToSpace", "SpaceToDepth"}
+SLIDING = WINDOWS | {"LRN", "InstanceNormalization"}
 """Operators over [N, C, *S]: what they find behind axis 1 is spatial."""
 
-BROADCAST = {"Add", "Sub", "Mul", "Div", "Pow", "Mod", "Sum", "Mean", "Max", "Min", "Where"}
-BROADCAST |= {"PRelu", "Clip"}
+BROADCAST = ARITHMETIC | {"PRelu", "Clip"}
 
 JOINING = BROADCAST | {"Concat", "MatMul", "Gemm"}
 """Operators with rules for more than their first input."""

@@ -40,21 +40,21 @@ def batches(
         size: how many go into a batch.
         axes: of the input: of a fixed batch, one that is not full repeats its last input.
     """
-    found: list[Item | BadItem] = []
+    batch: list[Item | BadItem] = []
     rows: list[Array] = []
     for each in inputs:
         if isinstance(each, Item):
             if rows and rows[0].shape != each.array.shape:
-                yield _batch(found, rows, name, axes)
-                found, rows = [], []
+                yield _batch(batch, rows, name, axes)
+                batch, rows = [], []
             rows.append(each.array)
-        found.append(each)
-        if len(rows) == size or len(found) - len(rows) == _BAD_IN_A_ROW:
-            yield _batch(found, rows, name, axes)
-            found, rows = [], []
-    if found:
-        yield _batch(found, rows, name, axes)
+        batch.append(each)
+        if len(rows) == size or len(batch) - len(rows) == _BAD_IN_A_ROW:
+            yield _batch(batch, rows, name, axes)
+            batch, rows = [], []
+    if batch:
+        yield _batch(batch, rows, name, axes)
 
 
-def _batch(found: list[Item | BadItem], rows: list[Array], name: str, axes: InputAxes) -> Batch:
-    return Batch(found, {name: axes.feed(rows)} if rows else {})
+def _batch(inputs: list[Item | BadItem], rows: list[Array], name: str, axes: InputAxes) -> Batch:
+    return Batch(inputs, {name: axes.feed(rows)} if rows else {})

@@ -39,15 +39,15 @@ def _of(path: Path) -> dict[str, Any]:
             changed = os.fstat(file.fileno()).st_mtime_ns
     except OSError:
         return {"bytes": None}  # reading it will say why
-    whole = {"bytes": size, "digest": digest.hexdigest()}
-    return whole if size <= 2 * _END else whole | {"changed": changed}
+    values = {"bytes": size, "digest": digest.hexdigest()}
+    return values if size <= 2 * _END else values | {"changed": changed}
 
 
 def _of_folder(folder: Path) -> dict[str, Any]:
     digest, count = hashlib.sha256(), 0
     for path in pictures_in(folder):
         name, status = path.relative_to(folder).as_posix(), path.stat()
-        told = f"{name}\0{status.st_size}\0{status.st_mtime_ns}\0"
-        digest.update(told.encode(errors="surrogateescape"))
+        line = f"{name}\0{status.st_size}\0{status.st_mtime_ns}\0"
+        digest.update(line.encode(errors="surrogateescape"))
         count += 1
     return {"pictures": count, "digest": digest.hexdigest()}

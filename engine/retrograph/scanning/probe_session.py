@@ -135,8 +135,8 @@ def _stats(probe: Probe, outputs: Mapping[str, Any], rows: int) -> ActivationSta
 
 def _units(probe: Probe, place: Array, sizes: Array) -> Array:
     """Indices in an item, int64 [N, C, r], from flat positions [N, C] over the other axes."""
-    others = tuple(np.delete(sizes, probe.channel_axis).tolist())
-    places = list(np.unravel_index(place, others)) if others else []
+    spatial = tuple(np.delete(sizes, probe.channel_axis).tolist())
+    places = list(np.unravel_index(place, spatial)) if spatial else []
     channels = np.broadcast_to(np.arange(place.shape[1]), place.shape)
     places.insert(probe.channel_axis, channels)
     return np.stack(places, axis=2).astype(np.int64)

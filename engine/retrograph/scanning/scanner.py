@@ -11,6 +11,7 @@ from typing import Any
 
 from retrograph._version import __version__
 from retrograph.errors import InputError, parameter
+from retrograph.output import make_folder
 from retrograph.prefetch import prefetch_map
 from retrograph.preprocess import (
     PRESETS,
@@ -34,11 +35,11 @@ from retrograph.scanning.unfinished import Unfinished
 SECONDS = 2.0
 """How much work an interruption may cost at most, about."""
 
-Taken = Callable[[int, Sequence[Input]], None]
-"""Is told how many inputs are done, and which ones are new; one that is bad is a BadItem."""
+OnBatch = Callable[[int, Sequence[Input]], None]
+"""Is called with how many inputs are done, and with the new ones; one that is bad is a BadItem."""
 
-From = Callable[[int], Iterable[Batch]]
-"""Batches from the input of that number on."""
+BatchSource = Callable[[int], Iterable[Batch]]
+"""Gives the batches from the input of that number on."""
 
 
 class Scanner:
@@ -90,7 +91,7 @@ class Scanner:
         self._workers = workers or default_workers()
 
     def run_values(self) -> dict[str, Any]:
-        """What is scanned and how, by which a scan is known again; the table `run` of the store."""
+        """What is scanned and how: the table `run` of the store, which identifies a scan."""
         return {
             "version": VERSION,
             "retrograph": __version__,
@@ -114,20 +115,20 @@ class Scanner:
         return None if None in counts else sum(count or 0 for count in counts)
 
     def batches(self, start: int) -> Iterator[Batch]:
-        """What is run, from the input of that number on."""
+        """The batches of `inputs`, from the input of that number on."""
         axes = self.session.axes
         pending = iter_pending(self.inputs, axes, self._preprocessing, self._coding)
         rest = islice(pending, start, None)
-        found = prefetch_decode(rest, self._workers, ahead=2 * self.batch + self._workers)
-        return batches(found, self.session.input.name, self.batch, axes)
+        items = prefetch_decode(rest, self._workers, ahead=2 * self.batch + self._workers)
+        return batches(items, self.session.input.name, self.batch, axes)
 
     def run(
         self,
         folder: str | os.PathLike[str],
         *,
         force: bool = False,
-        taken: Taken | None = None,
-        batches: From | None = None,
+        on_batch: OnBatch | None = None,
+        source: BatchSource | None = None,
         seconds: float = SECONDS,
     ) -> ScanReader:
         """Scan into a folder, or go on with what was begun there; a finished scan is left as it is.
@@ -135,34 +136,39 @@ class Scanner:
         Args:
             folder: where the store is made; it is made, too.
             force: start anew whatever is there; the old store stays until the new one is whole.
-            taken: is told of the inputs as they are done, those of an earlier run at once.
-            batches: what is run, instead of `inputs` read by `batches`.
-            seconds: after which time what has been found is kept on disk.
+            on_batch: is called for every batch, and first for those of an earlier run together.
+            source: gives the batches, instead of `batches`, which reads `inputs`.
+            seconds: how often the state is saved, so that no more work is lost.
 
         Raises:
             InputError: the folder holds another scan, no input is good, or nothing can be written.
         """
-        work = _opened(Path(folder), self.run_values(), force=force)
+        work = _open(Path(folder), self.run_values(), force=force)
         if isinstance(work, ScanReader):
             return work
         try:
-            state = State.of(work, self.layers, self._k)
-            self._pass(work, state, batches or self.batches, taken or _ignore, seconds)
+            state = State.load(work, self.layers, self._k)
+            self._pass(work, state, source or self.batches, on_batch or _ignore, seconds)
             return self._finished(work, state, Path(folder))
         finally:
             work.close()
 
     def _pass(
-        self, work: Unfinished, state: State, source: From, taken: Taken, seconds: float
+        self,
+        work: Unfinished,
+        state: State,
+        source: BatchSource,
+        on_batch: OnBatch,
+        seconds: float,
     ) -> None:
-        kept = time.monotonic()
-        taken(state.done, [])
+        saved = time.monotonic()
+        on_batch(state.done, [])
         for batch, answer in self._answered(source(state.done)):
-            found = state.take_in(batch.inputs, answer)
-            taken(state.done, found)
-            if time.monotonic() - kept >= seconds:
+            inputs = state.add(batch.inputs, answer)
+            on_batch(state.done, inputs)
+            if time.monotonic() - saved >= seconds:
                 state.save(work)
-                kept = time.monotonic()
+                saved = time.monotonic()
         state.save(work)
 
     def _answered(self, source: Iterable[Batch]) -> Iterator[tuple[Batch, Answer]]:
@@ -197,8 +203,8 @@ class Scanner:
         return next(filter(None, of_layers), "")
 
 
-def _ignore(done: int, found: Sequence[Input]) -> None:
-    """Tell nobody."""
+def _ignore(done: int, inputs: Sequence[Input]) -> None:
+    """Do nothing."""
 
 
 def _layers(session: ProbeSession, channels: Sequence[int] | None) -> tuple[ScannedLayer, ...]:
@@ -234,18 +240,13 @@ def _fitting(chosen: Preprocessing | None, session: ProbeSession) -> Preprocessi
     return fitted
 
 
-def _opened(folder: Path, run: dict[str, Any], *, force: bool) -> Unfinished | ScanReader:
+def _open(folder: Path, run: dict[str, Any], *, force: bool) -> Unfinished | ScanReader:
     """The scan that was begun in a folder, a new one, or a finished one.
 
     Raises:
         InputError: what is there is of another scan.
     """
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InputError(
-            f"the folder {folder} cannot be made ({error.strerror}); choose another one"
-        ) from None
+    make_folder(folder)
     begun = (folder / f"{FILE}.part").exists()
     finished = (folder / FILE).exists()
     if finished and not begun and not force:

@@ -21,7 +21,7 @@ Answer = list[ActivationStats] | InputError
 
 @dataclass
 class State:
-    """What has been found so far.
+    """What a pass over a data set has counted so far.
 
     Attributes:
         layers: what is scanned.
@@ -40,21 +40,21 @@ class State:
     new: list[Row] = field(default_factory=list)
 
     @classmethod
-    def of(cls, work: Unfinished, layers: Sequence[ScannedLayer], k: int) -> State:
-        """What was kept, or the beginning."""
-        kept = work.state()
-        if kept is None:
+    def load(cls, work: Unfinished, layers: Sequence[ScannedLayer], k: int) -> State:
+        """The state that was saved last, or that of the beginning."""
+        saved = work.state()
+        if saved is None:
             return cls(layers, [Tally.empty(len(x.channels), k, len(x.shape)) for x in layers])
-        counts, arrays = kept
+        counts, arrays = saved
         tallies = []
         for number in range(len(layers)):
             lead = f"{number}/"
-            own = {n.removeprefix(lead): a for n, a in arrays.items() if n.startswith(lead)}
-            tallies.append(Tally.of(own))
+            of_layer = {n.removeprefix(lead): a for n, a in arrays.items() if n.startswith(lead)}
+            tallies.append(Tally.from_arrays(of_layer))
         return cls(layers, tallies, **counts)
 
     def save(self, work: Unfinished) -> None:
-        """Keep it on disk."""
+        """Save it on disk."""
         arrays = {
             f"{number}/{name}": array
             for number, tally in enumerate(self.tallies)
@@ -64,9 +64,9 @@ class State:
         work.save(self.new, counts, arrays)
         self.new.clear()
 
-    def take_in(self, inputs: Sequence[Input], answer: Answer) -> list[Input]:
-        """Count a batch; returns its inputs, those bad of which nothing can be counted."""
-        found = list(inputs)
+    def add(self, inputs: Sequence[Input], answer: Answer) -> list[Input]:
+        """Count a batch; returns its inputs, as bad ones those of which nothing can be counted."""
+        checked = list(inputs)
         places = [place for place, each in enumerate(inputs) if isinstance(each, Item)]
         reasons = [
             _no_text(inputs[place].name) or self._why_bad(answer, row)
@@ -75,17 +75,17 @@ class State:
         for place, reason in zip(places, reasons, strict=True):
             if reason is not None:
                 name = inputs[place].name
-                found[place] = BadItem(name, InputError(f"{name}: {reason}"))
-        numbers = [self._number(each) for each in found]
-        good = [n for n, each in zip(numbers, found, strict=True) if isinstance(each, Item)]
+                checked[place] = BadItem(name, InputError(f"{name}: {reason}"))
+        numbers = [self._number(each) for each in checked]
+        good = [n for n, each in zip(numbers, checked, strict=True) if isinstance(each, Item)]
         if good and not isinstance(answer, InputError):
-            labels = [each.label for each in found if isinstance(each, Item)]
+            labels = [each.label for each in checked if isinstance(each, Item)]
             order = {label: number for number, label in enumerate(self.classes)}
             classes = [NO_CLASS if label is None else order[label] for label in labels]
             rows = np.flatnonzero([reason is None for reason in reasons])
             for layer, tally, stats in zip(self.layers, self.tallies, answer, strict=True):
                 tally.add(stats.only(rows, np.array(layer.channels)), good, classes)
-        return found
+        return checked
 
     def _number(self, each: Input) -> int:
         """The number of the next input, which is noted with its class or problem."""

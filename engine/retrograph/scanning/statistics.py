@@ -67,7 +67,7 @@ class Statistics:
 
 @dataclass
 class Tally:
-    """All that is kept of one layer; its size does not depend on the number of pictures."""
+    """All that is counted of one layer; its size does not depend on the number of pictures."""
 
     top: Top
     statistics: Statistics
@@ -94,7 +94,7 @@ class Tally:
         }
 
     @classmethod
-    def of(cls, arrays: dict[str, Array]) -> Tally:
+    def from_arrays(cls, arrays: dict[str, Array]) -> Tally:
         """What `arrays` gave."""
         tally = cls.empty(0, 1, 1)
         for name, array in arrays.items():

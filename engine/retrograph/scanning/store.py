@@ -88,30 +88,30 @@ def write(
         run: what was scanned and how, as JSON values by key.
         classes: how many good pictures there are of each.
         pictures: the rows of the table.
-        tallies: what was found of each layer.
+        tallies: what was counted of each layer.
 
     Raises:
         sqlite3.Error: it cannot be written.
     """
     good = run["pictures"]["good"]
-    with closing(sqlite3.connect(path)) as made:
-        made.execute(f"PRAGMA application_id = {_APPLICATION}")
-        made.execute(f"PRAGMA user_version = {VERSION}")
-        made.executescript(f"BEGIN; {_TABLES}")
-        _insert(made, "run", ((key, json.dumps(value)) for key, value in run.items()))
-        _insert(made, "class", classes.items())
-        _insert(made, "picture", pictures)
+    with closing(sqlite3.connect(path)) as store:
+        store.execute(f"PRAGMA application_id = {_APPLICATION}")
+        store.execute(f"PRAGMA user_version = {VERSION}")
+        store.executescript(f"BEGIN; {_TABLES}")
+        _insert(store, "run", ((key, json.dumps(value)) for key, value in run.items()))
+        _insert(store, "class", classes.items())
+        _insert(store, "picture", pictures)
         for layer, tally in tallies:
-            _insert(made, "layer", [layer.row()])
-            _insert(made, "top", _top_rows(layer, tally))
-            _insert(made, "channel", _channel_rows(layer, tally, good))
-            _insert(made, "channel_class", _class_rows(layer, tally, classes))
-        made.commit()
+            _insert(store, "layer", [layer.row()])
+            _insert(store, "top", _top_rows(layer, tally))
+            _insert(store, "channel", _channel_rows(layer, tally, good))
+            _insert(store, "channel_class", _class_rows(layer, tally, classes))
+        store.commit()
 
 
-def _insert(made: sqlite3.Connection, table: str, rows: Iterable[Row]) -> None:
+def _insert(store: sqlite3.Connection, table: str, rows: Iterable[Row]) -> None:
     for row in rows:
-        made.execute(f"INSERT INTO {table} VALUES ({', '.join('?' * len(row))})", row)
+        store.execute(f"INSERT INTO {table} VALUES ({', '.join('?' * len(row))})", row)
 
 
 def _top_rows(layer: ScannedLayer, tally: Tally) -> Iterator[Row]:

@@ -69,8 +69,8 @@ class Unfinished:
     def run(self) -> dict[str, Any] | None:
         """What is scanned and how; None where nothing is begun."""
         with self._blamed():
-            found = self._file.execute("SELECT value FROM run").fetchone()
-        return None if found is None else dict(json.loads(found[0]))
+            row = self._file.execute("SELECT value FROM run").fetchone()
+        return None if row is None else dict(json.loads(row[0]))
 
     def begin(self, run: Mapping[str, Any]) -> None:
         """Begin anew."""
@@ -82,7 +82,7 @@ class Unfinished:
     def save(
         self, pictures: Sequence[Row], counts: Mapping[str, Any], arrays: Mapping[str, Array]
     ) -> None:
-        """Keep new pictures and all of the state, whole or not at all."""
+        """Save new pictures and all of the state, in one transaction."""
         values: dict[str, bytes] = {name: _bytes(array) for name, array in arrays.items()}
         values["counts"] = json.dumps(counts).encode()
         with self._blamed(), self._at_once():
@@ -90,7 +90,7 @@ class Unfinished:
             self._file.executemany("INSERT OR REPLACE INTO state VALUES (?, ?)", values.items())
 
     def state(self) -> tuple[dict[str, Any], dict[str, Array]] | None:
-        """The counts and arrays that were kept last; None before the first time."""
+        """The counts and arrays that were saved last; None before the first time."""
         with self._blamed():
             values = dict(self._file.execute("SELECT name, value FROM state").fetchall())
         if not values:
@@ -99,7 +99,7 @@ class Unfinished:
         return counts, {name: np.load(io.BytesIO(value)) for name, value in values.items()}
 
     def pictures(self) -> Iterator[Row]:
-        """The rows of all pictures that were kept, in order."""
+        """The rows of all pictures that were saved, in order."""
         yield from self._file.execute("SELECT id, name, class, problem FROM picture ORDER BY id")
 
     def first_problem(self) -> str:
@@ -111,7 +111,7 @@ class Unfinished:
 
     @contextmanager
     def finished(self) -> Iterator[Path]:
-        """The path for the whole store, which gets its name after the block; this file goes."""
+        """The path to write the store to; after the block it gets its name, and this file goes."""
         with self._blamed():
             self._new.unlink(missing_ok=True)
             try:

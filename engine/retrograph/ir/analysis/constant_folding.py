@@ -12,30 +12,24 @@ from onnx import NodeProto, TypeProto, helper, numpy_helper, shape_inference
 from onnx.reference import ReferenceEvaluator
 
 from retrograph.ir.graph import STANDARD_DOMAINS, Array, Graph, is_static
+from retrograph.ir.op_traits import (
+    ARITHMETIC,
+    FUNCTIONS,
+    JOINS,
+    MOVES,
+    NORMALISATIONS,
+    REDUCTIONS,
+    TAKES,
+    Numbers,
+    named,
+)
 from retrograph.ir.tensor_data import SMALL
 
-_ELEMENTWISE = """
-    Abs Acos Acosh Add And Asin Asinh Atan Atanh BitShift BitwiseAnd BitwiseNot BitwiseOr BitwiseXor
-    Cast CastLike Ceil Celu Clip Cos Cosh Div Elu Equal Erf Exp Floor Gelu Greater GreaterOrEqual
-    HardSigmoid HardSwish Identity IsInf IsNaN LeakyRelu Less LessOrEqual Log Max Mean Min Mish Mod
-    Mul Neg Not Or PRelu Pow Reciprocal Relu Round Selu Shrink Sigmoid Sign Sin Sinh Softplus
-    Softsign Sqrt Sub Sum Swish Tan Tanh ThresholdedRelu Where Xor
-"""
-_MOVING = """
-    Concat Constant ConstantOfShape DepthToSpace Expand EyeLike Flatten Gather GatherElements
-    GatherND OneHot
-    Pad Range Reshape ScatterElements ScatterND Slice SpaceToDepth Split Squeeze Tile Transpose
-    Trilu Unsqueeze
-"""
-_JOINING = """
-    ArgMax ArgMin BatchNormalization CumSum Gemm GroupNormalization Hardmax InstanceNormalization
-    LayerNormalization LogSoftmax LpNormalization MatMul RMSNormalization ReduceL1 ReduceL2
-    ReduceLogSum ReduceLogSumExp ReduceMax ReduceMean ReduceMin ReduceProd ReduceSum
-    ReduceSumSquare Softmax TopK
-"""
+_IN_PROPORTION = FUNCTIONS | ARITHMETIC | MOVES | TAKES | JOINS | REDUCTIONS | NORMALISATIONS
+_IN_PROPORTION |= named(numbers=Numbers.MADE) | named(numbers=Numbers.CHOSEN) | {"MatMul", "Gemm"}
 _NO_LARGER_THAN_ITS_INPUTS = {"Compress", "NonZero", "Unique"}
-
-FOLDED = {*_ELEMENTWISE.split(), *_MOVING.split(), *_JOINING.split(), *_NO_LARGER_THAN_ITS_INPUTS}
+_RANDOM_OR_QUANTISING = {"Dropout", "QuantizeLinear", "DequantizeLinear", "DynamicQuantizeLinear"}
+FOLDED = _IN_PROPORTION - _RANDOM_OR_QUANTISING - {"Shape", "Size", "NonMaxSuppression"}
 """Operators whose work is in proportion to what they read and make.
 
 A sliding window is not: its paddings may be vast and its output small. Nor is text, a picture that

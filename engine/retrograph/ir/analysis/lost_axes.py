@@ -12,24 +12,10 @@ from collections.abc import Iterator, Sequence
 from onnx import NodeProto
 
 from retrograph.ir.graph import STANDARD_DOMAINS, Dim, Graph, Shape, Tensor, attributes, reads
+from retrograph.ir.op_traits import ALONG_AXIS, RESHAPES, TRAITS
 
 Part = int | tuple[str, int]
 """A size: a number, -1 for the only one that is open, or the size of a tensor along an axis."""
-
-_IN_ORDER = {"Reshape", "Flatten", "Squeeze", "Unsqueeze"}
-"""Operators that keep the order of numbers, whatever axes they have."""
-
-_AXIS: dict[str, int | None] = dict.fromkeys(("Softmax", "LogSoftmax", "Hardmax", "TopK"), -1)
-_AXIS |= {"LayerNormalization": -1, "RMSNormalization": -1, "OneHot": -1, "Compress": None}
-_AXIS |= {"ArgMax": 0, "ArgMin": 0, "Gather": 0, "GatherElements": 0, "Split": 0, "Concat": 0}
-_AXIS |= {"ScatterElements": 0}
-"""Operators along the attribute `axis`, and its default."""
-
-_AXES = {"Slice": 3, "CumSum": 1, "CumProd": 1}
-_AXES |= dict.fromkeys(("ReduceMean", "ReduceSum", "ReduceMax", "ReduceMin", "ReduceProd"), 1)
-_AXES |= dict.fromkeys(("ReduceL1", "ReduceL2", "ReduceLogSum", "ReduceLogSumExp"), 1)
-_AXES |= {"ReduceSumSquare": 1}
-"""Operators whose axes are an input."""
 
 _OPAQUE = {"If", "Loop", "Scan", "LSTM", "GRU", "RNN"}
 
@@ -147,7 +133,7 @@ def misread(graph: Graph, nodes: Sequence[NodeProto]) -> Iterator[tuple[NodeProt
 def _other_axis(graph: Graph, node: NodeProto, name: str) -> str | None:
     """Whether a node counts an axis from the front that is another one without those before it."""
     tensor = graph.tensor(name)
-    if node.domain not in STANDARD_DOMAINS or node.op_type in _IN_ORDER or tensor is None:
+    if node.domain not in STANDARD_DOMAINS or node.op_type in RESHAPES or tensor is None:
         return None
     if node.op_type in _OPAQUE or tensor.rank is None:
         return f"what it makes of '{name}' is not known"
@@ -160,12 +146,12 @@ def _other_axis(graph: Graph, node: NodeProto, name: str) -> str | None:
 
 def _axes(graph: Graph, node: NodeProto) -> Sequence[int | None]:
     """The axes that a node names; None for those that are computed."""
-    if node.op_type in _AXIS:
-        axis: int | None = attributes(node).get("axis", _AXIS[node.op_type])
+    if node.op_type in ALONG_AXIS:
+        axis: int | None = attributes(node).get("axis", TRAITS[node.op_type].axis)
         return [] if axis is None else [axis]
-    if node.op_type not in _AXES:
+    place = TRAITS[node.op_type].axes if node.op_type in TRAITS else None
+    if place is None:
         return []
-    place = _AXES[node.op_type]
     if len(node.input) <= place or not node.input[place]:
         return [0] if node.op_type == "Slice" else []
     axes = graph.value(node.input[place])

@@ -14,11 +14,11 @@ from typing import Any
 from onnx import NodeProto
 
 from retrograph.ir.graph import STANDARD_DOMAINS, Graph, Shape, Tensor, attributes
+from retrograph.ir.op_traits import Blocked, named
 
 BLOCK = 16
 
-_STAY = {"Relu", "Sigmoid", "Tanh", "HardSigmoid", "Gelu", "Clip", "Identity", "Dropout"}
-_JOIN = {"Add", "Sum", "Mul"}
+_STAY, _JOIN = named(blocked=Blocked.STAYS), named(blocked=Blocked.JOINS)
 _PASS = _STAY | _JOIN | {"BatchNormalization"}
 _WITH_ATTRIBUTES = {"Conv", "Concat", "Resize"}
 

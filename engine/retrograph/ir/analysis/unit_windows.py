@@ -14,18 +14,14 @@ import numpy as np
 from onnx import NodeProto
 
 from retrograph.ir.graph import STANDARD_DOMAINS, Graph, attributes, draws
+from retrograph.ir.op_traits import FINITE, MOVES
 from retrograph.ir.path import Path, path
-from retrograph.ir.patterns.activations import FUNCTIONS
 
 Pair = tuple[int, int]
 
 _PARAMETERS = {"BatchNormalization", "Dropout"}
-_UNBOUNDED = {"Exp", "Log", "Sqrt", "Reciprocal"}
-_POINTWISE = (FUNCTIONS - _UNBOUNDED) | _PARAMETERS | {"Add", "Sub", "Mul", "Div", "Round"}
-"""What makes finite numbers of any: around a tensor a window holds such as no picture leads to."""
-
-_LIGHT = {"Transpose", "Reshape", "Squeeze", "Unsqueeze", "Identity", "Cast", "Pad", "Slice"}
-_LIGHT |= {"Gather", "Concat", "Split", "Add", "Sub", "Mul", "Div", "BatchNormalization"}
+_LIGHT = MOVES | {"Cast", "Pad", "Slice", "Gather", "Concat", "Split", "BatchNormalization"}
+_LIGHT |= {"Add", "Sub", "Mul", "Div"}
 """What may lie between an input and the first windows: it turns the input or scales it."""
 
 _LONGEST = 2**20
@@ -139,7 +135,7 @@ def read(graph: Graph, node: NodeProto, view: View) -> View | None:
     """The window of its inputs that a node reads for one of its output; None if it is none."""
     if node.domain not in STANDARD_DOMAINS:
         return None
-    if node.op_type in _POINTWISE:
+    if node.op_type in FINITE:
         if draws(graph, node):
             return None
         divides = node.op_type == "Div" and node.input[1] not in graph.constants

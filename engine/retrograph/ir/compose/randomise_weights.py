@@ -11,6 +11,7 @@ from onnx import NodeProto, helper
 from onnx.reference import ReferenceEvaluator
 
 from retrograph.ir.graph import STANDARD_DOMAINS, Array, Graph, is_static, op_label
+from retrograph.ir.op_traits import MOVES
 from retrograph.ir.path import Path
 from retrograph.ir.subgraphs import subgraphs
 
@@ -42,7 +43,7 @@ _ARITHMETIC = {"Add": (0, 1), "Sub": (0, 1), "Mul": (0, 1), "Div": (0, 1)}
 
 _PLACES = {**_LEADING, **_NORMS, **_ARITHMETIC}
 _VARIANCE = ("BatchNormalization", 4)
-_CARRYING = {"Identity", "Cast", "Transpose", "Reshape", "Flatten", "Squeeze", "Unsqueeze"}
+_CARRYING = MOVES | {"Cast"}
 _PREPARING = {*_CARRYING, *_ARITHMETIC, "DequantizeLinear"}
 """What may stand between a stored weight and the layer, as in quantised models."""
 

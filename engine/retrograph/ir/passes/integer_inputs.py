@@ -21,13 +21,14 @@ from retrograph.ir.graph import (
     is_float,
     reads,
 )
+from retrograph.ir.op_traits import MOVES
 from retrograph.ir.passes.rename import rename, renamed
 
 _BYTES = {np.dtype(t) for t in (np.uint8, np.int8, np.uint16, np.int16)}
 """float32 holds each of their numbers."""
 _WIDE = {np.dtype(t) for t in (np.int32, np.uint32, np.int64, np.uint64)}
-_FOLLOWED = {"Identity", "Reshape", "Transpose", "Flatten", "Squeeze", "Unsqueeze", "Slice"}
-_FOLLOWED |= {"Split", "Concat", "Pad", "Gather", "Expand", "Tile", "DepthToSpace", "SpaceToDepth"}
+_FOLLOWED = MOVES | {"Slice", "Split", "Gather", "Expand", "Tile", "DepthToSpace", "SpaceToDepth"}
+_FOLLOWED |= {"Concat", "Pad"}
 _FOLLOWED |= {"Cast", "Resize", "MaxPool", "ConvInteger", "MatMulInteger", "Add", "Sub", "Mul"}
 _FOLLOWED |= {"Clip", "Max", "Min", "Relu"}
 """What gives whole numbers that float ones can be computed beside (ir/passes/quantize)."""

@@ -14,12 +14,10 @@ import numpy as np
 from onnx import NodeProto, helper
 
 from retrograph.ir.graph import STANDARD_DOMAINS, Graph, attributes
+from retrograph.ir.op_traits import SIGN_KEEPING
 from retrograph.ir.patterns.relu_guards import is_guard, is_piece
 
-_SIGN_KEEPING = {"MaxPool", "AveragePool", "GlobalAveragePool", "GlobalMaxPool", "Flatten"}
-_SIGN_KEEPING |= {"Reshape", "Transpose", "Squeeze", "Unsqueeze", "Identity", "Dropout", "Slice"}
 _JOINING = {"Concat", "Mul", "Div", "Add"}
-_SIGN_KEEPING |= _JOINING | {"Pad", "Round"}
 
 
 def unify(graph: Graph) -> None:
@@ -226,7 +224,7 @@ def _is_input(graph: Graph, name: str) -> bool:
     """Whether a tensor is an input, scaled or moved: nobody has dropped a ReLU before it."""
     while (node := graph.producer.get(name)) is not None:
         varying = [n for n in node.input if n and n not in graph.constants]
-        if node.op_type not in _SIGN_KEEPING | {"Sub", "Cast"} or len(varying) != 1:
+        if node.op_type not in SIGN_KEEPING | {"Sub", "Cast"} or len(varying) != 1:
             return False
         name = varying[0]
     return name in graph.input_names()
@@ -275,7 +273,7 @@ def is_nonnegative(graph: Graph, name: str) -> bool:
             value = graph.value(current)
             if value is None or not (value >= 0).all():
                 return False
-        elif node.op_type in _SIGN_KEEPING or _is_cut_above(graph, node):
+        elif node.op_type in SIGN_KEEPING or _is_cut_above(graph, node):
             waiting.extend(_kept_from(node))
         elif not _makes_nonnegative(graph, node):
             return False

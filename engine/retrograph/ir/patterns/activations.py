@@ -14,19 +14,8 @@ from onnx import NodeProto, helper
 from onnx.reference import ReferenceEvaluator
 
 from retrograph.ir.graph import STANDARD_DOMAINS, Array, Graph
+from retrograph.ir.op_traits import SPELLERS
 from retrograph.ir.path import Composite
-
-SMOOTH = {"LeakyRelu", "PRelu", "ThresholdedRelu", "Elu", "Selu", "Celu", "Sigmoid", "Tanh"}
-SMOOTH |= {"HardSigmoid", "HardSwish", "Softplus", "Softsign", "Mish", "Gelu", "Swish", "Erf"}
-"""Operators that are activations, and no ReLU."""
-
-GATES = {"LeakyRelu", "PRelu", "ThresholdedRelu", "Elu", "Selu", "Celu"}
-GATES |= {"HardSwish", "Softplus", "Mish", "Gelu", "Swish"}
-"""Those that pass what is far above 0 and hold back what is far below, as a ReLU does."""
-
-FUNCTIONS = SMOOTH | {"Relu", "Clip", "Abs", "Neg", "Exp", "Log", "Sqrt", "Reciprocal", "Sign"}
-FUNCTIONS |= {"Cast", "Sin", "Cos", "Atan", "Identity"}
-"""Operators that are functions of their first input, element by element."""
 
 _BINARY = {"Add", "Sub", "Mul", "Div", "Pow", "Max", "Min"}
 
@@ -129,7 +118,7 @@ def _chain(
 
 def _argument(graph: Graph, node: NodeProto) -> str | None:
     """The one tensor that a node is a function of, element by element."""
-    if node.op_type not in FUNCTIONS | _BINARY or node.domain not in STANDARD_DOMAINS:
+    if node.op_type not in SPELLERS | _BINARY or node.domain not in STANDARD_DOMAINS:
         return None
     varying = _varying(graph, node)
     return varying[0] if len(varying) == 1 and _alike(graph, varying[0], node.output[0]) else None

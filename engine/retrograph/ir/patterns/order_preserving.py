@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from onnx import NodeProto
 
 from retrograph.ir.graph import STANDARD_DOMAINS, Graph, attributes
+from retrograph.ir.op_traits import GROWING, MOVES
 from retrograph.ir.tensor_data import SMALL
 
 _ONE_BY_ONE = {"Add", "Cast", "Clip", "Div", "Dropout", "Exp", "Identity", "Log", "Max", "Min"}
@@ -50,7 +51,7 @@ def transposed_by(node: NodeProto, perm: Sequence[int] | None) -> Sequence[int] 
     return perm if node.op_type in _ONE_BY_ONE else None
 
 
-_PLAIN_MOVES = {"Identity", "Reshape", "Flatten", "Squeeze", "Unsqueeze", "Transpose", "Dropout"}
+_PLAIN_MOVES = MOVES | {"Dropout"}
 
 
 def _moved(graph: Graph, node: NodeProto) -> str | None:
@@ -101,13 +102,10 @@ def _greatest(graph: Graph, node: NodeProto) -> str | None:
     return str(node.input[0]) if list(given) in ([1], [-1]) else None
 
 
-_GROWING = {"Log", "Exp", "Sqrt"}
-
-
 def _grown(graph: Graph, node: NodeProto) -> str | None:
     """What a node makes grow, each number alone and by the same function."""
     op, x = node.op_type, str(node.input[0])
-    if op in _GROWING:
+    if op in GROWING:
         return x
     if op == "Clip":
         bounds = [name for name in node.input[1:] if name]

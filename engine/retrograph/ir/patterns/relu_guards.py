@@ -5,9 +5,10 @@ from __future__ import annotations
 from onnx import NodeProto
 
 from retrograph.ir.graph import STANDARD_DOMAINS, Graph
+from retrograph.ir.op_traits import MOVES
 
 _FAR = 12
-_MOVING = {"Reshape", "Squeeze", "Unsqueeze", "Expand", "Transpose", "Cast", "Identity"}
+_MOVING = MOVES | {"Expand", "Cast"}
 _LINEAR = {"Add", "Sub", "Mul", "Div", "Neg", "Identity", "Cast", "Transpose"}
 _BENT = {"Exp", "Log", "Abs", "Min", "Max", "Relu", "Clip", "Elu", "Softplus", "Tanh", "Sigmoid"}
 

@@ -17,6 +17,7 @@ from onnx import NodeProto, TensorProto, helper, numpy_helper
 from onnx.reference import ReferenceEvaluator
 
 from retrograph.ir.graph import STANDARD_DOMAINS, Array, Graph, attributes, is_float, reads
+from retrograph.ir.op_traits import MOVES
 from retrograph.ir.patterns.order_preserving import before, number
 from retrograph.ir.patterns.unquantised import rounded_by, unquantised
 
@@ -29,7 +30,7 @@ _ELEMENTWISE |= {"Min", "Mul", "Neg", "Reciprocal", "Sqrt", "Sub", "Sum", "Where
 _ELEMENTWISE |= {"Greater", "GreaterOrEqual", "Less", "LessOrEqual", "Cosh", "Sinh"}
 _JOINING = {"ReduceSum", "ReduceMax", "ReduceMean", "ReduceL1", "ReduceLogSum", "LpNormalization"}
 _JOINING |= {"ReduceLogSumExp", *SOFTMAX}
-_MOVING = {"Expand", "Flatten", "Reshape", "Squeeze", "Tile", "Transpose", "Unsqueeze"}
+_MOVING = MOVES - {"Identity"} | {"Expand", "Tile"}
 
 _MOST_NODES = 24
 _MOST_NUMBERS = 1 << 22

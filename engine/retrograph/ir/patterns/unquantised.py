@@ -12,11 +12,12 @@ import numpy as np
 from onnx import NodeProto, helper
 
 from retrograph.ir.graph import STANDARD_DOMAINS, Graph
+from retrograph.ir.op_traits import MOVES
 from retrograph.ir.patterns.order_preserving import number
 
 _ROUNDINGS = {"Round", "Floor", "Ceil"}
 _LIMITS = {"Clip", "Max", "Min"}
-_MOVING = {"Identity", "Reshape", "Transpose", "Flatten", "Squeeze", "Unsqueeze", "Slice"}
+_MOVING = MOVES | {"Slice"}
 
 
 def rounded_by(graph: Graph, node: NodeProto) -> str | None:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from retrograph.ir.graph import STANDARD_DOMAINS, Graph, NodeProto
+from retrograph.ir.op_traits import MOVES
 from retrograph.vjp.registry import Node
 
 _GATES = {"Sigmoid", "HardSigmoid"}
-_MOVES = {"Reshape", "Squeeze", "Unsqueeze", "Expand", "Transpose", "Identity", "Resize", "Cast"}
+_MOVES = MOVES | {"Expand", "Resize", "Cast"}
 _SCALES = {"Mul", "Div"}
 
 

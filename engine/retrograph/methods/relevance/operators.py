@@ -8,9 +8,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+from retrograph.ir import op_traits
 from retrograph.ir.emit import Emitter
 from retrograph.ir.graph import STANDARD_DOMAINS, Shape, Tensor
-from retrograph.ir.patterns.activations import FUNCTIONS
+from retrograph.ir.op_traits import JOINS, SPELLERS, TAKES
 from retrograph.methods.relevance.layer import in_float32
 from retrograph.methods.relevance.moves import moved, outside
 from retrograph.methods.relevance.rules import stabilised
@@ -26,12 +27,16 @@ from retrograph.vjp.registry import (
     vjp,
 )
 
-_MOVES = """
-    Compress Concat DepthToSpace Dropout Expand Flatten Gather GatherElements GatherND Identity
-    Pad Reshape ReverseSequence ScatterElements ScatterND Slice SpaceToDepth Split Squeeze Tile
-    Transpose Trilu Unsqueeze Where
-"""
-_SWITCHES = "MaxPool GlobalMaxPool ReduceMax ReduceMin Max Min MaxUnpool TopK"
+_SWITCHES = {
+    "MaxPool",
+    "GlobalMaxPool",
+    "ReduceMax",
+    "ReduceMin",
+    "Max",
+    "Min",
+    "MaxUnpool",
+    "TopK",
+}
 _SUMS = """
     AveragePool GlobalAveragePool ReduceMean ReduceSum Mean Sum Add Sub Resize CumSum
 """
@@ -39,11 +44,12 @@ _VARIADIC = ("Sum", "Mean", "Max", "Min")
 _SCATTERS = ("ScatterElements", "ScatterND")
 _SCALES = "Mul Div Add Sub Sum Mean Max Min Pow Round BatchNormalization LRN"
 
-MOVES = frozenset([*_MOVES.split(), *_SWITCHES.split()])
+MOVES = op_traits.MOVES | (TAKES - {"Unique"}) | (JOINS - {"TensorScatter"})
+MOVES |= _SWITCHES | {"Dropout", "Where"}
 """Relevance goes where the number came from; of a maximum, to it."""
 SUMS = frozenset(_SUMS.split())
 """Relevance is shared in proportion to what each number adds."""
-SCALES = FUNCTIONS | frozenset(_SCALES.split())
+SCALES = SPELLERS | frozenset(_SCALES.split())
 """A number that depends on one other alone hands its relevance on to it."""
 
 
@@ -81,7 +87,7 @@ def _pass(e: Emitter, node: Node, cts: Sequence[Tensor | None]) -> Cotangents:
     """R_x = R_y"""
     (place,) = node.wanted
     assert cts[0] is not None
-    alike = node.parts or node.op in FUNCTIONS or node.op in ("BatchNormalization", "LRN")
+    alike = node.parts or node.op in SPELLERS or node.op in ("BatchNormalization", "LRN")
     r = cts[0] if alike else sum_to_input(e, cts[0], node, place)
     r = e.cast(r, node.input(place).dtype)
     return [r if i == place else None for i in range(len(node.inputs))]

@@ -7,11 +7,11 @@ from dataclasses import replace
 from retrograph.ir.analysis.batch_axis import LEADING, Batch, Place, follow_batch
 from retrograph.ir.emit import Emitter
 from retrograph.ir.graph import Graph, NodeProto, Rows, Tensor, attributes
-from retrograph.ir.patterns.activations import FUNCTIONS
+from retrograph.ir.op_traits import RESHAPES, SPELLERS
 from retrograph.methods.relevance.layer import in_float32
 from retrograph.vjp.registry import Unsupported
 
-_IN_ORDER = FUNCTIONS | {"Reshape", "Flatten", "Squeeze", "Unsqueeze", "MatMul", "Gemm"}
+_IN_ORDER = SPELLERS | RESHAPES | {"MatMul", "Gemm"}
 _JOINING = {"Add", "Sub", "Mul", "Div"}
 
 

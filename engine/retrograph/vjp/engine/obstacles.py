@@ -18,6 +18,7 @@ from retrograph.ir.graph import (
     reads,
 )
 from retrograph.ir.io.domains import has_schema
+from retrograph.ir.op_traits import RESHAPES
 from retrograph.ir.passes.expand.registry import definition_of
 from retrograph.ir.path import ancestors, flow
 from retrograph.vjp.engine.walk import blocked
@@ -203,7 +204,7 @@ class Apart:
 
         The cotangents of their units are rows still, and become those of its input.
         """
-        moves = node.op in ("Reshape", "Squeeze", "Flatten", "Unsqueeze")
+        moves = node.op in RESHAPES
         return moves and node.y.name == self._target and self._batch.leads(node.x.name)
 
     def _single_rows(self, tensors: Sequence[Tensor]) -> list[str]:

@@ -7,15 +7,15 @@ from retrograph.ir.analysis.batch_axis.bodies import Follow, branches, loop, sca
 from retrograph.ir.analysis.batch_axis.passage import Passage, Place, Rule
 from retrograph.ir.analysis.batch_axis.recurrent import recurrent
 from retrograph.ir.graph import STANDARD_DOMAINS
-from retrograph.ir.patterns.activations import FUNCTIONS
+from retrograph.ir.op_traits import TRAITS
 
 
 def passed(p: Passage) -> Place | None:
     """The place of the items in what a node makes; None where it does not keep them apart."""
     if not p.placed:
         return None
-    rule = _RULES.get(p.node.op_type) if p.node.domain in STANDARD_DOMAINS else None
-    return (rule or arithmetic.rows)(p)
+    traits = TRAITS.get(p.node.op_type) if p.node.domain in STANDARD_DOMAINS else None
+    return _RULES["rows" if traits is None else traits.batch](p)
 
 
 def passed_to_each(p: Passage, follow: Follow) -> list[Place | None]:
@@ -38,56 +38,41 @@ def _never(p: Passage) -> Place | None:
 
 
 _RULES: dict[str, Rule] = {
-    **dict.fromkeys(FUNCTIONS - {"PRelu", "Clip"}, arithmetic.same),
-    **dict.fromkeys(
-        ("Not", "IsNaN", "IsInf", "Floor", "Ceil", "Round", "Dropout"), arithmetic.same
-    ),
-    **dict.fromkeys(
-        ("Add", "Sub", "Mul", "Div", "Pow", "Sum", "Max", "Min", "Mean"), arithmetic.aligned
-    ),
-    **dict.fromkeys(
-        ("Where", "Equal", "Greater", "GreaterOrEqual", "Less", "PRelu"), arithmetic.aligned
-    ),
-    **dict.fromkeys(
-        ("LessOrEqual", "And", "Or", "Xor", "Mod", "Expand", "Clip"), arithmetic.aligned
-    ),
-    "SwiGLU": arithmetic.aligned,
-    "Transpose": order.transpose,
-    "Reshape": order.reshape,
-    "Flatten": order.flatten,
-    "Squeeze": order.squeeze,
-    "Unsqueeze": order.unsqueeze,
-    **dict.fromkeys(("Softmax", "LogSoftmax", "Hardmax", "TopK"), along.along(-1)),
-    "Split": along.along(0),
-    **dict.fromkeys(("ArgMax", "ArgMin"), along.arg),
-    "Concat": along.concat,
-    "Gather": along.gather,
-    "GatherElements": along.gather_elements,
-    **dict.fromkeys(
-        ("ReduceMean", "ReduceSum", "ReduceMax", "ReduceMin", "ReduceProd"), along.reduce
-    ),
-    **dict.fromkeys(("ReduceL1", "ReduceL2", "ReduceLogSum", "ReduceLogSumExp"), along.reduce),
-    "ReduceSumSquare": along.reduce,
-    "Slice": along.slice,
-    "Pad": along.pad,
-    "Tile": along.tile,
-    "Compress": along.compress,
-    **dict.fromkeys(("CumSum", "CumProd"), along.cumulative),
-    **dict.fromkeys(("Trilu", "Det"), along.matrices),
-    "OneHot": along.one_hot,
-    "MatMul": arithmetic.matmul,
-    "Gemm": arithmetic.gemm,
-    "Einsum": arithmetic.einsum,
-    "BatchNormalization": arithmetic.batch_norm,
-    **dict.fromkeys(("LayerNormalization", "RMSNormalization"), arithmetic.layer_norm),
-    "MeanVarianceNormalization": along.mean_variance,
-    **dict.fromkeys(("MaxUnpool", "TensorScatter"), arithmetic.all_led),
-    "ReverseSequence": arithmetic.reverse_sequence,
-    "DFT": along.dft,
-    "DeformConv": arithmetic.deform_conv,
-    "GridSample": arithmetic.all_rows,
-    "ScatterElements": along.scatter_elements,
-    "ScatterND": along.scatter_nd,
-    "GatherND": _never,
-    **dict.fromkeys(("RoiAlign", "MaxRoiPool", "Unique"), _never),
+    "rows": arithmetic.rows,
+    "same": arithmetic.same,
+    "aligned": arithmetic.aligned,
+    "transpose": order.transpose,
+    "reshape": order.reshape,
+    "flatten": order.flatten,
+    "squeeze": order.squeeze,
+    "unsqueeze": order.unsqueeze,
+    "along_first": along.along(0),
+    "along_last": along.along(-1),
+    "arg": along.arg,
+    "concat": along.concat,
+    "gather": along.gather,
+    "gather_elements": along.gather_elements,
+    "reduce": along.reduce,
+    "slice": along.slice,
+    "pad": along.pad,
+    "tile": along.tile,
+    "compress": along.compress,
+    "cumulative": along.cumulative,
+    "matrices": along.matrices,
+    "one_hot": along.one_hot,
+    "matmul": arithmetic.matmul,
+    "gemm": arithmetic.gemm,
+    "einsum": arithmetic.einsum,
+    "batch_norm": arithmetic.batch_norm,
+    "layer_norm": arithmetic.layer_norm,
+    "mean_variance": along.mean_variance,
+    "all_led": arithmetic.all_led,
+    "all_rows": arithmetic.all_rows,
+    "reverse_sequence": arithmetic.reverse_sequence,
+    "dft": along.dft,
+    "deform_conv": arithmetic.deform_conv,
+    "scatter_elements": along.scatter_elements,
+    "scatter_nd": along.scatter_nd,
+    "never": _never,
 }
+"""By the names that an operator's traits have for them."""

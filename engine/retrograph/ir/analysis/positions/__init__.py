@@ -21,8 +21,9 @@ from retrograph.ir.analysis.positions.part import (
     size_of,
     source_axes,
 )
-from retrograph.ir.analysis.positions.rules import ELEMENTWISE, SLIDING, layout_of
+from retrograph.ir.analysis.positions.rules import ELEMENTWISE, layout_of
 from retrograph.ir.graph import Graph, reads
+from retrograph.ir.op_traits import MOVES, WINDOWS
 from retrograph.ir.path import flow
 
 
@@ -137,8 +138,7 @@ class Positions:
         return not source_axes(axis).isdisjoint(self.entry.spatial)
 
 
-MOVING = {"Reshape", "Flatten", "Transpose", "Squeeze", "Unsqueeze", "Identity", "Cast"}
-MOVING |= {"Slice", "Split", "Concat", "Gather", "Expand", "Tile", "Dropout"}
+MOVING = MOVES | {"Cast", "Slice", "Split", "Concat", "Gather", "Expand", "Tile", "Dropout"}
 """What only moves numbers, or repeats them."""
 
 
@@ -204,7 +204,7 @@ def _moved(graph: Graph, source: str) -> list[str]:
         varying = [name for name in reads(node) if name in reached]
         if not varying or not same.issuperset(varying):
             continue
-        if node.op_type in SLIDING and node.input[0] in same:
+        if node.op_type in WINDOWS and node.input[0] in same:
             read.append(node.input[0])
         if node.op_type in MOVING or _is_pointwise(graph, node, varying):
             same.update(node.output)
@@ -240,7 +240,7 @@ def _layouts(graph: Graph, source: str) -> tuple[dict[str, Layout], Layout | Non
     for node in graph.nodes:
         if f.reached.isdisjoint(node.input):
             continue
-        slides = node.op_type in SLIDING and node.input[0] in f.layouts
+        slides = node.op_type in WINDOWS and node.input[0] in f.layouts
         if slides and slid is None:
             slid = f.layouts[node.input[0]]
         if slides or not behind.isdisjoint(node.input):

@@ -22,27 +22,12 @@ from retrograph.ir.analysis.positions.part import (
     source_axes,
 )
 from retrograph.ir.graph import STANDARD_DOMAINS, attributes
-from retrograph.ir.patterns.activations import FUNCTIONS
+from retrograph.ir.op_traits import ARITHMETIC, FUNCTIONS, NORMALISATIONS, REDUCTIONS, WINDOWS
 
 Rule = Callable[[Follower, NodeProto, str], Layout | None]
 
-ELEMENTWISE = FUNCTIONS | {"CastLike", "Dropout", "Round", "Floor", "Ceil", "Tan", "Asin", "Acos"}
-ELEMENTWISE |= {"Cosh", "Asinh", "Acosh", "Atanh", "Shrink", "Pow", "Mod", "Add", "Sub", "Mul"}
-ELEMENTWISE |= {"Div", "Sum", "Mean", "Max", "Min", "Where", "PRelu", "Not", "And", "Or", "Xor"}
-ELEMENTWISE |= {"Equal", "Greater", "GreaterOrEqual", "Less", "LessOrEqual", "IsNaN", "IsInf"}
-ELEMENTWISE |= {"SwiGLU", "Sinh"}
+ELEMENTWISE = FUNCTIONS | ARITHMETIC | {"Identity"}
 """Operands are broadcast to each other."""
-
-_SHAPE_KEEPING = {"BatchNormalization", "InstanceNormalization", "GroupNormalization"}
-_SHAPE_KEEPING |= {"LayerNormalization", "RMSNormalization", "MeanVarianceNormalization"}
-_SHAPE_KEEPING |= {"LpNormalization", "LRN", "Softmax", "LogSoftmax", "Hardmax", "CumSum"}
-_SHAPE_KEEPING |= {"QuantizeLinear", "DequantizeLinear"}
-"""What is made has the shape of the first operand, each number in its place."""
-
-SLIDING = {"Conv", "ConvTranspose", "ConvInteger", "QLinearConv", "DeformConv", "MaxPool"}
-SLIDING |= {"AveragePool", "LpPool", "MaxUnpool", "GlobalAveragePool", "GlobalMaxPool"}
-SLIDING |= {"GlobalLpPool", "DepthToSpace", "SpaceToDepth"}
-"""Operators over [N, C, *S]: where they read a tensor, its axes are told apart."""
 
 _TO_THE_END = 2**31 - 1
 """What exporters write for the end of an axis, or more."""
@@ -281,15 +266,13 @@ def _einsum(f: Follower, node: NodeProto, output: str) -> Layout | None:
 
 
 _RULES: dict[str, Rule] = {
-    **dict.fromkeys(SLIDING, _sliding),
+    **dict.fromkeys(WINDOWS, _sliding),
     **dict.fromkeys(ELEMENTWISE, _elementwise),
-    **dict.fromkeys(_SHAPE_KEEPING, _shape_keeping),
+    **dict.fromkeys(NORMALISATIONS, _shape_keeping),
     "Resize": _resized,
     "Pad": _padded,
     **dict.fromkeys(("Expand", "Tile"), _stretched),
-    **dict.fromkeys(("ReduceMean", "ReduceSum", "ReduceMax", "ReduceMin", "ReduceProd"), _reduced),
-    **dict.fromkeys(("ReduceL1", "ReduceL2", "ReduceLogSum", "ReduceLogSumExp"), _reduced),
-    "ReduceSumSquare": _reduced,
+    **dict.fromkeys(REDUCTIONS, _reduced),
     "Slice": _slice,
     "Transpose": _transpose,
     "Reshape": _reshape,

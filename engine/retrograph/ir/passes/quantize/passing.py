@@ -9,6 +9,7 @@ import numpy as np
 from onnx import NodeProto, helper
 
 from retrograph.ir.graph import Array, DType, attributes, is_float
+from retrograph.ir.op_traits import MOVES, TAKES
 from retrograph.ir.passes.quantize.codes import (
     FLOAT32,
     NOUGHT,
@@ -22,9 +23,7 @@ from retrograph.ir.passes.quantize.codes import (
 from retrograph.ir.passes.quantize.whole import whole_reach
 
 
-@follows("Reshape", "Transpose", "Flatten", "Squeeze", "Unsqueeze", "Slice", "Gather", "Expand")
-@follows("Identity", "Split", "Tile", "DepthToSpace", "SpaceToDepth", "MaxPool")
-@follows("GatherElements", "GatherND", "Compress", "ReverseSequence", "ReduceMax", "ReduceMin")
+@follows(*MOVES, *(TAKES - {"Unique"}), "MaxPool", "ReduceMax", "ReduceMin")
 def _moved(codes: Codes, node: NodeProto) -> bool:
     """The operator on the code, for one zero point; it moves numbers and computes none."""
     code = codes.of.get(node.input[0])

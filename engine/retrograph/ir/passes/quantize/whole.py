@@ -6,10 +6,11 @@ import numpy as np
 from onnx import NodeProto
 
 from retrograph.ir.graph import STANDARD_DOMAINS, Graph
+from retrograph.ir.op_traits import MOVES
 from retrograph.ir.passes.quantize.codes import Reach, limits_of
 
 _ANY = limits_of(np.int64)
-_KEEPING = {"Identity", "Reshape", "Transpose", "Flatten", "Squeeze", "Unsqueeze", "Slice"}
+_KEEPING = MOVES | {"Slice"}
 _FURTHEST = 16
 
 
