@@ -22,6 +22,7 @@ from retrograph.errors import InputError, in_python, parameter, spelled
         (parameter("straight_through", False), "straight_through=False", "--straight-through no"),
         (parameter("straight_through"), "straight_through", "--straight-through"),
         (parameter("out"), "out", "-o"),
+        (f"{parameter('size')} or {parameter('bounds')}", "size or bounds", "--size or --bounds"),
     ],
 )
 def test_a_parameter_is_spelled_by_the_face(marked: str, python: str, option: str) -> None:

@@ -27,7 +27,7 @@ from retrograph.pipeline.cache import explain
 from retrograph.preprocess import PRESETS, Preprocessing
 from retrograph.results.attribution import Attribution
 from retrograph.scans import Scan, open_scan, scan
-from retrograph.synthesis import Fooled, Maximum, dream, fool, maximize, maximize_code
+from retrograph.synthesis import Dream, Maxima, Maximum, Perturbation, dream, maximize, perturb
 
 __all__ = [
     "PRESETS",
@@ -37,13 +37,15 @@ __all__ = [
     "Check",
     "Contract",
     "DeviceError",
+    "Dream",
     "Explainer",
-    "Fooled",
     "InputError",
     "Layer",
+    "Maxima",
     "Maximum",
     "Model",
     "Patches",
+    "Perturbation",
     "Preprocessing",
     "Problem",
     "RetrographError",
@@ -55,10 +57,9 @@ __all__ = [
     "check",
     "dream",
     "explain",
-    "fool",
     "maximize",
-    "maximize_code",
     "open_scan",
+    "perturb",
     "save",
     "save_optimized",
     "scan",

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 Spelling = Callable[[str, str | None], str]
 """How a face writes a parameter and its value: `force=True`, or `--force` on a command line."""
 
-_MARKED = re.compile("\ue000([^\ue001]*)(?:\ue001([^\ue002]*))?\ue002")
+_MARKED = re.compile("\ue000([^\ue001\ue002]*)(?:\ue001([^\ue002]*))?\ue002")
 
 
 def parameter(name: str, value: object = None) -> str:

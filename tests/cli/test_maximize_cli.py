@@ -9,8 +9,7 @@ import numpy as np
 import onnx
 import pytest
 
-from retrograph.cli import ascending
-from retrograph.synthesis import Progress
+from retrograph.cli import maximize as maximize_command
 from support import nets
 from support.cli_case import Ran, assert_one_line, good, opened, picture, refused, run, workplace
 from support.generator_nets import generator
@@ -104,12 +103,12 @@ def test_a_dream_is_as_large_as_its_picture(capsys: Capture) -> None:
     assert np.load("d.npz")["input"].shape == (1, 3, 10, 12)
 
 
-def test_a_picture_is_fooled_and_the_norms_are_those_of_the_arrays(capsys: Capture) -> None:
+def test_a_picture_is_perturbed_and_the_norms_are_those_of_the_arrays(capsys: Capture) -> None:
     scores = runner(nets.cnn())
     picture(Path("eight.png"), (8, 8))
     x = np.asarray(opened("eight.png")).transpose(2, 0, 1)[np.newaxis] / np.float32(255)
     unit = int(scores(x)["scores_out"][0].argsort()[-2])
-    line = f"maximize net.onnx --fool eight.png --unit {unit} -o f.png --npz --json"
+    line = f"maximize net.onnx --perturb eight.png --unit {unit} -o f.png --npz --json"
     ran = run(capsys, *line.split())
     assert ran.code == 0, ran
     found, arrays = json.loads(ran.out), np.load("f.npz")
@@ -148,7 +147,9 @@ def test_what_is_no_picture_is_kept_as_arrays_and_a_strip(capsys: Capture) -> No
     assert "-> l.npz" in out
     assert np.load("l.npz")["input"].shape == (2, 4, 12)
     opened("l.png")
-    refused(capsys, Path(), "maximize line.onnx --unit 0 --pictures p/", "--pictures", "use --npz")
+    refused(
+        capsys, Path(), "maximize line.onnx --unit 0 --pictures p/", "takes no pictures", ".npz"
+    )
     good(capsys, "maximize line.onnx --unit 0 --bounds 0,1 --steps 30 --rate 0.2 -o b.png")
     values = np.load("b.npz")["input"]
     assert values.min() == 0
@@ -158,16 +159,16 @@ def test_what_is_no_picture_is_kept_as_arrays_and_a_strip(capsys: Capture) -> No
 def test_an_interrupt_writes_what_was_made(
     capsys: Capture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real = ascending.maximize
+    real = maximize_command.maximize
 
     def interrupted(*args: object, **options: object) -> object:
-        def stop(progress: Progress) -> None:
-            if progress.step == 5:
+        def stop(done: int, total: int) -> None:
+            if (done, total) == (2 * 5, 2 * 192):
                 raise KeyboardInterrupt
 
-        return real(*args, **{**options, "watch": stop})  # type: ignore[arg-type]
+        return real(*args, **{**options, "progress": stop})  # type: ignore[arg-type]
 
-    monkeypatch.setattr(ascending, "maximize", interrupted)
+    monkeypatch.setattr(maximize_command, "maximize", interrupted)
     ran = run(capsys, *["maximize", "net.onnx", "--unit", "0", "1", "-o", "half.png", "--json"])
     assert ran.code == 130
     assert "interrupted after 5 steps" in ran.err
@@ -189,12 +190,17 @@ def test_an_interrupt_writes_what_was_made(
         ("--unit 1 --start gone.png", ["gone.png does not exist"]),
         ("--unit 1 --variation 0.5", ["variation is 0.5", "give a number"]),
         ("--unit 1 --joined j.onnx", ["--joined", "give --generator"]),
-        ("--unit 1 --dream dog.png --fool dog.png", ["two things"]),
-        ("--unit 1 2 --fool dog.png", ["takes one class"]),
-        ("--layer relu1 --unit 1 --fool dog.png", ["leave --layer relu1 out"]),
-        ("--unit 3 --fool dog.png", ["has class 3 already"]),
+        ("--unit 1 --dream dog.png --perturb dog.png", ["two things"]),
+        ("--unit 1 2 --perturb dog.png", ["takes one class"]),
+        ("--layer relu1 --unit 1 --perturb dog.png", ["leave --layer relu1 out"]),
+        ("--unit 3 --perturb dog.png", ["has class 3 already"]),
         ("--unit 1 --generator net.onnx", ["[N, 4]", "[N, 3, 8, 8]"]),
         ("--unit 1 --bounds 0,1", ["no pictures"]),
+        ("--unit 1 2 --dream dog.png", ["one unit or a whole layer", "--unit"]),
+        ("--unit 3 --perturb dog.png --octaves 2", ["--octaves is no setting", "--steps"]),
+        ("--unit 1 --prior 2", ["--prior is no setting"]),
+        ("--unit 1 --generator-range 0,1", ["--generator-range", "give --generator FILE"]),
+        ("--unit 1 --generator net.onnx --start grey", ["leave --start or --generator out"]),
     ],
 )
 def test_mistakes_are_one_line_and_nothing_is_written(

@@ -347,8 +347,9 @@ def test_open_numbers_of_frames_need_a_start(here: Path, capsys: Capture) -> Non
 
 
 def test_a_start_of_another_rank_is_refused() -> None:
-    with pytest.raises(InputError, match="the start has the shape"):
-        retrograph.maximize(picture_model("[H, W]"), 1, start=np.zeros((1, SIDE, SIDE), np.float32))
+    start = np.zeros((1, 1, SIDE, SIDE), np.float32)
+    with pytest.raises(InputError, match="does not fit the model's input"):
+        retrograph.maximize(picture_model("[H, W]"), 1, start=start)
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ import retrograph
 from retrograph import InputError
 from retrograph.model import Model
 from retrograph.preprocess import InputAxes, restore
-from retrograph.synthesis import DREAM, Maximum, Progress, Settings, dream, maximize
+from retrograph.synthesis import Maxima, Settings, dream, maximize
 from retrograph.synthesis.ascent import Ascent, Step
 from retrograph.synthesis.octaves import Octave
 from retrograph.synthesis.regularisers import Decay
@@ -55,7 +55,7 @@ def test_the_optimum_of_a_convolution_is_its_filter(unit: tuple[int, ...]) -> No
     settings = Settings(
         steps=30, octaves=1, smooth=0, jitter=0, zoom=0, decay=0, variation=0, rate=0.001
     )
-    (found,) = maximize(model, [unit], target="y", noise=0.0, settings=settings)
+    (found,) = maximize(model, unit, layer="y", start="grey", settings=settings)
     wanted = np.zeros((9, 9))
     wanted[unit[1] : unit[1] + 5, unit[2] : unit[2] + 5] = weights(model)[unit[0], 0]
     assert cosine(found.input[0] - 0.5, wanted) > 0.98  # the rest is rounding to grey levels
@@ -64,7 +64,7 @@ def test_the_optimum_of_a_convolution_is_its_filter(unit: tuple[int, ...]) -> No
 def test_what_is_no_picture_is_climbed_exactly_along_the_weights() -> None:
     model = parse(LINEAR)
     settings = Settings(steps=50, decay=0)
-    found = maximize(model, [0, 3], noise=0.0, settings=settings)
+    found = maximize(model, [0, 3], start="grey", settings=settings)
     for each in found:
         column = weights(model)[:, each.unit[0]]
         assert cosine(each.input, column) == pytest.approx(1, abs=1e-6)
@@ -97,7 +97,7 @@ RNG_SLOPE = np.random.default_rng(1).standard_normal(12)
 @pytest.mark.parametrize("place", ["mean", "strongest"])
 @pytest.mark.parametrize(("layer", "units"), [("b", [0, 2]), ("e", [2]), ("scores", [0, 2])])
 def test_activation_rises_on_every_layer(layer: str, units: list[int], place: str) -> None:
-    found = maximize(nets.cnn(), units, target=layer, place=place, settings=FEW)  # type: ignore[arg-type]
+    found = maximize(nets.cnn(), units, layer=layer, place=place, settings=FEW)  # type: ignore[arg-type]
     for each in found:
         assert each.activation > each.before + 0.05
         assert each.steps == 24
@@ -111,7 +111,7 @@ def test_a_silent_unit_is_told() -> None:
     values = np.full(5, 0.1, np.float32)
     values[3] = -1e4
     bias.CopyFrom(numpy_helper.from_array(values, "b2"))
-    found = maximize(model, [3, 2], target="e", settings=FEW)
+    found = maximize(model, [3, 2], layer="e", settings=FEW)
     assert [each.silent for each in found] == [True, False]
     assert found[0].activation == 0
 
@@ -137,17 +137,17 @@ def test_measures_are_what_they_say() -> None:
     units = ((1,), (4,))
     rows = np.arange(2)
     planes = values[rows, [1, 4]]
-    found = slope(target="e", units=units, place="mean")
+    found = slope(layer="e", units=units, place="mean")
     assert np.allclose(found, planes.mean(axis=(1, 2)), atol=1e-5)
-    found = slope(target="e", units=units, place="strongest")
+    found = slope(layer="e", units=units, place="strongest")
     assert np.allclose(found, planes.max(axis=(1, 2)), atol=1e-5)
-    found = slope(target="e", units=((1, 2, 3), (4, 0, 1)))
+    found = slope(layer="e", units=((1, 2, 3), (4, 0, 1)))
     assert np.allclose(found, [values[0, 1, 2, 3], values[1, 4, 0, 1]], atol=1e-5)
     scores = runner(model)(x)["scores_out"].astype(np.float64)
     wanted = scores - np.log(np.exp(scores).sum(axis=1, keepdims=True))
     found = slope(units=(*units[:1], (3,)), measure="log-probability")
     assert np.allclose(found, wanted[rows, [1, 3]], atol=1e-5)
-    found = slope(target="e", units=())
+    found = slope(layer="e", units=())
     assert np.allclose(found, (values**2).sum(axis=(1, 2, 3)) / 2, rtol=1e-5)
 
 
@@ -162,7 +162,7 @@ def test_the_gradient_of_half_the_squares_is_that_of_the_layer_itself() -> None:
 
 
 def test_the_sample_model_gives_its_pictures_their_classes() -> None:
-    found = maximize(SAMPLE, range(10), settings=Settings(steps=48))
+    found = maximize(SAMPLE, "all", settings=Settings(steps=48))
     session = ort.InferenceSession(SAMPLE, providers=["CPUExecutionProvider"])
     for each in found:
         assert each.picture is not None
@@ -174,7 +174,7 @@ def test_the_sample_model_gives_its_pictures_their_classes() -> None:
         assert each.activation == pytest.approx(logits[each.unit[0]], abs=1e-3)
 
 
-def arrays(found: list[Maximum]) -> list[Array]:
+def arrays(found: Maxima) -> list[Array]:
     return [each.input for each in found]
 
 
@@ -221,18 +221,23 @@ def test_grey_pictures_stay_in_the_range_of_the_preprocessing(preset: str) -> No
 def test_a_picture_to_start_from_and_an_open_size() -> None:
     start = np.random.default_rng(0).random((3, 10, 14)).astype(np.float32)
     tiny = Settings(steps=1, rate=1e-6, octaves=1, decay=0, variation=0)
-    (found,) = maximize(nets.cnn(size="S"), [1], start=start, noise=0.0, settings=tiny)
+    (found,) = maximize(nets.cnn(size="S"), [1], start=start, settings=tiny)
     assert np.abs(found.input - start).max() <= 0.5 / 255 + 1e-3
     (found,) = maximize(nets.cnn(size="S"), [1], size=(12, 20), settings=FEW)
     assert found.input.shape == (3, 12, 20)
 
 
-def test_the_watch_and_the_snapshots_tell_of_the_way() -> None:
-    seen: list[Progress] = []
+def test_progress_and_snapshots_tell_of_the_way() -> None:
+    told: list[tuple[int, int | None]] = []
     model = nets.cnn(batch=1)
-    found = maximize(model, [0, 1], settings=FEW, snapshots=3, watch=seen.append)
-    assert [p.done for p in seen] == list(range(1, 49))
-    assert {p.total for p in seen} == {48}
+    found = maximize(
+        model,
+        [0, 1],
+        settings=FEW,
+        snapshots=3,
+        progress=lambda done, total: told.append((done, total)),
+    )
+    assert told == [(done, 48) for done in range(1, 49)]
     for each in found:
         assert [step for step, _ in each.snapshots] == [1, 8, 16]
         assert all(value.shape == each.input.shape for _, value in each.snapshots)
@@ -240,11 +245,11 @@ def test_the_watch_and_the_snapshots_tell_of_the_way() -> None:
 
 
 def test_an_interrupt_keeps_what_was_made() -> None:
-    def stop(progress: Progress) -> None:
-        if progress.done == 24 + 10:
+    def stop(done: int, total: int | None) -> None:
+        if done == 24 + 10:
             raise KeyboardInterrupt
 
-    found = maximize(nets.cnn(batch=1), [0, 1, 2], settings=FEW, watch=stop)
+    found = maximize(nets.cnn(batch=1), [0, 1, 2], settings=FEW, progress=stop)
     assert [(each.unit, each.steps, each.finished) for each in found] == [
         ((0,), 24, True),
         ((1,), 10, False),
@@ -254,21 +259,19 @@ def test_an_interrupt_keeps_what_was_made() -> None:
 
 def test_a_dream_raises_the_layers_norm_and_stays_near_the_picture() -> None:
     picture = np.random.default_rng(0).uniform(0.3, 0.7, (3, 8, 8)).astype(np.float32)
-    found = dream(
+    (found,) = dream(
         nets.cnn(),
         picture,
-        target="e",
+        layer="e",
         settings=Settings(steps=6, octaves=1, rate=0.01, decay=0, variation=0, zoom=0),
     )
-    assert found is not None
     assert found.activation > 1.05 * found.before
     assert np.sqrt(((found.input - picture) ** 2).mean()) < 0.08
 
 
 def test_a_dream_is_seen_in_tiles_by_a_model_of_a_fixed_size() -> None:
     picture = np.random.default_rng(0).uniform(0.3, 0.7, (3, 20, 30)).astype(np.float32)
-    found = dream(nets.cnn(), picture, target="b", settings=DREAM)
-    assert found is not None
+    (found,) = dream(nets.cnn(), picture, layer="b")
     assert found.input.shape == picture.shape
     moved = np.abs(found.input - picture).max(axis=0)
     corners = [moved[:8, :8], moved[:8, -8:], moved[-8:, :8], moved[-8:, -8:]]
@@ -278,11 +281,11 @@ def test_a_dream_is_seen_in_tiles_by_a_model_of_a_fixed_size() -> None:
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ({"units": [7]}, ["unit 7 is out of range", "count from 0"]),
-        ({"units": [(0, 1)], "target": "e"}, ["has 2 numbers", "a channel 1"]),
-        ({"units": [0], "size": (9, 9)}, ["height 8, not 9"]),
-        ({"units": [0], "start": np.zeros((3, 4, 4), np.float32)}, ["[3, 4, 4]", "[3, 8, 8]"]),
-        ({"units": [0], "bounds": (0.0, 1.0)}, ["no pictures"]),
+        ({"unit": 7}, ["unit=7 is out of range", "count from 0"]),
+        ({"unit": (0, 1), "layer": "e"}, ["has 2 numbers", "a channel 1"]),
+        ({"unit": 0, "size": (9, 9)}, ["height 8, not 9"]),
+        ({"unit": 0, "start": np.zeros((3, 4, 4), np.float32)}, ["3x4x4", "3x8x8"]),
+        ({"unit": 0, "bounds": (0.0, 1.0)}, ["no pictures"]),
     ],
 )
 def test_mistakes_are_told(options: dict[str, object], words: list[str]) -> None:

@@ -12,7 +12,7 @@ from onnx import ModelProto, helper, version_converter
 import retrograph
 from retrograph import PRESETS, InputError
 from retrograph.model import Model
-from retrograph.synthesis import CodeSettings, maximize_code
+from retrograph.synthesis import maximize
 from retrograph.synthesis.generator import joined, penalised
 from retrograph.synthesis.slope import Goal, Slope
 from support import nets
@@ -118,7 +118,7 @@ def test_a_linear_activation_ends_at_a_code_of_the_size_that_the_prior_says(prio
         seed=1,
     )
     weights = [onnx.numpy_helper.to_array(m.graph.initializer[0]) for m in (made, model)]
-    found, _ = maximize_code(model, made, [0, 1], settings=CodeSettings(steps=400, prior=prior))
+    found = maximize(model, [0, 1], generator=made, settings={"steps": 400, "prior": prior})
     for each in found:
         slope = (weights[0] @ weights[1])[:, each.unit[0]]
         wanted = slope / np.sqrt((slope**2).mean()) / prior
@@ -128,7 +128,7 @@ def test_a_linear_activation_ends_at_a_code_of_the_size_that_the_prior_says(prio
 
 def test_codes_are_climbed_to_and_their_pictures_are_the_generators() -> None:
     made, model = generator(), nets.cnn()
-    found, _ = maximize_code(model, made, [0, 2], settings=CodeSettings(steps=40))
+    found = maximize(model, [0, 2], generator=made, settings={"steps": 40})
     for each in found:
         assert each.code is not None
         assert each.picture is not None
@@ -141,9 +141,7 @@ def test_codes_are_climbed_to_and_their_pictures_are_the_generators() -> None:
 
 
 def test_a_layer_is_named_as_in_the_model_alone() -> None:
-    found, _ = maximize_code(
-        nets.cnn(), generator(), [2], target="relu2", settings=CodeSettings(steps=10)
-    )
+    found = maximize(nets.cnn(), 2, layer="relu2", generator=generator(), settings={"steps": 10})
     layer = runner(retrograph.build(nets.cnn(), method="gradient", layer="relu2", select="channel"))
     assert found[0].activation <= layer(x=found[0].input[np.newaxis], select=[[2]])["score"][0]
 
@@ -173,7 +171,7 @@ def test_quantised_steps_pass_straight_through_in_the_joined_model() -> None:
 
 def test_shapes_that_do_not_fit_are_both_told() -> None:
     with pytest.raises(InputError) as raised:
-        maximize_code(nets.cnn(size=10), generator(), [0])
+        maximize(nets.cnn(size=10), 0, generator=generator())
     assert "[N, 3, 8, 8]" in str(raised.value)
     assert "[N, 3, 10, 10]" in str(raised.value)
 

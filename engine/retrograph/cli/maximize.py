@@ -1,15 +1,42 @@
-"""`retrograph maximize`: the picture that a neuron would like best, dreams, and fooled models."""
+"""`retrograph maximize`: the picture that a neuron would like best, dreams, and perturbations."""
 
 from __future__ import annotations
 
 import argparse
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
-from retrograph.cli.ascending import run_ascent
-from retrograph.cli.fooling import run_fool
-from retrograph.cli.options import add_command, add_device, add_preprocessing
-from retrograph.cli.terminal import count, grid
-from retrograph.errors import InputError
-from retrograph.synthesis.settings import Settings
+from rich.console import Console
+from rich.text import Text
+
+from retrograph.cli.options import (
+    add_command,
+    add_device,
+    add_preprocessing,
+    chosen_preprocessing,
+)
+from retrograph.cli.progress import progress_bar
+from retrograph.cli.spelling import as_option
+from retrograph.cli.terminal import complain, console, count, grid, visible
+from retrograph.errors import InputError, spelled
+from retrograph.model import SCORES, save
+from retrograph.output import check_free, safe_name
+from retrograph.pipeline.destination import Destination, Files
+from retrograph.results.base import Result, json_text
+from retrograph.results.unit_names import class_name
+from retrograph.synthesis import (
+    Maxima,
+    Progress,
+    Settings,
+    SynthesisRequest,
+    dream,
+    maximize,
+    perturb,
+    picture_files,
+    resolve,
+)
 from retrograph.synthesis.slope import MEASURES, PLACES
 
 _EXAMPLES = """\
@@ -21,7 +48,7 @@ _EXAMPLES = """\
   retrograph maximize net.onnx --layer relu3 --unit 17,4,5              one unit of it
   retrograph maximize net.onnx --unit 3 --generator decoder.onnx        among what a decoder makes
   retrograph maximize net.onnx --dream beach.jpg --layer relu7
-  retrograph maximize net.onnx --fool dog.jpg --unit cat --labels names.txt
+  retrograph maximize net.onnx --perturb dog.jpg --unit cat --labels names.txt
 
 Pictures are climbed to by steps of a fixed length along the gradient, from a coarse canvas to a
 fine one, while the model's view is shifted and zoomed a little at every step. The model always
@@ -32,15 +59,15 @@ probabilities are those of the picture as it is saved, with its 256 grey levels.
 
 What is no picture is made without octaves, shifts and smoothing, drawn as a strip and kept as .npz.
 
---fool finds a small change, not the smallest there is: no method is known that does.
+--perturb finds a small change, not the smallest there is: no method is known that does.
 
 Outputs: one page, MODEL.LAYER.maximize.png if -o names none; with --npz also the arrays input,
 activation, probability, unit, history, and code; --pictures keeps each picture as it is. An
 ascent that is interrupted (Ctrl-C) writes what it has come to, and the exit code is 130.
 
 --json prints an object: layer, notes, file, made: [{unit, name, before, activation,
-probability, class, steps, finished, silent, why, picture}]; with --fool: was, wanted, found, norms
-{l2, linf, relative}, before, after, saved {l2, linf, relative} (with 256 grey levels), file.
+probability, class, steps, finished, silent, why, picture}]; with --perturb: was, wanted, found,
+norms {l2, linf, relative}, before, after, saved {l2, linf, relative} (with 256 grey levels), file.
 """
 
 
@@ -75,7 +102,9 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
         "--start", default="noise", metavar="START", help="noise (default), grey, or a picture"
     )
     parser.add_argument("--dream", metavar="PICTURE", help="the whole layer, on a photograph")
-    parser.add_argument("--fool", metavar="PICTURE", help="the change that makes it class --unit")
+    parser.add_argument(
+        "--perturb", metavar="PICTURE", help="the change that makes it class --unit"
+    )
     add_device(parser)
     parser.add_argument("--threads", type=count, help="threads of the runtime")
     _add_generator(parser)
@@ -90,13 +119,12 @@ def _add_generator(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--generator", metavar="FILE", help="an .onnx file from codes to pictures")
     group.add_argument(
         "--generator-range",
-        dest="output_range",
         type=_pair,
         metavar="LOW,HIGH",
         help="what it gives for black and white; else as its metadata or last operator say",
     )
     group.add_argument(
-        "--prior", type=float, default=1.0, metavar="W", help="weight of the penalty |z|^2 / 2 (1)"
+        "--prior", type=float, metavar="W", help="weight of the penalty |z|^2 / 2 (1)"
     )
     group.add_argument("--joined", metavar="FILE", help="keep the two models as one, here")
 
@@ -151,15 +179,160 @@ def _add_output(parser: argparse.ArgumentParser) -> None:
 
 
 def _run(args: argparse.Namespace) -> int:
-    if args.dream and args.fool:
-        raise InputError("--dream and --fool are two things; give one of them")
-    if args.generator and (args.dream or args.fool):
-        raise InputError("--generator makes pictures of its own; leave --dream and --fool out")
+    if args.dream and args.perturb:
+        raise InputError("--dream and --perturb are two things; give one of them")
+    if args.generator and (args.dream or args.perturb):
+        raise InputError("--generator makes pictures of its own; leave --dream and --perturb out")
     if args.joined and not args.generator:
         raise InputError("--joined keeps a model joined with a generator; give --generator, too")
-    if args.fool:
-        return run_fool(args)
-    return run_ascent(args)
+    request = resolve(
+        args.model,
+        args.unit,
+        layer=args.layer,
+        labels=args.labels,
+        preprocessing=chosen_preprocessing(args),
+    )
+    return _perturb(args, request) if args.perturb else _ascend(args, request)
+
+
+def _perturb(args: argparse.Namespace, request: SynthesisRequest) -> int:
+    layer, labels = request.context.layer, request.context.labels
+    if layer != SCORES:
+        raise InputError(f"--perturb is about classes; leave --layer {layer} out")
+    if len(request.units) != 1:
+        raise InputError("--perturb takes one class; give it as --unit 3 or by its name")
+    name = f"{Path(args.perturb).stem}.{class_name(max(request.units[0]), labels)}.perturb.png"
+    files = _files(args, safe_name(name), [args.perturb, args.model], arrays=args.npz)
+    out = console(stderr=args.json)
+    _print_notes(request.context.notes, out)
+    with progress_bar(out, "searching") as bar:
+        perturbation = perturb(
+            request.model,
+            args.perturb,
+            request.units[0],
+            progress=bar.to,
+            **_keywords(args, request),
+        )
+    perturbation.check_success()
+    perturbation = replace(perturbation, file=files.picture)
+    _save(perturbation, files, force=args.force)
+    for line in perturbation.describe():
+        out.print(f"  {visible(line)}", soft_wrap=True)
+    _print_files([files.picture, files.arrays], out)
+    if args.json:
+        print(json_text(perturbation.to_dict()))
+    return 0
+
+
+def _ascend(args: argparse.Namespace, request: SynthesisRequest) -> int:
+    kind = "dream" if args.dream else "maximize"
+    request = request if args.dream else request.with_some_unit()
+    context = request.context
+    stem = Path(args.model).stem
+    name = safe_name(f"{Path(args.dream or args.model).stem}.{context.layer}.{kind}.png")
+    inputs = [args.model, *filter(None, [args.dream, args.generator])]
+    files = _files(args, name, inputs, arrays=args.npz or not context.axes.takes_pictures)
+    pictures = {"prefix": f"{stem}.", "force": args.force}
+    if args.pictures:
+        picture_files(args.pictures, request.units, context, **pictures)
+    if args.joined:
+        check_free(Path(args.joined), force=args.force)
+    out = console(stderr=args.json)
+    _announce(request, kind, out)
+    with progress_bar(out, "climbing") as bar:
+        maxima = _synthesize(args, request, bar.to)
+    _print_notes(maxima.generator_notes, out)
+    if not maxima:
+        complain("interrupted before the first step; nothing is written")
+        return 130
+    if args.joined and maxima.joined is not None:
+        save(maxima.joined.model.proto, args.joined, force=args.force)
+    kept = maxima.save_pictures(args.pictures, **pictures) if args.pictures else ()
+    maxima = replace(maxima, file=files.picture, picture_files=kept)
+    _save(maxima, files, force=args.force)
+    _print_maxima(maxima, files, out)
+    if not maxima.finished:
+        complain(
+            f"interrupted after {maxima[-1].steps} steps of picture {len(maxima)}; "
+            "what was made is written"
+        )
+    if args.json:
+        print(json_text(maxima.to_dict()))
+    return 0 if maxima.finished else 130
+
+
+def _synthesize(args: argparse.Namespace, request: SynthesisRequest, progress: Progress) -> Maxima:
+    keywords = _keywords(args, request) | {
+        "layer": args.layer,
+        "seed": args.seed,
+        "snapshots": args.strip,
+        "progress": progress,
+    }
+    if args.dream:
+        units = list(request.units) or None
+        return dream(request.model, args.dream, unit=units, size=args.size, **keywords)
+    return maximize(
+        request.model,
+        list(request.units),
+        measure=args.measure,
+        place=args.place,
+        start=args.start,
+        size=args.size,
+        bounds=args.bounds,
+        generator=args.generator,
+        generator_range=args.generator_range,
+        **keywords,
+    )
+
+
+def _keywords(args: argparse.Namespace, request: SynthesisRequest) -> dict[str, Any]:
+    """What all three functions are told."""
+    names = (*_SETTINGS, "prior")
+    return {
+        "labels": request.context.labels or None,
+        "preprocessing": chosen_preprocessing(args),
+        "settings": {n: getattr(args, n) for n in names if getattr(args, n) is not None},
+        "device": args.device,
+        "threads": args.threads,
+    }
+
+
+def _files(args: argparse.Namespace, name: str, inputs: Sequence[str], *, arrays: bool) -> Files:
+    """The files of the page and of the arrays, checked before any work."""
+    place = Destination(args.output, inputs, single=name, arrays=arrays, force=args.force)
+    return place.files("", "", "", drawable=True)
+
+
+def _save(result: Result, files: Files, *, force: bool) -> None:
+    for file in filter(None, (files.picture, files.arrays)):
+        result.save(file, force=force)
+
+
+def _announce(request: SynthesisRequest, kind: str, out: Console) -> None:
+    """Say what is going to be made."""
+    units = len(request.units)
+    what = f"{units} unit{'s' if units > 1 else ''}" if units else "all"
+    layer = (visible(request.context.layer), "bold")
+    out.print(Text.assemble((kind, "bold"), f": {what} of layer ", layer), soft_wrap=True)
+    _print_notes(request.context.notes, out)
+
+
+def _print_notes(notes: Iterable[str], out: Console) -> None:
+    for note in notes:
+        out.print(f"note: {visible(spelled(note, as_option))}", soft_wrap=True)
+
+
+def _print_maxima(maxima: Maxima, files: Files, out: Console) -> None:
+    for each in maxima:
+        name, measured = maxima.describe(each)
+        out.print(Text(visible(name), "bold"), soft_wrap=True)
+        out.print(f"  {visible(measured)}", soft_wrap=True)
+    _print_files([files.picture, files.arrays, *maxima.picture_files], out)
+
+
+def _print_files(files: Iterable[Path | None], out: Console) -> None:
+    for file in filter(None, files):
+        out.print(f"  -> {visible(str(file))}", soft_wrap=True)
 
 
 def _pair(text: str) -> tuple[float, float]:

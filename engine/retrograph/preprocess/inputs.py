@@ -154,6 +154,18 @@ class Reader:
         except InputError:
             return 1
 
+    def from_memory(self, value: Image.Image | AnyArray, name: str) -> Item:
+        """One input: a picture of Pillow, or an array as a .npy file would hold it.
+
+        Raises InputError when it does not fit the model, or is several inputs.
+        """
+        if isinstance(value, Image.Image):
+            return self._from_image(name, value)
+        batch = self._as_batch(value)
+        if len(batch) > 1:
+            raise InputError(f"{name} is a batch of {len(batch)}; give one input")
+        return self._from_array(name, batch[0])
+
     def _reader(self, path: Path) -> Callable[[Path], Iterator[Pending]]:
         if path.is_dir():
             return self._folder

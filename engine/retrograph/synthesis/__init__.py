@@ -1,24 +1,30 @@
-"""Pictures made from nothing: what units would like best, dreams, and what fools a model."""
+"""Inputs made by gradients: what units would like best, dreams, and perturbations."""
 
-from retrograph.synthesis.codes import CodeSettings, maximize_code
-from retrograph.synthesis.generator import Joined
+from retrograph.synthesis.context import SynthesisContext, SynthesisRequest, resolve
+from retrograph.synthesis.dreaming import dream
+from retrograph.synthesis.maxima import Dream, Maxima, picture_files
+from retrograph.synthesis.maximization import maximize
 from retrograph.synthesis.maximum import Maximum, Progress
-from retrograph.synthesis.perturbation import Fooled, FoolSettings, Norms, fool
-from retrograph.synthesis.pictures import dream, maximize
-from retrograph.synthesis.settings import DREAM, Settings
+from retrograph.synthesis.perturbation import Norms, Perturbation
+from retrograph.synthesis.perturbation_search import PerturbationSettings, perturb
+from retrograph.synthesis.settings import DREAM, CodeSettings, Settings
 
 __all__ = [
     "DREAM",
     "CodeSettings",
-    "FoolSettings",
-    "Fooled",
-    "Joined",
+    "Dream",
+    "Maxima",
     "Maximum",
     "Norms",
+    "Perturbation",
+    "PerturbationSettings",
     "Progress",
     "Settings",
+    "SynthesisContext",
+    "SynthesisRequest",
     "dream",
-    "fool",
     "maximize",
-    "maximize_code",
+    "perturb",
+    "picture_files",
+    "resolve",
 ]

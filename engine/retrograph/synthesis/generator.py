@@ -19,9 +19,9 @@ from retrograph.model import Model
 from retrograph.preprocess import InputAxes, Preprocessing
 from retrograph.runtime import Array
 from retrograph.synthesis.ascent import Climbed, Units, of_unit_size
-from retrograph.synthesis.making import Measured
 from retrograph.synthesis.slope import Slope
 from retrograph.synthesis.space import Canvas, Space, space_of
+from retrograph.synthesis.synthesizer import Evaluation
 
 Range = tuple[float, float]
 
@@ -217,7 +217,7 @@ def penalised(climbed: Climbed, weight: float) -> Climbed:
 
 
 @dataclass(frozen=True)
-class OfCodes:
+class CodeEvaluator:
     """What the pictures that a generator makes of codes are to the model.
 
     Attributes:
@@ -228,8 +228,8 @@ class OfCodes:
     slope: Slope
     joined: Joined
 
-    def measured(self, canvas: Canvas, units: Units) -> Measured:
+    def evaluate(self, canvas: Canvas, units: Units) -> Evaluation:
         """Of codes [N, *code]; the pictures are as the generator makes them."""
         found = self.slope.outcome(canvas.astype(np.float32), units)
         inputs = np.asarray(found.outputs[self.joined.picture])[: len(canvas)]
-        return Measured(inputs, found.activation, found.probabilities)
+        return Evaluation(inputs, found.activation, found.probabilities)

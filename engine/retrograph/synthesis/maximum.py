@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from retrograph.preprocess.picture import Pixels
 from retrograph.runtime import Array
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Maximum:
     """One input that was made.
 
@@ -48,28 +48,15 @@ class Maximum:
     code: Array | None = None
     why: str = ""
 
-
-@dataclass(frozen=True)
-class Progress:
-    """How far it is, told at each step.
-
-    Attributes:
-        units: those that are climbed for together.
-        step, steps: the step that was done, and how many there are, for each unit.
-        done, total: how many were done, and how many there are, for all units.
-        activation: the mean over the units, as the model saw them.
-    """
-
-    units: Sequence[tuple[int, ...]]
-    step: int
-    steps: int
-    done: int
-    total: int
-    activation: float
+    @property
+    def best_class(self) -> int | None:
+        """The class that the model gives the input; None where it tells none apart."""
+        return None if self.probabilities is None else int(self.probabilities.argmax())
 
 
-Watch = Callable[[Progress], None]
+Progress = Callable[[int, int | None], None]
+"""Told after each step: how many steps of all units are done, and how many there are."""
 
 
-def unwatched(progress: Progress) -> None:
-    """For those who need not know."""
+def ignore_progress(done: int, total: int | None) -> None:
+    """Show no progress."""

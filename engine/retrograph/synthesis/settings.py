@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, fields, replace
+from typing import TypeVar
 
-from retrograph.errors import InputError
+from retrograph.errors import InputError, parameter
 from retrograph.synthesis.ascent import Ascent, Step
 from retrograph.synthesis.octaves import Octave, octaves
 from retrograph.synthesis.regularisers import (
@@ -58,13 +59,7 @@ class Settings:
     clip_contribution: float = 0.0
 
     def __post_init__(self) -> None:
-        for name, least, most in _RANGES:
-            value = getattr(self, name)
-            if not least <= value <= most:
-                raise InputError(
-                    f"{name.replace('_', '-')} is {value:g}; give a number from {least:g} to "
-                    f"{most:g}"
-                )
+        check_ranges(self, _RANGES)
 
     def ascent(self, space: Space, size: Size, window: Size | None) -> Ascent:
         """The ascent to pictures of a size, of which the model sees a window; or to an input."""
@@ -90,22 +85,93 @@ class Settings:
             yield ClipContribution(self.clip_contribution)
 
 
-_RANGES = (
-    ("steps", 1, 1_000_000),
-    ("rate", 1e-9, 1e9),
-    ("octaves", 1, 16),
-    ("ratio", 1.05, 8),
-    ("smooth", 0, 4),
-    ("jitter", 0, 1),
-    ("zoom", 0, 1),
-    ("decay", 0, 1),
-    ("variation", 0, 0.01),
-    ("blur", 0, 100),
-    ("blur_every", 1, 1_000_000),
-    ("clip_norm", 0, 100),
-    ("clip_contribution", 0, 100),
-)
-"""The least and the most that each may be."""
+@dataclass(frozen=True)
+class CodeSettings:
+    """How an ascent among the codes of a generator goes.
+
+    Attributes:
+        steps: how many.
+        rate: how far a step goes, as the root mean square of the code's change.
+        prior: the weight of the penalty |z|^2 / 2 that keeps a code near the standard normal; with
+            1 a code's root mean square stays about that of one drawn from it.
+        draws: how many codes are drawn from the prior; each unit starts from the one that activates
+            it most.
+
+    Raises:
+        InputError: a number cannot be.
+    """
+
+    steps: int = 200
+    rate: float = 0.05
+    prior: float = 1.0
+    draws: int = 16
+
+    def __post_init__(self) -> None:
+        check_ranges(self, _CODE_RANGES)
+
+
+def check_ranges(settings: object, ranges: Mapping[str, tuple[float, float]]) -> None:
+    """Raises InputError where a setting is not between the least and the most that it may be."""
+    for name, (least, most) in ranges.items():
+        value = getattr(settings, name)
+        if not least <= value <= most:
+            raise InputError(
+                f"{parameter(name)} is {value:g}; give a number from {least:g} to {most:g}"
+            )
+
+
+AnySettings = TypeVar("AnySettings")
+
+
+def with_settings(usual: AnySettings, settings: object) -> AnySettings:
+    """The settings that somebody gives.
+
+    Args:
+        usual: those of whoever gives none.
+        settings: all of them, of the same class; or a dictionary of some by their names; or None.
+
+    Raises:
+        InputError: there is no setting of a name, or a number cannot be.
+    """
+    if settings is None:
+        return usual
+    if isinstance(settings, type(usual)):
+        return settings
+    if not isinstance(settings, Mapping):
+        raise InputError(
+            f"settings are {type(usual).__name__} or a dictionary of numbers, not {settings!r:.60}"
+        )
+    names = [field.name for field in fields(usual)]  # type: ignore[arg-type]
+    for name in settings:
+        if name not in names:
+            raise InputError(
+                f"{parameter(name)} is no setting here; choose from: "
+                f"{', '.join(map(parameter, names))}"
+            )
+    return replace(usual, **settings)  # type: ignore[type-var]
+
+
+_RANGES = {
+    "steps": (1, 1_000_000),
+    "rate": (1e-9, 1e9),
+    "octaves": (1, 16),
+    "ratio": (1.05, 8),
+    "smooth": (0, 4),
+    "jitter": (0, 1),
+    "zoom": (0, 1),
+    "decay": (0, 1),
+    "variation": (0, 0.01),
+    "blur": (0, 100),
+    "blur_every": (1, 1_000_000),
+    "clip_norm": (0, 100),
+    "clip_contribution": (0, 100),
+}
+_CODE_RANGES = {
+    "steps": (1, 1_000_000),
+    "rate": (1e-9, 1e9),
+    "prior": (0, 1e9),
+    "draws": (1, 10**6),
+}
 
 DREAM = Settings(
     steps=60,

@@ -24,6 +24,7 @@ from retrograph.model import SCORES, Model, runnable
 from retrograph.names import SCORE
 from retrograph.runtime import Array, Bound, Session, suited
 from retrograph.selector import Select
+from retrograph.synthesis.ascent import Units
 
 Measure = Literal["activation", "log-probability"]
 Place = Literal["mean", "strongest"]
@@ -36,16 +37,16 @@ class Goal:
     """What is to grow.
 
     Attributes:
-        target: the layer, as in `build`.
-        units: for each input that is made a unit's index in an item of the target, or a channel's
+        layer: as in `build`.
+        units: for each input that is made a unit's index in an item of the layer, or a channel's
             number; without any, half the sum of squares of the whole layer grows.
         measure: the units' activation, or the logarithm of their softmax over the channels.
         place: of a channel the mean over its positions, or its strongest position.
-        wrt: the input that is made; the first that the target depends on if None.
+        wrt: the input that is made; the first that the layer depends on if None.
     """
 
-    target: str | None = None
-    units: tuple[tuple[int, ...], ...] = ()
+    layer: str | None = None
+    units: Units = ()
     measure: Measure = "activation"
     place: Place = "mean"
     wrt: str | None = None
@@ -62,9 +63,9 @@ class Slope:
     Attributes:
         name: of the input that is made.
         axes: what the axes of that input count.
-        item: the shape of an item of the target.
-        alias: the target's short name.
-        is_class: whether the target's units are the classes.
+        item: the shape of an item of the layer.
+        alias: the layer's alias.
+        is_class: whether the layer's units are the classes.
 
     Raises:
         InputError: there is no such layer or unit, or the model takes more than one input.
@@ -76,7 +77,7 @@ class Slope:
         self, model: Model, goal: Goal, *, device: str = "auto", threads: int | None = None
     ) -> None:
         request = model.request(
-            method="gradient", layer=goal.target, wrt=goal.wrt, device=suited(device)
+            method="gradient", layer=goal.layer, wrt=goal.wrt, device=suited(device)
         )
         request = replace(request, graph=request.graph.of_floats(), sources=request.sources[:1])
         report = model.check(request)
@@ -226,7 +227,7 @@ _ROUNDING = 0.01
 
 
 def _grown(request: Request, goal: Goal, item: Sequence[int | None]) -> Request:
-    """The request for what the goal measures, which may lie behind the target."""
+    """The request for what the goal measures, which may lie behind the layer."""
     kind: Select = "unit"
     makers: list[Objective] = []
     if not goal.units:
@@ -247,7 +248,7 @@ def _grown(request: Request, goal: Goal, item: Sequence[int | None]) -> Request:
 def _check_units(
     units: Sequence[tuple[int, ...]], item: Sequence[int | None], alias: str, channel_axis: int
 ) -> None:
-    """Raises InputError where a unit is not in an item of the target."""
+    """Raises InputError where a unit is not in an item of the layer."""
     size = " x ".join("?" if d is None else str(d) for d in item)
     for unit in units:
         text = ",".join(map(str, unit))

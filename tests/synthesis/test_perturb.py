@@ -8,7 +8,7 @@ from onnx import ModelProto, numpy_helper
 from scipy import optimize
 
 from retrograph import PRESETS, InputError
-from retrograph.synthesis import FoolSettings, fool
+from retrograph.synthesis import perturb
 from support import nets
 from support.graphs import Array, noise, parse, runner
 
@@ -43,15 +43,17 @@ def test_two_classes_by_the_distance_to_the_plane_between_them(shape: str) -> No
     unit = int(scores.argmin())
     normal = weights[:, unit] - weights[:, 1 - unit]
     distance = (scores[1 - unit] - scores[unit]) / np.linalg.norm(normal)
-    found = fool(model, x, unit)
-    assert found.found
-    assert found.was == 1 - unit
-    assert found.norms.l2 == pytest.approx(distance, rel=2e-3)
-    along = found.change.reshape(-1) @ normal / np.linalg.norm(normal) / found.norms.l2
+    perturbation = perturb(model, x, unit)
+    assert perturbation.succeeded
+    assert perturbation.was == 1 - unit
+    assert perturbation.norms.l2 == pytest.approx(distance, rel=2e-3)
+    along = (
+        perturbation.change.reshape(-1) @ normal / np.linalg.norm(normal) / perturbation.norms.l2
+    )
     assert along == pytest.approx(1, abs=1e-4)
-    assert found.norms.linf == pytest.approx(np.abs(found.change).max())
-    assert found.norms.relative == pytest.approx(found.norms.l2 / np.linalg.norm(x))
-    assert found.picture is None
+    assert perturbation.norms.linf == pytest.approx(np.abs(perturbation.change).max())
+    assert perturbation.norms.relative == pytest.approx(perturbation.norms.l2 / np.linalg.norm(x))
+    assert perturbation.picture is None
 
 
 @pytest.mark.parametrize("preset", ["0-1", "0-255", "imagenet", "caffe-bgr"])
@@ -74,9 +76,9 @@ def test_norms_are_on_a_pictures_scale_whatever_the_preprocessing(preset: str) -
     unit = int(scores.argmin())
     normal = weights[:, unit] - weights[:, 1 - unit]
     x = (bytes_ * gain + shift).reshape(3, 4, 4).astype(np.float32)
-    found = fool(model, x, unit, preprocessing=preset)
+    perturbation = perturb(model, x, unit, preprocessing=preset)
     distance = np.abs(scores[0] - scores[1]) / np.linalg.norm(normal)
-    assert found.norms.l2 == pytest.approx(distance, rel=5e-3)
+    assert perturbation.norms.l2 == pytest.approx(distance, rel=5e-3)
 
 
 def test_of_several_classes_it_ends_on_the_nearest_point_of_the_wanted_one() -> None:
@@ -84,8 +86,8 @@ def test_of_several_classes_it_ends_on_the_nearest_point_of_the_wanted_one() -> 
     weights, bias = parts(model)
     x = noise(48, seed=7)
     unit = int((x @ weights + bias).argmin())
-    found = fool(model, x, unit)
-    scores = runner(model)(found.input[np.newaxis])["y"][0]
+    perturbation = perturb(model, x, unit)
+    scores = runner(model)(perturbation.input[np.newaxis])["y"][0]
     assert scores.argmax() == unit
     assert np.sort(scores)[-1] - np.sort(scores)[-2] < 0.05
     others = [j for j in range(5) if j != unit]
@@ -106,57 +108,61 @@ def test_of_several_classes_it_ends_on_the_nearest_point_of_the_wanted_one() -> 
     wanted = np.linalg.norm(nearest.x)
     singles = gaps / np.linalg.norm(normals, axis=0)
     assert wanted > 1.02 * singles.max()  # more than one plane counts
-    assert wanted * 0.999 < found.norms.l2 < wanted * 1.01
+    assert wanted * 0.999 < perturbation.norms.l2 < wanted * 1.01
 
 
 def test_a_picture_keeps_its_range_and_the_saved_one_its_class() -> None:
     model = nets.cnn()
     picture = np.random.default_rng(0).integers(0, 256, (3, 8, 8)) / np.float32(255)
     unit = int(runner(model)(picture[np.newaxis].astype(np.float32))["scores_out"].argsort()[0, -2])
-    found = fool(model, picture.astype(np.float32), unit)
-    assert found.found
-    assert 0 <= found.input.min() <= found.input.max() <= 1
-    after = runner(model)(found.input[np.newaxis])["scores_out"][0]
+    perturbation = perturb(model, picture.astype(np.float32), unit)
+    assert perturbation.succeeded
+    assert 0 <= perturbation.input.min() <= perturbation.input.max() <= 1
+    after = runner(model)(perturbation.input[np.newaxis])["scores_out"][0]
     assert after.argmax() == unit
-    assert np.allclose(after, found.scores_after, atol=1e-5)
-    assert found.picture is not None
-    assert found.picture_norms is not None
-    saved = (found.picture.transpose(2, 0, 1)[np.newaxis] / 255).astype(np.float32)
+    assert np.allclose(after, perturbation.scores_after, atol=1e-5)
+    assert perturbation.picture is not None
+    assert perturbation.picture_norms is not None
+    saved = (perturbation.picture.transpose(2, 0, 1)[np.newaxis] / 255).astype(np.float32)
     assert runner(model)(saved)["scores_out"][0].argmax() == unit
-    assert found.picture_norms.l2 == pytest.approx(np.linalg.norm(saved[0] - picture), rel=1e-3)
+    assert perturbation.picture_norms.l2 == pytest.approx(
+        np.linalg.norm(saved[0] - picture), rel=1e-3
+    )
 
 
 def test_a_fixed_batch_and_channels_last_are_no_matter() -> None:
     picture = np.random.default_rng(0).random((3, 8, 8)).astype(np.float32)
     was = int(runner(nets.cnn())(picture[np.newaxis])["scores_out"].argmax())
     unit = (was + 2) % nets.CLASSES
-    wanted = fool(nets.cnn(), picture, unit)
-    assert fool(nets.cnn(batch=3), picture, unit).norms.l2 == pytest.approx(
+    wanted = perturb(nets.cnn(), picture, unit)
+    assert perturb(nets.cnn(batch=3), picture, unit).norms.l2 == pytest.approx(
         wanted.norms.l2, rel=1e-3
     )
-    last = fool(nets.nhwc_cnn(), picture.transpose(1, 2, 0), unit)
+    last = perturb(nets.nhwc_cnn(), picture.transpose(1, 2, 0), unit)
     assert last.norms.l2 == pytest.approx(wanted.norms.l2, rel=1e-3)
     assert np.allclose(last.change.transpose(2, 0, 1), wanted.change, atol=1e-4)
 
 
 def test_an_interrupt_gives_back_the_best() -> None:
-    def stop(step: int, ahead: float) -> None:
-        if step == 3:
+    def stop(done: int, total: int | None) -> None:
+        assert total == 50
+        if done == 3:
             raise KeyboardInterrupt
 
     model, x = linear("48"), noise(48)
     weights, bias = parts(model)
-    found = fool(model, x, int((x @ weights + bias).argmin()), watch=stop)
-    assert found.found
-    assert found.steps == 3
+    perturbation = perturb(model, x, int((x @ weights + bias).argmin()), progress=stop)
+    assert perturbation.succeeded
+    assert perturbation.steps == 3
 
 
 def test_mistakes_are_told() -> None:
     model, x = linear("48"), noise(48)
     weights, bias = parts(model)
     with pytest.raises(InputError, match=r"the picture has class [01] already"):
-        fool(model, x, int((x @ weights + bias).argmax()))
-    with pytest.raises(InputError, match=r"class 9 is out of range.*2 classes"):
-        fool(model, x, 9)
-    settings = FoolSettings(steps=1, overshoot=-0.5)
-    assert not fool(model, x, int((x @ weights + bias).argmin()), settings=settings).found
+        perturb(model, x, int((x @ weights + bias).argmax()))
+    with pytest.raises(InputError, match=r"unit=9 is out of range.*2 units"):
+        perturb(model, x, 9)
+    settings = {"steps": 1, "overshoot": -0.5}
+    worst = int((x @ weights + bias).argmin())
+    assert not perturb(model, x, worst, settings=settings).succeeded

@@ -1,0 +1,38 @@
+"""One input of a model, from a file or from memory."""
+
+from __future__ import annotations
+
+import os
+from typing import TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+from retrograph.preprocess import BadItem, InputAxes, Item, Preprocessing, Reader, iter_inputs
+from retrograph.preprocess.recipe import Shape
+
+OneInput: TypeAlias = str | os.PathLike[str] | Image.Image | npt.ArrayLike
+"""A path to a picture or an array, a picture of Pillow, or an array."""
+
+
+def read_input(source: OneInput, axes: InputAxes | Shape, preprocessing: Preprocessing) -> Item:
+    """One input, ready for the model.
+
+    Args:
+        source: a path, of whose inputs the first is taken (see `iter_inputs`); a picture; or an
+            array, whose bytes (uint8) are a picture and whose floats are the input as it is,
+            [*input] or [1, *input].
+        axes: of the model's input; of a shape, batch first, the sizes tell what they count.
+        preprocessing: how a picture becomes the input.
+
+    Raises:
+        InputError: it cannot be read, or does not fit the model.
+    """
+    if not isinstance(source, (str, os.PathLike)):
+        value = source if isinstance(source, Image.Image) else np.asarray(source)
+        return Reader(axes, preprocessing).from_memory(value, "the input")
+    item = next(iter_inputs([source], axes, preprocessing))
+    if isinstance(item, BadItem):
+        raise item.error
+    return item
