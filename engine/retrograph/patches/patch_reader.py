@@ -10,6 +10,7 @@ from retrograph.patches.attribute import Attributor
 from retrograph.patches.context import PatchContext
 from retrograph.pipeline.loader import Job, named_jobs
 from retrograph.preprocess import BadItem, Item, default_workers, iter_pending, prefetch_decode
+from retrograph.preprocess.batches import Batcher
 from retrograph.runtime import Array
 from retrograph.scanning import ScannedLayer, TopUnit
 
@@ -35,6 +36,9 @@ class ChannelUnit:
     def key(self) -> Key:
         """What tells it from the others."""
         return self.layer.alias, self.channel, self.unit.rank
+
+
+_UnitBatcher = Batcher[tuple[ChannelUnit, Item]]
 
 
 @dataclass(frozen=True)
@@ -96,7 +100,8 @@ class PatchReader:
     def _from_pictures(self, by_name: Mapping[str, list[ChannelUnit]]) -> Iterator[ExplainedUnit]:
         """With a model of one input: units of several pictures at once."""
         context = self.context
-        batches = {alias: _UnitBatch(each) for alias, each in context.attributors.items()}
+        graphs = context.attributors
+        batchers = {alias: _UnitBatcher(each.rows) for alias, each in graphs.items()}
         axes = context.signature.axes
         pending = iter_pending(self._paths(), axes, context.preprocessing, context.coding)
         sought = (each for each in pending if each.name in by_name)
@@ -109,9 +114,12 @@ class PatchReader:
                 continue
             names.add(item.name)
             for each in by_name[item.name]:
-                yield from batches[each.layer.alias].add(each, item)
-        for batch in batches.values():
-            yield from batch.flush()
+                alias = each.layer.alias
+                for batch in batchers[alias].add((each, item), item.array.shape):
+                    yield from _explain_batch(batch, graphs[alias])
+        for alias, batcher in batchers.items():
+            for batch in batcher.rest():
+                yield from _explain_batch(batch, graphs[alias])
 
     def _from_files(self, by_name: Mapping[str, list[ChannelUnit]]) -> Iterator[ExplainedUnit]:
         """With a model of several inputs: the arrays of one file at once, unit after unit."""
@@ -135,30 +143,14 @@ class PatchReader:
             self.changed.setdefault(unit.name, text)
 
 
-class _UnitBatch:
-    """Units of one layer that wait until there are enough for a run."""
-
-    def __init__(self, attributor: Attributor) -> None:
-        self._attributor = attributor
-        self._waiting: list[tuple[ChannelUnit, Item]] = []
-
-    def add(self, unit: ChannelUnit, item: Item) -> Iterator[ExplainedUnit]:
-        """Take in a unit; gives those that were run for that."""
-        if self._waiting and self._waiting[0][1].array.shape != item.array.shape:
-            yield from self.flush()
-        self._waiting.append((unit, item))
-        if len(self._waiting) == self._attributor.rows:
-            yield from self.flush()
-
-    def flush(self) -> Iterator[ExplainedUnit]:
-        """Run what waits."""
-        batch, self._waiting = self._waiting, []
-        if batch:
-            arrays = [item.array for _, item in batch]
-            indices = [each.unit.index for each, _ in batch]
-            attributions, scores = self._attributor.of_pictures(arrays, indices)
-            for row, (unit, item) in enumerate(batch):
-                yield ExplainedUnit(unit, item, attributions[row], float(scores[row]))
+def _explain_batch(
+    batch: Sequence[tuple[ChannelUnit, Item]], attributor: Attributor
+) -> Iterator[ExplainedUnit]:
+    """Units of one layer, each in its picture."""
+    arrays = [item.array for _, item in batch]
+    attributions, scores = attributor.of_pictures(arrays, [each.unit.index for each, _ in batch])
+    for row, (unit, item) in enumerate(batch):
+        yield ExplainedUnit(unit, item, attributions[row], float(scores[row]))
 
 
 def _explain_job(

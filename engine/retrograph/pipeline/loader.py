@@ -25,6 +25,7 @@ from retrograph.preprocess import (
     default_workers,
     prefetch_decode,
 )
+from retrograph.preprocess.batches import Batcher
 from retrograph.preprocess.recipe import Shape
 from retrograph.runtime import Array, Spec
 
@@ -172,22 +173,22 @@ def _stem(name: str, path: Path) -> str:
     return path.stem + re.sub(r"\W+", "_", name.removeprefix(str(path)))
 
 
-def batches(found: Iterable[Source | BadItem], signature: Signature) -> Iterator[Job | BadItem]:
-    """Inputs of one shape in the batches that the model takes."""
-    waiting: list[Source] = []
-    for source in found:
-        if isinstance(source, BadItem):
-            yield source
-            continue
-        if waiting and source.item.array.shape != waiting[0].item.array.shape:
-            yield job_of(waiting, signature)
-            waiting = []
-        waiting.append(source)
-        if len(waiting) == signature.batch:
-            yield job_of(waiting, signature)
-            waiting = []
-    if waiting:
-        yield job_of(waiting, signature)
+def batches(inputs: Iterable[Source | BadItem], signature: Signature) -> Iterator[Job | BadItem]:
+    """Inputs of one shape in the batches that the model takes, the bad ones before their batch."""
+    batcher = Batcher[Source | BadItem](signature.batch)
+    for each in inputs:
+        shape = each.item.array.shape if isinstance(each, Source) else None
+        for batch in batcher.add(each, shape):
+            yield from _split(batch, signature)
+    for batch in batcher.rest():
+        yield from _split(batch, signature)
+
+
+def _split(batch: Sequence[Source | BadItem], signature: Signature) -> Iterator[Job | BadItem]:
+    yield from (each for each in batch if isinstance(each, BadItem))
+    good = [each for each in batch if isinstance(each, Source)]
+    if good:
+        yield job_of(good, signature)
 
 
 def job_of(filled: Sequence[Source], signature: Signature) -> Job:
