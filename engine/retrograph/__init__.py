@@ -8,7 +8,7 @@
 """
 
 from retrograph._version import __version__
-from retrograph.checks import Block, Check, Verdict, check
+from retrograph.checks import check
 from retrograph.contract import Contract
 from retrograph.errors import (
     BlockedError,
@@ -19,6 +19,7 @@ from retrograph.errors import (
     UnsupportedError,
 )
 from retrograph.explainer import Explainer, build
+from retrograph.filter_views import Filters, filters
 from retrograph.layers import Layer
 from retrograph.model import Model, save
 from retrograph.optimized import save_optimized
@@ -26,6 +27,8 @@ from retrograph.patches import Patches
 from retrograph.pipeline.cache import explain
 from retrograph.preprocess import PRESETS, Preprocessing
 from retrograph.results.attribution import Attribution
+from retrograph.results.check import Check
+from retrograph.results.verdicts import Block, Verdict
 from retrograph.scans import Scan, open_scan, scan
 from retrograph.synthesis import Dream, Maxima, Maximum, Perturbation, dream, maximize, perturb
 
@@ -39,6 +42,7 @@ __all__ = [
     "DeviceError",
     "Dream",
     "Explainer",
+    "Filters",
     "InputError",
     "Layer",
     "Maxima",
@@ -57,6 +61,7 @@ __all__ = [
     "check",
     "dream",
     "explain",
+    "filters",
     "maximize",
     "open_scan",
     "perturb",

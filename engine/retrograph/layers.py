@@ -6,6 +6,7 @@ import difflib
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from html import escape
 
 from onnx import NodeProto
 
@@ -29,7 +30,7 @@ _SHORT = {
 }
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Layer:
     """One explainable tensor.
 
@@ -47,15 +48,78 @@ class Layer:
     field: Field | None
     is_relu: bool
 
+    @property
+    def window(self) -> tuple[str, str]:
+        """The size of the window and the distance of neighbouring ones: ("24x24", "8").
 
-def layers(graph: Graph, sources: Sequence[str]) -> list[Layer]:
+        The size is "all" where a unit sees all of the input, the distance "" where there is none.
+        """
+        if self.field is None:
+            return "all", ""
+        size, _, stride = str(self.field).partition(" / ")
+        return size, stride
+
+    def __repr__(self) -> str:
+        return f"<Layer {self.alias}: {self.op} {shape_text(self.tensor.shape)}>"
+
+
+class Layers(list[Layer]):
+    """The layers of a model in order: a list that shows itself as a table."""
+
+    headings = ("alias", "operator", "shape", "sees", "step", "ReLU", "tensor")
+
+    def rows(self) -> list[tuple[str, ...]]:
+        """The cells of the table, below its headings.
+
+        "sees" is the window of the input that one unit depends on, "step" the distance of
+        neighbours.
+        """
+        return [
+            (
+                layer.alias,
+                layer.op,
+                shape_text(layer.tensor.shape),
+                *layer.window,
+                "yes" if layer.is_relu else "",
+                layer.tensor.name,
+            )
+            for layer in self
+        ]
+
+    def __repr__(self) -> str:
+        lines = [self.headings, *self.rows()]
+        widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+        return "\n".join("  ".join(map(str.ljust, line, widths)).rstrip() for line in lines)
+
+    def _repr_html_(self) -> str:
+        """The table, for a notebook."""
+        head = "".join(f"<th>{escape(cell)}</th>" for cell in self.headings)
+        body = "".join(
+            f"<tr>{''.join(f'<td>{escape(cell)}</td>' for cell in row)}</tr>" for row in self.rows()
+        )
+        return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+
+
+def shape_text(shape: Sequence[int | str | None] | None) -> str:
+    """A shape as Nx64x16x16, N for a batch of any size and ? for what is not known."""
+    if not shape:
+        return "?" if shape is None else "scalar"
+    lead = _size_text(shape[0]) if isinstance(shape[0], int) else "N"
+    return "x".join([lead, *map(_size_text, shape[1:])])
+
+
+def _size_text(size: int | str | None) -> str:
+    return "?" if size is None or str(size).startswith("unk__") else str(size)
+
+
+def layers(graph: Graph, sources: Sequence[str]) -> Layers:
     """Every floating-point tensor that depends on the sources, in order, each with its alias.
 
     An alias counts its own kind: conv2 is the second convolution. A bias that stands as an Add of
     its own belongs to the convolution or matrix product before it. Where the file gives the name
     conv2 to another tensor, the second convolution is conv2b, so that a name means one thing.
     """
-    found: list[Layer] = []
+    found = Layers()
     counts: Counter[str] = Counter()
     reached = flow(graph, sources)
     fields = receptive_fields(graph, sources)

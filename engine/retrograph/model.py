@@ -29,7 +29,7 @@ from retrograph.ir.passes.to_float16 import PRECISIONS, Precision, halved
 from retrograph.ir.path import path
 from retrograph.ir.patterns.straight_through import without_straight_through
 from retrograph.labels import parse_labels
-from retrograph.layers import Layer, find_layer, layers
+from retrograph.layers import Layers, find_layer, layers
 from retrograph.methods import Method, method_named
 from retrograph.preprocess import (
     PRESETS,
@@ -129,7 +129,7 @@ class Model:
         stored = PRESETS.get(self.properties.get("preprocessing", ""))
         return stored or of_bytes(self.taken(name))
 
-    def layers(self) -> list[Layer]:
+    def layers(self) -> Layers:
         """Every explainable tensor, in order, with its alias."""
         with blaming_damage(self.proto):
             return layers(self.graph, self._input_names())

@@ -172,7 +172,7 @@ def test_rows_of_a_batch_are_told_apart() -> None:
 
 def test_check_says_what_may_be_flat(here: Path, capsys: Capture) -> None:
     model = net([node("Sigmoid", "s", "y")])
-    assert retrograph.check(model, target="y").notes[0] == (
+    assert retrograph.check(model, layer="y").notes[0] == (
         "'y' is flat where a score is large, behind Sigmoid 'n_y'; where its map is 0, explain 's'"
     )
     assert "explained is 's'" in retrograph.check(model).notes[0]

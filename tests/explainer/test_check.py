@@ -14,6 +14,7 @@ from onnx import ModelProto, TensorProto
 
 import retrograph
 from retrograph.methods import METHODS
+from retrograph.render.text_table import BAD, GOOD
 from support import nets
 from support.check_nets import (
     LABELS_ONLY,
@@ -76,7 +77,7 @@ def test_a_plain_network(here: Path, capsys: Capture) -> None:
     assert record == {
         "model": "model.onnx",
         "explainable": True,
-        "target": {"tensor": "scores_out", "alias": "scores", "shape": ["N", nets.CLASSES]},
+        "layer": {"tensor": "scores_out", "alias": "scores", "shape": ["N", nets.CLASSES]},
         "inputs": [{"tensor": "x", "shape": ["N", 3, 8, 8]}],
         "methods": {name: yes for name in METHODS if name != "expected-gradients"},
         "blocked": [],
@@ -117,7 +118,7 @@ def test_without_relu_only_the_gradient_is_left(here: Path, capsys: Capture) -> 
     code, record = checked(capsys, parse(NO_RELU))
     without = [name for name in WITHOUT_POSITIONS if not METHODS[name].needs_relu]
     assert (code, possible(record)) == (0, without)
-    assert record["target"]["tensor"] == "b"
+    assert record["layer"]["tensor"] == "b"
     for name in ("deconvnet", "guided"):
         reason = record["methods"][name]["reason"]
         assert f"'{name}' is a rule for ReLUs and there is none" in reason
@@ -125,16 +126,16 @@ def test_without_relu_only_the_gradient_is_left(here: Path, capsys: Capture) -> 
 
 
 def test_a_linear_start_of_a_network_equals_the_gradient(here: Path, capsys: Capture) -> None:
-    code, record = checked(capsys, nets.cnn(), "--target conv1")
+    code, record = checked(capsys, nets.cnn(), "--layer conv1")
     assert (code, possible(record)) == (0, WITHOUT_POSITIONS)
-    assert record["target"]["alias"] == "conv1"
+    assert record["layer"]["alias"] == "conv1"
     assert record["relu"] == []
     (note,) = record["methods"]["guided"]["notes"]
     assert "equals the gradient" in note
 
 
 def test_quantised_activations_pass_straight_through(here: Path, capsys: Capture) -> None:
-    code, record = checked(capsys, parse(QUANTISED), "--target y")
+    code, record = checked(capsys, parse(QUANTISED), "--layer y")
     assert (code, possible(record)) == (0, WITHOUT_POSITIONS[:-1])
     assert record["methods"]["deeplift-rescale"]["reason"] == "no rule at 2 QuantizeLinear"
     assert record["straight_through"] == [
@@ -144,7 +145,7 @@ def test_quantised_activations_pass_straight_through(here: Path, capsys: Capture
     assert [place["node"] for place in record["relu"]] == ["second"]
     (note,) = record["notes"]
     assert note.startswith("2 quantised activations pass the cotangent straight through")
-    assert f"note: {note}\n" in text(capsys, parse(QUANTISED), "--target y").out
+    assert f"note: {note}\n" in text(capsys, parse(QUANTISED), "--layer y").out
 
 
 def test_an_unknown_operator_blocks(here: Path, capsys: Capture) -> None:
@@ -160,7 +161,7 @@ def test_an_unknown_operator_blocks(here: Path, capsys: Capture) -> None:
         assert "@defvjp" in block["mend"]
     assert record["methods"]["guided"]["reason"] == "2 nodes block"
     assert record["nearest"] == "relu2"
-    code, record = checked(capsys, model, f"--target {record['nearest']}")
+    code, record = checked(capsys, model, f"--layer {record['nearest']}")
     assert (code, record["blocked"], record["nearest"]) == (0, [], None)
 
 
@@ -176,7 +177,7 @@ def test_an_unknown_operator_of_which_no_shape_is_known(here: Path, capsys: Capt
         domains=["com.acme"],
     )
     code, record = checked(capsys, model)
-    assert (code, record["target"]["shape"], record["nearest"]) == (3, None, "relu1")
+    assert (code, record["layer"]["shape"], record["nearest"]) == (3, None, "relu1")
     assert [b["node"] for b in record["blocked"]] == ["n_b"]
     assert record["methods"]["gradient"]["reason"] == "1 node blocks"
     with pytest.raises(retrograph.UnsupportedError, match=r"1 of the 3 nodes .*\n.*Whirl"):
@@ -233,7 +234,7 @@ def test_what_has_no_derivative_blocks(here: Path, capsys: Capture) -> None:
 
 def test_a_model_without_a_target(here: Path, capsys: Capture) -> None:
     code, record = checked(capsys, parse(LABELS_ONLY))
-    assert (code, record["target"], record["inputs"]) == (3, None, [])
+    assert (code, record["layer"], record["inputs"]) == (3, None, [])
     assert [(b["node"], b["mend"]) for b in record["blocked"]] == [
         ("choice", "replace it in the source model")
     ]
@@ -241,7 +242,7 @@ def test_a_model_without_a_target(here: Path, capsys: Capture) -> None:
     assert "no output depends on 'x'" in record["methods"]["gradient"]["reason"]
 
 
-@pytest.mark.parametrize("options", ["", "--target y"])
+@pytest.mark.parametrize("options", ["", "--layer y"])
 def test_a_model_of_whole_numbers(here: Path, capsys: Capture, options: str) -> None:
     code, record = checked(capsys, parse(WHOLE_NUMBERS), options)
     assert (code, record["blocked"]) == (3, [])
@@ -262,7 +263,7 @@ def test_the_inputs_are_those_of_build(here: Path, capsys: Capture) -> None:
     built = retrograph.Explainer(model).contract
     assert [i["tensor"] for i in both["inputs"]] == list(built.explained)
     name = both["inputs"][-1]["tensor"]
-    _, one = checked(capsys, model, f"--input {name}")
+    _, one = checked(capsys, model, f"--wrt {name}")
     assert [i["tensor"] for i in one["inputs"]] == [name]
 
 
@@ -277,8 +278,8 @@ def test_text_of_a_good_model(here: Path, capsys: Capture, monkeypatch: pytest.M
     assert ran.out == (
         "model.onnx can be explained by every method\n"
         "\n"
-        "target  scores 'y'  Nx3\n"
-        "input   'x'         Nx3\n"
+        "layer  scores 'y'  Nx3\n"
+        "input  'x'         Nx3\n"
         "\n"
         "method    possible  note\n"
         "gradient  yes\n"
@@ -329,9 +330,9 @@ def test_names_are_printed_as_they_are(here: Path, capsys: Capture) -> None:
 MISTAKES = [
     ("check nothing.onnx", "nothing.onnx: cannot be read"),
     ("check dog.png", "dog.png: not an ONNX model"),
-    ("check net.onnx --target relu9", "no layer 'relu9'"),
+    ("check net.onnx --layer relu9", "no layer 'relu9'"),
     ("check net.onnx --layer relu9 --json", "no layer 'relu9'"),
-    ("check net.onnx --input y", "no floating-point input 'y'"),
+    ("check net.onnx --wrt y", "no floating-point input 'y'"),
     ("check net.onnx --colour", "see retrograph --help"),
 ]
 
@@ -380,8 +381,37 @@ def test_weights_in_a_file_that_is_apart_are_not_read(here: Path) -> None:
 # --- from Python, and real models --------------------------------------------------------------
 
 
+def test_it_is_a_result(here: Path, capsys: Capture) -> None:
+    _, record = checked(capsys, nets.cnn())
+    result = retrograph.check("model.onnx")
+    assert result.to_dict() == record
+    assert (
+        repr(result) == f"<Check model.onnx scores: {len(METHODS) - 1} of {len(METHODS)} methods>"
+    )
+    assert result.save("check.png").is_file()
+
+
+def test_the_picture_groups_methods_and_names_what_blocks() -> None:
+    """A row for each verdict and reason: a green one and a red one, or a red one alone."""
+    assert colours_of(retrograph.check(nets.cnn())) == {GOOD, BAD}
+    assert colours_of(retrograph.check(nets.cnn_with_custom(on_path=True))) == {BAD}
+
+
+def colours_of(result: retrograph.Check) -> set[tuple[int, ...]]:
+    pixels = np.asarray(result.image()).reshape(-1, 3)
+    return {colour for colour in (GOOD, BAD) if (pixels == colour).all(axis=1).any()}
+
+
+def test_a_reason_is_spelled_for_its_reader(here: Path, capsys: Capture) -> None:
+    (verdict,) = (
+        v for v in retrograph.check("net.onnx").methods if v.method == "expected-gradients"
+    )
+    assert "give a data set of inputs: baselines=FILE.npy, or" in verdict.reason
+    assert "inputs: --param baselines=FILE.npy, or" in run(capsys, "check", "net.onnx").out
+
+
 def test_from_python() -> None:
-    found = retrograph.check(nets.cnn(), target="relu2", wrt="x")
+    found = retrograph.check(nets.cnn(), layer="relu2", wrt="x")
     assert found.explainable
     assert (found.alias, found.inputs[0].name) == ("relu2", "x")
     assert [verdict.method for verdict in found.methods] == [*METHODS]
@@ -389,4 +419,4 @@ def test_from_python() -> None:
     blocked = retrograph.check(nets.cnn_with_custom(on_path=True))
     assert [block.node for block in blocked.blocks] == ["twirl", "whirl"]
     with pytest.raises(retrograph.InputError, match="no layer 'relu9'"):
-        retrograph.check(nets.cnn(), target="relu9")
+        retrograph.check(nets.cnn(), layer="relu9")

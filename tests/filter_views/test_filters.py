@@ -11,9 +11,19 @@ import onnxruntime as ort
 import pytest
 from onnx import ModelProto
 
-from retrograph.cli.filter_page import COLOUR, GRID, MATRIX, SEQUENCE, SINGLE, Kind, kind_of
+import retrograph
 from retrograph.explainer import build
-from retrograph.filter_views import Filters, read_filters
+from retrograph.filter_views import FilterWeights, read_weights
+from retrograph.filter_views.page import (
+    COLOUR,
+    GRID,
+    MATRIX,
+    SEQUENCE,
+    SINGLE,
+    Kind,
+    kind_of,
+    page_title,
+)
 from retrograph.model import Model
 from support import nets
 from support.cli_case import assert_one_line, good, opened, run, workplace
@@ -30,8 +40,8 @@ def net(
     return nets.model(nodes, [nets.info("x", shape)], outputs, constants, opset=opset)
 
 
-def read(model: ModelProto, layer: str | None = None) -> Filters:
-    return read_filters(Model(model), layer)
+def read(model: ModelProto, layer: str | None = None) -> FilterWeights:
+    return read_weights(Model(model), layer)
 
 
 def gradient(model: ModelProto, tensor: str, shape: tuple[int, ...], unit: list[int]) -> Array:
@@ -178,6 +188,7 @@ def test_a_quantised_input_cancels() -> None:
         (4, 3, (1, 1), 1, MATRIX),
         (4, 3, (5,), 1, SEQUENCE),
         (4, 6, (1, 5), 1, SEQUENCE),
+        (4, 2, (1, 5), 1, SEQUENCE),
         (4, 6, (3, 3), 1, GRID),
         (4, 2, (2, 2, 2), 1, GRID),
     ],
@@ -201,6 +212,12 @@ def test_how_filters_are_drawn(
     good(capsys, "filters net.onnx -o a.png")
     good(capsys, "filters net.onnx -o b.png --scale-of all")
     assert min(opened("a.png").size) > 100
+
+
+@pytest.mark.parametrize(("inputs", "words"), [(1, "1 input channel,"), (2, "2 input channels,")])
+def test_the_title_counts_channels(inputs: int, words: str) -> None:
+    model = net(nchw(), {"w": nets.weights(4, inputs, 3, 3)}, ["N", inputs, 9, 9])
+    assert f"net · 4 filters, {words} 3x3" in page_title(retrograph.filters(model))
 
 
 @pytest.fixture
@@ -269,8 +286,8 @@ def test_json_and_names(desk: Path, capsys: pytest.CaptureFixture[str]) -> None:
 def test_layers_by_their_names(desk: Path) -> None:
     model = Model("net.onnx")
     for name in ("conv2", "d", "n_d"):
-        assert read_filters(model, name).alias == "conv2"
-    assert read_filters(model).alias == "conv1"
+        assert read_weights(model, name).alias == "conv2"
+    assert read_weights(model).alias == "conv1"
 
 
 def test_a_bias_of_its_own(desk: Path) -> None:
@@ -284,6 +301,45 @@ def test_float16(desk: Path) -> None:
     assert found.weights.dtype == np.float32
     w1 = nets.cnn_parts()[1]["w1"].astype(np.float16)
     np.testing.assert_array_equal(found.weights, w1.astype(np.float32))
+
+
+def test_from_python(desk: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The same picture, arrays and record as the command line's."""
+    options = "--preprocess imagenet --npz --json -o a.png"
+    ran = run(capsys, "filters", "net.onnx", *options.split())
+    filters = retrograph.filters(Model("net.onnx"), preprocessing="imagenet")
+    assert filters.to_dict() == json.loads(ran.out) | {"file": None}
+    np.testing.assert_array_equal(filters.image(), opened("a.png"))
+    with np.load("a.npz") as written:
+        arrays = filters.arrays()
+        assert written.keys() == arrays.keys()
+        for name, array in arrays.items():
+            np.testing.assert_array_equal(written[name], array)
+    assert repr(filters) == "<Filters conv1 (Conv 6x3x3x3) of net.onnx>"
+    assert filters.save("again.png").is_file()
+
+
+def test_chosen_from_python(desk: Path) -> None:
+    filters = retrograph.filters("net.onnx", "conv2", channels=[4, 0], inputs=range(2))
+    assert (filters.channels, filters.inputs) == ((4, 0), (0, 1))
+    assert filters.arrays()["weights"].shape == (5, 6, 3, 3)
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"channels": [0, 6]}, "filter 6 is out of range"),
+        ({"channels": [-1]}, "filter -1 is out of range"),
+        ({"inputs": []}, "no input channel is named"),
+        ({"scale_of": "some"}, "choose one of: each, all"),
+        ({"preprocessing": "magic"}, "magic"),
+    ],
+)
+def test_mistakes_from_python(desk: Path, options: dict[str, Any], words: str) -> None:
+    with pytest.raises(retrograph.InputError, match=words):
+        retrograph.filters("net.onnx", **options)
+    with pytest.raises(retrograph.InputError, match="leave style out"):
+        retrograph.filters("net.onnx").image("heat")
 
 
 @pytest.mark.parametrize(

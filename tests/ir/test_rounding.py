@@ -148,7 +148,7 @@ def test_the_quantiser_of_an_input_is_no_relu(method: str) -> None:
     )
     assert (wanted["attribution"] < 0).any()
     np.testing.assert_allclose(found["attribution"], wanted["attribution"], rtol=1e-3, atol=1e-5)
-    assert len(retrograph.check(quantised, target="y").relu) == 2
+    assert len(retrograph.check(quantised, layer="y").relu) == 2
 
 
 def test_the_zeros_of_a_relu_are_not_cut_off_by_the_quantiser_behind_it() -> None:
@@ -226,7 +226,7 @@ def test_the_sign_of_a_binarised_network_passes_where_x_is_at_most_1(name: str) 
     found = explained(model)
     np.testing.assert_allclose(found["attribution"], wanted, rtol=1e-4, atol=1e-6)
     np.testing.assert_allclose(found["y"], scores, rtol=1e-4, atol=1e-6)
-    notes = retrograph.check(model, target="y").notes
+    notes = retrograph.check(model, layer="y").notes
     assert any("where |x| is at most 1" in note for note in notes)
 
 
@@ -274,7 +274,7 @@ def test_what_is_joined_with_what_it_rounds_is_arithmetic(name: str) -> None:
         wanted[:, :, i : i + 3, j : j + 3] += np.einsum("no,ocij->ncij", down[:, :, i, j], W)
     found = runtime(built)({"x": X, "cotangent": np.ones((2, 4, 1, 1), np.float32)})
     np.testing.assert_allclose(found["attribution"], wanted, rtol=1e-4, atol=1e-6)
-    assert not retrograph.check(model, target="p").straight_through
+    assert not retrograph.check(model, layer="p").straight_through
 
 
 STRICT = {

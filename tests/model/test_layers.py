@@ -142,6 +142,17 @@ def test_unknown_names(name: str, message: str) -> None:
         Model(nets.cnn()).target(name)
 
 
+def test_layers_show_themselves() -> None:
+    layers = Model(nets.cnn()).layers()
+    lines = repr(layers).splitlines()
+    assert lines[0].split() == ["alias", "operator", "shape", "sees", "step", "ReLU", "tensor"]
+    assert lines[2].split() == ["relu1", "Relu", "Nx6x8x8", "3x3", "1", "yes", "b"]
+    assert repr(layers[1]) == "<Layer relu1: Relu Nx6x8x8>"
+    html = layers._repr_html_()
+    assert html.count("<tr>") == len(layers) + 1
+    assert "<td>relu1</td><td>Relu</td>" in html
+
+
 def test_a_name_is_suggested_once() -> None:
     """Where the file gives a layer the name that it has for people."""
     proto = nets.cnn()

@@ -3,27 +3,17 @@
 from __future__ import annotations
 
 import argparse
-import json
-from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
+from rich.console import Console
 from rich.text import Text
 
-from retrograph.cli.filter_page import COLOUR, Shown, kind_of, page
-from retrograph.cli.options import (
-    add_command,
-    add_preprocessing,
-    chosen_preprocessing,
-)
-from retrograph.cli.terminal import channels, console, shape_text, visible
-from retrograph.errors import InputError
-from retrograph.filter_views import Filters, read_filters
-from retrograph.model import Model
-from retrograph.output import make_folder, save_arrays
+from retrograph.cli.options import add_command, add_preprocessing, chosen_preprocessing
+from retrograph.cli.terminal import channels, console, visible
+from retrograph.filter_views import Filters, filters
 from retrograph.pipeline.destination import Destination
-from retrograph.preprocess import Preprocessing
-from retrograph.render import save_picture
+from retrograph.results.base import json_text
 
 _EXAMPLES = """\
   retrograph filters net.onnx                            the first convolution, in colour
@@ -78,103 +68,45 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
 
 
 def _run(args: argparse.Namespace) -> int:
-    out = console(stderr=args.json)
-    recipe = chosen_preprocessing(args)
-    model = Model(args.model)
-    found = read_filters(model, args.layer)
-    tag = "".join(c if c.isalnum() or c in "._-" else "_" for c in found.alias)
+    drawn = filters(
+        args.model,
+        args.layer,
+        channels=args.channels,
+        inputs=args.inputs,
+        scale_of=args.scale_of,
+        preprocessing=chosen_preprocessing(args),
+    )
     destination = Destination(
         args.output,
         [args.model],
-        single=f"{Path(args.model).stem}.{tag}.filters.png",
+        single=f"{Path(args.model).stem}.{_file_tag(drawn)}.filters.png",
         arrays=args.npz,
         force=args.force,
     )
-    prepared = _prepared(recipe or model.preprocessing(model.inputs[0].name), model, found)
-    shown = _shown(args, found, prepared)
-    drawn = page(shown, Path(args.model).name)
-    assert destination.file is not None
-    make_folder(destination.file.parent)
-    save_picture(drawn, destination.file, force=args.force)
-    if args.npz:
-        chosen = {"channels": np.array(shown.channels), "inputs": np.array(shown.inputs)}
-        arrays = {"weights": found.weights, "shown": shown.values, **chosen}
-        save_arrays(arrays, destination.file.with_suffix(".npz"))
-    size = shape_text(found.weights.shape)
-    head = Text.assemble((visible(found.alias), "bold"), f" ({found.op} {size})")
-    out.print(head, soft_wrap=True)
-    for line in shown.notes:
-        out.print(f"  {visible(line)}", soft_wrap=True)
-    out.print(f"  -> {visible(str(destination.file))}", soft_wrap=True)
+    written = replace(drawn, file=str(_write(drawn, destination)))
+    _print(written, console(stderr=args.json))
     if args.json:
-        print(json.dumps(_record(found, shown, str(destination.file)), indent=1))
+        print(json_text(written.to_dict()))
     return 0
 
 
-def _prepared(recipe: Preprocessing | None, model: Model, found: Filters) -> Preprocessing | None:
-    """How the picture becomes the input that the filters see; None where that is not known."""
-    if recipe is None or not found.on_input:
-        return None
-    shape = model.inputs[0].shape
-    try:
-        return None if shape is None else recipe.for_shape(shape)
-    except InputError:
-        return None  # not a picture, or not of that recipe
+def _file_tag(drawn: Filters) -> str:
+    """The layer in a file's name."""
+    return "".join(c if c.isalnum() or c in "._-" else "_" for c in drawn.source.alias)
 
 
-def _shown(args: argparse.Namespace, found: Filters, recipe: Preprocessing | None) -> Shown:
-    """What is drawn of the filters, as the options say.
-
-    Raises:
-        InputError: there is no such channel.
-    """
-    undone = list(found.undone)
-    factors = np.ones(1)
-    if recipe is not None and any(value != 1 for value in recipe.std):
-        factors = 1 / np.array(recipe.std)
-        undone.append(f"the preprocessing's std ({', '.join(f'{s:.4g}' for s in recipe.std)})")
-    values = found.scaled(factors)
-    kind = kind_of(found)
-    outputs = _chosen(args.channels, values.shape[0], kind.most_filters, "filter", found.alias)
-    inputs = _chosen(args.inputs, values.shape[1], kind.most_inputs, "input channel", found.alias)
-    if kind is COLOUR and recipe is not None and recipe.order == "bgr":
-        undone.append("the order of the channels, blue first")
-    notes = [f"undone: {', '.join(undone)}"] if undone else []
-    return Shown(
-        found,
-        values,
-        kind,
-        outputs,
-        inputs,
-        args.scale_of,
-        "rgb" if recipe is None else recipe.order,
-        [*notes, *found.notes],
-    )
+def _write(drawn: Filters, destination: Destination) -> Path:
+    """Write the picture, and the arrays where they are wanted; gives the picture's path."""
+    assert destination.file is not None
+    drawn.save(destination.file, force=destination.force)
+    if destination.arrays:
+        drawn.save(destination.file.with_suffix(".npz"), force=destination.force)
+    return destination.file
 
 
-def _chosen(
-    wanted: Sequence[int] | None, count: int, most: int, what: str, layer: str
-) -> tuple[int, ...]:
-    if wanted is None:
-        return tuple(range(min(count, most)))
-    if wanted[-1] >= count:
-        raise InputError(
-            f"{what} {wanted[-1]} is out of range: '{layer}' has {count}; count from 0"
-        )
-    return tuple(wanted)
-
-
-def _record(found: Filters, shown: Shown, file: str) -> dict[str, object]:
-    return {
-        "layer": found.alias,
-        "tensor": found.tensor,
-        "operator": found.op,
-        "shape": list(found.weights.shape),
-        "groups": found.groups,
-        "drawn_as": shown.kind.name,
-        "notes": shown.notes,
-        "largest": float(np.abs(shown.values).max()),
-        "file": file,
-        "shown": list(shown.channels),
-        "shown_inputs": list(shown.inputs),
-    }
+def _print(drawn: Filters, out: Console) -> None:
+    alias = (visible(drawn.source.alias), "bold")
+    out.print(Text.assemble(alias, f" ({drawn.source.op} {drawn.size})"), soft_wrap=True)
+    for line in drawn.notes:
+        out.print(f"  {visible(line)}", soft_wrap=True)
+    out.print(f"  -> {visible(str(drawn.file))}", soft_wrap=True)

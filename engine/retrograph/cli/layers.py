@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import argparse
-import json
 from collections.abc import Sequence
 from typing import Any
 
 from rich.text import Text
 
 from retrograph.cli.options import add_command
-from retrograph.cli.terminal import console, shape_text, visible
+from retrograph.cli.terminal import console, visible
 from retrograph.errors import InputError
 from retrograph.ir.op_traits import ACTIVATIONS
-from retrograph.layers import Layer
+from retrograph.layers import Layer, Layers
 from retrograph.model import SCORES, Model
+from retrograph.results.base import json_text
 
 _EXAMPLES = """\
   retrograph layers net.onnx
@@ -51,20 +51,21 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
 
 def _run(args: argparse.Namespace) -> int:
     model = Model(args.model)
-    found = model.layers()
+    layers = model.layers()
     target = _default_target(model)
     if args.json:
-        print(json.dumps([_record(layer, target) for layer in found], indent=1))
+        print(json_text([_record(layer, target) for layer in layers]))
         return 0
-    shown = [
-        x for x in found if args.all or x.is_relu or _kind(x) in _MAIN or x.tensor.name == target
-    ]
+    shown = Layers(
+        x for x in layers if args.all or x.is_relu or _kind(x) in _MAIN or x.tensor.name == target
+    )
     out = console()
-    headings, *rows = _fitted([_HEADINGS, *map(_row, shown)], out.width)
+    cells = [tuple(map(visible, row)) for row in shown.rows()]
+    headings, *rows = _fitted([Layers.headings, *cells], out.width)
     out.print(Text(headings, "bold"), soft_wrap=True)
     for row in rows:
         out.print(row, soft_wrap=True)
-    for line in _summary(model, found, len(found) - len(shown), target):
+    for line in _summary(model, layers, len(layers) - len(shown), target):
         out.print(Text(line, "dim"))
     return 0
 
@@ -77,24 +78,15 @@ def _default_target(model: Model) -> str | None:
         return None
 
 
-_HEADINGS = ("alias", "operator", "shape", "sees", "step", "ReLU", "tensor")
-
-
-def _row(layer: Layer) -> tuple[str, ...]:
-    relu = "yes" if layer.is_relu else ""
-    name = visible(layer.tensor.name)
-    return (layer.alias, layer.op, shape_text(layer.tensor.shape), *_field(layer), relu, name)
-
-
 def _fitted(rows: Sequence[tuple[str, ...]], width: int) -> list[str]:
     """The rows as lines of a table that fits the width.
 
     The tensors' names are shortened in the middle, or left out where hardly anything would be
     left of them; then the operators' names are shortened.
     """
-    widths = [max(len(row[column]) for row in rows) for column in range(len(_HEADINGS))]
+    widths = [max(len(row[column]) for row in rows) for column in range(len(Layers.headings))]
     room = width - sum(widths[:-1]) - 2 * len(widths[:-1])
-    columns = len(_HEADINGS)
+    columns = len(Layers.headings)
     if room < _NARROWEST:
         columns -= 1
         widths[1] = max(_LEAST_OPERATOR, widths[1] + min(0, room + 2))
@@ -105,7 +97,7 @@ def _fitted(rows: Sequence[tuple[str, ...]], width: int) -> list[str]:
 
 def _cells(row: Sequence[str], widths: Sequence[int]) -> list[str]:
     cells = []
-    for heading, cell, width in zip(_HEADINGS, row, widths, strict=False):
+    for heading, cell, width in zip(Layers.headings, row, widths, strict=False):
         text = _shortened(cell, width)
         cells.append(text.rjust(width) if heading in ("sees", "step") else text.ljust(width))
     return cells
@@ -122,24 +114,16 @@ def _kind(layer: Layer) -> str:
     return layer.alias.rstrip("0123456789")
 
 
-def _field(layer: Layer) -> tuple[str, str]:
-    """The receptive field's size and stride."""
-    if layer.field is None:
-        return "all", ""
-    size, _, step = str(layer.field).partition(" / ")
-    return size, step
-
-
-def _summary(model: Model, found: list[Layer], hidden: int, target: str | None) -> list[str]:
-    relus = sum(layer.is_relu for layer in found)
-    smooth = sorted({x.op for x in found if x.op in ACTIVATIONS and not x.is_relu})
+def _summary(model: Model, layers: Layers, hidden: int, target: str | None) -> list[str]:
+    relus = sum(layer.is_relu for layer in layers)
+    smooth = sorted({x.op for x in layers if x.op in ACTIVATIONS and not x.is_relu})
     nodes = "node is" if relus == 1 else "nodes are"
     parts = [f"{relus} {nodes} treated as ReLU by guided and deconvnet"]
     if smooth:
         parts.append(f"ordinary derivative: {', '.join(smooth)}")
     if hidden:
         parts.append(f"{hidden} more with --all")
-    alias = next((x.alias for x in found if x.tensor.name == target), None)
+    alias = next((x.alias for x in layers if x.tensor.name == target), None)
     default = [f"explained if no layer is given: {alias} ({SCORES})"] if alias else []
     contract = model.contract
     built = [] if contract is None else ["a graph that retrograph has built: layers of both passes"]
@@ -147,7 +131,7 @@ def _summary(model: Model, found: list[Layer], hidden: int, target: str | None) 
 
 
 def _record(layer: Layer, target: str | None) -> dict[str, Any]:
-    sees, step = _field(layer)
+    sees, step = layer.window
     return {
         "alias": layer.alias,
         "tensor": layer.tensor.name,

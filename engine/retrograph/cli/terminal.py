@@ -87,18 +87,6 @@ def visible(text: str) -> str:
     return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
 
 
-def shape_text(shape: Sequence[int | str | None] | None) -> str:
-    """A shape as Nx64x16x16, N for a batch of any size."""
-    if not shape:
-        return "?" if shape is None else "scalar"
-    lead = _dim(shape[0]) if isinstance(shape[0], int) else "N"
-    return "x".join([lead, *map(_dim, shape[1:])])
-
-
-def _dim(dim: int | str | None) -> str:
-    return "?" if dim is None or str(dim).startswith("unk__") else visible(str(dim))
-
-
 def never_fail_to_encode(stream: TextIO) -> None:
     """Have a stream print ? for what its encoding lacks."""
     if isinstance(stream, io.TextIOWrapper):

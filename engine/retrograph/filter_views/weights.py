@@ -17,7 +17,7 @@ CONVOLUTIONS = ("Conv", "ConvTranspose", "DeformConv")
 
 
 @dataclass(frozen=True)
-class Filters:
+class FilterWeights:
     """The filters of one convolution.
 
     Attributes:
@@ -49,15 +49,15 @@ class Filters:
         Args:
             factors: [C] or [1], by which the input's channels are multiplied before the model.
         """
-        whole = self.factors * (1.0 if factors is None else factors)
+        all_factors = self.factors * (1.0 if factors is None else factors)
         outputs, per_group = self.weights.shape[:2]
         group = np.arange(outputs) // (outputs // self.groups)
         channels = group[:, np.newaxis] * per_group + np.arange(per_group)
         shape = (outputs, per_group) + (1,) * (self.weights.ndim - 2)
-        return np.asarray(self.weights * whole[channels].reshape(shape))
+        return np.asarray(self.weights * all_factors[channels].reshape(shape))
 
 
-def read_filters(model: Model, layer: str | None = None) -> Filters:
+def read_weights(model: Model, layer: str | None = None) -> FilterWeights:
     """The filters of a layer, by alias, tensor or node; of the first convolution if None.
 
     Raises:
@@ -77,19 +77,19 @@ def read_filters(model: Model, layer: str | None = None) -> Filters:
         weights = _transposed(weights, groups)
     if weights.ndim < 3 or weights.size == 0:
         raise InputError(f"'{node.name}' has weights {list(weights.shape)}; choose another layer")
-    way = _Way(graph, node.input[0], weights.shape[1] * groups).walked()
-    notes = [*_behind(graph, tensor)]
+    origin = _Origin(graph, node.input[0], weights.shape[1] * groups).traced()
+    notes = _normalisation_notes(graph, tensor)
     if node.op_type == "ConvTranspose":
         notes.append("a transposed convolution paints with its filters: they are not turned round")
-    return Filters(
-        model.alias(_finished(graph, tensor)),
+    return FilterWeights(
+        model.alias(_with_bias(graph, tensor)),
         tensor,
         node.op_type,
         weights,
         groups,
-        way.on_input,
-        way.factors,
-        tuple(way.undone),
+        origin.on_input,
+        origin.factors,
+        tuple(origin.undone),
         tuple(notes),
     )
 
@@ -122,7 +122,7 @@ def _is_convolution(node: NodeProto) -> bool:
     return node.op_type in CONVOLUTIONS and node.domain in STANDARD_DOMAINS
 
 
-def _finished(graph: Graph, tensor: str) -> str:
+def _with_bias(graph: Graph, tensor: str) -> str:
     """The layer's tensor: behind an Add of a bias, if there is one."""
     reader = graph.sole_consumer(tensor)
     is_bias = reader is not None and reader.op_type == "Add"
@@ -138,10 +138,10 @@ def _transposed(weights: Array, groups: int) -> Array:
     return parts.swapaxes(1, 2).reshape(groups * outputs, inputs // groups, *weights.shape[2:])
 
 
-def _behind(graph: Graph, tensor: str) -> list[str]:
+def _normalisation_notes(graph: Graph, tensor: str) -> list[str]:
     """A normalisation behind the convolution, which scales each filter as a whole."""
-    reader = graph.sole_consumer(_finished(graph, tensor))
-    factors = None if reader is None else _normalising(graph, reader)
+    reader = graph.sole_consumer(_with_bias(graph, tensor))
+    factors = None if reader is None else _channel_factors(graph, reader)
     if factors is None:
         return []
     text = (
@@ -152,7 +152,7 @@ def _behind(graph: Graph, tensor: str) -> list[str]:
     return [f"{text}; it turns {turned} filters over" if turned else text]
 
 
-def _normalising(graph: Graph, node: NodeProto) -> Array | None:
+def _channel_factors(graph: Graph, node: NodeProto) -> Array | None:
     """By what a BatchNormalization multiplies each channel; None where that is not constant."""
     if node.op_type != "BatchNormalization" or node.domain not in STANDARD_DOMAINS:
         return None
@@ -166,8 +166,8 @@ def _normalising(graph: Graph, node: NodeProto) -> Array | None:
 
 
 @dataclass
-class _Way:
-    """The way back from a convolution's input to the model's, through scales of channels.
+class _Origin:
+    """Where a convolution's input comes from: the model's, through scales of its channels, or not.
 
     Attributes:
         graph: the graph.
@@ -190,12 +190,12 @@ class _Way:
     def __post_init__(self) -> None:
         self.factors = np.ones(self.channels)
 
-    def walked(self) -> _Way:
+    def traced(self) -> _Origin:
         """The same at its end; where that is not the model's input, nothing is undone."""
         while self.name not in self.graph.input_names():
             node = self.graph.producer.get(self.name)
             if node is None or node.domain not in STANDARD_DOMAINS or not self._step(node):
-                return _Way(self.graph, self.name, self.channels, self.axis)
+                return _Origin(self.graph, self.name, self.channels, self.axis)
         self.on_input = True
         if np.allclose(self.factors, 1, rtol=1e-5):
             self.undone = []
@@ -212,7 +212,8 @@ class _Way:
         if op in ("Add", "Sub", "Mul", "Div"):
             return self._through_arithmetic(node)
         if op == "BatchNormalization" and self.axis == 1:
-            return self._multiplied(_normalising(self.graph, node), node.input[0], "normalisation")
+            factors = _channel_factors(self.graph, node)
+            return self._multiplied(factors, node.input[0], "normalisation")
         if op == "Transpose":
             rank = self._rank(node.input[0])
             perm = attributes(node).get("perm") or list(reversed(range(rank)))
@@ -279,11 +280,12 @@ class _Way:
         if axes is None:
             return False
         rank = max(self._rank(node.input[0]), self._rank(node.output[0]))
-        kept = [a for a in range(rank) if a not in {int(x) % rank for x in axes.reshape(-1)}]
+        single = {int(x) % rank for x in axes.reshape(-1)}
+        others = [axis for axis in range(rank) if axis not in single]
         if node.op_type == "Squeeze":
-            self.axis = kept[self.axis]
-        elif self.axis in kept:
-            self.axis = kept.index(self.axis)
+            self.axis = others[self.axis]
+        elif self.axis in others:
+            self.axis = others.index(self.axis)
         else:
             return False
         self.name = node.input[0]

@@ -7,6 +7,7 @@ from retrograph.render.page import Table, enlarge, panel, sheet
 from retrograph.render.save import save_picture
 from retrograph.render.strip import Track, strips
 from retrograph.render.styles import STYLES, Key, Style, heat, overlay, signed, style_named
+from retrograph.render.text_table import TextTable, text_page
 from retrograph.render.tiles import tile_page
 from retrograph.render.volume import grey_slices, slices, spaced
 
@@ -16,6 +17,7 @@ __all__ = [
     "Key",
     "Style",
     "Table",
+    "TextTable",
     "Track",
     "enlarge",
     "film",
@@ -31,6 +33,7 @@ __all__ = [
     "spaced",
     "strips",
     "style_named",
+    "text_page",
     "tile_page",
     "values_key",
 ]

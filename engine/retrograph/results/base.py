@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from retrograph.errors import InputError
+from retrograph.errors import InputError, parameter
 from retrograph.output import check_free, make_folder, save_arrays, write_whole
 from retrograph.render.save import KINDS, save_picture
 
@@ -50,6 +50,13 @@ class Result(ABC):
             InputError: the answer has no arrays.
         """
         raise InputError(f"a {type(self).__name__} has no arrays; save it as .png or .json")
+
+    def refuse_style(self, style: str | None) -> None:
+        """For an answer that is drawn in one way: raises InputError where a style is given."""
+        if style is not None:
+            raise InputError(
+                f"{type(self).__name__} is drawn in one way; leave {parameter('style')} out"
+            )
 
     def plot(self, ax: Axes | None = None) -> Axes:
         """The picture in axes of matplotlib, at its own proportions.

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Literal
 
 import numpy as np
 from PIL import Image
 
-from retrograph.filter_views import Filters
+from retrograph.filter_views.weights import FilterWeights
 from retrograph.preprocess import Order
 from retrograph.render import signed, tile_page
 from retrograph.render.colour import Pixels
@@ -39,96 +39,110 @@ MATRIX: Final = Kind("one picture of all weights", 512, 512)
 GRID: Final = Kind("a tile for each input channel", 16, 16)
 
 
-def kind_of(found: Filters) -> Kind:
+def kind_of(source: FilterWeights) -> Kind:
     """How filters are drawn."""
-    _, inputs, *kernel = found.weights.shape
+    _, inputs, *kernel = source.weights.shape
     if all(size == 1 for size in kernel):
         return MATRIX
     if sum(size > 1 for size in kernel) == 1 and inputs > 1:
         return SEQUENCE
     if inputs == 1:
         return SINGLE
-    return COLOUR if inputs == 3 and found.on_input and len(kernel) == 2 else GRID
+    return COLOUR if inputs == 3 and source.on_input and len(kernel) == 2 else GRID
+
+
+ScaleOf = Literal["each", "all"]
 
 
 @dataclass(frozen=True)
-class Shown:
-    """What is drawn.
+class ShownFilters:
+    """The filters of a convolution, and what is shown of them.
 
     Attributes:
-        found: the filters.
-        values: [M, C / groups, *K], scales undone.
-        kind: how.
-        channels, inputs: which filters and input channels.
-        scale_of: each or all.
+        model: the model's name.
+        source: the weights as the convolution uses them.
+        values: float64 [M, C / groups, *K], the weights with scales of the input undone.
+        kind: how they are drawn.
+        channels, inputs: the numbers of the filters and of the input channels that are shown.
+        scale_of: whether each filter has a scale of colours of its own, or all have one.
         order: of the input's channels.
-        notes: what is to be known.
+        notes: what is to be known: what is undone, first.
     """
 
-    found: Filters
+    model: str
+    source: FilterWeights
     values: Array
     kind: Kind
     channels: tuple[int, ...]
     inputs: tuple[int, ...]
-    scale_of: str
+    scale_of: ScaleOf
     order: Order
-    notes: Sequence[str]
+    notes: tuple[str, ...]
 
     @property
-    def chosen(self) -> Array:
-        """[filters, inputs, *K], of what is drawn, each filter from -1 to 1."""
+    def largest(self) -> float:
+        """The largest magnitude of all filters."""
+        return float(np.abs(self.values).max())
+
+    @property
+    def scaled(self) -> Array:
+        """[filters, inputs, *K] of what is shown, each filter, or all of them, from -1 to 1."""
         part = self.values[np.ix_(self.channels, self.inputs)].astype(np.float64)
         axes = tuple(range(1, part.ndim))
         sizes = np.abs(part).max(axis=axes if self.scale_of == "each" else None, keepdims=True)
         return np.asarray(part / np.where(sizes == 0, 1, sizes))
 
 
-def page(shown: Shown, model: str) -> Image.Image:
+def page(shown: ShownFilters) -> Image.Image:
     """The page of filters, with what is to be known of them."""
     rows, side = _rows(shown)
-    return tile_page(rows, side, _title(shown, model), _notes(shown))
+    return tile_page(rows, side, page_title(shown), _notes(shown))
 
 
 Rows = list[tuple[str, list[tuple[str, Pixels]]]]
 
 
-def _rows(shown: Shown) -> tuple[Rows, int]:
+def _rows(shown: ShownFilters) -> tuple[Rows, int]:
     """The rows of tiles, and the side that they have at least."""
-    values = shown.chosen
+    values = shown.scaled
     if shown.kind is MATRIX:
         plane = values.reshape(values.shape[:2])
         pixel = max(1, min(28, 900 // plane.shape[1]))
-        return [("", [("", _drawn(plane))])], pixel * min(plane.shape)
+        return [("", [("", _grey(plane))])], pixel * min(plane.shape)
     if shown.kind is GRID:
-        flat = values.reshape(*values.shape[:2], -1, values.shape[-1])
-        return [
-            (
-                str(channel),
-                [
-                    (str(number) if place == 0 else "", _drawn(each))
-                    for number, each in zip(shown.inputs, row, strict=True)
-                ],
-            )
-            for place, (channel, row) in enumerate(zip(shown.channels, flat, strict=True))
-        ], 48
+        return _grid(shown, values), 48
     if shown.kind is COLOUR:
         order = shown.order
-        tiles = [signed(_held(each), percentile=100, order=order)[:-1] for each in values]
+        tiles = [
+            signed(_with_full_scale(each), percentile=100, order=order)[:-1] for each in values
+        ]
     elif shown.kind is SEQUENCE:
-        tiles = [_drawn(each.reshape(each.shape[0], -1)) for each in values]
+        tiles = [_grey(each.reshape(each.shape[0], -1)) for each in values]
     else:
-        tiles = [_drawn(each.reshape(-1, each.shape[-1])) for each in values]
+        tiles = [_grey(each.reshape(-1, each.shape[-1])) for each in values]
     side = 96 if shown.kind is not SEQUENCE else 60
     return _wrapped(shown.channels, tiles, side), side
 
 
-def _drawn(values: Array) -> Pixels:
+def _grid(shown: ShownFilters, values: Array) -> Rows:
+    """A row for each filter, a tile for each input channel, which the first row names."""
+    flat = values.reshape(*values.shape[:2], -1, values.shape[-1])
+    names = [str(number) for number in shown.inputs]
+    rows: Rows = []
+    for channel, planes in zip(shown.channels, flat, strict=True):
+        labels = [""] * len(names) if rows else names
+        tiles = [_grey(plane) for plane in planes]
+        rows.append((str(channel), list(zip(labels, tiles, strict=True))))
+    return rows
+
+
+def _grey(values: Array) -> Pixels:
     """Values from -1 to 1 as grey, [rows, columns] in, uint8 [rows, columns, 3] out."""
-    return signed(_held(values[np.newaxis]), percentile=100)[:-1]
+    return signed(_with_full_scale(values[np.newaxis]), percentile=100)[:-1]
 
 
-def _held(values: Array) -> Array:
-    """[C, rows, columns] with a row more that holds 1, so that 1 is the end of the colours."""
+def _with_full_scale(values: Array) -> Array:
+    """[C, rows, columns] with one row more that holds 1, so that 1 is the end of the colours."""
     return np.concatenate([values, np.ones_like(values[:, :1])], axis=1)
 
 
@@ -139,24 +153,27 @@ def _wrapped(numbers: Sequence[int], tiles: Sequence[Pixels], side: int) -> Rows
     fitting = max(1, _WIDE // (width * factor + 8))
     square = round((len(tiles) * (height * factor + 26) / (width * factor + 8)) ** 0.5)
     near = sorted(range(max(4, square - 3), square + 4), key=lambda n: abs(n - square))
-    even = [n for n in near if len(tiles) % n == 0]
-    across = min(fitting, (even or [max(4, square)])[0])
+    without_rest = [n for n in near if len(tiles) % n == 0]
+    across = min(fitting, (without_rest or [max(4, square)])[0])
     labelled = [(str(number), tile) for number, tile in zip(numbers, tiles, strict=True)]
     return [("", labelled[i : i + across]) for i in range(0, len(labelled), across)]
 
 
-def _title(shown: Shown, model: str) -> str:
-    found = shown.found
-    outputs, inputs, *kernel = found.weights.shape
+def page_title(shown: ShownFilters) -> str:
+    """The layer, what filters it has, and which of them are shown where not all are."""
+    source = shown.source
+    outputs, inputs, *kernel = source.weights.shape
     size = "x".join(map(str, kernel))
-    group = f" of {found.groups} groups" if found.groups > 1 else ""
-    line = f"{model} · {outputs} filters, {inputs} input channel{'s' * (inputs > 1)}{group}, {size}"
+    group = f" of {source.groups} groups" if source.groups > 1 else ""
+    channels = f"{inputs} input channel{'s' * (inputs > 1)}{group}"
+    line = f"{shown.model} · {outputs} filters, {channels}, {size}"
     parts = [
         _part("filters", shown.channels, outputs),
         _part("input channels", shown.inputs, inputs),
     ]
-    said = [part for part in parts if part]
-    return f"{found.alias}: filters\n{line}" + (f"\nshown: {', '.join(said)}" if said else "")
+    shown_parts = [part for part in parts if part]
+    lines = [f"{source.alias}: filters", line]
+    return "\n".join([*lines, f"shown: {', '.join(shown_parts)}"] if shown_parts else lines)
 
 
 def _part(what: str, numbers: Sequence[int], count: int) -> str:
@@ -167,15 +184,14 @@ def _part(what: str, numbers: Sequence[int], count: int) -> str:
     return f"{len(numbers)} {what} of {count}"
 
 
-def _notes(shown: Shown) -> list[str]:
-    largest = float(np.abs(shown.values).max())
+def _notes(shown: ShownFilters) -> list[str]:
     if shown.scale_of == "each":
         scale = (
             "each filter has a scale of its own, its largest weight, so filters do not compare, "
             "and a batch normalisation that was folded into them does not show"
         )
     else:
-        scale = f"all filters have one scale, up to {largest:.3g}"
+        scale = f"all filters have one scale, up to {shown.largest:.3g}"
     words = {
         MATRIX: "a row for each filter, a column for each input channel, from the top left",
         SEQUENCE: "a tile for each filter, a row for each input channel, a column for a position",
@@ -185,4 +201,4 @@ def _notes(shown: Shown) -> list[str]:
     grey = "grey is 0, brighter is positive, darker is negative"
     if shown.kind is COLOUR:
         grey += ", in each of red, green and blue by itself"
-    return [f"{what}{grey}; {scale} (largest magnitude of all: {largest:.3g})", *shown.notes]
+    return [f"{what}{grey}; {scale} (largest magnitude of all: {shown.largest:.3g})", *shown.notes]
