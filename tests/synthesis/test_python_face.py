@@ -110,6 +110,9 @@ def test_maxima_are_saved_by_their_suffix(tmp_path: Path) -> None:
     assert record == json.loads(json.dumps(maxima.to_dict()))
     assert [each["name"] for each in record["made"]] == ["cat", "blue dog"]
     assert record["made"][1]["activation"] == maxima[1].activation
+    scores = runner(nets.cnn())(arrays["input"])["scores_out"]
+    classes = [each["class"]["class"] for each in record["made"]]
+    assert classes == scores.argmax(axis=1).tolist()
     assert maxima._repr_png_().startswith(b"\x89PNG")
     assert repr(maxima) == "<Maxima scores: cat, blue dog, 4 steps>"
 
