@@ -8,6 +8,7 @@
 """
 
 from retrograph._version import __version__
+from retrograph.benchmarks import Bench, bench
 from retrograph.checks import check
 from retrograph.contract import Contract
 from retrograph.errors import (
@@ -35,6 +36,7 @@ from retrograph.synthesis import Dream, Maxima, Maximum, Perturbation, dream, ma
 __all__ = [
     "PRESETS",
     "Attribution",
+    "Bench",
     "Block",
     "BlockedError",
     "Check",
@@ -57,6 +59,7 @@ __all__ = [
     "UnsupportedError",
     "Verdict",
     "__version__",
+    "bench",
     "build",
     "check",
     "dream",

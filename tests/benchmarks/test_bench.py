@@ -17,6 +17,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 import bench as bench_tool
 import bench_page
+import retrograph
 from bench_ask import Ask, Spec, differences, joined
 from bench_building import chain
 from retrograph.benchmarks import (
@@ -346,6 +347,26 @@ def test_the_command_prints_json(here: Path, capsys: Capture) -> None:
     (measured,) = found.cases
     assert (measured.question, measured.target, measured.units) == ("layer", "relu1", 3)
     assert [len(e.ms) for e in measured.entries] == [2, 2]
+
+
+def test_from_python(here: Path) -> None:
+    seen: list[tuple[int, int | None]] = []
+    bench = retrograph.bench(
+        "net.onnx",
+        method=["guided", "gradient"],
+        batch=[1, 2],
+        rounds=1,
+        threads=1,
+        progress=lambda done, total: seen.append((done, total)),
+    )
+    assert seen == [(1, 2), (2, 2)]
+    assert [case.batch for case in bench.cases] == [1, 2]
+    assert Record.from_json(bench.to_json()).cases == bench.cases
+    assert bench.to_dict()["command"] == "retrograph.bench"
+    assert bench.arrays()["batch 2/guided"].tolist() == bench.cases[1].entries[1].ms
+    assert repr(bench).startswith("<Bench net batch 1: guided ")
+    np.testing.assert_array_equal(bench.image(), plot(bench))
+    assert json.loads(bench.save("times.json").read_text()) == bench.to_dict()
 
 
 @pytest.mark.parametrize(

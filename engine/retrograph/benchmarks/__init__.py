@@ -5,14 +5,16 @@ arithmetic needs the forward pass and as much again, so 2.0 is the floor for a w
 """
 
 from retrograph.benchmarks.hardware import Machine, cores, load, machine, matrix_rate, peak_memory
-from retrograph.benchmarks.measure import bench
+from retrograph.benchmarks.measure import measure
 from retrograph.benchmarks.record import Building, Case, Entry, Record, read
+from retrograph.benchmarks.result import Bench, bench
 from retrograph.benchmarks.runner import Runner
 from retrograph.benchmarks.subject import Subject
 from retrograph.benchmarks.timing import alternate, geometric_mean
 from retrograph.benchmarks.work import multiply_adds
 
 __all__ = [
+    "Bench",
     "Building",
     "Case",
     "Entry",
@@ -27,6 +29,7 @@ __all__ = [
     "load",
     "machine",
     "matrix_rate",
+    "measure",
     "multiply_adds",
     "peak_memory",
     "read",

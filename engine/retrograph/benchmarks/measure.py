@@ -18,7 +18,7 @@ from retrograph.runtime import suited
 FORWARD = "ONNX Runtime forward"
 
 
-def bench(
+def measure(
     name: str,
     subject: Subject,
     methods: Mapping[str, Method],
@@ -55,10 +55,8 @@ def bench(
         built = subject.explained(method, many=units > 1, device=suited(device))
         contract = Contract.from_properties({p.key: p.value for p in built.metadata_props})
         assert contract is not None
-        given = {**feeds}
-        if contract.chooser is not None:
-            given[contract.chooser] = np.array([units])
-        runners[title] = Runner(built, given, contract.added, device, threads)
+        chosen = {} if contract.chooser is None else {contract.chooser: np.array([units])}
+        runners[title] = Runner(built, feeds | chosen, contract.added, device, threads)
     before = load()
     rate = matrix_rate(threads, device)
     seconds = alternate(runners, rounds)

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from retrograph.benchmarks.record import Case, Entry, Record
-from retrograph.errors import InputError
+from retrograph.errors import InputError, parameter
 from retrograph.runtime import Array
 
 _COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00")
@@ -111,5 +111,5 @@ def _library(name: str) -> Any:
     except ImportError as error:
         raise InputError(
             f"a plot needs matplotlib, and {error.name or name} is missing; "
-            "pip install 'retrograph[bench]', or leave out -o"
+            f"pip install 'retrograph[bench]', or leave out {parameter('output')}"
         ) from None

@@ -155,9 +155,13 @@ class Record:
     cases: list[Case]
     buildings: list[Building] = field(default_factory=list)
 
+    def to_dict(self) -> dict[str, Any]:
+        """As plain values."""
+        return {"schema": SCHEMA, **asdict(self)}
+
     def to_json(self) -> str:
         """As text that `from_json` reads."""
-        return json.dumps({"schema": SCHEMA, **asdict(self)}, indent=1, allow_nan=False) + "\n"
+        return json.dumps(self.to_dict(), indent=1, allow_nan=False) + "\n"
 
     @classmethod
     def from_json(cls, text: str) -> Record:

@@ -10,8 +10,8 @@ from pathlib import Path
 from rich.console import Console
 from rich.text import Text
 
-from retrograph.benchmarks import Case, Record, Subject, bench, cores, machine
-from retrograph.benchmarks.plot import check_installed, plot
+from retrograph.benchmarks import Record, bench, cores
+from retrograph.benchmarks.plot import check_installed
 from retrograph.benchmarks.tables import (
     building_table,
     case_table,
@@ -20,12 +20,9 @@ from retrograph.benchmarks.tables import (
     warnings,
 )
 from retrograph.cli.options import add_command, add_param
+from retrograph.cli.progress import progress_bar
 from retrograph.cli.terminal import console, count, print_table, visible
-from retrograph.methods.chosen import chosen_methods
-from retrograph.model import Model
-from retrograph.output import make_folder
 from retrograph.pipeline.destination import Destination
-from retrograph.render.save import save_picture
 
 _EXAMPLES = """\
   retrograph bench net.onnx                        guided beside the forward pass, in turns
@@ -100,31 +97,27 @@ def _item(text: str) -> tuple[int, ...]:
 
 def _run(args: argparse.Namespace) -> int:
     file = _plot_file(args)
-    chosen = chosen_methods(args.method, args.param)
-    subject = Subject(Model(args.model), args.layer, args.wrt)
-    err = console(stderr=True)
-    cases: list[Case] = []
-    for batch in args.batch:
-        with err.status(f"measuring, batch {batch or 'as the model has it'}"):
-            case = bench(
-                Path(args.model).stem,
-                subject,
-                chosen,
-                batch=batch,
-                units=args.units,
-                item=args.item,
-                rounds=args.rounds,
-                device=args.device,
-                threads=args.threads,
-            )
-        cases.append(case)
-    record = Record(machine(), " ".join(["retrograph", *sys.argv[1:]]), cases)
-    _print_record(record, console(stderr=args.json))
+    with progress_bar(console(stderr=True), "measuring", len(args.batch)) as bar:
+        measured = bench(
+            args.model,
+            args.layer,
+            method=args.method,
+            parameters=args.param,
+            wrt=args.wrt,
+            units=args.units,
+            batch=args.batch,
+            item=args.item,
+            rounds=args.rounds,
+            device=args.device,
+            threads=args.threads,
+            command=" ".join(["retrograph", *sys.argv[1:]]),
+            progress=bar.to,
+        )
+    _print_record(measured, console(stderr=args.json))
     if file is not None:
-        make_folder(file.parent)
-        save_picture(plot(record), file, force=args.force)
+        measured.save(file, force=args.force)
     if args.json:
-        print(record.to_json(), end="")
+        print(measured.to_json(), end="")
     return 0
 
 
