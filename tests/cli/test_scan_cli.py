@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 
-from retrograph.scanning import ScanReader
+from retrograph.scanning import Scanner, ScanReader
+from retrograph.scanning.state import State
 from support import nets
 from support.archive_case import pack
 from support.cli_case import Ran, assert_one_line, run, workplace
@@ -156,3 +159,50 @@ def test_explain_takes_archives(
     ran = run(capsys, "explain", "net.onnx", f"set{suffix}", "-o", "maps/")
     assert (ran.code, ran.err) == (0, "")
     assert len(list((desk / "maps").glob("*.png"))) == 12
+
+
+@pytest.mark.parametrize(("bad", "more"), [(20, ""), (22, "2 more are bad")])
+def test_of_many_bad_pictures_some_are_told(
+    bad: int, more: str, desk: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for number in range(bad):
+        (desk / "set" / "cat" / f"{number:03}x.png").write_bytes(b"x")
+    ran = scan(capsys, "net.onnx set --layer relu1 -o run")
+    lines = ran.err.splitlines()
+    assert (ran.code, len(lines)) == (2, 21 if more else 20)
+    assert all("x.png" in line for line in lines[:20])
+    assert more in lines[-1]
+    assert f"{bad} more could not be read" in ran.out
+
+
+def test_a_scan_that_goes_on_says_so(
+    desk: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add, calls = State.add, list[int]()
+
+    def interrupted(state: State, *arguments: Any) -> Any:
+        calls.append(state.done)
+        if len(calls) == 3:
+            raise KeyboardInterrupt
+        return add(state, *arguments)
+
+    command = "net.onnx set --layer relu1 --batch 4 -o run"
+    with monkeypatch.context() as patch:
+        patch.setattr(State, "add", interrupted)
+        patch.setattr(Scanner.run, "__kwdefaults__", {**Scanner.run.__kwdefaults__, "seconds": 0})
+        assert scan(capsys, command).code == 130
+    ran = scan(capsys, command)
+    assert (ran.code, ran.err) == (0, "")
+    assert "going on after 8 inputs\n" in ran.out
+    assert "done already" not in ran.out
+
+
+def test_a_note_on_inputs_is_told_once(desk: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    frames = [Image.fromarray(each) for each in pixels(3)]
+    (desk / "moving").mkdir()
+    for name in ("a.gif", "b.gif"):
+        frames[0].save(desk / "moving" / name, save_all=True, append_images=frames[1:])
+    ran = scan(capsys, "net.onnx moving --layer relu1 -o run")
+    assert (ran.code, ran.err) == (0, "")
+    assert ran.out.count("note: moving/a.gif: ") == 1
+    assert "b.gif" not in ran.out

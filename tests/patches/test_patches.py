@@ -402,3 +402,22 @@ def test_how_much_an_activation_may_differ(
     changed = json.loads(ran.out)["changed"]
     told = f"scores {4 * factor:.4g}, in the scan 4"
     assert changed == ({"x.npy": told} if is_told else {})
+
+
+@pytest.mark.parametrize(("gone", "more"), [(20, ""), (22, "2 more are left out")])
+def test_of_many_pictures_that_are_gone_some_are_told(
+    desk: Path, capsys: pytest.CaptureFixture[str], gone: int, more: str
+) -> None:
+    shutil.rmtree("set")
+    folder(desk / "set", pixels(24))
+    scan = scanned(capsys, "net.onnx set --layer scores -k 24 --channels 3")
+    names = [unit.name for unit in scan.top("scores", 3) if unit.activation != 0]
+    assert len(names) == 24
+    for name in names[:gone]:
+        Path(name).unlink()
+    ran = patches(capsys, "--json")
+    lines = ran.err.splitlines()
+    lines = [line for line in lines if "left out" in line]
+    assert (ran.code, len(lines)) == (2, 21 if more else 20)
+    assert more in lines[-1]
+    assert set(json.loads(ran.out)["missing"]) == set(names[:gone])
