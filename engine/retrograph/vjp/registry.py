@@ -14,6 +14,7 @@ from typing import Any
 
 from retrograph.ir.emit import Emitter
 from retrograph.ir.graph import STANDARD_DOMAINS, Array, Graph, Shape, Tensor
+from retrograph.ir.patterns.roots import Radicand
 
 Cotangents = Sequence[Tensor | None]
 Rule = Callable[[Emitter, "Node", Tensor], Cotangents]
@@ -43,6 +44,7 @@ class Node:
         values: the values of constant inputs by position.
         wanted: the positions of the inputs whose cotangent is needed.
         is_relu: whether a ReLU rule treats it.
+        radicand: what is known of what a square root is taken of.
         bodies: the bodies of If, Loop and Scan by their attributes' names. What they take from
             outside follows the node's own inputs in `inputs`.
         rule: which rule a node in a body takes.
@@ -58,6 +60,7 @@ class Node:
     values: Mapping[int, Array]
     wanted: frozenset[int]
     is_relu: bool = False
+    radicand: Radicand = "any"
     bodies: Mapping[str, Graph] = field(default_factory=dict)
     rule: RuleOf = field(default=lambda _: vjp)
     parts: tuple[Node, ...] = ()

@@ -27,6 +27,7 @@ from retrograph.ir.passes.concat_prefixes import share_prefixes
 from retrograph.ir.passes.expand import expand
 from retrograph.ir.passes.sink_transpose import take_first
 from retrograph.ir.path import Composite, Path, path
+from retrograph.ir.patterns.roots import radicand
 from retrograph.vjp.engine.straight_through import straight_through
 from retrograph.vjp.registry import (
     COMPOSITE,
@@ -208,6 +209,7 @@ class Walk:
             values=Values(self.graph, proto.input),
             wanted=frozenset(i for i, name in enumerate(names) if name in self.path.tensors),
             is_relu=proto.name in self.graph.relu_like,
+            radicand=radicand(self.graph, proto),
             bodies=bodies(self.graph, proto),
             rule=self.rule,
         )

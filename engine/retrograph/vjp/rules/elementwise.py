@@ -42,6 +42,8 @@ def div(e: Emitter, node: Node, ct: Tensor) -> Cotangents:
 def power(e: Emitter, node: Node, ct: Tensor) -> Cotangents:
     """da = ct * b * a^(b-1), 0 where b = 0;  db = ct * y * log(a), 0 where a is not positive"""
     a, b = node.input(0), e.cast(node.input(1), ct.dtype)
+    if node.radicand == "squares":
+        return e.div(e.mul(ct, b), _or_one(e, node.y)), None
     lower, exponents = e.sub(b, 1.0), node.value(1)
     if exponents is None or not exponents.all():
         lower = e.where(e.equal(b, 0.0), 1.0, lower)
@@ -120,8 +122,16 @@ def log(e: Emitter, node: Node, ct: Tensor) -> Cotangents:
 
 @defvjp("Sqrt")
 def sqrt(e: Emitter, node: Node, ct: Tensor) -> Cotangents:
-    """dx = ct / (2 y)"""
-    return (e.div(ct, e.mul(node.y, 2.0)),)
+    """dx = ct / (2 y), 0 where ct = 0; where y = 0 = the sum of squares 0 too"""
+    if node.radicand == "squares":
+        return (e.div(ct, e.mul(_or_one(e, node.y), 2.0)),)
+    dx = e.div(ct, e.mul(node.y, 2.0))
+    return (dx if node.radicand == "positive" else e.where(e.equal(ct, 0.0), 0.0, dx),)
+
+
+def _or_one(e: Emitter, length: Tensor) -> Tensor:
+    """1 where a length is 0: its derivative is multiplied with zeros there"""
+    return e.where(e.greater(length, 0.0), length, 1.0)
 
 
 @defvjp("Reciprocal")
