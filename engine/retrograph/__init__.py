@@ -1,12 +1,14 @@
 """retrograph: guided backpropagation and its family as a portable ONNX graph.
 
->>> import retrograph
->>> built = retrograph.build("net.onnx", method="guided", layer="relu3")
->>> found = retrograph.explain("net.onnx", x, method="guided", layer="relu3")
->>> explainer = retrograph.Explainer("net.onnx", method="guided", layer="relu3")
->>> found = explainer.attribute(x)
+>>> import retrograph as rg
+>>> built = rg.build("net.onnx", method="guided", layer="relu3")     # forward and backward pass
+>>> a = rg.explain("net.onnx", "dog.jpg", method="grad-cam")         # shows itself; a.attribution
+>>> c = rg.compare("net.onnx", ["dog.jpg"], ["gradient", rg.methods.LrpGamma(gamma=0.1)])
+>>> explainer = rg.Explainer("net.onnx", method="guided", layer="relu3")
+>>> a = explainer.attribute(x)                                       # of arrays [N, ...]
 """
 
+from retrograph import methods
 from retrograph._version import __version__
 from retrograph.benchmarks import Bench, bench
 from retrograph.checks import check
@@ -25,9 +27,9 @@ from retrograph.layers import Layer
 from retrograph.model import Model, save
 from retrograph.optimized import save_optimized
 from retrograph.patches import Patches
-from retrograph.pipeline.cache import explain
-from retrograph.preprocess import PRESETS, Preprocessing
-from retrograph.results.attribution import Attribution
+from retrograph.pipeline.calls import compare, explain, explain_all
+from retrograph.preprocess import PRESETS, BadItem, Preprocessing
+from retrograph.results import Attribution, Comparison, Explanation, Result, Sheet
 from retrograph.results.check import Check
 from retrograph.results.verdicts import Block, Verdict
 from retrograph.scans import Scan, open_scan, scan
@@ -36,14 +38,17 @@ from retrograph.synthesis import Dream, Maxima, Maximum, Perturbation, dream, ma
 __all__ = [
     "PRESETS",
     "Attribution",
+    "BadItem",
     "Bench",
     "Block",
     "BlockedError",
     "Check",
+    "Comparison",
     "Contract",
     "DeviceError",
     "Dream",
     "Explainer",
+    "Explanation",
     "Filters",
     "InputError",
     "Layer",
@@ -54,18 +59,23 @@ __all__ = [
     "Perturbation",
     "Preprocessing",
     "Problem",
+    "Result",
     "RetrographError",
     "Scan",
+    "Sheet",
     "UnsupportedError",
     "Verdict",
     "__version__",
     "bench",
     "build",
     "check",
+    "compare",
     "dream",
     "explain",
+    "explain_all",
     "filters",
     "maximize",
+    "methods",
     "open_scan",
     "perturb",
     "save",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 import numpy as np
 
@@ -16,7 +16,7 @@ from retrograph.ir.graph import Graph, NodeProto, op_label, value_info
 from retrograph.ir.path import path
 from retrograph.methods import GRADIENT, MapMethod, Method
 from retrograph.methods.map_layer import to_try
-from retrograph.model import Model, runnable
+from retrograph.model import Model, Source, opened, runnable
 from retrograph.runtime import Array, Session
 from retrograph.scores import described, squashes
 from retrograph.trace import Trace, build_trace
@@ -53,7 +53,7 @@ class Asked:
 
 
 class Blanks:
-    """Finds why attributions by a model are 0 everywhere.
+    """Finds why attributions by a model are 0 everywhere; the model is read when that is asked.
 
     Args:
         model: the source model, or a graph that retrograph has built.
@@ -62,16 +62,25 @@ class Blanks:
     """
 
     def __init__(
-        self, model: Model, threads: int | None = None, graph: Graph | None = None
+        self, model: Source, threads: int | None = None, graph: Graph | None = None
     ) -> None:
-        self._model, self._threads = model, threads
-        self._graph = (graph or model.graph).copy()
-        self._graph.outputs = []
-        if model.contract is not None:
-            chooser = model.contract.chooser
-            self._graph.inputs = [v for v in self._graph.inputs if v.name != chooser]
+        self._source, self._threads, self._run_graph = model, threads, graph
         self._forward = lru_cache(maxsize=_KEPT)(self._made_forward)
         self._traced = lru_cache(maxsize=_KEPT)(self._made_trace)
+
+    @cached_property
+    def _model(self) -> Model:
+        return opened(self._source)
+
+    @cached_property
+    def _graph(self) -> Graph:
+        """The graph without outputs, and without the input by which a built graph chooses."""
+        graph = (self._run_graph or self._model.graph).copy()
+        graph.outputs = []
+        if self._model.contract is not None:
+            chooser = self._model.contract.chooser
+            graph.inputs = [v for v in graph.inputs if v.name != chooser]
+        return graph
 
     def why(self, asked: Asked, feeds: Mapping[str, Array]) -> str:
         """The reason and what to do, in words; "" where none is found.

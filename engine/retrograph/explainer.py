@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike
 from retrograph.contract import Contract
 from retrograph.errors import InputError
 from retrograph.methods import METHODS, Method
-from retrograph.model import Model, Source, runnable
+from retrograph.model import Model, Source, opened, runnable
 from retrograph.preprocess import (
     InputAxes,
     Preprocessing,
@@ -79,7 +79,7 @@ def build(
             hold the weights.
         UnsupportedError: nodes between layer and input cannot be treated; it lists all of them.
     """
-    source = _opened(model)
+    source = opened(model)
     request = source.request(
         method=method,
         layer=layer,
@@ -147,7 +147,7 @@ class Explainer:
         precision: str | None = None,
         straight_through: bool | None = None,
     ) -> None:
-        source = _opened(model)
+        source = opened(model)
         if precision == TF32:
             device, precision = with_tf32(device), "float32"
         if source.contract is not None:
@@ -305,18 +305,14 @@ class Explainer:
         return np.broadcast_to(index, (rows, *index.shape[1:])).astype(np.int64)
 
 
-def _opened(model: Source) -> Model:
-    return model if isinstance(model, Model) else Model(model)
-
-
-def _axes_finder(model: Source, opened: Model, name: str) -> Callable[[], InputAxes]:
+def _axes_finder(model: Source, source: Model, name: str) -> Callable[[], InputAxes]:
     """What finds the axes of an input; of a built graph, which is not analysed, when asked for.
 
     The weights of an opened file do not stay in memory.
     """
-    if opened.contract is not None:
-        return lambda: _opened(model).axes(name)
-    axes = opened.axes(name)
+    if source.contract is not None:
+        return lambda: opened(model).axes(name)
+    axes = source.axes(name)
     return lambda: axes
 
 

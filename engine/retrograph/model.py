@@ -359,4 +359,14 @@ class Model:
 Source: TypeAlias = str | os.PathLike[str] | ModelProto | Model
 """What a model is taken from: a path to an .onnx file, or a model in memory."""
 
-__all__ = ["SCORES", "Model", "Source", "new_files", "runnable", "save"]
+
+def opened(model: Source) -> Model:
+    """The model of a source, read if it is not yet.
+
+    Raises:
+        InputError: it cannot be read.
+    """
+    return model if isinstance(model, Model) else Model(model)
+
+
+__all__ = ["SCORES", "Model", "Source", "new_files", "opened", "runnable", "save"]

@@ -73,7 +73,7 @@ def test_python_runs(desk: Path) -> None:
     names: dict[str, object] = {"x": x}
     for block in blocks("python"):
         exec(compile(block, "README.md", "exec"), names)
-    found = names["found"]
+    found = names["a"]
     assert isinstance(found, retrograph.Attribution)
     np.testing.assert_array_equal(found.attribution, names["attribution"])
     np.testing.assert_array_equal(found.unit, [[17, 4, 5]])

@@ -40,7 +40,13 @@ def test_all_is_sorted_and_documented() -> None:
             assert inspect.getdoc(thing), name
 
 
-@pytest.mark.parametrize("function", [retrograph.build, Explainer, Explainer.attribute])
+@pytest.mark.parametrize(
+    "function",
+    [
+        *(retrograph.build, Explainer, Explainer.attribute),
+        *(retrograph.explain, retrograph.explain_all, retrograph.compare),
+    ],
+)
 def test_every_argument_is_documented(function: Callable[..., object]) -> None:
     text = inspect.getdoc(function) or ""
     for name in inspect.signature(function).parameters:

@@ -1,91 +1,30 @@
-"""One call that explains; its graphs stay ready for the next."""
+"""The session cache: graphs that stay ready for the next call that explains."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from functools import lru_cache
+from collections import OrderedDict
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
-import numpy as np
-from numpy.typing import ArrayLike
-from onnx import ModelProto
-
+from retrograph.blank import Blanks
 from retrograph.errors import InputError
-from retrograph.explainer import Explainer
-from retrograph.methods import Method
-from retrograph.model import Model
-from retrograph.results.attribution import Attribution
-from retrograph.runtime import Array
+from retrograph.model import Model, Source
+from retrograph.pipeline.labels import check_labels, class_count, model_labels, named_labels
+from retrograph.pipeline.opening import (
+    ExplainSettings,
+    LayerFacts,
+    choose_unit,
+    layer_facts,
+    open_for,
+)
+from retrograph.pipeline.session import ExplainSession
 
-KEPT = 4
-"""How many graphs stay ready; the one unused for longest gives way."""
-
-
-def explain(
-    model: str | os.PathLike[str] | ModelProto | Model,
-    x: Array | Mapping[str, Array],
-    unit: ArrayLike | None = None,
-    *,
-    method: str | Method = "guided",
-    layer: str | None = None,
-    device: str = "auto",
-    threads: int | None = None,
-    outputs: bool = True,
-    precision: str | None = None,
-    straight_through: bool | None = None,
-) -> Attribution:
-    """What in a batch of N inputs drives a unit.
-
-    The graph is built and made ready by the first call; later ones with the same model, method,
-    layer, kind of unit and device only run it. The last four stay in memory. A file that has
-    changed is read again.
-
-    Args:
-        model: a path to an .onnx file, or a model in memory; one that is no `Model` is copied and
-            digested by each call.
-        x: the input [N, ...], or an array for each input by its name where the model has several.
-        unit: the most active one if None; a number for a channel, at its most active position, or
-            for a class; else the unit's index in an item of the layer, [r] or [N, r].
-        method: as in `build`.
-        layer: as in `build`.
-        device, threads, outputs, precision, straight_through: as in `Explainer`.
-
-    Raises:
-        InputError: what was given is wrong: the file, the layer, the method, the unit, the input.
-        DeviceError: ONNX Runtime or the device is not there.
-        UnsupportedError: the graph cannot be built.
-
-    Example:
-        >>> retrograph.explain("net.onnx", x).attribution                  # the class on top
-        >>> retrograph.explain("net.onnx", x, 207).attribution             # class 207
-        >>> retrograph.explain("net.onnx", x, (17, 4, 5), layer="relu3").attribution
-    """
-    source = _source(model)
-    kind = "top" if unit is None else "unit" if np.ndim(unit) else "channel"
-    ready = _ready(
-        source, kind, method, layer, device, threads, outputs, precision, straight_through
-    )
-    return ready.attribute(x, unit)
-
-
-def _source(given: str | os.PathLike[str] | ModelProto | Model) -> _File | _Held | Model:
-    if isinstance(given, Model):
-        return given
-    if isinstance(given, (str, os.PathLike)):
-        return _file(given)
-    model = Model(given)
-    return _Held(model.sha256, model)
-
-
-@dataclass(frozen=True)
-class _Held:
-    """A model in memory, as it is now: what it holds says whether it is the same."""
-
-    digest: str
-    model: Model = field(compare=False)
+READY = 4
+"""How many sessions stay ready; the one unused for longest gives way."""
 
 
 class _File(NamedTuple):
@@ -96,44 +35,139 @@ class _File(NamedTuple):
     written: int
 
 
-def _file(given: str | os.PathLike[str]) -> _File:
-    path = Path(given).absolute()
-    try:
-        found = path.stat()
-    except OSError as error:
-        raise InputError(f"{given}: {error.strerror}; check the path") from None
-    return _File(path, found.st_size, found.st_mtime_ns)
+@dataclass(frozen=True)
+class _Held:
+    """A model in memory, as it is now: what it holds says whether it is the same."""
+
+    digest: str
+    model: Model = field(compare=False)
 
 
-@lru_cache(maxsize=KEPT)
-def _ready(
-    source: _File | _Held | Model,
-    select: str,
-    method: Any,
-    layer: str | None,
-    device: str,
-    threads: int | None,
-    outputs: bool,
-    precision: str | None,
-    straight_through: bool | None,
-) -> Explainer:
-    return Explainer(
-        _opened(source),
-        method=method,
-        layer=layer,
-        select=select,
-        device=device,
-        threads=threads,
-        outputs=outputs,
-        precision=precision,
-        straight_through=straight_through,
+Key: TypeAlias = _File | _Held | Model
+
+
+@dataclass(frozen=True)
+class _Known:
+    """What is remembered of a layer, so that the model need not be read again.
+
+    Attributes:
+        facts: of the layer.
+        labels: the class names that the model's file carries.
+        classes: how many classes the model tells apart; None where that is not known.
+    """
+
+    facts: LayerFacts
+    labels: tuple[str, ...]
+    classes: int | None
+
+
+class _Opener:
+    """A model that is read once for a call, if at all."""
+
+    def __init__(self, source: Source) -> None:
+        self.key: Key = _key(source)
+        self.source: Source = source if isinstance(self.key, _File) else self.model
+
+    @cached_property
+    def model(self) -> Model:
+        """The model."""
+        match self.key:
+            case _File():
+                return Model(self.key.path)
+            case _Held():
+                return self.key.model
+        return self.key
+
+
+class Cache:
+    """The values made last, by what they are made of.
+
+    Attributes:
+        made: how many values were made so far.
+    """
+
+    def __init__(self, size: int) -> None:
+        self.made = 0
+        self._size = size
+        self._values: OrderedDict[Hashable, Any] = OrderedDict()
+
+    def __len__(self) -> int:
+        return len(self._values)
+
+    def get(self, key: Hashable, make: Callable[[], Any]) -> Any:
+        """The value of a key, made if it is not there."""
+        if key not in self._values:
+            self._values[key] = make()
+            self.made += 1
+        self._values.move_to_end(key)
+        while len(self._values) > self._size:
+            self._values.popitem(last=False)
+        return self._values[key]
+
+    def clear(self) -> None:
+        """Forget all values."""
+        self._values.clear()
+        self.made = 0
+
+
+sessions = Cache(READY)
+_known = Cache(READY)
+
+
+def ready_session(source: Source, settings: ExplainSettings) -> ExplainSession:
+    """The session for what is asked of a model; it stays ready for the next call.
+
+    A file that has changed is read again.
+
+    Args:
+        source: a path to an .onnx file, or a model in memory; one that is no `Model` is copied
+            and digested by each call.
+        settings: what is asked, all of it hashable but the labels; where it names no inputs, all
+            are explained.
+
+    Raises:
+        InputError: what is asked is wrong: the file, the layer, the method, the unit.
+        DeviceError: ONNX Runtime or the device is not there.
+        UnsupportedError: the graph cannot be built.
+    """
+    opener = _Opener(source)
+    known: _Known = _known.get(
+        (opener.key, settings.layer, settings.wrt), lambda: _learn(opener.model, settings)
     )
+    labels = known.labels
+    if settings.labels is not None:
+        labels, where = named_labels(settings.labels)
+        check_labels(labels, known.classes, where)
+    choice = choose_unit(known.facts, settings, labels)
+    asked = replace(settings, unit=None, labels=labels, wrt=known.facts.sources)
+
+    def make() -> ExplainSession:
+        session = open_for(
+            opener.model, replace(asked, unit=settings.unit), labels, known.facts, choice
+        )
+        return replace(session, blanks=Blanks(opener.source, settings.threads), reference=None)
+
+    session: ExplainSession = sessions.get((opener.key, asked, choice.select), make)
+    return replace(session, choice=choice)
 
 
-def _opened(source: _File | _Held | Model) -> Path | Model:
-    match source:
-        case _File():
-            return source.path
-        case _Held():
-            return source.model
-    return source
+def _learn(model: Model, settings: ExplainSettings) -> _Known:
+    return _Known(layer_facts(model, settings), model_labels(model), class_count(model))
+
+
+def _key(source: Source) -> Key:
+    if isinstance(source, Model):
+        return source
+    if isinstance(source, (str, os.PathLike)):
+        return _file(source)
+    model = Model(source)
+    return _Held(model.sha256, model)
+
+
+def _file(source: str | os.PathLike[str]) -> _File:
+    path = Path(source).absolute()
+    try:
+        status = path.stat()
+    except OSError as error:
+        raise InputError(f"{source}: {error.strerror}; check the path") from None
+    return _File(path, status.st_size, status.st_mtime_ns)

@@ -2,17 +2,48 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 
-from retrograph.errors import RetrographError
+from retrograph.errors import InputError, RetrographError
 from retrograph.model import Model
-from retrograph.pipeline.loader import Job
+from retrograph.pipeline.distance import tell_distance
+from retrograph.pipeline.loader import Input, Job, Progress
 from retrograph.pipeline.session import ExplainSession
 from retrograph.preprocess import BadItem
+from retrograph.results.comparison import Comparison
+from retrograph.results.explanation import Explanation
 
 MOST_ROWS = 100
 """The inputs that one picture shows."""
+
+
+def compare_all(
+    model: Model,
+    session: ExplainSession,
+    inputs: Sequence[Input],
+    progress: Progress | None = None,
+) -> Comparison:
+    """What each method of a session shows of each input.
+
+    Raises:
+        InputError: no input can be explained; the reason of the first.
+    """
+    notes: list[str] = []
+    jobs = first_inputs(session.jobs(inputs, progress), notes.append)
+    results = [*session.explain_all(tell_distance(jobs, session, notes.append))]
+    bad = [each for each in results if isinstance(each, BadItem)]
+    explanations = tuple(each for each in results if isinstance(each, Explanation))
+    if not explanations:
+        raise bad[0].error if bad else InputError("there is no input; give at least one")
+    return Comparison(
+        context=session.context,
+        title=comparison_title(model, session),
+        explanations=explanations,
+        left_out=left_out_reasons(session),
+        bad={each.name: str(each.error) for each in bad},
+        notes=(*session.notes, *notes),
+    )
 
 
 def comparison_title(model: Model, session: ExplainSession) -> str:

@@ -31,12 +31,20 @@ def model_labels(model: Model, labels: Labels | None = None) -> tuple[str, ...]:
     """
     if labels is None:
         return model.contract.labels if model.contract is not None else model.labels
-    if isinstance(labels, (str, os.PathLike)):
-        names, source = read_labels(labels), str(labels)
-    else:
-        names, source = tuple(labels), "the list of labels"
+    names, source = named_labels(labels)
     check_labels(names, class_count(model), source)
     return names
+
+
+def named_labels(labels: Labels) -> tuple[tuple[str, ...], str]:
+    """The class names, and what they are taken from, for messages.
+
+    Raises:
+        InputError: the file cannot be read.
+    """
+    if isinstance(labels, (str, os.PathLike)):
+        return read_labels(labels), str(labels)
+    return tuple(labels), "the list of labels"
 
 
 def read_labels(path: str | os.PathLike[str]) -> tuple[str, ...]:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
 
 import numpy as np
+from PIL import Image
 
 from retrograph.errors import InputError, one_line, parameter
 from retrograph.pointers import refuse_pointer_file
@@ -31,6 +33,11 @@ from retrograph.runtime import Array, Spec
 
 Progress: TypeAlias = Callable[[int, int | None], None]
 """Takes how many are done, and of how many, None where that is not known."""
+
+
+Input: TypeAlias = str | os.PathLike[str] | Image.Image | Array | Mapping[str, Array]
+"""A file, a folder, a picture of Pillow's, an array, with or without a batch axis, or, for a model
+of several inputs, an array for each by its name."""
 
 
 @dataclass(frozen=True)
@@ -103,33 +110,47 @@ class Signature:
         return f"{ignored}the model may mix the inputs of a batch, so they are run one by one"
 
 
+def as_list(inputs: Input | Iterable[Input]) -> list[Input]:
+    """One input or several, as a list; numbers in lists are one array."""
+    if isinstance(inputs, (str, os.PathLike, Image.Image, Mapping)):
+        return [inputs]
+    if not hasattr(inputs, "__array__"):
+        values = list(inputs)
+        if all(isinstance(v, _VALUES) or hasattr(v, "__array__") for v in values):
+            return [v if isinstance(v, _VALUES) else np.asarray(v) for v in values]
+    return [np.asarray(inputs)]
+
+
+_VALUES = (str, os.PathLike, Image.Image, Mapping, np.ndarray)
+
+
 def jobs(
-    paths: Sequence[str],
+    inputs: Sequence[Input],
     signature: Signature,
     preprocessing: Preprocessing,
     coding: Coding | None = None,
 ) -> Iterator[Job | BadItem]:
-    """What the inputs in files and folders are run as, in order."""
+    """What inputs are run as, in order."""
     if len(signature.specs) > 1:
-        return named_jobs(paths, signature, preprocessing)
-    found = sources(paths, signature.axes, preprocessing, coding, signature.batch)
+        return named_jobs(inputs, signature, preprocessing)
+    found = sources(inputs, signature.axes, preprocessing, coding, signature.batch)
     return batches(found, signature)
 
 
 def follow_jobs(
-    jobs: Iterable[Job | BadItem], paths: Sequence[str], progress: Progress | None
+    jobs: Iterable[Job | BadItem], inputs: Sequence[Input], progress: Progress | None
 ) -> Iterator[Job | BadItem]:
     """The same jobs; how many of their inputs are done is told.
 
     Args:
-        jobs: of the inputs in files and folders.
-        paths: the files and folders.
+        jobs: of the inputs.
+        inputs: files, folders, pictures and arrays.
         progress: takes how many are done, and of how many where that is known.
     """
     if progress is None:
         yield from jobs
         return
-    done, total = 0, count_inputs(paths)
+    done, total = 0, _count(inputs)
     progress(done, total)
     for job in jobs:
         yield job
@@ -137,14 +158,23 @@ def follow_jobs(
         progress(done, total)
 
 
+def _count(inputs: Iterable[Input]) -> int | None:
+    """How many inputs there are; None where that is not known."""
+    values = [each for each in inputs if not isinstance(each, (str, os.PathLike))]
+    if any(not isinstance(value, Image.Image) for value in values):
+        return None
+    files = count_inputs(each for each in inputs if isinstance(each, (str, os.PathLike)))
+    return None if files is None else files + len(values)
+
+
 def sources(
-    paths: Iterable[str],
+    inputs: Iterable[Input],
     axes: InputAxes | Shape,
     preprocessing: Preprocessing,
     coding: Coding | None = None,
     batch: int = 1,
 ) -> Iterator[Source | BadItem]:
-    """The inputs in files and folders, in order; what cannot be read as a BadItem.
+    """Inputs one by one, in order; what cannot be read as a BadItem.
 
     They are decoded ahead by threads: about two batches.
     """
@@ -152,8 +182,9 @@ def sources(
     owners = deque[Path]()
 
     def pending() -> Iterator[Pending]:
-        for path in map(Path, paths):
-            for each in reader.read(path):
+        for number, value in enumerate(inputs):
+            path = Path(_name(value, number))
+            for each in _read(reader, path, value):
                 owners.append(path)
                 yield each
 
@@ -161,6 +192,19 @@ def sources(
     for found in prefetch_decode(pending(), workers, ahead=2 * batch + workers):
         owner = owners.popleft()
         yield found if isinstance(found, BadItem) else Source(found, _stem(found.name, owner))
+
+
+def _name(value: Input, number: int) -> str:
+    """A path, or, of what is in memory, its place among the inputs."""
+    return str(value) if isinstance(value, (str, os.PathLike)) else f"input[{number}]"
+
+
+def _read(reader: Reader, path: Path, value: Input) -> Iterator[Pending]:
+    if isinstance(value, (str, os.PathLike)):
+        return reader.read(path)
+    if isinstance(value, Mapping):
+        value = next(iter(value.values()))
+    return reader.read_value(str(path), value)
 
 
 def _stem(name: str, path: Path) -> str:
@@ -198,55 +242,86 @@ def job_of(filled: Sequence[Source], signature: Signature) -> Job:
 
 
 def named_jobs(
-    paths: Iterable[str], signature: Signature, preprocessing: Preprocessing
+    inputs: Iterable[Input], signature: Signature, preprocessing: Preprocessing
 ) -> Iterator[Job | BadItem]:
     """For a model of several inputs: .npz files with an array by the name of each, run whole."""
-    for path in paths:
+    for number, value in enumerate(inputs):
         try:
-            yield _named_job(Path(path), signature, preprocessing)
+            yield _named_job(value, number, signature, preprocessing)
         except InputError as error:
-            yield BadItem(path, error)
+            yield BadItem(_name(value, number), error)
 
 
-def _named_job(path: Path, signature: Signature, preprocessing: Preprocessing) -> Job:
+def _named_job(value: Input, number: int, signature: Signature, recipe: Preprocessing) -> Job:
+    """The run of one input: of a file, or of arrays in memory."""
+    if isinstance(value, Mapping):
+        name = _name(value, number)
+        return job_of_arrays(name, name, value, signature, recipe)
+    path = Path(_name(value, number))
     others = [s for s in signature.specs if s.name != signature.explained.name]
-    names = ", ".join(s.name for s in signature.specs)
-    mend = f"give an .npz with an array by the name of each input: {names}"
     if path.suffix.lower() != ".npz" or path.is_dir():
         needed = ", ".join(f"'{s.name}' ({s})" for s in others)
-        raise InputError(f"{path}: the model takes {needed} besides a picture or array; {mend}")
-    arrays = _load(path)
+        raise InputError(
+            f"{path}: the model takes {needed} besides a picture or array; {_mend(signature)}"
+        )
+    return job_of_arrays(str(path), path.stem, _load(path), signature, recipe)
+
+
+def job_of_arrays(
+    name: str, stem: str, arrays: Mapping[str, Array], signature: Signature, recipe: Preprocessing
+) -> Job:
+    """A run of arrays, as they are.
+
+    Args:
+        name: where they came from.
+        stem: what files are named after.
+        arrays: by the names of the model's inputs; a batch axis may be left out.
+        signature: what the model takes.
+        recipe: how pictures become the explained input.
+
+    Raises:
+        InputError: an array is missing or does not fit.
+    """
     missing = [s.name for s in signature.specs if s.name not in arrays]
     if missing:
-        raise InputError(f"{path} has no array {', '.join(map(repr, missing))}; {mend}")
-    feeds = {s.name: _with_batch(arrays[s.name], s) for s in signature.specs}
-    explained, axes = feeds[signature.explained.name], signature.axes
-    wanted = signature.explained.dtype
-    whole = wanted is not None and wanted.kind in "iu"
-    if explained.ndim != len(signature.explained.shape) or not explained.size:
-        raise InputError(
-            f"{path}: '{signature.explained.name}' has the shape {list(explained.shape)}; "
-            f"the model takes {signature.explained}"
-        )
-    is_number = explained.dtype.kind in ("iu" if whole else "f")
-    with np.errstate(over="ignore"):
-        rows = axes.rows(explained.astype(np.float32) if is_number else explained)
-    if not is_number or not np.isfinite(rows).all():
-        raise InputError(
-            f"{path}: '{signature.explained.name}' is {explained.dtype} or has NaN or infinite "
-            f"values; save the model's input as it is, as finite {wanted or 'float32'}"
-        )
+        raise InputError(f"{name} has no array {', '.join(map(repr, missing))}; {_mend(signature)}")
+    feeds = {s.name: _with_batch(np.asarray(arrays[s.name]), s) for s in signature.specs}
+    rows = _finite_rows(name, feeds[signature.explained.name], signature)
     many = len(rows) > 1
     return Job(
         feeds,
         tuple(
             Source(
-                Item(f"{path}[{i}]" if many else str(path), row, axes.shown(row, preprocessing)),
-                f"{path.stem}_{i}" if many else path.stem,
+                Item(f"{name}[{i}]" if many else name, row, signature.axes.shown(row, recipe)),
+                f"{stem}_{i}" if many else stem,
             )
             for i, row in enumerate(rows)
         ),
     )
+
+
+def _mend(signature: Signature) -> str:
+    names = ", ".join(s.name for s in signature.specs)
+    return f"give an .npz with an array by the name of each input: {names}"
+
+
+def _finite_rows(name: str, explained: Array, signature: Signature) -> Array:
+    """The explained input with a row for each item, float32."""
+    spec = signature.explained
+    whole = spec.dtype is not None and spec.dtype.kind in "iu"
+    if explained.ndim != len(spec.shape) or not explained.size:
+        raise InputError(
+            f"{name}: '{spec.name}' has the shape {list(explained.shape)}; the model takes {spec}"
+        )
+    is_number = explained.dtype.kind in ("iu" if whole else "f")
+    with np.errstate(over="ignore"):
+        rows = signature.axes.rows(explained.astype(np.float32) if is_number else explained)
+    if not is_number or not np.isfinite(rows).all():
+        raise InputError(
+            f"{name}: '{spec.name}' is {explained.dtype} or has NaN or infinite values; save the "
+            f"model's input as it is, as finite {spec.dtype or 'float32'}"
+        )
+    return rows
 
 
 def _load(path: Path) -> dict[str, Array]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from retrograph.blank import Blanks
+from retrograph.contract import Contract
 from retrograph.errors import DeviceError, InputError, RetrographError, UnsupportedError, parameter
 from retrograph.explainer import Explainer
 from retrograph.methods import Method
@@ -19,6 +20,11 @@ from retrograph.pipeline.session import ExplainSession, Reference
 from retrograph.pipeline.units import Unit, UnitChoice, parse_unit
 from retrograph.preprocess import Preprocessing, choose_coding
 from retrograph.results.context import ExplainContext
+
+USUAL = "guided"
+"""The method, if none is asked for."""
+COMPARED = "gradient,deconvnet,guided"
+"""The methods that are compared, if none is asked for."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,7 +39,7 @@ class ExplainSettings:
         labels: the class names: a file or a list; those that the model's file carries if None.
         top: how many of the most active units.
         batch: how many inputs a run takes where the model leaves that open.
-        wrt: the input that is explained; the first if None.
+        wrt: the inputs that are explained; the first if None.
         preprocessing: how a picture becomes the input; as the model's file says if None.
         alphabet: the letters of a sequence's channels; as the model's file says if None.
         device, threads, outputs, precision, straight_through: as in `Explainer`.
@@ -47,7 +53,7 @@ class ExplainSettings:
     labels: Labels | None = None
     top: int = 1
     batch: int = 1
-    wrt: str | None = None
+    wrt: str | tuple[str, ...] | None = None
     preprocessing: Preprocessing | str | None = None
     alphabet: str | None = None
     device: str = "auto"
@@ -56,6 +62,39 @@ class ExplainSettings:
     precision: str | None = None
     straight_through: bool | None = None
     style: str | None = None
+
+
+@dataclass(frozen=True)
+class LayerFacts:
+    """What is known of the layer that is explained, without a graph being built.
+
+    Attributes:
+        target: the tensor.
+        alias: its short name.
+        shape: of one item of it; None where a dimension is open.
+        channel_axis: the axis of an item that counts channels.
+        sources: the inputs that are explained if none is named.
+    """
+
+    target: str
+    alias: str
+    shape: tuple[int | None, ...]
+    channel_axis: int
+    sources: tuple[str, ...]
+
+
+def layer_facts(model: Model, settings: ExplainSettings) -> LayerFacts:
+    """What is known of the layer that is explained.
+
+    Raises:
+        InputError: there is no such layer or input.
+    """
+    if (c := model.contract) is not None:
+        return LayerFacts(c.target, c.alias, c.shape, c.channel_axis, c.explained)
+    request = model.request(method="gradient", layer=settings.layer, wrt=settings.wrt)
+    report = model.check(request)
+    alias = model.alias(request.target)
+    return LayerFacts(request.target, alias, report.item, report.channel_axis, request.sources)
 
 
 def open_session(model: Model, settings: ExplainSettings) -> ExplainSession:
@@ -68,10 +107,26 @@ def open_session(model: Model, settings: ExplainSettings) -> ExplainSession:
     """
     labels = model_labels(model, settings.labels)
     if model.contract is not None:
-        return _take(model, settings, labels)
-    methods = chosen_methods(settings.method or "guided", settings.parameters)
-    choice = choose_unit(model, settings, labels)
-    explainer = _maker(model, settings, choice)
+        _check_takes(model.contract, settings)
+    else:
+        chosen_methods(settings.method or USUAL, settings.parameters)
+    facts = layer_facts(model, settings)
+    choice = choose_unit(facts, settings, labels)
+    return open_for(model, settings, labels, facts, choice)
+
+
+def open_for(
+    model: Model,
+    settings: ExplainSettings,
+    labels: tuple[str, ...],
+    facts: LayerFacts,
+    choice: UnitChoice,
+) -> ExplainSession:
+    """The same, where the layer and the unit are known."""
+    if model.contract is not None:
+        return _take(model, model.contract, settings, labels, choice)
+    methods = chosen_methods(settings.method or USUAL, settings.parameters)
+    explainer = _maker(model, settings, facts, choice)
     explainers = {title: explainer(method=method) for title, method in methods.items()}
     return _opened(model, settings, labels, choice, _Graphs(explainer, methods, explainers))
 
@@ -84,10 +139,12 @@ def open_comparison(model: Model, settings: ExplainSettings) -> ExplainSession:
         RetrographError: no graph can be built; the reason of the first.
     """
     labels = model_labels(model, settings.labels)
-    usual = "gradient,deconvnet,guided"
-    methods = chosen_methods(settings.method or usual, settings.parameters)
-    choice = choose_unit(model, settings, labels)
-    explainer = _maker(model, settings, choice)
+    methods = chosen_methods(settings.method or COMPARED, settings.parameters)
+    if model.contract is not None:
+        model.request(method="gradient")  # raises: a built graph has one method
+    facts = layer_facts(model, settings)
+    choice = choose_unit(facts, settings, labels)
+    explainer = _maker(model, settings, facts, choice)
     for method in methods.values():
         model.request(method=method, layer=settings.layer, wrt=settings.wrt)
     explainers: dict[str, Explainer] = {}
@@ -105,35 +162,25 @@ def open_comparison(model: Model, settings: ExplainSettings) -> ExplainSession:
     return replace(session, left_out=left_out)
 
 
-def choose_unit(model: Model, settings: ExplainSettings, labels: Sequence[str]) -> UnitChoice:
+def choose_unit(facts: LayerFacts, settings: ExplainSettings, labels: Sequence[str]) -> UnitChoice:
     """How the unit that is asked for is chosen.
 
     Raises:
-        InputError: there is no such layer, input or unit.
+        InputError: there is no such unit.
     """
-    if (contract := model.contract) is not None:
-        alias, shape, channel_axis = contract.alias, contract.shape, contract.channel_axis
-    else:
-        request = model.request(method="gradient", layer=settings.layer, wrt=settings.wrt)
-        report = model.check(request)
-        alias, shape, channel_axis = model.alias(request.target), report.item, report.channel_axis
-    choice = parse_unit(settings.unit, shape, labels, alias, channel_axis)
-    _check_top(settings.top, choice, shape)
-    return choice
-
-
-def _check_top(top: int, choice: UnitChoice, item: Sequence[int | None]) -> None:
-    if top > 1 and choice.select != "top":
+    choice = parse_unit(settings.unit, facts.shape, labels, facts.alias, facts.channel_axis)
+    if settings.top > 1 and choice.select != "top":
         raise InputError(
             f"{parameter('top', 'N')} explains the N most active units; leave "
             f"{parameter('unit')} out"
         )
-    sizes = [size for size in item if size is not None]
-    if len(sizes) == len(item) and top > math.prod(sizes):
+    sizes = [size for size in facts.shape if size is not None]
+    if len(sizes) == len(facts.shape) and settings.top > math.prod(sizes):
         raise InputError(
-            f"{parameter('top', top)} is more than the layer's {math.prod(sizes)} units; give a "
-            "smaller number"
+            f"{parameter('top', settings.top)} is more than the layer's {math.prod(sizes)} units; "
+            "give a smaller number"
         )
+    return choice
 
 
 @dataclass(frozen=True)
@@ -151,17 +198,19 @@ class _Graphs:
     explainers: Mapping[str, Explainer]
 
 
-def _maker(model: Model, settings: ExplainSettings, choice: UnitChoice) -> Callable[..., Explainer]:
+def _maker(
+    model: Model, settings: ExplainSettings, facts: LayerFacts, choice: UnitChoice
+) -> Callable[..., Explainer]:
     """What makes an explainer of a source model by a method."""
-    request = model.request(method="gradient", layer=settings.layer, wrt=settings.wrt)
-    takes_pictures = model.axes(request.sources[0]).frame is not None
+    sources = facts.sources[:1] if settings.wrt is None else facts.sources
+    takes_pictures = model.axes(sources[0]).frame is not None
     return partial(
         Explainer,
         model,
-        layer=request.target,
+        layer=facts.target,
         select=choice.select,
         many=settings.top > 1,
-        wrt=request.sources[:1],
+        wrt=sources,
         preprocessing=settings.preprocessing if takes_pictures else None,
         device=settings.device,
         threads=settings.threads,
@@ -171,10 +220,8 @@ def _maker(model: Model, settings: ExplainSettings, choice: UnitChoice) -> Calla
     )
 
 
-def _take(model: Model, settings: ExplainSettings, labels: tuple[str, ...]) -> ExplainSession:
-    """With a graph that is built already: it answers for what it was built for, and no more."""
-    contract = model.contract
-    assert contract is not None
+def _check_takes(contract: Contract, settings: ExplainSettings) -> None:
+    """Raises InputError where a built graph cannot be asked for that by a person."""
     if contract.select == "cotangent":
         raise InputError(
             "the graph was built for select 'cotangent', which only a program can give; "
@@ -185,7 +232,17 @@ def _take(model: Model, settings: ExplainSettings, labels: tuple[str, ...]) -> E
             f"{parameter('parameters')} is for building, and the graph is built already; build "
             "another with it"
         )
-    choice = choose_unit(model, settings, labels)
+
+
+def _take(
+    model: Model,
+    contract: Contract,
+    settings: ExplainSettings,
+    labels: tuple[str, ...],
+    choice: UnitChoice,
+) -> ExplainSession:
+    """With a graph that is built already: it answers for what it was built for, and no more."""
+    _check_takes(contract, settings)
     if choice.select != contract.select:
         raise InputError(
             f"the graph was built for select '{contract.select}' and "
@@ -208,13 +265,11 @@ def _take(model: Model, settings: ExplainSettings, labels: tuple[str, ...]) -> E
         straight_through=settings.straight_through,
     )
     method = _of_built(settings.method)
-    graphs = _Graphs(
-        explainer, {contract.method: method}, {contract.method: explainer(method=method)}
-    )
-    same = settings.precision == contract.precision
-    return _opened(
-        model, replace(settings, precision=None) if same else settings, labels, choice, graphs
-    )
+    explainers = {contract.method: explainer(method=method)}
+    graphs = _Graphs(explainer, {contract.method: method}, explainers)
+    if settings.precision == contract.precision:
+        settings = replace(settings, precision=None)
+    return _opened(model, settings, labels, choice, graphs)
 
 
 def _of_built(method: MethodChoice | None) -> str | Method | None:
@@ -251,11 +306,11 @@ def _opened(
     stored = model.properties.get("alphabet")
     coding, unlettered = choose_coding(settings.alphabet, stored, signature.explained.shape)
     recipe, unscaled = recipe_for(settings.preprocessing, model, signature)
-    notes = ["" if coding is not None else unscaled, unlettered, signature.note]
+    notes = ["" if coding is not None else unscaled, unlettered]
     session = replace(
         session,
         context=replace(context, preprocessing=recipe, coding=coding),
-        notes=tuple(filter(None, notes)),
+        input_notes=tuple(filter(None, notes)),
     )
     return replace(session, reference=_reference(session, settings.precision, graphs))
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from numpy.typing import ArrayLike
+
 from retrograph.blank import Blanks
 from retrograph.errors import InputError, RetrographError
 from retrograph.explainer import Explainer
 from retrograph.pipeline.blanks import with_blanks
-from retrograph.pipeline.loader import Job, Progress, Signature, follow_jobs, job_of, jobs
+from retrograph.pipeline.loader import Input, Job, Progress, Signature, follow_jobs, job_of, jobs
 from retrograph.pipeline.units import UnitChoice
 from retrograph.preprocess import BadItem
 from retrograph.results.attribution import Attribution
@@ -46,7 +48,7 @@ class ExplainSession:
         top: how many of the most active units.
         batch: how many inputs a run is to take where the model leaves that open.
         apart: whether an input gives the same whatever the others of its batch are.
-        notes: what is to be known of how inputs are read.
+        input_notes: what is to be known of how inputs are read.
         left_out: why methods could not be built for the model, by their titles.
         reference: what the first explanation is held against; None where there is no need.
     """
@@ -58,7 +60,7 @@ class ExplainSession:
     top: int = 1
     batch: int = 1
     apart: bool = True
-    notes: tuple[str, ...] = ()
+    input_notes: tuple[str, ...] = ()
     left_out: Mapping[str, RetrographError] = field(default_factory=dict)
     reference: Reference | None = None
 
@@ -75,6 +77,11 @@ class ExplainSession:
         return Signature(specs, explained, self.context.axes, self.batch, self.apart)
 
     @property
+    def notes(self) -> tuple[str, ...]:
+        """What is to be known of how inputs are read and put into batches."""
+        return tuple(filter(None, (*self.input_notes, self.signature.note)))
+
+    @property
     def question(self) -> str:
         """What is asked of every input: the layer and the unit, in words."""
         contract, index = self.context.contract, self.choice.index
@@ -88,12 +95,12 @@ class ExplainSession:
         return f"{contract.alias} ('{contract.target}') · {unit}"
 
     def jobs(
-        self, inputs: Sequence[str], progress: Progress | None = None
+        self, inputs: Sequence[Input], progress: Progress | None = None
     ) -> Iterator[Job | BadItem]:
         """What inputs are run as, in order; what cannot be read as a BadItem.
 
         Args:
-            inputs: files and folders.
+            inputs: files, folders, pictures and arrays.
             progress: takes how many inputs are done, and of how many.
         """
         context = self.context
@@ -136,13 +143,18 @@ class ExplainSession:
             for row, explanation in enumerate(each)
         ]
 
-    def attribute(self, job: Job) -> dict[str, Attribution]:
+    def attribute(self, job: Job, unit: ArrayLike | None = None) -> dict[str, Attribution]:
         """What each method's graph gives for a job, by the methods' titles.
+
+        Args:
+            job: inputs of one run.
+            unit: see `Explainer.attribute`; that of the session if None.
 
         Raises:
             InputError: the graph cannot be run on the job's inputs.
         """
         contract = self.lead.contract
         by_count = contract.many and contract.select == "top"
-        unit = self.top if by_count else self.choice.index
+        if unit is None:
+            unit = self.top if by_count else self.choice.index
         return {title: each.attribute(job.feeds, unit) for title, each in self.explainers.items()}

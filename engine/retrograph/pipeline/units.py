@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from retrograph.errors import InputError, parameter
 from retrograph.model import SCORES
@@ -56,7 +57,7 @@ def parse_unit(
     if unit is None or unit == "top":
         return UnitChoice("top")
     if not isinstance(unit, str):
-        return _by_number(_whole_numbers(unit), shape, layer, channel_axis)
+        return _by_number(whole_numbers(unit), shape, layer, channel_axis)
     if re.fullmatch(r"-?\d{1,18}(\s*,\s*-?\d{1,18})*", unit):
         return _by_number(tuple(int(p) for p in unit.split(",")), shape, layer, channel_axis)
     index = _class_named(unit, labels)
@@ -77,7 +78,12 @@ def parse_unit(
     )
 
 
-def _whole_numbers(unit: int | Sequence[int]) -> tuple[int, ...]:
+def whole_numbers(unit: ArrayLike) -> tuple[int, ...]:
+    """The index that is one number or several.
+
+    Raises:
+        InputError: they are no whole numbers.
+    """
     try:
         return tuple(operator.index(n) for n in np.ravel(np.asarray(unit)))
     except (TypeError, ValueError):

@@ -23,7 +23,7 @@ from retrograph.preprocess.arrays import AnyArray, as_bytes, as_inputs, as_pictu
 from retrograph.preprocess.axes import InputAxes, axes_by_size
 from retrograph.preprocess.folders import has_classes, pictures_in
 from retrograph.preprocess.items import BadItem, Item, Pending
-from retrograph.preprocess.opening import Opened, open_bytes, open_picture
+from retrograph.preprocess.opening import Opened, open_bytes, open_picture, open_pillow
 from retrograph.preprocess.picture import Array, check, prepare
 from retrograph.preprocess.recipe import USE_NPY, Preprocessing, Shape, describe, spatial
 from retrograph.preprocess.sequences import Coding, is_fasta, read_fasta
@@ -141,6 +141,20 @@ class Reader:
             yield from self._reader(path)(path)
         except InputError as error:
             yield _failed(str(path), error)
+
+    def read_value(self, name: str, value: Image.Image | AnyArray) -> Iterator[Pending]:
+        """The inputs in a picture or an array in memory, as `read` gives those of its file."""
+        if isinstance(value, Image.Image):
+            yield Pending(name, lambda: self._from_opened(name, open_pillow(name, value), None))
+            return
+        try:
+            batch = self._as_batch(value)
+        except InputError as error:
+            yield _failed(name, InputError(f"{name}: {error.message}"))
+            return
+        for i in range(len(batch)):
+            each = name if len(batch) == 1 else f"{name}[{i}]"
+            yield Pending(each, partial(self._from_stored, each, batch[i : i + 1]))
 
     def count(self, path: Path) -> int | None:
         """How many inputs `read` will give; None where only reading all tells."""

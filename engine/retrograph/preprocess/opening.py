@@ -106,6 +106,16 @@ def open_bytes(name: str, data: bytes) -> Opened:
     return _opened(name, io.BytesIO(data))
 
 
+def open_pillow(name: str, image: Image.Image) -> Opened:
+    """A picture of Pillow's, as `open_picture` gives that in a file; `name` is for messages."""
+    try:
+        return _upright(image)
+    except InputError as error:
+        raise InputError(f"{name} {error.message}") from None
+    except OSError as error:
+        raise InputError(f"{name} is damaged ({one_line(error)}); open it anew") from None
+
+
 def _opened(name: str, source: Path | io.BytesIO) -> Opened:
     with pillow_file(name, source) as image:
         return _upright(image)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeAlias
 
 from PIL import Image
 
@@ -20,22 +20,29 @@ from retrograph.results.record import explained_dict
 from retrograph.results.rows import explanations
 from retrograph.runtime import Array
 
+_ASSUMED = "how pictures are preprocessed is not known: the input is drawn as if scaled to 0-1"
+
+FindBlanks: TypeAlias = Callable[[Explanation, int], Explanation]
+
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Attribution(GraphOutputs, Result):
     """The attributions of a batch of N inputs by one method (with many: of K units an input).
 
-    One input is drawn beside its attribution, several are rows of a table.
+    One input is drawn beside its attribution; of several each unit is a row of a table.
 
     Attributes:
         feeds: the model's inputs by their names, as they were run.
         make_context: gives what is the same for all inputs: method, layer, preprocessing, labels.
         items: the inputs with their names and pictures; None where only arrays are known.
+        find_blanks: gives an explanation and its row why it is 0 everywhere, where it is; None
+            where nothing tells.
     """
 
     feeds: Mapping[str, Array] = field(kw_only=True)
     make_context: Callable[[], ExplainContext] = field(kw_only=True)
     items: tuple[Item, ...] | None = field(default=None, kw_only=True)
+    find_blanks: FindBlanks | None = field(default=None, kw_only=True)
 
     @cached_property
     def context(self) -> ExplainContext:
@@ -51,7 +58,10 @@ class Attribution(GraphOutputs, Result):
         """
         (method,) = self.context.methods
         items = self.items or self._bare_items()
-        return tuple(explanations(items, self.feeds, {method: self}, self.context))
+        each = explanations(items, self.feeds, {method: self}, self.context)
+        if self.find_blanks is None:
+            return tuple(each)
+        return tuple(self.find_blanks(explanation, row) for row, explanation in enumerate(each))
 
     def image(self, style: str | None = None) -> Image.Image:
         """The input beside its attribution, over a caption; several inputs as rows of a table."""
@@ -59,7 +69,8 @@ class Attribution(GraphOutputs, Result):
             return self.explanations[0].image(style)
         table = ComparisonTable(self.context.styled(style))
         for explanation in self.explanations:
-            table.add(explanation)
+            for of_one_unit in explanation.by_unit():
+                table.add(of_one_unit)
         return table.page(self._title, {})
 
     def to_dict(self) -> dict[str, Any]:
@@ -89,10 +100,15 @@ class Attribution(GraphOutputs, Result):
 
     def _bare_items(self) -> tuple[Item, ...]:
         """The rows of the explained input, as pictures where they look like some."""
-        axes, context = self.context.axes, self.context
-        rows = axes.rows(self.feeds[context.contract.explained[0]])
-        named = context.contract.explained[0]
+        context = self.context
+        axes, name = context.axes, context.contract.explained[0]
+        is_assumed = axes.frame is not None and not context.contract.preprocessing
         return tuple(
-            Item(f"{named}[{i}]", row, context.axes.shown(row, context.preprocessing))
-            for i, row in enumerate(rows)
+            Item(
+                f"{name}[{i}]",
+                row,
+                axes.shown(row, context.preprocessing),
+                note=_ASSUMED if is_assumed else "",
+            )
+            for i, row in enumerate(axes.rows(self.feeds[name]))
         )

@@ -21,7 +21,7 @@ def parameter_lines(context: ExplainContext) -> list[str]:
     for title, contract in context.contracts.items():
         usual = METHODS[contract.method].parameters if contract.method in METHODS else {}
         text = ", ".join(f"{k}={v}" for k, v in contract.parameters.items() if v != usual.get(k))
-        if text:
+        if text and title == contract.method:  # another title says them
             lines.setdefault(text, []).append(title)
     return [f"{', '.join(titles)}: {text}" for text, titles in lines.items()]
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from retrograph.errors import InputError, spelled
+from retrograph.errors import InputError, parameter, spelled
 from retrograph.render import SCALE, Style, Table, values_key
 from retrograph.results.base import Result
 from retrograph.results.caption import parameter_lines, unit_lines
@@ -106,7 +106,7 @@ class ComparisonTable:
         if not is_drawable(explained):
             raise InputError(
                 f"{explained.name} has {explained.array.ndim} axes and cannot be drawn; keep its "
-                "arrays with `retrograph explain --npz`"
+                f"arrays with `retrograph explain {parameter('npz', True)}`"
             )
         maps = [attribution_picture(explained, method) for method in self._context.methods]
         caption = "\n".join([Path(explained.name).name, *unit_lines(explained)])

@@ -26,7 +26,7 @@ class Blank:
     reason: str
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class ExplainedInput:
     """One input and its attributions for K units.
 

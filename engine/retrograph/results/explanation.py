@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from retrograph.errors import InputError
+from retrograph.errors import InputError, spelled
 from retrograph.results.base import Result
 from retrograph.results.caption import caption_lines, unit_lines
 from retrograph.results.explained import ExplainedInput
@@ -33,7 +33,7 @@ class Explanation(ExplainedInput, Result):
                 ".npz"
             )
         styled = self.styled(style)
-        return figure(styled, "\n".join(caption_lines(styled)))
+        return figure(styled, "\n".join(map(spelled, caption_lines(styled))))
 
     def to_dict(self) -> dict[str, Any]:
         """What `retrograph explain --json` prints of it."""

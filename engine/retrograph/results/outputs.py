@@ -11,7 +11,7 @@ from retrograph.runtime import Array
 T = TypeVar("T", bound="GraphOutputs")
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class GraphOutputs:
     """What a built graph gives for a batch of N items (with many: K units an item).
 

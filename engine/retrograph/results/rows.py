@@ -41,7 +41,7 @@ def explanations(
             units.
     """
     contract = context.contract
-    _check_finite(outputs, contract, items[0].name, nonfinite_weights)
+    check_finite(outputs, contract, items[0].name, nonfinite_weights)
     _check_units(outputs, items[0].name)
     if not context.axes.batched:
         outputs = {title: each.with_rows(context.axes) for title, each in outputs.items()}
@@ -55,10 +55,17 @@ def _lead(outputs: Outputs) -> GraphOutputs:
     return next(iter(outputs.values()))
 
 
-def _check_finite(
+def check_finite(
     outputs: Outputs, contract: Contract, where: str, nonfinite_weights: Callable[[str], str]
 ) -> None:
-    """Raises InputError where an activation or an attribution is infinite or no number."""
+    """Raises InputError where an activation or an attribution is infinite or no number.
+
+    Args:
+        outputs: of the graphs.
+        contract: of the first of them.
+        where: the input, for the message.
+        nonfinite_weights: says which weights that a tensor is computed of are no numbers.
+    """
     lead = _lead(outputs)
     scores = np.asarray(lead.score, np.float64)
     broken = [

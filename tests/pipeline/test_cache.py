@@ -1,4 +1,4 @@
-"""One call that explains: the unit's kind by what is given, graphs kept ready."""
+"""Sessions that stay ready: built once, read again where a file has changed."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ import pytest
 from onnx import helper
 
 import retrograph
+from retrograph import explain
 from retrograph.methods import GradCam
 from retrograph.model import Model
 from retrograph.pipeline import cache
-from retrograph.pipeline.cache import explain
 from support import nets
 
 X = np.random.default_rng(0).standard_normal((2, 3, 8, 8)).astype(np.float32)
@@ -22,7 +22,7 @@ X = np.random.default_rng(0).standard_normal((2, 3, 8, 8)).astype(np.float32)
 
 @pytest.fixture(autouse=True)
 def _nothing_kept() -> None:
-    cache._ready.cache_clear()
+    cache.sessions.clear()
 
 
 @pytest.fixture
@@ -33,14 +33,14 @@ def net(tmp_path: Path) -> Path:
 
 
 def built_so_far() -> int:
-    return cache._ready.cache_info().misses
+    return cache.sessions.made
 
 
 @pytest.mark.parametrize(
     ("unit", "select", "target"),
     [
         (None, "top", None),
-        (2, "channel", None),
+        (2, "unit", None),
         (1, "channel", "relu1"),
         ((1, 2, 3), "unit", "relu1"),
         ([[1, 2, 3], [2, 0, 0]], "unit", "relu1"),
@@ -70,8 +70,11 @@ def test_the_same_question_is_built_once(net: Path) -> None:
     explain(str(net), X[:1], 0, device="cpu")
     assert built_so_far() == 1
     explain(net, X, (0,), device="cpu")
+    assert built_so_far() == 1
     explain(net, X, 0, device="cpu", method="gradient")
-    assert built_so_far() == 3
+    explain(net, X, device="cpu")
+    explain(net, X, 0, device="cpu", labels=["a", "b", "c", "d"])
+    assert built_so_far() == 4
 
 
 def test_a_file_that_has_changed_is_read_again(net: Path, tmp_path: Path) -> None:
@@ -97,9 +100,9 @@ def test_models_and_methods_in_memory(net: Path) -> None:
 
 
 def test_no_more_than_a_few_are_kept(net: Path) -> None:
-    for threads in range(1, cache.KEPT + 3):
+    for threads in range(1, cache.READY + 3):
         explain(net, X, device="cpu", threads=threads)
-    assert cache._ready.cache_info().currsize == cache.KEPT
+    assert len(cache.sessions) == cache.READY
 
 
 def test_mistakes(tmp_path: Path, net: Path) -> None:

@@ -1,0 +1,165 @@
+"""One batch of inputs explained by one method: the runs that the model takes, put together."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from retrograph.errors import InputError, parameter
+from retrograph.pipeline.blanks import with_blanks
+from retrograph.pipeline.loader import Input, Job, as_list
+from retrograph.pipeline.session import ExplainSession
+from retrograph.pipeline.units import parse_unit
+from retrograph.preprocess import BadItem, Item
+from retrograph.results.attribution import Attribution, FindBlanks
+from retrograph.results.explanation import Explanation
+from retrograph.results.rows import check_finite
+from retrograph.runtime import Array
+
+
+def attribute_batch(
+    session: ExplainSession, x: Input | Sequence[Input], units: Sequence[tuple[int, ...]] | None
+) -> Attribution:
+    """The attributions of all inputs in one.
+
+    Args:
+        session: of one method.
+        x: the inputs, of one size.
+        units: one for each input; that of the session for all if None.
+
+    Raises:
+        InputError: an input cannot be read or explained, or they cannot be put together.
+    """
+    jobs = [_good(job) for job in session.jobs(as_list(x))]
+    if not jobs:
+        raise InputError("there is no input; give at least one")
+    _check_alike(session, jobs)
+    runs = [
+        _run(session, job, rows)
+        for job, rows in zip(jobs, _parts(session, jobs, units), strict=True)
+    ]
+    whole = runs[0] if len(runs) == 1 else _together(runs)
+    items = tuple(
+        _noted(source.item, session.input_notes) for job in jobs for source in job.sources
+    )
+    return replace(
+        whole,
+        items=items,
+        make_context=lambda: session.context,
+        find_blanks=_blanks_finder(session, jobs),
+    )
+
+
+def _noted(item: Item, notes: Sequence[str]) -> Item:
+    """The input, with what is to be known of all of them."""
+    return replace(item, note="; ".join(filter(None, (item.note, *notes))))
+
+
+def _good(job: Job | BadItem) -> Job:
+    if isinstance(job, BadItem):
+        raise job.error
+    return job
+
+
+def _check_alike(session: ExplainSession, jobs: Sequence[Job]) -> None:
+    """Raises InputError where the inputs cannot be put together in one array."""
+    if len(jobs) == 1:
+        return
+    name = session.signature.explained.name
+    first, *others = (job.feeds[name].shape[1:] for job in jobs)
+    if any(shape != first for shape in others) or not session.context.axes.batched:
+        raise InputError(
+            "the inputs are of several sizes, or the model takes one without a batch axis; explain "
+            "them one by one, or with explain_all"
+        )
+
+
+def _parts(
+    session: ExplainSession, jobs: Sequence[Job], units: Sequence[tuple[int, ...]] | None
+) -> list[Array | None]:
+    """The units of each job's inputs, [rows, r], with one for each input that fills a batch."""
+    if units is None:
+        return [None] * len(jobs)
+    counts = [len(job.sources) for job in jobs]
+    if len(units) != sum(counts):
+        raise InputError(
+            f"{parameter('unit')} has {len(units)} rows for {sum(counts)} inputs; give one for "
+            "each, or one for all"
+        )
+    c = session.context.contract
+    choices = [parse_unit(each, c.shape, (), c.alias, c.channel_axis) for each in units]
+    indices = np.array([choice.index for choice in choices], np.int64)
+    parts: list[Array | None] = []
+    for job, part in zip(jobs, np.split(indices, np.cumsum(counts)[:-1]), strict=True):
+        filling = len(next(iter(job.feeds.values()))) - len(part)
+        parts.append(np.concatenate([part, part[-1:].repeat(max(0, filling), axis=0)]))
+    return parts
+
+
+def _run(session: ExplainSession, job: Job, units: Array | None) -> Attribution:
+    """A job's attributions, without those of what only filled its batch."""
+    outputs = session.attribute(job, units)
+    check_finite(
+        outputs,
+        session.context.contract,
+        job.sources[0].item.name,
+        session.blanks.nonfinite_weights,
+    )
+    (attribution,) = outputs.values()
+    rows, count = len(attribution.score), len(job.sources)
+    if rows <= count:
+        return attribution
+    biases = attribution.bias_relevance
+    return replace(
+        attribution,
+        attributions={name: a[:count] for name, a in attribution.attributions.items()},
+        score=attribution.score[:count],
+        unit=attribution.unit[:count],
+        outputs=_first(attribution.outputs, count, rows),
+        bias_relevance=None if biases is None else biases[:count],
+        feeds=_first(attribution.feeds, count, rows),
+    )
+
+
+def _first(values: Mapping[str, Array], count: int, rows: int) -> dict[str, Array]:
+    """The leading rows of what has one for each input."""
+    return {
+        name: value[:count] if np.ndim(value) and len(value) == rows else value
+        for name, value in values.items()
+    }
+
+
+def _together(runs: Sequence[Attribution]) -> Attribution:
+    """Several runs as one."""
+    if any(len(run.score) != len(next(iter(run.feeds.values()))) for run in runs):
+        raise InputError(
+            "the units of the layer see all inputs of a batch, and there are several batches; "
+            "explain them one by one, or with explain_all"
+        )
+    biases = [run.bias_relevance for run in runs if run.bias_relevance is not None]
+    return replace(
+        runs[0],
+        attributions=_joined([run.attributions for run in runs]),
+        score=np.concatenate([run.score for run in runs]),
+        unit=np.concatenate([run.unit for run in runs]),
+        outputs=_joined([run.outputs for run in runs]),
+        bias_relevance=np.concatenate(biases) if biases else None,
+        feeds=_joined([run.feeds for run in runs]),
+    )
+
+
+def _joined(values: Sequence[Mapping[str, Array]]) -> dict[str, Array]:
+    return {name: np.concatenate([each[name] for each in values]) for name in values[0]}
+
+
+def _blanks_finder(session: ExplainSession, jobs: Sequence[Job]) -> FindBlanks:
+    """What tells of an explanation and its number why it is 0 everywhere, where it is."""
+    places = [(job, row) for job in jobs for row in range(len(job.sources))]
+
+    def find(explanation: Explanation, number: int) -> Explanation:
+        job, row = places[number]
+        return with_blanks(explanation, row, job.feeds, session.explainers, session.blanks)
+
+    return find

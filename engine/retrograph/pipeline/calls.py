@@ -1,0 +1,268 @@
+"""What `import retrograph` offers to explain: a batch, many inputs, several methods."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from retrograph.methods import Method
+from retrograph.methods.chosen import MethodChoice
+from retrograph.model import Source, opened
+from retrograph.pipeline.batch import attribute_batch
+from retrograph.pipeline.cache import ready_session
+from retrograph.pipeline.comparing import compare_all
+from retrograph.pipeline.destination import Destination
+from retrograph.pipeline.labels import Labels
+from retrograph.pipeline.loader import Input, Progress, as_list
+from retrograph.pipeline.opening import COMPARED, ExplainSettings, open_comparison, open_session
+from retrograph.pipeline.units import Unit, whole_numbers
+from retrograph.pipeline.writing import write_explanations
+from retrograph.preprocess import BadItem, Preprocessing
+from retrograph.results.attribution import Attribution
+from retrograph.results.comparison import Comparison
+from retrograph.results.explanation import Explanation
+
+
+def explain(
+    model: Source,
+    x: Input | Sequence[Input],
+    unit: Unit | ArrayLike | None = None,
+    *,
+    method: str | Method = "guided",
+    layer: str | None = None,
+    top: int = 1,
+    wrt: str | Sequence[str] | None = None,
+    labels: Labels | None = None,
+    preprocessing: Preprocessing | str | None = None,
+    alphabet: str | None = None,
+    batch: int = 32,
+    device: str = "auto",
+    threads: int | None = None,
+    outputs: bool = True,
+    precision: str | None = None,
+    straight_through: bool | None = None,
+) -> Attribution:
+    """What in N inputs drives a unit.
+
+    The graph is built and made ready by the first call; later ones with the same model, method,
+    layer, kind of unit and device only run it. The last four stay in memory. A file that has
+    changed is read again.
+
+    Args:
+        model: a path to an .onnx file, a model in memory, or a graph that retrograph has built;
+            one in memory that is no `Model` is copied and digested by each call.
+        x: one input or several of one size: paths of pictures, folders, archives, .npy, .npz, .csv
+            and FASTA, pictures of Pillow, and arrays with or without a batch axis. Pictures, and
+            arrays of bytes for a model of pictures, are preprocessed; floats are the model's input
+            as it is. For a model of several inputs an array for each by its name, or an .npz.
+        unit: the most active one if None; the number of a class or of a channel, which is taken at
+            its most active position; the unit's index in an item of the layer, [r], or one for
+            each input, [N, r]; or the name of a class.
+        method: as in `build`.
+        layer: as in `build`.
+        top: explain so many of the most active units of each input.
+        wrt: as in `build`.
+        labels: the class names, a file or a list; those that the model's file carries if None.
+        preprocessing: how a picture becomes the input, as in `build`; if None as the model's file
+            says, else scaled to 0-1.
+        alphabet: the letters of a sequence's channels: dna, rna, protein, or such as ACGT.
+        batch: how many inputs a run takes where the model leaves that open.
+        device, threads, outputs, precision, straight_through: as in `Explainer`.
+
+    Returns:
+        The attributions [N, *input] ([N, K, *input] with top=K), which draw themselves with the
+        inputs, the units by name and the class scores.
+
+    Raises:
+        InputError: what was given is wrong: the file, the layer, the method, the unit, an input.
+        DeviceError: ONNX Runtime or the device is not there.
+        UnsupportedError: the graph cannot be built.
+
+    Example:
+        >>> retrograph.explain("net.onnx", "dog.jpg").save("dog.guided.png")  # the class on top
+        >>> retrograph.explain("net.onnx", "dog.jpg", "golden retriever", labels="imagenet.txt")
+        >>> retrograph.explain("net.onnx", x, (17, 4, 5), layer="relu3").attribution
+    """
+    rows = _rows(unit)
+    settings = ExplainSettings(
+        method=method,
+        unit=_unit(unit) if rows is None else rows[0],
+        layer=layer,
+        top=top,
+        wrt=wrt if wrt is None or isinstance(wrt, str) else tuple(wrt),
+        labels=labels,
+        preprocessing=preprocessing,
+        alphabet=alphabet,
+        batch=2,  # that it is found out whether inputs can share a run
+        device=device,
+        threads=threads,
+        outputs=outputs,
+        precision=precision,
+        straight_through=straight_through,
+    )
+    session = replace(ready_session(model, settings), batch=batch)
+    return attribute_batch(session, x, rows)
+
+
+def _rows(unit: Unit | ArrayLike | None) -> list[tuple[int, ...]] | None:
+    """The units of each input where there is one for each; None where one is for all."""
+    if unit is None or isinstance(unit, str) or np.ndim(unit) != 2:
+        return None
+    return [whole_numbers(row) for row in np.asarray(unit)]
+
+
+def _unit(unit: Unit | ArrayLike | None) -> Unit | None:
+    return unit if unit is None or isinstance(unit, str) else whole_numbers(unit)
+
+
+def explain_all(
+    model: Source,
+    inputs: Input | Iterable[Input],
+    *,
+    method: MethodChoice = "guided",
+    unit: Unit | None = None,
+    layer: str | None = None,
+    top: int = 1,
+    batch: int = 16,
+    wrt: str | None = None,
+    labels: Labels | None = None,
+    preprocessing: Preprocessing | str | None = None,
+    alphabet: str | None = None,
+    device: str = "auto",
+    threads: int | None = None,
+    precision: str | None = None,
+    straight_through: bool | None = None,
+    style: str | None = None,
+    out: str | os.PathLike[str] | None = None,
+    npz: bool = False,
+    force: bool = False,
+    progress: Progress | None = None,
+) -> Iterator[Explanation | BadItem]:
+    """What in each of many inputs drives a unit, one after the other.
+
+    Inputs are read ahead; no more than a few are in memory.
+
+    Args:
+        model: a path to an .onnx file, a model in memory, or a graph that retrograph has built.
+        inputs: paths of pictures, folders, archives, .npy, .npz, .csv and FASTA, pictures of
+            Pillow, arrays; of any sizes that the model takes.
+        method: a name, several with commas, a method with parameters of its own, or several.
+        unit: as in `explain`, one for all inputs.
+        layer, top, labels, preprocessing, alphabet: as in `explain`.
+        batch: how many inputs a run takes where the model leaves that open and keeps them apart.
+        wrt: the input that is explained; the first if None.
+        device, threads, precision, straight_through: as in `Explainer`.
+        style: how attributions are drawn; each method's own way if None.
+        out: a folder, or for a single input a picture's name, that the pictures are written to;
+            nothing is written if None.
+        npz: whether the arrays are kept beside the pictures.
+        force: whether files that are there are replaced.
+        progress: is called with how many inputs are done, and of how many where that is known.
+
+    Returns:
+        An `Explanation` for each input, in their order, and for what cannot be read or explained a
+        `BadItem` that says what is wrong, as soon as it is met: before inputs whose batch is not
+        full yet.
+
+    Raises:
+        InputError: what was given is wrong: the file, the layer, a method, the unit, the folder.
+        DeviceError: ONNX Runtime or the device is not there.
+        UnsupportedError: a graph cannot be built.
+
+    Example:
+        >>> for explanation in retrograph.explain_all("net.onnx", "photos/", out="maps/"):
+        ...     print(explanation)
+    """
+    values = as_list(inputs)
+    destination = None
+    if out is not None:
+        files = [str(f) for f in (*values, model) if isinstance(f, (str, os.PathLike))]
+        folder = os.fspath(out)
+        destination = Destination(folder, files, single=None, arrays=npz, force=force)
+    settings = ExplainSettings(
+        method=method if isinstance(method, (str, Method)) else tuple(method),
+        unit=unit,
+        layer=layer,
+        labels=labels,
+        top=top,
+        batch=batch,
+        wrt=wrt,
+        preprocessing=preprocessing,
+        alphabet=alphabet,
+        device=device,
+        threads=threads,
+        precision=precision,
+        straight_through=straight_through,
+        style=style,
+    )
+    session = open_session(opened(model), settings)
+    jobs = session.jobs(values, progress)
+    if destination is None:
+        return session.explain_all(jobs)
+    return write_explanations(jobs, session, destination)
+
+
+def compare(
+    model: Source,
+    inputs: Input | Iterable[Input],
+    methods: MethodChoice = COMPARED,
+    *,
+    unit: Unit | None = None,
+    layer: str | None = None,
+    batch: int = 1,
+    wrt: str | None = None,
+    labels: Labels | None = None,
+    preprocessing: Preprocessing | str | None = None,
+    alphabet: str | None = None,
+    device: str = "auto",
+    threads: int | None = None,
+    precision: str | None = None,
+    straight_through: bool | None = None,
+    style: str | None = None,
+    progress: Progress | None = None,
+) -> Comparison:
+    """Methods side by side: a row for each input, a column for each method.
+
+    Args:
+        model: a path to an .onnx file, or a model in memory.
+        inputs: as in `explain_all`, at most 100.
+        methods: names, with commas or in a list, or methods with parameters of their own, such as
+            `retrograph.methods.LrpGamma(gamma=0.1)`.
+        unit, layer, labels, preprocessing, alphabet: as in `explain`.
+        batch, wrt, style, progress: as in `explain_all`.
+        device, threads, precision, straight_through: as in `Explainer`.
+
+    Returns:
+        What each method shows of each input; it says which methods cannot be built for the model,
+        and which inputs cannot be explained.
+
+    Raises:
+        InputError: what was given is wrong, or no input can be explained.
+        DeviceError: ONNX Runtime or the device is not there.
+        UnsupportedError: no method can be built for the model.
+
+    Example:
+        >>> methods = ["gradient", retrograph.methods.LrpGamma(gamma=0.1)]
+        >>> retrograph.compare("net.onnx", ["dog.jpg", "cat.jpg"], methods).save("compare.png")
+    """
+    settings = ExplainSettings(
+        method=methods if isinstance(methods, (str, Method)) else tuple(methods),
+        unit=unit,
+        layer=layer,
+        labels=labels,
+        batch=batch,
+        wrt=wrt,
+        preprocessing=preprocessing,
+        alphabet=alphabet,
+        device=device,
+        threads=threads,
+        precision=precision,
+        straight_through=straight_through,
+        style=style,
+    )
+    source = opened(model)
+    return compare_all(source, open_comparison(source, settings), as_list(inputs), progress)

@@ -1,0 +1,40 @@
+"""The strongest units of many inputs on one sheet."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import retrograph as rg
+from retrograph.render import enlarge, signed
+from support import nets
+from support.graphs import noise, runner
+from support.page_case import find
+
+X = noise(6, 3, 8, 8)
+
+
+def stream() -> list[rg.Explanation]:
+    each = rg.explain_all(nets.cnn(), X, layer="relu1", top=2, preprocessing="0-1", device="cpu")
+    return [e for e in each if isinstance(e, rg.Explanation)]
+
+
+def test_the_strongest_come_first_and_no_more_than_fit() -> None:
+    outputs = runner(rg.build(nets.cnn(), layer="relu1", many=True))(X, select=np.array([2]))
+    wanted = np.sort(outputs["score"].ravel())[::-1][:4]
+    sheet = rg.Sheet.strongest(iter(stream()), grid=(2, 2))
+    np.testing.assert_allclose([e.scores[0] for e in sheet.explanations], wanted, rtol=1e-5)
+    page = sheet.image()
+    places = [
+        find(page, enlarge(signed(e.attributions["guided"][0]), 160)) for e in sheet.explanations
+    ]
+    assert places[0][1] == places[1][1] < places[2][1] == places[3][1]
+    assert places[0][0] < places[1][0]
+    assert sheet.arrays()["attribution_guided"].shape == (4, 3, 8, 8)
+    assert len(sheet.to_dict()["explained"]) == 4
+    assert repr(sheet) == "<Sheet guided: the 4 strongest units of relu1>"
+
+
+def test_nothing_makes_no_sheet() -> None:
+    with pytest.raises(rg.InputError, match="give an input"):
+        rg.Sheet.strongest([])
