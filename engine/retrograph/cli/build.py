@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-from pathlib import Path
 
 from retrograph.cli.options import (
     add_command,
@@ -14,16 +13,11 @@ from retrograph.cli.options import (
     chosen_preprocessing,
 )
 from retrograph.cli.terminal import console, visible
-from retrograph.contract import Contract
-from retrograph.errors import InputError
-from retrograph.explainer import build
 from retrograph.ir.builder import DEVICES
 from retrograph.ir.passes.to_float16 import PRECISIONS
 from retrograph.methods import METHODS
 from retrograph.methods.chosen import chosen_methods
-from retrograph.model import Model, save
-from retrograph.optimized import save_optimized
-from retrograph.output import check_folder, check_free
+from retrograph.pipeline.building import BuiltFiles, build_files
 from retrograph.selector import KINDS
 
 _EXAMPLES = """\
@@ -89,58 +83,43 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
 
 
 def _run(args: argparse.Namespace) -> int:
-    out_file = Path(args.output)
-    _check_output("-o", out_file, args)
-    if args.optimized is not None:
-        _check_output("--optimized", Path(args.optimized), args)
-        if Path(args.optimized).absolute() == out_file.absolute():
-            raise InputError("-o and --optimized name the same file; give each its own name")
     (method,) = chosen_methods(args.method, args.param).values()
-    model = Model(args.model)
     with console(stderr=True).status("building"):
-        built = build(
-            model,
+        built = build_files(
+            args.model,
+            args.output,
+            optimized=args.optimized,
+            force=args.force,
             method=method,
             layer=args.layer,
             select=args.select,
             many=args.many,
             wrt=args.wrt,
+            preprocessing=chosen_preprocessing(args),
             device=args.device,
             outputs=args.outputs,
             precision=args.precision,
             straight_through=args.straight_through is not False,
-            preprocessing=chosen_preprocessing(args),
         )
-    files = save(built, out_file, force=args.force)
-    if args.optimized is not None:
-        save_optimized(built, args.optimized, force=args.force)
-    contract = Contract.from_properties({p.key: p.value for p in built.metadata_props})
-    assert contract is not None
     if args.json:
-        properties = contract.to_properties()
-        print(json.dumps({"file": args.output, "nodes": len(built.graph.node), **properties}))
-        return 0
-    out = console()
-    size = sum(file.stat().st_size for file in files) / 1e6
-    apart = f", its weights in {files[1].name} beside it" if files[1:] else ""
+        print(json.dumps(built.to_dict()))
+    else:
+        _print_report(built, args.optimized)
+    return 0
+
+
+def _print_report(built: BuiltFiles, optimized: str | None) -> None:
+    """Print what was written, and what should be known of it."""
+    contract, weights = built.contract, built.weights
+    apart = "" if weights is None else f", its weights in {weights.name} beside it"
     lines = [
-        f"wrote {args.output} ({size:.1f} MB, {len(built.graph.node)} operators){apart}",
+        f"wrote {built.output} ({built.size / 1e6:.1f} MB, {built.nodes} operators){apart}",
         f"{contract.method} from {contract.alias} ('{contract.target}') to "
         f"{', '.join(contract.explained)}, unit by {contract.select}",
         *(f"note: {note}" for note in contract.notes),
     ]
-    if args.optimized is not None:
-        lines.insert(1, f"wrote {args.optimized}, optimised for this machine's CPU; not portable")
+    if optimized is not None:
+        lines.insert(1, f"wrote {optimized}, optimised for this machine's CPU; not portable")
+    out = console()
     for line in lines:
         out.print(visible(line), soft_wrap=True)
-    return 0
-
-
-def _check_output(option: str, out: Path, args: argparse.Namespace) -> None:
-    """Raises InputError where the file cannot be written, before any work is done."""
-    if out.suffix != ".onnx":
-        raise InputError(f"{option} {out}: a built graph is an ONNX file; give it the suffix .onnx")
-    check_free(out, force=args.force)
-    if out.exists() and Path(args.model).exists() and out.samefile(args.model):
-        raise InputError(f"{option} {out} would replace the model itself; choose another name")
-    check_folder(out.parent)
