@@ -28,7 +28,7 @@ from retrograph.model import Model, save
 from retrograph.optimized import save_optimized
 from retrograph.patches import Patches
 from retrograph.pipeline.calls import compare, explain, explain_all
-from retrograph.preprocess import PRESETS, BadItem, Preprocessing
+from retrograph.preprocess import PRESETS, BadInput, Preprocessing
 from retrograph.results import Attribution, Comparison, Explanation, Result, Sheet
 from retrograph.results.check import Check
 from retrograph.results.verdicts import Block, Verdict
@@ -38,7 +38,7 @@ from retrograph.synthesis import Dream, Maxima, Maximum, Perturbation, dream, ma
 __all__ = [
     "PRESETS",
     "Attribution",
-    "BadItem",
+    "BadInput",
     "Bench",
     "Block",
     "BlockedError",

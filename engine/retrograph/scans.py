@@ -22,7 +22,7 @@ from retrograph.patches import Patches, plan_patches
 from retrograph.pipeline.labels import Labels, model_labels
 from retrograph.pipeline.loader import Job, Signature, named_jobs
 from retrograph.pipeline.recipe import recipe_for
-from retrograph.preprocess import BadItem, Item, Preprocessing, choose_coding
+from retrograph.preprocess import BadInput, Item, Preprocessing, choose_coding
 from retrograph.results import Result
 from retrograph.runtime import Array
 from retrograph.scanning import Batch, ProbeSession, Scanner, ScanReader
@@ -32,7 +32,7 @@ from retrograph.scanning.summary import count_text, scan_record
 
 Inputs = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
 Progress = Callable[[int, int | None], None]
-OnBatch = Callable[[int, Sequence[Item | BadItem]], None]
+OnBatch = Callable[[int, Sequence[Item | BadInput]], None]
 
 
 class Scan(ScanReader, Result):
@@ -264,7 +264,7 @@ class ScanPlan:
             out: the folder of the store; it is made.
             force: whether what is in the folder is replaced.
             on_batch: is called with how many inputs are done, and with the new ones; one that is
-                bad is a `BadItem`.
+                bad is a `BadInput`.
 
         Raises:
             InputError: the folder holds another scan, no input is good, or nothing can be written.

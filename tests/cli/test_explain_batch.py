@@ -13,7 +13,7 @@ from retrograph.errors import InputError
 from retrograph.pipeline import loader
 from retrograph.pipeline.loader import Job, Signature, Source, sources
 from retrograph.pipeline.session import ExplainSession
-from retrograph.preprocess import PRESETS, BadItem, Item, Pending, axes_by_size
+from retrograph.preprocess import PRESETS, BadInput, Item, Pending, axes_by_size
 from retrograph.results.attribution import Attribution
 from support import nets
 from support.ahead_case import Counted, threads
@@ -200,7 +200,7 @@ def test_inputs_keep_their_order_and_the_names_of_their_files(here: Path) -> Non
     (here / "empty").mkdir()
     paths = ["photos", "empty", "many.npz", "dog.png"]
     found = list(sources(paths, ("N", 3, 8, 8), PRESETS["0-1"]))
-    told = [each.name if isinstance(each, BadItem) else each.stem for each in found]
+    told = [each.name if isinstance(each, BadInput) else each.stem for each in found]
     assert told == [*"012345", "empty", "many_a_0_", "many_a_1_", "dog"]
 
 

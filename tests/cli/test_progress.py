@@ -10,7 +10,7 @@ from rich.console import Console
 
 from retrograph.cli.progress import Mistakes, progress_bar
 from retrograph.errors import InputError
-from retrograph.preprocess import BadItem
+from retrograph.preprocess import BadInput
 
 
 def drawn(*, terminal: bool) -> str:
@@ -39,7 +39,7 @@ def test_bad_inputs_are_reported_counted_and_left_out(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     mistakes = Mistakes()
-    bad = BadItem("dog.png", InputError("dog.png is no dog"))
+    bad = BadInput("dog.png", InputError("dog.png is no dog"))
     assert list(mistakes.sieve([1, bad, 2])) == [1, 2]
     assert mistakes.count == 1
     assert capsys.readouterr().err == "retrograph: dog.png is no dog\n"

@@ -210,7 +210,7 @@ def test_a_stream_of_explanations_and_bad_inputs(here: Path) -> None:
     first, bad, second = stream
     assert isinstance(first, rg.Explanation)
     assert isinstance(second, rg.Explanation)
-    assert isinstance(bad, rg.BadItem)
+    assert isinstance(bad, rg.BadInput)
     assert (bad.name, str(bad.error)) == ("none.png", "none.png does not exist; check the path")
     assert progress[0] == (0, 3)
     assert progress[-1] == (3, 3)

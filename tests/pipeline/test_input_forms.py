@@ -15,7 +15,7 @@ import retrograph
 from retrograph import InputError, Model
 from retrograph.preprocess import (
     PRESETS,
-    BadItem,
+    BadInput,
     InputAxes,
     Item,
     axes_by_size,
@@ -199,7 +199,7 @@ def test_numbers_that_look_like_no_picture_are_drawn_as_numbers(
     np.save(tmp_path / "x.npy", values.astype(np.float32))
     axes = InputAxes(("N", None, None), True, (0, 1))
     (item,) = iter_inputs([tmp_path / "x.npy"], axes, PRESETS["0-1"].for_shape((1, 1, 8, 8)))
-    assert not isinstance(item, BadItem)
+    assert not isinstance(item, BadInput)
     assert (item.shown is not None) is is_picture
 
 
@@ -293,7 +293,7 @@ def test_folders_and_archives_of_videos(here: Path) -> None:
     expected["dogs/four.gif"] = "dogs"
     for source, lead in (("clips", "clips/"), ("clips.zip", "clips.zip:")):
         items = list(iter_inputs([source], axes, PRESETS["0-1"]))
-        assert not [item for item in items if isinstance(item, BadItem)]
+        assert not [item for item in items if isinstance(item, BadInput)]
         labels = {item.name: item.label for item in items if isinstance(item, Item)}
         assert labels == {lead + name: label for name, label in expected.items()}
 
@@ -310,7 +310,7 @@ def test_frames_of_different_sizes_are_refused(here: Path) -> None:
     Image.new("RGB", (5, 5)).save(here / "clip/frame3.png")
     axes = InputAxes(("N", None, 3, None, None), True, (2, 3), 1, 0)
     (item,) = iter_inputs(["clip"], axes, PRESETS["0-1"])
-    assert isinstance(item, BadItem)
+    assert isinstance(item, BadInput)
     assert str(item.error).startswith("clip has frames of different sizes")
 
 

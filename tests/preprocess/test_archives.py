@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from retrograph.preprocess import PRESETS, BadItem, Item, count_inputs, iter_inputs
+from retrograph.preprocess import PRESETS, BadInput, Item, count_inputs, iter_inputs
 from retrograph.preprocess import archives as module
 from support.archive_case import pack
 
@@ -26,7 +26,7 @@ def png(seed: int) -> bytes:
     return buffer.getvalue()
 
 
-def read(path: Path) -> list[Item | BadItem]:
+def read(path: Path) -> list[Item | BadInput]:
     return list(iter_inputs([path], SHAPE, PRESETS["0-255"]))
 
 
@@ -80,8 +80,8 @@ def test_a_bad_member_is_named_and_the_rest_follows(tmp_path: Path, suffix: str)
     files = {"a/1.png": png(1), "a/2.png": b"\x89PNG broken", "a/3.png": png(3)}
     path = pack(tmp_path / f"set{suffix}", files)
     found = read(path)
-    assert [type(each) for each in found] == [Item, BadItem, Item]
-    assert isinstance(found[1], BadItem)
+    assert [type(each) for each in found] == [Item, BadInput, Item]
+    assert isinstance(found[1], BadInput)
     assert f"{path}:a/2.png" in str(found[1].error)
 
 
@@ -92,7 +92,7 @@ def test_what_is_no_archive_is_one_error(tmp_path: Path, suffix: str) -> None:
     pack(empty, {"notes.txt": b"x"})
     for path, words in ((broken, "pack it anew"), (missing, "not exist"), (empty, "no pictures")):
         (bad,) = read(path)
-        assert isinstance(bad, BadItem)
+        assert isinstance(bad, BadInput)
         assert str(path) in str(bad.error)
         assert words in str(bad.error)
         assert "\n" not in str(bad.error)
@@ -104,7 +104,7 @@ def test_an_archive_that_is_cut_short(tmp_path: Path, suffix: str) -> None:
     path = pack(tmp_path / f"set{suffix}", files)
     path.write_bytes(path.read_bytes()[:8000])
     found = read(path)
-    assert isinstance(found[-1], BadItem)
+    assert isinstance(found[-1], BadInput)
     assert str(path) in str(found[-1].error)
 
 
@@ -115,7 +115,7 @@ def test_a_member_that_blows_up_is_not_read_whole(
     monkeypatch.setattr(module, "LARGEST_MEMBER", 10_000)
     path = pack(tmp_path / f"bomb{suffix}", {"a.png": bytes(10_001), "b.png": png(1)})
     bomb, good = read(path)
-    assert isinstance(bomb, BadItem)
+    assert isinstance(bomb, BadInput)
     assert "too many to be safe" in str(bomb.error)
     assert isinstance(good, Item)
 
@@ -128,7 +128,7 @@ def test_a_tar_header_that_asks_for_too_much(
     header.type, header.size = tarfile.XHDTYPE, 2**40
     (tmp_path / "bomb.tar").write_bytes(header.tobuf(tarfile.GNU_FORMAT) + bytes(200_000))
     (bad,) = read(tmp_path / "bomb.tar")
-    assert isinstance(bad, BadItem)
+    assert isinstance(bad, BadInput)
     assert "asks for too much" in str(bad.error)
 
 
@@ -147,7 +147,7 @@ def test_links_in_a_tar_are_left_out(tmp_path: Path) -> None:
         link.type, link.linkname = tarfile.SYMTYPE, "/etc/passwd"
         made.addfile(link)
     (bad,) = read(tmp_path / "set.tar")
-    assert isinstance(bad, BadItem)
+    assert isinstance(bad, BadInput)
     assert "no pictures" in str(bad.error)
 
 
@@ -172,8 +172,8 @@ def test_an_npz_that_claims_more_than_it_holds(tmp_path: Path) -> None:
     pack(tmp_path / "x.zip", {"x.npy": buffer.getvalue() + bytes(2 * 90)})
     (tmp_path / "x.zip").rename(tmp_path / "x.npz")
     found = read(tmp_path / "x.npz")
-    assert [type(each) for each in found] == [Item, Item, BadItem]
-    assert isinstance(found[-1], BadItem)
+    assert [type(each) for each in found] == [Item, Item, BadInput]
+    assert isinstance(found[-1], BadInput)
     assert "ends early" in str(found[-1].error)
 
 
@@ -191,6 +191,6 @@ def test_an_array_that_claims_any_shape(tmp_path: Path, suffix: str, shape: str)
         with zipfile.ZipFile(path, "w") as zipped:
             zipped.writestr("x.npy", raw)
     (bad,) = read(path)
-    assert isinstance(bad, BadItem)
+    assert isinstance(bad, BadInput)
     assert str(path) in str(bad.error)
     assert "; " in str(bad.error)

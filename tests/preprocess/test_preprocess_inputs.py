@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from retrograph.preprocess import PRESETS, BadItem, Item, Preprocessing, iter_inputs, restore
+from retrograph.preprocess import PRESETS, BadInput, Item, Preprocessing, iter_inputs, restore
 from retrograph.preprocess.recipe import Shape
 
 
@@ -23,12 +23,12 @@ def plain(width: int, height: int) -> Image.Image:
 
 def read(
     path: Path, shape: Shape, recipe: Preprocessing | None = None
-) -> tuple[list[Item], list[BadItem]]:
+) -> tuple[list[Item], list[BadInput]]:
     recipe = recipe or PRESETS["0-255"]
     found = list(iter_inputs([path], shape, recipe))
     return (
         [item for item in found if isinstance(item, Item)],
-        [item for item in found if isinstance(item, BadItem)],
+        [item for item in found if isinstance(item, BadInput)],
     )
 
 
@@ -42,7 +42,7 @@ def test_folder_is_sorted_deep_and_survives_a_bad_picture(tmp_path: Path) -> Non
     assert [item.name for item in found] == [
         str(tmp_path / name) for name in ("a.png", "b.PNG", "sub/c.jpg")
     ]
-    assert [type(item) for item in found] == [BadItem, Item, Item]
+    assert [type(item) for item in found] == [BadInput, Item, Item]
 
 
 def test_inputs_are_read_when_asked_for(tmp_path: Path) -> None:
@@ -54,9 +54,9 @@ def test_inputs_are_read_when_asked_for(tmp_path: Path) -> None:
 def test_empty_folder_and_missing_files_are_reported(tmp_path: Path) -> None:
     names = ("", "no.png", "no.npy", "no.csv")
     found = list(iter_inputs([tmp_path / n for n in names], (1, 3, 4, 4), PRESETS["0-1"]))
-    assert [type(item) for item in found] == [BadItem] * 4
+    assert [type(item) for item in found] == [BadInput] * 4
     for item, name in zip(found, names, strict=True):
-        assert isinstance(item, BadItem)
+        assert isinstance(item, BadInput)
         assert str(tmp_path / name) in str(item.error)
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from retrograph.errors import InputError
-from retrograph.preprocess import BadItem, Coding, Item, Preprocessing, iter_inputs, parse_alphabet
+from retrograph.preprocess import BadInput, Coding, Item, Preprocessing, iter_inputs, parse_alphabet
 from retrograph.preprocess.recipe import Shape
 from retrograph.preprocess.sequences import read_fasta
 
@@ -21,7 +21,7 @@ def written(path: Path, text: str) -> Path:
     return path
 
 
-def read(path: Path, shape: Shape = DNA, alphabet: str = "ACGT") -> list[Item | BadItem]:
+def read(path: Path, shape: Shape = DNA, alphabet: str = "ACGT") -> list[Item | BadInput]:
     coding = Coding.fitted(alphabet, shape)
     return list(iter_inputs([path], shape, Preprocessing(), coding))
 
@@ -109,7 +109,7 @@ def test_what_came_before_the_damage_is_read(tmp_path: Path) -> None:
     path.write_bytes(b">one\nACGTAC\n>two\n" + b"A" * 100_000 + b"\n>three\n\xff\n>four\nA\n")
     first, *_, last = read(path)
     assert isinstance(first, Item)
-    assert isinstance(last, BadItem)
+    assert isinstance(last, BadInput)
 
 
 # --- one-hot -----------------------------------------------------------------------------------
@@ -179,7 +179,7 @@ def test_small_letters_of_the_alphabet_are_their_own() -> None:
 
 def test_an_empty_record_is_reported_and_the_others_go_on(tmp_path: Path) -> None:
     bad, item = read(written(tmp_path / "a.fa", ">empty\n>b\nACGTAC\n"))
-    assert isinstance(bad, BadItem)
+    assert isinstance(bad, BadInput)
     assert (
         str(bad.error) == f"{tmp_path}/a.fa:empty: the sequence has no letters; give at least one"
     )
@@ -189,16 +189,16 @@ def test_an_empty_record_is_reported_and_the_others_go_on(tmp_path: Path) -> Non
 def test_what_the_file_does_not_tell_is_asked_for(tmp_path: Path) -> None:
     path = written(tmp_path / "a.fa", ">a\nACG\n")
     (unnamed,) = iter_inputs([path], DNA, Preprocessing())
-    assert isinstance(unnamed, BadItem)
+    assert isinstance(unnamed, BadInput)
     assert "give --alphabet" in str(unnamed.error)
     (partly,) = read(path, ("N", 6, 9), "..ACGT")
-    assert isinstance(partly, BadItem)
+    assert isinstance(partly, BadInput)
     assert "2 of the model's 6 channels are no letters" in str(partly.error)
 
 
 def test_with_an_alphabet_a_picture_is_refused(tmp_path: Path) -> None:
     (bad,) = read(tmp_path / "dog.png")
-    assert isinstance(bad, BadItem)
+    assert isinstance(bad, BadInput)
 
 
 # --- the model's shape -------------------------------------------------------------------------

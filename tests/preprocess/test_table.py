@@ -7,14 +7,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from retrograph.preprocess import PRESETS, BadItem, Item, Shape, iter_inputs
+from retrograph.preprocess import PRESETS, BadInput, Item, Shape, iter_inputs
 from support import nets
 from support.cli_case import assert_one_line, run
 
 SHAPE = (None, 1, 2, 2)
 
 
-def read(path: Path, text: str | bytes, shape: Shape = SHAPE) -> list[Item | BadItem]:
+def read(path: Path, text: str | bytes, shape: Shape = SHAPE) -> list[Item | BadInput]:
     path.write_bytes(text if isinstance(text, bytes) else text.encode())
     return list(iter_inputs([path], shape, PRESETS["0-255"].for_shape(shape)))
 
@@ -22,7 +22,7 @@ def read(path: Path, text: str | bytes, shape: Shape = SHAPE) -> list[Item | Bad
 def taken(path: Path, text: str | bytes) -> list[tuple[str | None, list[int]]]:
     """The label and the pixels of every row."""
     found = read(path, text)
-    assert [each for each in found if isinstance(each, BadItem)] == []
+    assert [each for each in found if isinstance(each, BadInput)] == []
     return [(each.label, each.array.ravel().astype(int).tolist()) for each in found]  # type: ignore[union-attr]
 
 
@@ -100,7 +100,7 @@ def test_labels_behind_the_pixels_without_names(tmp_path: Path, flat: bool) -> N
     labels = np.arange(30)[:, None] % 3
     last, first = ([*np.hstack(parts)] for parts in ((pixels, labels), (labels, pixels)))
     (bad,) = read(tmp_path / "x.csv", "\n".join(",".join(map(str, row)) for row in last))
-    assert isinstance(bad, BadItem)
+    assert isinstance(bad, BadInput)
     assert "last one looks like the label" in str(bad.error)
     expected = [(str(i % 3), row.tolist()) for i, row in enumerate(pixels)]
     assert taken(tmp_path / "y.csv", "\n".join(",".join(map(str, r)) for r in first)) == expected
@@ -123,7 +123,7 @@ def test_colours_side_by_side(tmp_path: Path) -> None:
     assert isinstance(found, Item)
     assert found.array.tolist() == [[[1, 4]], [[2, 5]], [[3, 6]]]
     (bad,) = read(tmp_path / "x.csv", text.replace("r0,g0,b0,r1,g1,b1", "r0,r1,g0,g1,b0,b1"), shape)
-    assert isinstance(bad, BadItem)
+    assert isinstance(bad, BadInput)
     assert "side by side" in str(bad.error)
 
 
@@ -151,7 +151,7 @@ def test_one_error_says_what_is_wrong_with_the_file(
     tmp_path: Path, text: str | bytes, words: str
 ) -> None:
     (bad,) = read(tmp_path / "x.csv", text)
-    assert isinstance(bad, BadItem)
+    assert isinstance(bad, BadInput)
     assert str(tmp_path / "x.csv") in str(bad.error)
     assert words in str(bad.error)
     assert "\n" not in str(bad.error)
@@ -172,7 +172,7 @@ def test_one_error_says_what_is_wrong_with_the_file(
 def test_a_bad_row_is_named_and_the_rest_follows(tmp_path: Path, row: str, words: str) -> None:
     text = f"label,p0,p1,p2,p3\n{row}\n7,10,20,30,40\n"
     bad, good = read(tmp_path / "x.csv", text)
-    assert isinstance(bad, BadItem)
+    assert isinstance(bad, BadInput)
     assert "line 2" in str(bad.error)
     assert words in str(bad.error)
     assert isinstance(good, Item)

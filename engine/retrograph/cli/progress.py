@@ -19,7 +19,7 @@ from rich.progress import (
 from retrograph.cli.spelling import as_option
 from retrograph.cli.terminal import complain
 from retrograph.errors import InputError
-from retrograph.preprocess import BadItem
+from retrograph.preprocess import BadInput
 
 T = TypeVar("T")
 
@@ -87,15 +87,15 @@ class Mistakes:
             complain(error.spelled(as_option))
             self.count += 1
 
-    def sieve(self, results: Iterable[T | BadItem]) -> Iterator[T]:
+    def sieve(self, results: Iterable[T | BadInput]) -> Iterator[T]:
         """The good ones."""
         for each in results:
-            if isinstance(each, BadItem):
+            if isinstance(each, BadInput):
                 self.report(each)
             else:
                 yield each
 
-    def report(self, bad: BadItem) -> None:
+    def report(self, bad: BadInput) -> None:
         """Report a bad input."""
         with self.reported():
             raise bad.error

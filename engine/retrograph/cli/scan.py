@@ -14,7 +14,7 @@ from retrograph.cli.scan_report import print_report
 from retrograph.cli.spelling import as_option
 from retrograph.cli.terminal import channels, complain, console, count, visible
 from retrograph.errors import spelled
-from retrograph.preprocess import BadItem, Item
+from retrograph.preprocess import BadInput, Item
 from retrograph.results.base import json_text
 from retrograph.scanning.summary import plural
 from retrograph.scans import ScanPlan, plan_scan
@@ -152,11 +152,11 @@ class _Watch:
         self.ran = False
         self._bar, self._out = bar, out
         self._any_good = False
-        self._waiting: list[BadItem] = []
+        self._waiting: list[BadInput] = []
         self._bad = 0
         self._notes = set[str]()
 
-    def add(self, done: int, inputs: Sequence[Item | BadItem]) -> None:
+    def add(self, done: int, inputs: Sequence[Item | BadInput]) -> None:
         """So many are done, these of them just now."""
         if done and not self.ran:
             self._out.print(f"going on after {done:,} inputs")
@@ -164,7 +164,7 @@ class _Watch:
         rate = "" if self._bar.rate is None else f"{self._bar.rate:,.0f}/s"
         self._bar.to(done, detail=rate)
         for each in inputs:
-            if isinstance(each, BadItem):
+            if isinstance(each, BadInput):
                 self._waiting.append(each)
             else:
                 self._any_good = True

@@ -9,7 +9,7 @@ from retrograph.errors import InputError
 from retrograph.patches.attribute import Attributor
 from retrograph.patches.context import PatchContext
 from retrograph.pipeline.loader import Job, named_jobs
-from retrograph.preprocess import BadItem, Item, default_workers, iter_pending, prefetch_decode
+from retrograph.preprocess import BadInput, Item, default_workers, iter_pending, prefetch_decode
 from retrograph.preprocess.batches import Batcher
 from retrograph.runtime import Array
 from retrograph.scanning import ScannedLayer, TopUnit
@@ -107,7 +107,7 @@ class PatchReader:
         sought = (each for each in pending if each.name in by_name)
         workers, names = default_workers(), set[str]()
         for item in prefetch_decode(sought, workers, 2 * workers):
-            if isinstance(item, BadItem):
+            if isinstance(item, BadInput):
                 self.missing[item.name] = str(item.error)
                 continue
             if item.name in names:
@@ -125,7 +125,7 @@ class PatchReader:
         """With a model of several inputs: the arrays of one file at once, unit after unit."""
         context = self.context
         for job in named_jobs(self._paths(), context.signature, context.preprocessing):
-            if isinstance(job, BadItem):
+            if isinstance(job, BadInput):
                 continue
             for alias, attributor in context.attributors.items():
                 rows = [

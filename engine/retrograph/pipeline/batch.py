@@ -12,7 +12,7 @@ from retrograph.pipeline.blanks import with_blanks
 from retrograph.pipeline.loader import Input, Job, as_list
 from retrograph.pipeline.session import ExplainSession
 from retrograph.pipeline.units import parse_unit
-from retrograph.preprocess import BadItem, Item
+from retrograph.preprocess import BadInput, Item
 from retrograph.results.attribution import Attribution, FindBlanks
 from retrograph.results.explanation import Explanation
 from retrograph.results.rows import check_finite
@@ -57,8 +57,8 @@ def _noted(item: Item, notes: Sequence[str]) -> Item:
     return replace(item, note="; ".join(filter(None, (item.note, *notes))))
 
 
-def _good(job: Job | BadItem) -> Job:
-    if isinstance(job, BadItem):
+def _good(job: Job | BadInput) -> Job:
+    if isinstance(job, BadInput):
         raise job.error
     return job
 

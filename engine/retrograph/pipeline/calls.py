@@ -21,7 +21,7 @@ from retrograph.pipeline.loader import Input, Progress, as_list
 from retrograph.pipeline.opening import COMPARED, ExplainSettings, open_comparison, open_session
 from retrograph.pipeline.units import Unit, whole_numbers
 from retrograph.pipeline.writing import write_explanations
-from retrograph.preprocess import BadItem, Preprocessing
+from retrograph.preprocess import BadInput, Preprocessing
 from retrograph.results.attribution import Attribution
 from retrograph.results.comparison import Comparison
 from retrograph.results.explanation import Explanation
@@ -141,7 +141,7 @@ def explain_all(
     npz: bool = False,
     force: bool = False,
     progress: Progress | None = None,
-) -> Iterator[Explanation | BadItem]:
+) -> Iterator[Explanation | BadInput]:
     """What in each of many inputs drives a unit, one after the other.
 
     Inputs are read ahead; no more than a few are in memory.
@@ -165,7 +165,7 @@ def explain_all(
 
     Returns:
         An `Explanation` for each input, in their order, and for what cannot be read or explained a
-        `BadItem` that says what is wrong, as soon as it is met: before inputs whose batch is not
+        `BadInput` that says what is wrong, as soon as it is met: before inputs whose batch is not
         full yet.
 
     Raises:

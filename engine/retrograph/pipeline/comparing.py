@@ -10,7 +10,7 @@ from retrograph.model import Model
 from retrograph.pipeline.distance import tell_distance
 from retrograph.pipeline.loader import Input, Job, Progress
 from retrograph.pipeline.session import ExplainSession
-from retrograph.preprocess import BadItem
+from retrograph.preprocess import BadInput
 from retrograph.results.comparison import Comparison
 from retrograph.results.explanation import Explanation
 
@@ -32,7 +32,7 @@ def compare_all(
     notes: list[str] = []
     jobs = first_inputs(session.jobs(inputs, progress), notes.append)
     results = [*session.explain_all(tell_distance(jobs, session, notes.append))]
-    bad = [each for each in results if isinstance(each, BadItem)]
+    bad = [each for each in results if isinstance(each, BadInput)]
     explanations = tuple(each for each in results if isinstance(each, Explanation))
     if not explanations:
         raise bad[0].error if bad else InputError("there is no input; give at least one")
@@ -62,8 +62,8 @@ def _reason(error: RetrographError) -> str:
 
 
 def first_inputs(
-    jobs: Iterable[Job | BadItem], tell: Callable[[str], None]
-) -> Iterator[Job | BadItem]:
+    jobs: Iterable[Job | BadInput], tell: Callable[[str], None]
+) -> Iterator[Job | BadInput]:
     """The first jobs, of as many inputs as one picture shows.
 
     Args:

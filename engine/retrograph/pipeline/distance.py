@@ -10,14 +10,14 @@ import numpy as np
 from retrograph.errors import InputError
 from retrograph.pipeline.loader import Job
 from retrograph.pipeline.session import ExplainSession
-from retrograph.preprocess import BadItem
+from retrograph.preprocess import BadInput
 from retrograph.results.explanation import Explanation
 from retrograph.runtime import Array
 
 
 def tell_distance(
-    jobs: Iterable[Job | BadItem], session: ExplainSession, tell: Callable[[str], None]
-) -> Iterator[Job | BadItem]:
+    jobs: Iterable[Job | BadInput], session: ExplainSession, tell: Callable[[str], None]
+) -> Iterator[Job | BadInput]:
     """The same jobs; of the first that can be run it is said how far it is from the reference.
 
     Args:

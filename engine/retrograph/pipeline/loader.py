@@ -16,7 +16,7 @@ from PIL import Image
 from retrograph.errors import InputError, one_line, parameter
 from retrograph.pointers import refuse_pointer_file
 from retrograph.preprocess import (
-    BadItem,
+    BadInput,
     Coding,
     InputAxes,
     Item,
@@ -129,7 +129,7 @@ def jobs(
     signature: Signature,
     preprocessing: Preprocessing,
     coding: Coding | None = None,
-) -> Iterator[Job | BadItem]:
+) -> Iterator[Job | BadInput]:
     """What inputs are run as, in order."""
     if len(signature.specs) > 1:
         return named_jobs(inputs, signature, preprocessing)
@@ -138,8 +138,8 @@ def jobs(
 
 
 def follow_jobs(
-    jobs: Iterable[Job | BadItem], inputs: Sequence[Input], progress: Progress | None
-) -> Iterator[Job | BadItem]:
+    jobs: Iterable[Job | BadInput], inputs: Sequence[Input], progress: Progress | None
+) -> Iterator[Job | BadInput]:
     """The same jobs; how many of their inputs are done is told.
 
     Args:
@@ -173,8 +173,8 @@ def sources(
     preprocessing: Preprocessing,
     coding: Coding | None = None,
     batch: int = 1,
-) -> Iterator[Source | BadItem]:
-    """Inputs one by one, in order; what cannot be read as a BadItem.
+) -> Iterator[Source | BadInput]:
+    """Inputs one by one, in order; what cannot be read as a BadInput.
 
     They are decoded ahead by threads: about two batches.
     """
@@ -191,7 +191,7 @@ def sources(
     workers = default_workers()
     for found in prefetch_decode(pending(), workers, ahead=2 * batch + workers):
         owner = owners.popleft()
-        yield found if isinstance(found, BadItem) else Source(found, _stem(found.name, owner))
+        yield found if isinstance(found, BadInput) else Source(found, _stem(found.name, owner))
 
 
 def _name(value: Input, number: int) -> str:
@@ -217,9 +217,9 @@ def _stem(name: str, path: Path) -> str:
     return path.stem + re.sub(r"\W+", "_", name.removeprefix(str(path)))
 
 
-def batches(inputs: Iterable[Source | BadItem], signature: Signature) -> Iterator[Job | BadItem]:
+def batches(inputs: Iterable[Source | BadInput], signature: Signature) -> Iterator[Job | BadInput]:
     """Inputs of one shape in the batches that the model takes, the bad ones before their batch."""
-    batcher = Batcher[Source | BadItem](signature.batch)
+    batcher = Batcher[Source | BadInput](signature.batch)
     for each in inputs:
         shape = each.item.array.shape if isinstance(each, Source) else None
         for batch in batcher.add(each, shape):
@@ -228,8 +228,8 @@ def batches(inputs: Iterable[Source | BadItem], signature: Signature) -> Iterato
         yield from _split(batch, signature)
 
 
-def _split(batch: Sequence[Source | BadItem], signature: Signature) -> Iterator[Job | BadItem]:
-    yield from (each for each in batch if isinstance(each, BadItem))
+def _split(batch: Sequence[Source | BadInput], signature: Signature) -> Iterator[Job | BadInput]:
+    yield from (each for each in batch if isinstance(each, BadInput))
     good = [each for each in batch if isinstance(each, Source)]
     if good:
         yield job_of(good, signature)
@@ -243,13 +243,13 @@ def job_of(filled: Sequence[Source], signature: Signature) -> Job:
 
 def named_jobs(
     inputs: Iterable[Input], signature: Signature, preprocessing: Preprocessing
-) -> Iterator[Job | BadItem]:
+) -> Iterator[Job | BadInput]:
     """For a model of several inputs: .npz files with an array by the name of each, run whole."""
     for number, value in enumerate(inputs):
         try:
             yield _named_job(value, number, signature, preprocessing)
         except InputError as error:
-            yield BadItem(_name(value, number), error)
+            yield BadInput(_name(value, number), error)
 
 
 def _named_job(value: Input, number: int, signature: Signature, recipe: Preprocessing) -> Job:

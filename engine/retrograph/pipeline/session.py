@@ -13,7 +13,7 @@ from retrograph.explainer import Explainer
 from retrograph.pipeline.blanks import with_blanks
 from retrograph.pipeline.loader import Input, Job, Progress, Signature, follow_jobs, job_of, jobs
 from retrograph.pipeline.units import UnitChoice
-from retrograph.preprocess import BadItem
+from retrograph.preprocess import BadInput
 from retrograph.results.attribution import Attribution
 from retrograph.results.context import ExplainContext
 from retrograph.results.explanation import Explanation
@@ -96,8 +96,8 @@ class ExplainSession:
 
     def jobs(
         self, inputs: Sequence[Input], progress: Progress | None = None
-    ) -> Iterator[Job | BadItem]:
-        """What inputs are run as, in order; what cannot be read as a BadItem.
+    ) -> Iterator[Job | BadInput]:
+        """What inputs are run as, in order; what cannot be read as a BadInput.
 
         Args:
             inputs: files, folders, pictures and arrays.
@@ -107,22 +107,22 @@ class ExplainSession:
         loaded = jobs(inputs, self.signature, context.preprocessing, context.coding)
         return follow_jobs(loaded, inputs, progress)
 
-    def explain_all(self, jobs: Iterable[Job | BadItem]) -> Iterator[Explanation | BadItem]:
-        """The explanations of all inputs, in order; what cannot be explained as a BadItem."""
+    def explain_all(self, jobs: Iterable[Job | BadInput]) -> Iterator[Explanation | BadInput]:
+        """The explanations of all inputs, in order; what cannot be explained as a BadInput."""
         for job in jobs:
-            if isinstance(job, BadItem):
+            if isinstance(job, BadInput):
                 yield job
             else:
                 yield from self.explained(job)
 
-    def explained(self, job: Job) -> Iterator[Explanation | BadItem]:
+    def explained(self, job: Job) -> Iterator[Explanation | BadInput]:
         """The same as `explain`; inputs that cannot be run together are run one by one."""
         try:
             together = self.explain(job)
         except InputError as error:
             signature = self.signature
             if len(job.sources) == 1 or signature.fixed_batch or len(signature.specs) > 1:
-                yield BadItem(job.sources[0].item.name, error)
+                yield BadInput(job.sources[0].item.name, error)
                 return
             for source in job.sources:
                 yield from self.explained(job_of([source], signature))

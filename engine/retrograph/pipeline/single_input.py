@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from retrograph.preprocess import BadItem, InputAxes, Item, Preprocessing, Reader, iter_inputs
+from retrograph.preprocess import BadInput, InputAxes, Item, Preprocessing, Reader, iter_inputs
 from retrograph.preprocess.recipe import Shape
 
 OneInput: TypeAlias = str | os.PathLike[str] | Image.Image | npt.ArrayLike
@@ -33,6 +33,6 @@ def read_input(source: OneInput, axes: InputAxes | Shape, preprocessing: Preproc
         value = source if isinstance(source, Image.Image) else np.asarray(source)
         return Reader(axes, preprocessing).from_memory(value, "the input")
     item = next(iter_inputs([source], axes, preprocessing))
-    if isinstance(item, BadItem):
+    if isinstance(item, BadInput):
         raise item.error
     return item

@@ -13,7 +13,7 @@ from retrograph.pipeline.destination import Destination, Files
 from retrograph.pipeline.loader import Job
 from retrograph.pipeline.session import ExplainSession
 from retrograph.prefetch import prefetch_map
-from retrograph.preprocess import BadItem
+from retrograph.preprocess import BadInput
 from retrograph.render import save_picture
 from retrograph.results.explanation import Explanation
 from retrograph.results.figure import has_figure
@@ -23,8 +23,8 @@ T = TypeVar("T")
 
 
 def write_explanations(
-    jobs: Iterable[Job | BadItem], session: ExplainSession, destination: Destination
-) -> Iterator[Explanation | BadItem]:
+    jobs: Iterable[Job | BadInput], session: ExplainSession, destination: Destination
+) -> Iterator[Explanation | BadInput]:
     """Each input explained and written into files of its own.
 
     Args:
@@ -34,7 +34,7 @@ def write_explanations(
 
     Returns:
         The explanations with their files, in order; what cannot be explained or written as a
-        BadItem.
+        BadInput.
 
     Raises:
         InputError: the destination is a file, and there are several inputs.
@@ -44,12 +44,12 @@ def write_explanations(
 
 
 def _explained(
-    jobs: Iterable[Job | BadItem], session: ExplainSession, destination: Destination
-) -> Iterator[tuple[Explanation, Files] | BadItem]:
+    jobs: Iterable[Job | BadInput], session: ExplainSession, destination: Destination
+) -> Iterator[tuple[Explanation, Files] | BadInput]:
     """Each input and the files for it, whose names are checked before it is explained."""
     tag = session.context.tag
     for job in jobs:
-        if isinstance(job, BadItem):
+        if isinstance(job, BadInput):
             yield job
             continue
         places: dict[int, Files] = {}
@@ -58,22 +58,22 @@ def _explained(
             try:
                 places[row] = destination.files(name, source.stem, tag, drawable=drawable)
             except InputError as error:
-                yield BadItem(name, error)
+                yield BadInput(name, error)
         for row, each in enumerate(session.explained(job) if places else ()):
-            if isinstance(each, BadItem):
+            if isinstance(each, BadInput):
                 yield each
             elif row in places:
                 yield each, places[row]
 
 
-def _written(explained: tuple[Explanation, Files] | BadItem) -> Explanation | BadItem:
-    if isinstance(explained, BadItem):
+def _written(explained: tuple[Explanation, Files] | BadInput) -> Explanation | BadInput:
+    if isinstance(explained, BadInput):
         return explained
     explanation, files = explained
     try:
         return write_explanation(explanation, files)
     except InputError as error:
-        return BadItem(explanation.name, error)
+        return BadInput(explanation.name, error)
 
 
 def write_explanation(explanation: Explanation, files: Files) -> Explanation:
@@ -95,9 +95,9 @@ def write_explanation(explanation: Explanation, files: Files) -> Explanation:
     return replace(explanation, file=str(files.picture or files.arrays))
 
 
-def _single(jobs: Iterable[Job | BadItem], destination: Destination) -> Iterator[Job | BadItem]:
+def _single(jobs: Iterable[Job | BadInput], destination: Destination) -> Iterator[Job | BadInput]:
     """The same jobs, which may be only one of one input where a file's name is given."""
-    first: list[Job | BadItem] = []
+    first: list[Job | BadInput] = []
     for job in jobs:
         first.append(job)
         if sum(len(each.sources) for each in first if isinstance(each, Job)) > 1:
@@ -108,11 +108,11 @@ def _single(jobs: Iterable[Job | BadItem], destination: Destination) -> Iterator
 
 
 def write_sheet(
-    jobs: Iterable[Job | BadItem],
+    jobs: Iterable[Job | BadInput],
     session: ExplainSession,
     destination: Destination,
     grid: tuple[int, int],
-    bad: Callable[[BadItem], None],
+    bad: Callable[[BadInput], None],
 ) -> Sheet | None:
     """The strongest units of all inputs on one sheet, written.
 
@@ -143,9 +143,9 @@ def write_sheet(
     return sheet
 
 
-def _good(results: Iterable[T | BadItem], bad: Callable[[BadItem], None]) -> Iterator[T]:
+def _good(results: Iterable[T | BadInput], bad: Callable[[BadInput], None]) -> Iterator[T]:
     for each in results:
-        if isinstance(each, BadItem):
+        if isinstance(each, BadInput):
             bad(each)
         else:
             yield each

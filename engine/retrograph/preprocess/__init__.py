@@ -4,7 +4,7 @@ from retrograph.preprocess.alphabet import choose_coding
 from retrograph.preprocess.axes import InputAxes, axes_by_size, input_axes
 from retrograph.preprocess.decoding import default_workers, prefetch_decode
 from retrograph.preprocess.inputs import Reader, count_inputs, iter_inputs, iter_pending
-from retrograph.preprocess.items import BadItem, Item, Pending
+from retrograph.preprocess.items import BadInput, Item, Pending
 from retrograph.preprocess.opening import load_picture
 from retrograph.preprocess.picture import prepare, restore
 from retrograph.preprocess.recipe import (
@@ -25,7 +25,7 @@ from retrograph.preprocess.sequences import ALPHABETS, Coding, parse_alphabet
 __all__ = [
     "ALPHABETS",
     "PRESETS",
-    "BadItem",
+    "BadInput",
     "Coding",
     "InputAxes",
     "Item",

@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterable, Iterator
 
 from retrograph.prefetch import prefetch_map
-from retrograph.preprocess.items import BadItem, Item, Pending
+from retrograph.preprocess.items import BadInput, Item, Pending
 
 
 def default_workers() -> int:
@@ -16,7 +16,7 @@ def default_workers() -> int:
 
 def prefetch_decode(
     pending: Iterable[Pending], workers: int, ahead: int
-) -> Iterator[Item | BadItem]:
+) -> Iterator[Item | BadInput]:
     """The inputs in their order, decoded by threads, at most so many ahead of the reader."""
     return prefetch_map(
         pending, Pending.read, workers=workers, ahead=ahead, held=lambda each: each.held

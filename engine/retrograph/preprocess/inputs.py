@@ -22,7 +22,7 @@ from retrograph.preprocess.archives import is_archive, members, survey
 from retrograph.preprocess.arrays import AnyArray, as_bytes, as_inputs, as_pictures
 from retrograph.preprocess.axes import InputAxes, axes_by_size
 from retrograph.preprocess.folders import has_classes, pictures_in
-from retrograph.preprocess.items import BadItem, Item, Pending
+from retrograph.preprocess.items import BadInput, Item, Pending
 from retrograph.preprocess.opening import Opened, open_bytes, open_picture, open_pillow
 from retrograph.preprocess.picture import Array, check, prepare
 from retrograph.preprocess.recipe import USE_NPY, Preprocessing, Shape, describe, spatial
@@ -46,7 +46,7 @@ def iter_inputs(
     axes: InputAxes | Shape,
     preprocessing: Preprocessing,
     coding: Coding | None = None,
-) -> Iterator[Item | BadItem]:
+) -> Iterator[Item | BadInput]:
     """The inputs in files and folders, in order, each read when it is asked for.
 
     `axes` are those of the model's input; of a shape, batch first, the sizes tell what they count.
@@ -69,7 +69,7 @@ def iter_inputs(
     - FASTA (.fa, .fasta, .faa, .fna, also with .gz): sequences of letters, one-hot by `coding`,
       which says that the model takes no pictures.
 
-    What cannot be read is yielded as a BadItem, and the rest follows.
+    What cannot be read is yielded as a BadInput, and the rest follows.
     Raises InputError at once when `preprocessing` does not go with a model of pictures.
     """
     return (pending.read() for pending in iter_pending(paths, axes, preprocessing, coding))

@@ -33,7 +33,7 @@ class Item:
 
 
 @dataclass(frozen=True)
-class BadItem:
+class BadInput:
     """An input that could not be read; the error tells the user which, why, and how to mend it."""
 
     name: str
@@ -54,9 +54,9 @@ class Pending:
     make: Callable[[], Item]
     held: int = 0
 
-    def read(self) -> Item | BadItem:
+    def read(self) -> Item | BadInput:
         """The input, or why it cannot be read."""
         try:
             return self.make()
         except InputError as error:
-            return BadItem(self.name, error)
+            return BadInput(self.name, error)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from retrograph.preprocess import BadItem, InputAxes, Item
+from retrograph.preprocess import BadInput, InputAxes, Item
 from retrograph.preprocess.batches import Batcher
 from retrograph.runtime import Array
 
@@ -20,12 +20,12 @@ class Batch:
             `inputs`, in order. Empty where none is good.
     """
 
-    inputs: Sequence[Item | BadItem]
+    inputs: Sequence[Item | BadInput]
     feeds: dict[str, Array]
 
 
 def batches(
-    inputs: Iterable[Item | BadItem], name: str, size: int, axes: InputAxes
+    inputs: Iterable[Item | BadInput], name: str, size: int, axes: InputAxes
 ) -> Iterator[Batch]:
     """Inputs of one shape together, in their order: see `Batcher`.
 
@@ -35,7 +35,7 @@ def batches(
         size: how many go into a batch.
         axes: of the input: of a fixed batch, one that is not full repeats its last input.
     """
-    batcher = Batcher[Item | BadItem](size)
+    batcher = Batcher[Item | BadInput](size)
     for each in inputs:
         for batch in batcher.add(each, each.array.shape if isinstance(each, Item) else None):
             yield _batch(batch, name, axes)
@@ -43,6 +43,6 @@ def batches(
         yield _batch(batch, name, axes)
 
 
-def _batch(inputs: Sequence[Item | BadItem], name: str, axes: InputAxes) -> Batch:
+def _batch(inputs: Sequence[Item | BadInput], name: str, axes: InputAxes) -> Batch:
     rows = [each.array for each in inputs if isinstance(each, Item)]
     return Batch(inputs, {name: axes.feed(rows)} if rows else {})

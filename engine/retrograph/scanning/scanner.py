@@ -36,7 +36,7 @@ SECONDS = 2.0
 """How much work an interruption may cost at most, about."""
 
 OnBatch = Callable[[int, Sequence[Input]], None]
-"""Is called with how many inputs are done, and with the new ones; one that is bad is a BadItem."""
+"""Is called with how many inputs are done, and with the new ones; one that is bad is a BadInput."""
 
 BatchSource = Callable[[int], Iterable[Batch]]
 """Gives the batches from the input of that number on."""

@@ -8,13 +8,13 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from retrograph.errors import InputError
-from retrograph.preprocess import BadItem, Item
+from retrograph.preprocess import BadInput, Item
 from retrograph.scanning.probe_session import ActivationStats
 from retrograph.scanning.statistics import NO_CLASS, Tally
 from retrograph.scanning.store import Row, ScannedLayer
 from retrograph.scanning.unfinished import Unfinished
 
-Input = Item | BadItem
+Input = Item | BadInput
 Answer = list[ActivationStats] | InputError
 """The statistics of a batch, by layer, or why it cannot be run."""
 
@@ -75,7 +75,7 @@ class State:
         for place, reason in zip(places, reasons, strict=True):
             if reason is not None:
                 name = inputs[place].name
-                checked[place] = BadItem(name, InputError(f"{name}: {reason}"))
+                checked[place] = BadInput(name, InputError(f"{name}: {reason}"))
         numbers = [self._number(each) for each in checked]
         good = [n for n, each in zip(numbers, checked, strict=True) if isinstance(each, Item)]
         if good and not isinstance(answer, InputError):
@@ -91,7 +91,7 @@ class State:
         """The number of the next input, which is noted with its class or problem."""
         number = self.done
         self.done += 1
-        if isinstance(each, BadItem):
+        if isinstance(each, BadInput):
             self.new.append((number, _escaped(each.name), None, _escaped(str(each.error))))
             return number
         self.good += 1
