@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import numpy as np
 import pytest
 
+from retrograph.cli.spelling import as_option
 from retrograph.errors import InputError
-from retrograph.pipeline.units import parse_unit
+from retrograph.pipeline.units import UnitChoice, parse_unit
 
 LABELS = ("fruit bat", "fruit cake", "fruit fly", "goldfish", "tabby, tabby cat")
 
@@ -24,3 +28,45 @@ def test_near_classes_are_suggested_up_to_three() -> None:
 def test_a_class_of_several_near_names_is_suggested_once() -> None:
     with pytest.raises(InputError, match=r"no class 'tabbi'; did you mean 'tabby, tabby cat'\?$"):
         parse_unit("tabbi", (5,), LABELS, "scores")
+
+
+@pytest.mark.parametrize(
+    ("unit", "shape", "axis", "select", "index"),
+    [
+        (None, (5,), 0, "top", None),
+        ("top", (5,), 0, "top", None),
+        (3, (5,), 0, "unit", (3,)),
+        (np.int64(3), (5, 1, 1), 0, "unit", (3, 0, 0)),
+        ("3", (5, 4, 4), 0, "channel", (3,)),
+        ((3, 1, 2), (5, 4, 4), 0, "unit", (3, 1, 2)),
+        ("3, 1,2", (5, 4, 4), 0, "unit", (3, 1, 2)),
+        (np.array([1, 2, 3]), (4, 4, 5), 2, "unit", (1, 2, 3)),
+        (4, (1, 1, 5), 2, "unit", (0, 0, 4)),
+        ("tabby cat", (5,), 0, "unit", (4,)),
+        ("GOLD", (5, 4, 4), 0, "channel", (3,)),
+    ],
+)
+def test_a_unit_in_every_form(
+    unit: Any, shape: tuple[int, ...], axis: int, select: str, index: tuple[int, ...] | None
+) -> None:
+    assert parse_unit(unit, shape, LABELS, "scores", axis) == UnitChoice(select, index)
+
+
+@pytest.mark.parametrize(
+    ("unit", "labels", "in_python", "as_an_option"),
+    [
+        (7, LABELS, "unit=7 is out of range", "--unit 7 is out of range"),
+        ((1, 2), LABELS, "unit=1,2 has 2 numbers", "--unit 1,2 has 2 numbers"),
+        ("dog", (), "unit='dog' is neither", "--unit 'dog' is neither"),
+        ("dog", (), "give labels=FILE", "give --labels FILE"),
+        ("fruit", LABELS, "unit='fruit' may mean", "--unit 'fruit' may mean"),
+        (1.5, LABELS, "unit=1.5 is no unit", "--unit 1.5 is no unit"),
+    ],
+)
+def test_a_mistake_is_spelled_for_its_face(
+    unit: Any, labels: tuple[str, ...], in_python: str, as_an_option: str
+) -> None:
+    with pytest.raises(InputError) as caught:
+        parse_unit(unit, (5,), labels, "scores")
+    assert in_python in str(caught.value)
+    assert as_an_option in caught.value.spelled(as_option)

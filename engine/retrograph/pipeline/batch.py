@@ -40,12 +40,12 @@ def attribute_batch(
         _run(session, job, rows)
         for job, rows in zip(jobs, _parts(session, jobs, units), strict=True)
     ]
-    whole = runs[0] if len(runs) == 1 else _together(runs)
+    together = runs[0] if len(runs) == 1 else _together(runs)
     items = tuple(
         _noted(source.item, session.input_notes) for job in jobs for source in job.sources
     )
     return replace(
-        whole,
+        together,
         items=items,
         make_context=lambda: session.context,
         find_blanks=_blanks_finder(session, jobs),

@@ -79,16 +79,16 @@ class Destination:
         """
         picture = self.file or self._named(name, stem, tag)
         arrays = picture.with_name(f"{picture.stem}.npz")
-        found = Files(
+        files = Files(
             picture if drawable else None, arrays if self.arrays or not drawable else None
         )
         if picture in self._promised and not self.force:
             raise InputError(
                 f"{name} is given twice; give each input once, or {parameter('force', True)}"
             )
-        self._check_free(found)
+        self._check_free(files)
         self._promised.add(picture)
-        return found
+        return files
 
     def _named(self, name: str, stem: str, tag: str) -> Path:
         stem = safe_name(stem).strip("_") or "input"

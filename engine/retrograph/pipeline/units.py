@@ -54,10 +54,10 @@ def parse_unit(
     Raises:
         InputError: there is no such unit.
     """
+    if unit is not None and not isinstance(unit, str):
+        return _by_number(whole_numbers(unit), shape, layer, channel_axis)
     if unit is None or unit == "top":
         return UnitChoice("top")
-    if not isinstance(unit, str):
-        return _by_number(whole_numbers(unit), shape, layer, channel_axis)
     if re.fullmatch(r"-?\d{1,18}(\s*,\s*-?\d{1,18})*", unit):
         return _by_number(tuple(int(p) for p in unit.split(",")), shape, layer, channel_axis)
     index = _class_named(unit, labels)
@@ -140,11 +140,11 @@ def _class_named(text: str, labels: Sequence[str]) -> int:
         lambda label: wanted in [part.strip().casefold() for part in label.split(",")],
         lambda label: wanted in label.casefold(),
     ):
-        found = [i for i, label in enumerate(labels) if matches(label)]
-        if len(found) == 1:
-            return found[0]
-        if found:
-            names = ", ".join(f"{i} {labels[i]}" for i in found[:5])
+        classes = [i for i, label in enumerate(labels) if matches(label)]
+        if len(classes) == 1:
+            return classes[0]
+        if classes:
+            names = ", ".join(f"{i} {labels[i]}" for i in classes[:5])
             raise InputError(f"{_named(text)} may mean: {names}; give the number")
     synonyms = {part.strip().casefold(): label for label in labels for part in label.split(",")}
     near = dict.fromkeys(synonyms[n] for n in difflib.get_close_matches(wanted, synonyms, n=3))

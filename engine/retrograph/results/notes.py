@@ -30,15 +30,15 @@ def gather_notes(contracts: Mapping[str, Contract]) -> list[Note]:
     A note that starts with its method's name is of that method; another is of none in particular
     where all graphs have it.
     """
-    found: dict[str, list[str]] = {}
-    own: set[str] = set()
+    by_text: dict[str, list[str]] = {}
+    marked: set[str] = set()
     for method, contract in contracts.items():
         for note in contract.notes:
             text = note.removeprefix(f"{method}: ")
-            found.setdefault(text, []).append(method)
+            by_text.setdefault(text, []).append(method)
             if text != note:
-                own.add(text)
+                marked.add(text)
     return [
-        Note(text, () if len(methods) == len(contracts) and text not in own else tuple(methods))
-        for text, methods in found.items()
+        Note(text, () if len(methods) == len(contracts) and text not in marked else tuple(methods))
+        for text, methods in by_text.items()
     ]
