@@ -32,6 +32,7 @@ from retrograph.preprocess import PRESETS, BadInput, Preprocessing
 from retrograph.results import Attribution, Comparison, Explanation, Result, Sheet
 from retrograph.results.check import Check
 from retrograph.results.verdicts import Block, Verdict
+from retrograph.sanity_checks import Sanity, sanity
 from retrograph.scans import Scan, open_scan, scan
 from retrograph.synthesis import Dream, Maxima, Maximum, Perturbation, dream, maximize, perturb
 
@@ -61,6 +62,7 @@ __all__ = [
     "Problem",
     "Result",
     "RetrographError",
+    "Sanity",
     "Scan",
     "Sheet",
     "UnsupportedError",
@@ -78,6 +80,7 @@ __all__ = [
     "methods",
     "open_scan",
     "perturb",
+    "sanity",
     "save",
     "save_optimized",
     "scan",

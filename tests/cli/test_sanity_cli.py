@@ -5,10 +5,13 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 
+import retrograph
 from retrograph import sanity_checks
 from support import nets
 from support.cli_case import good, opened, picture, refused, run, workplace
@@ -62,6 +65,32 @@ def test_numbers_are_those_of_the_functions(desk: Path, capsys: pytest.CaptureFi
         areas = found["faithfulness"]["deletion_area"][method]
         np.testing.assert_allclose(areas, order.deletion_area[j])
     assert len(found["summary"]) == 3
+
+
+def test_from_python(desk: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The same numbers and plot as the command line's, from a path, a picture and an array."""
+    ran = run(capsys, *f"{FAST} --checks logit --preprocess 0-1 --json -o a.png".split())
+    options: dict[str, Any] = {"checks": ["logit"], "draws": 2, "preprocessing": "0-1"}
+    told: list[str] = []
+    sanity = retrograph.sanity("net.onnx", "dog.png", tell=told.append, **options)
+    assert sanity.to_dict() == json.loads(ran.out) | {"plot": None}
+    assert "random logit: guided" in told
+    np.testing.assert_array_equal(sanity.image(), opened("a.png"))
+    assert repr(sanity) == "<Sanity scores by gradient, deconvnet, guided on 1 input>"
+    wanted = sanity.arrays()["logit/ssim"]
+    with Image.open("dog.png") as dog:
+        array = sanity.subject.items[0]
+        others = retrograph.sanity("net.onnx", [dog.convert("RGB"), array], **options)
+    np.testing.assert_array_equal(others.arrays()["logit/ssim"][:, :, :1], wanted)
+    rows = retrograph.sanity("net.onnx", np.stack([array, array]), **options)
+    assert rows.names == ("input 0", "input 1")
+
+
+def test_mistakes_from_python(desk: Path) -> None:
+    with pytest.raises(retrograph.InputError, match=r"missing\.png"):
+        retrograph.sanity("net.onnx", ["dog.png", "missing.png"])
+    with pytest.raises(retrograph.InputError, match="no check 'magic'"):
+        retrograph.sanity("net.onnx", "dog.png", checks=["magic"])
 
 
 @pytest.mark.parametrize("checks", ["randomisation", "logit", "faithfulness,randomisation"])

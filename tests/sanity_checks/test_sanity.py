@@ -177,7 +177,7 @@ def test_deletion_of_a_linear_model() -> None:
     weights = np.abs(rng.normal(size=(1, 2, 3, 4))).astype(np.float32)
     x = rng.random((1, 2, 3, 4)).astype(np.float32)
     found = sanity_checks.faithfulness(
-        linear(weights), x, methods=["gradient"], target="out", steps=12, baseline=0.0
+        linear(weights), x, methods=["gradient"], layer="out", steps=12, baseline=0.0
     )
     assert found.measure == "activation"
     shares = (weights * x).sum(axis=1).ravel()[np.argsort(-weights.sum(axis=1).ravel())]
@@ -244,7 +244,7 @@ def test_a_unit_that_is_not_active_has_no_curve() -> None:
 )
 def test_every_kind_of_input(proto: ModelProto, shape: tuple[int, ...], target: str | None) -> None:
     x = pictures(3, *shape, seed=5)
-    given = {"methods": ["gradient", "guided"], "target": target, "device": "cpu"}
+    given = {"methods": ["gradient", "guided"], "layer": target, "device": "cpu"}
     kept = sanity_checks.randomisation(proto, x, **given)
     other = sanity_checks.random_logit(proto, x, draws=2, **given)
     order = sanity_checks.faithfulness(proto, x, steps=3, **given)
@@ -258,7 +258,7 @@ def test_every_kind_of_input(proto: ModelProto, shape: tuple[int, ...], target: 
 
 def test_other_units_lie_at_the_same_position() -> None:
     x = pictures(2, 3, 8, 8)
-    found = sanity_checks.random_logit(nets.cnn(), x, methods=["gradient"], target="relu1", draws=3)
+    found = sanity_checks.random_logit(nets.cnn(), x, methods=["gradient"], layer="relu1", draws=3)
     explained = sanity_checks.Subject.of(
         nets.cnn(), x, ["gradient"], "relu1", None, "cpu", None
     ).units

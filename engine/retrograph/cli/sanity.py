@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import math
-from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from retrograph.cli.explain_report import announce
@@ -15,22 +15,13 @@ from retrograph.cli.options import (
     explain_settings,
 )
 from retrograph.cli.progress import Mistakes
-from retrograph.cli.sanity_report import Report, as_json, print_report
+from retrograph.cli.sanity_report import print_report
 from retrograph.cli.terminal import console, count
-from retrograph.methods.chosen import chosen_methods
-from retrograph.model import Model
-from retrograph.output import make_folder
 from retrograph.pipeline.destination import Destination
-from retrograph.pipeline.loader import sources
-from retrograph.pipeline.opening import open_session
-from retrograph.render import save_picture
-from retrograph.sanity_checks import DEFAULT_METHODS, Subject
-from retrograph.sanity_checks.extra import check_installed
-from retrograph.sanity_checks.faithfulness_curves import RANKS, delete_and_insert
-from retrograph.sanity_checks.findings import Findings
-from retrograph.sanity_checks.layer_randomisation import ORDERS, randomise
-from retrograph.sanity_checks.logit import other_classes
-from retrograph.sanity_checks.plot import plot
+from retrograph.results.base import json_text
+from retrograph.sanity_checks import CHECKS, DEFAULT_METHODS, CheckSettings, plan_sanity
+from retrograph.sanity_checks.faithfulness_curves import RANKS
+from retrograph.sanity_checks.layer_randomisation import ORDERS
 
 _EXAMPLES = """\
   retrograph sanity net.onnx photos/ --preprocess imagenet -o sanity.png
@@ -58,8 +49,6 @@ summary, plot, and for each check its numbers for each input, by measure and met
 there is none. Needs pip install 'retrograph[sanity]'.
 """
 
-_CHECKS = ("randomisation", "logit", "faithfulness")
-
 
 def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Register the command."""
@@ -68,7 +57,7 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     add_explaining(parser, ",".join(DEFAULT_METHODS))
     checks = parser.add_argument_group("checks")
     checks.add_argument(
-        "--checks", type=_checks, default=_CHECKS, metavar="NAME[,NAME]", help=", ".join(_CHECKS)
+        "--checks", type=_checks, default=CHECKS, metavar="NAME[,NAME]", help=", ".join(CHECKS)
     )
     checks.add_argument(
         "--randomise",
@@ -119,8 +108,8 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
 def _checks(text: str) -> tuple[str, ...]:
     names = tuple(dict.fromkeys(name.strip() for name in text.split(",")))
     for name in names:
-        if name not in _CHECKS:
-            raise argparse.ArgumentTypeError(f"no check '{name}'; choose from {', '.join(_CHECKS)}")
+        if name not in CHECKS:
+            raise argparse.ArgumentTypeError(f"no check '{name}'; choose from {', '.join(CHECKS)}")
     return names
 
 
@@ -143,38 +132,35 @@ def _seed(text: str) -> int:
 def _run(args: argparse.Namespace) -> int:
     file = _plot_file(args)
     settings = explain_settings(args)
-    check_installed()
     out = console(stderr=args.json)
-    model = Model(args.model)
-    model.request(method="gradient", layer=args.layer, wrt=args.wrt)
     with out.status("building"):
-        session = open_session(model, settings)
-    context = session.context
-    announce(context, session.notes, out)
+        plan = plan_sanity(args.model, settings)
+    announce(plan.session.context, plan.session.notes, out)
     mistakes = Mistakes()
-    all_sources = sources(args.inputs, context.axes, context.preprocessing, context.coding)
-    found_sources = list(mistakes.sieve(all_sources))
-    if not found_sources:
+    items = list(mistakes.sieve(plan.read(args.inputs)))
+    if not items:
         return 2
     with out.status("choosing units") as status:
-        subject = Subject.of(
-            model,
-            [source.item.array for source in found_sources],
-            [*chosen_methods(args.method, args.param).values()],
-            args.layer,
-            session.choice.index,
-            args.device,
-            args.threads,
-        )
-        findings = _findings(args, subject, status.update)
-    report = Report(context, [s.item.name for s in found_sources], subject, findings, file)
+        checked = plan.run(items, _check_settings(args), status.update)
     if file is not None:
-        make_folder(file.parent)
-        save_picture(plot(findings, report.title), file, force=args.force)
-    print_report(report, out)
+        checked = replace(checked, file=str(checked.save(file, force=args.force)))
+    print_report(checked, out)
     if args.json:
-        print(as_json(report))
+        print(json_text(checked.to_dict()))
     return 2 if mistakes.count else 0
+
+
+def _check_settings(args: argparse.Namespace) -> CheckSettings:
+    return CheckSettings(
+        checks=args.checks,
+        order=args.randomise,
+        stages=args.stages,
+        draws=args.draws,
+        steps=args.steps,
+        baseline=args.baseline,
+        rank=args.rank,
+        seed=args.seed,
+    )
 
 
 def _plot_file(args: argparse.Namespace) -> Path | None:
@@ -183,18 +169,3 @@ def _plot_file(args: argparse.Namespace) -> Path | None:
         return None
     paths = [*args.inputs, args.model]
     return Destination(args.output, paths, single="sanity.png", arrays=False, force=args.force).file
-
-
-def _findings(
-    args: argparse.Namespace, subject: Subject, progress: Callable[[str], None]
-) -> Findings:
-    randomisation = logit = faithfulness = None
-    if "randomisation" in args.checks:
-        randomisation = randomise(subject, args.randomise, args.stages, args.seed, progress)
-    if "logit" in args.checks:
-        logit = other_classes(subject, args.draws, args.seed, progress)
-    if "faithfulness" in args.checks:
-        faithfulness = delete_and_insert(
-            subject, args.steps, args.baseline, args.rank, args.seed, progress
-        )
-    return Findings(randomisation, logit, faithfulness)

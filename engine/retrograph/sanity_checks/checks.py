@@ -19,7 +19,7 @@ def randomisation(
     x: Iterable[ArrayLike],
     *,
     methods: Sequence[str | Method] = DEFAULT_METHODS,
-    target: str | None = None,
+    layer: str | None = None,
     unit: Sequence[int] | None = None,
     order: Order = "cascading",
     stages: int = 8,
@@ -40,7 +40,7 @@ def randomisation(
         model: a path to an .onnx file of one input, or a model in memory.
         x: the inputs [N, ...], each as the model takes it.
         methods: names of `retrograph methods`, or methods with parameters of their own.
-        target: the tensor to explain, by name or alias; the class scores if None.
+        layer: the tensor to explain, by name or alias; the class scores if None.
         unit: the unit's index in an item of the target [r]; its channel alone for the most active
             position; the most active unit of each input if None.
         order: cascading, each stage on top of those before it; or independent, each alone.
@@ -52,7 +52,7 @@ def randomisation(
         InputError: what was given is wrong, or a library of the extra `sanity` is missing.
         UnsupportedError: the backward graph of a method cannot be built.
     """
-    subject = Subject.of(model, x, methods, target, unit, device, threads)
+    subject = Subject.of(model, x, methods, layer, unit, device, threads)
     return randomise(subject, order, stages, seed, _quiet)
 
 
@@ -61,7 +61,7 @@ def random_logit(
     x: Iterable[ArrayLike],
     *,
     methods: Sequence[str | Method] = DEFAULT_METHODS,
-    target: str | None = None,
+    layer: str | None = None,
     unit: Sequence[int] | None = None,
     draws: int = 5,
     seed: int = 0,
@@ -75,14 +75,14 @@ def random_logit(
     another channel.
 
     Args:
-        model, x, methods, target, unit, device, threads: as in `randomisation`.
+        model, x, methods, layer, unit, device, threads: as in `randomisation`.
         draws: how many other classes of each input, all different.
         seed: of the draws.
 
     Raises:
         InputError, UnsupportedError: as in `randomisation`.
     """
-    subject = Subject.of(model, x, methods, target, unit, device, threads)
+    subject = Subject.of(model, x, methods, layer, unit, device, threads)
     return other_classes(subject, draws, seed, _quiet)
 
 
@@ -91,7 +91,7 @@ def faithfulness(
     x: Iterable[ArrayLike],
     *,
     methods: Sequence[str | Method] = DEFAULT_METHODS,
-    target: str | None = None,
+    layer: str | None = None,
     unit: Sequence[int] | None = None,
     steps: int = 20,
     baseline: float | None = None,
@@ -109,7 +109,7 @@ def faithfulness(
     (NaN where that is not positive).
 
     Args:
-        model, x, methods, target, unit, device, threads: as in `randomisation`.
+        model, x, methods, layer, unit, device, threads: as in `randomisation`.
         steps: S, how many times positions are replaced, as many each time.
         baseline: in the units of the model's input; the mean colour of each input if None.
         rank: what orders positions, the largest first: magnitude, the sum over the channels of the
@@ -120,7 +120,7 @@ def faithfulness(
     Raises:
         InputError, UnsupportedError: as in `randomisation`.
     """
-    subject = Subject.of(model, x, methods, target, unit, device, threads)
+    subject = Subject.of(model, x, methods, layer, unit, device, threads)
     return delete_and_insert(subject, steps, baseline, rank, seed, _quiet)
 
 
