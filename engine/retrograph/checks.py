@@ -60,7 +60,7 @@ def _checked(source: Model, request: Request) -> Check:
     problems_of: dict[str, Sequence[Problem]] = {}
     for name, method in METHODS.items():
         try:
-            reports[name] = report = source.check(replace(request, method=method))
+            reports[name] = report = source.report(replace(request, method=method))
             problems_of[name] = report.problems
         except UnsupportedError as error:
             problems_of[name] = error.problems
@@ -161,7 +161,7 @@ def _nearest(source: Model, targets: Iterable[str], problems: Collection[Problem
 
 def _can_be_explained(source: Model, target: str) -> bool:
     try:
-        return not source.check(source.request(method="gradient", layer=target)).problems
+        return not source.report(source.request(method="gradient", layer=target)).problems
     except (InputError, UnsupportedError):
         return False
 

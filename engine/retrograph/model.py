@@ -256,7 +256,7 @@ class Model:
             notes=self._notes(tensor),
         )
 
-    def check(self, request: Request) -> Report:
+    def report(self, request: Request) -> Report:
         """What stands in the way of a request, and what a user should know of it."""
         with blaming_damage(self.proto):
             return check_support(request)

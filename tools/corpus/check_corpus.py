@@ -62,7 +62,7 @@ def check(entry: Entry, directions: int = DIRECTIONS, exact: bool = True) -> Row
     for method in METHODS:
         try:
             request = model.request(method=method, wrt=model.inputs[0].name)
-            report, built = model.check(request), model.build(request)
+            report, built = model.report(request), model.build(request)
         except RetrographError as error:
             row.refused[method] = str(error).splitlines()[0]
             continue

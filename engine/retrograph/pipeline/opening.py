@@ -92,7 +92,7 @@ def layer_facts(model: Model, settings: ExplainSettings) -> LayerFacts:
     if (c := model.contract) is not None:
         return LayerFacts(c.target, c.alias, c.shape, c.channel_axis, c.explained)
     request = model.request(method="gradient", layer=settings.layer, wrt=settings.wrt)
-    report = model.check(request)
+    report = model.report(request)
     alias = model.alias(request.target)
     return LayerFacts(request.target, alias, report.item, report.channel_axis, request.sources)
 

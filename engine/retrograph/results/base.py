@@ -75,7 +75,7 @@ class Result(ABC):
                     "plot() needs matplotlib: pip install matplotlib; or take image()"
                 ) from None
             ax = pyplot.figure(layout="constrained").add_subplot()
-        ax.imshow(np.asarray(self.image()), interpolation="nearest")
+        ax.imshow(np.asarray(self.image()), interpolation="antialiased")
         ax.set_axis_off()
         return ax
 

@@ -144,7 +144,7 @@ def resolve(
     model = model if isinstance(model, Model) else Model(model)
     names = model_labels(model, labels)
     request = model.request(method="gradient", layer=layer, wrt=wrt)
-    report = model.check(request)
+    report = model.report(request)
     alias = model.alias(request.target)
     units = parse_units(unit, report.item, names, alias, report.channel_axis)
     input_name = request.sources[0]

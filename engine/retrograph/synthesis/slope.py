@@ -80,7 +80,7 @@ class Slope:
             method="gradient", layer=goal.layer, wrt=goal.wrt, device=suited(device)
         )
         request = replace(request, graph=request.graph.of_floats(), sources=request.sources[:1])
-        report = model.check(request)
+        report = model.report(request)
         self.item = report.item
         self.alias = model.alias(request.target)
         self.is_class = self.alias == SCORES and sum(d != 1 for d in self.item) <= 1
