@@ -39,7 +39,7 @@ from retrograph.methods import Arrival, Method
 from retrograph.methods.base import Scene
 from retrograph.methods.descent import Descent
 from retrograph.names import SCORE, UNIT, attribution_names, giving_way
-from retrograph.report import Place, Report, rounding_notes
+from retrograph.report import Place, Report, counted_once, rounding_notes, truncation_notes
 from retrograph.selector import Seed, Select, Target, seed, target_of
 from retrograph.vjp import Node
 from retrograph.vjp.engine.obstacles import (
@@ -247,7 +247,7 @@ class _Backward:
     def report(self) -> Report:
         nodes = list(within(self.graph, self.path.nodes))
         relu = [(graph, n) for graph, n in nodes if n.name in graph.relu_like]
-        passed = [(graph, n) for graph, n in nodes if n.name in graph.straight_through]
+        passed = counted_once((graph, n) for graph, n in nodes if n.name in graph.straight_through)
         smooth = self._smooth(nodes)
         kinds = Counter(place.op for place in smooth)
         scene = Scene(
@@ -257,6 +257,7 @@ class _Backward:
         entries = (self.graph.entries.get(name) for name in self.request.sources)
         notes += [entry.note for entry in entries if entry is not None]
         notes += rounding_notes([n.op_type for _, n in passed], self.request.straight_through)
+        notes += truncation_notes(self.graph, self.request.sources, self.request.target)
         target = self._target()
         sources = (self.graph.tensor(name) for name in self.request.sources)
         leads = {t.shape[0] for t in sources if t is not None and t.shape}

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from onnx import NodeProto
+
 from retrograph.errors import Problem
+from retrograph.ir.analysis.origin import origin
+from retrograph.ir.graph import Graph
+from retrograph.ir.passes.quantize.truncation import comes_back, is_truncation
+from retrograph.ir.path import ancestors, flow
 
 
 @dataclass(frozen=True)
@@ -75,3 +81,29 @@ def rounding_notes(ops: Sequence[str], straight_through: bool) -> list[str]:
 def _listed(rest: int, signs: int) -> str:
     parts = ((rest, "quantised activations"), (signs, "signs"))
     return " and ".join(f"{count} {name}" for count, name in parts if count)
+
+
+def counted_once(nodes: Iterable[tuple[Graph, NodeProto]]) -> list[tuple[Graph, NodeProto]]:
+    """Nodes that round, a truncation by its Floor alone: its Ceil is for numbers below 0."""
+    found = list(nodes)
+    floored = {n.input[0] for _, n in found if n.op_type == "Floor"}
+    return [(g, n) for g, n in found if n.op_type != "Ceil" or n.input[0] not in floored]
+
+
+def truncation_notes(graph: Graph, sources: Sequence[str], target: str) -> list[str]:
+    """What is to be known of Casts to whole numbers and back that pass nothing; none, or a line."""
+    reached, behind = flow(graph, sources), ancestors(graph, target)
+    cutting = [
+        origin(graph, node)
+        for node in graph.nodes
+        if is_truncation(graph, node)
+        and node.input[0] in reached
+        and node.output[0] in behind - graph.lifted
+        and comes_back(graph, node)
+    ]
+    if not cutting:
+        return []
+    names = ", ".join(f"'{node.name}'" for node in cutting)
+    return [
+        f"nothing passes Cast {names}: the derivative of what it cuts off behind the point is 0"
+    ]

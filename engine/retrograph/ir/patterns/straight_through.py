@@ -69,11 +69,15 @@ def _shifted_sign(graph: Graph, node: NodeProto) -> NodeProto | None:
 
 
 def _quantises(graph: Graph, node: NodeProto) -> bool:
-    """Whether others read what it rounds, and nothing joins it with the number it rounds."""
+    """Whether it gives floating point that stands for what it rounds."""
+    tensor = graph.tensor(node.output[0])
+    return tensor is not None and tensor.is_float and stands_for_its_input(graph, node)
+
+
+def stands_for_its_input(graph: Graph, node: NodeProto) -> bool:
+    """Whether others read what a node rounds, and nothing joins it with the number it rounds."""
     y = str(node.output[0])
-    tensor = graph.tensor(y)
-    readers = graph.consumers.get(y)
-    if tensor is None or not tensor.is_float or not readers or y in graph.output_names():
+    if not graph.consumers.get(y) or y in graph.output_names():
         return False
     source = _behind(graph, str(node.input[0]))
     waiting, seen = [y], {y}

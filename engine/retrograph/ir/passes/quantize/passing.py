@@ -20,6 +20,7 @@ from retrograph.ir.passes.quantize.codes import (
     limits,
     limits_of,
 )
+from retrograph.ir.passes.quantize.truncation import truncated
 from retrograph.ir.passes.quantize.whole import whole_reach
 
 
@@ -131,13 +132,15 @@ def _cast(codes: Codes, node: NodeProto) -> bool:
 
 
 def _begun(codes: Codes, node: NodeProto, dtype: DType) -> bool:
-    """The code of whole numbers that were rounded in floating point before."""
+    """The code of whole numbers that were rounded in floating point before, or by the Cast."""
     source, room = codes.graph.tensor(node.input[0]), limits(dtype)
     if source is None or not source.is_float or room is None:
         return False
     reach = whole_reach(codes.graph, node.input[0])
     wide = room[1] >= limits_of(np.int32)[1]
-    if reach is None or not (wide or within(reach, room)):
+    if reach is None:
+        return truncated(codes, node, room)
+    if not (wide or within(reach, room)):
         return False
     codes.keep(node)
     held = max(reach[0], room[0]), min(reach[1], room[1])
