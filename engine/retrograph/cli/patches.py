@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from itertools import islice
 
 from rich.console import Console
@@ -87,7 +88,7 @@ def _run(args: argparse.Namespace) -> int:
             layers=None if args.layer is None else [n.strip() for n in args.layer.split(",")],
             channels=args.channels,
             k=args.k,
-            method=_method(args),
+            method=_method(args.method, args.param),
             style=args.style,
             model=args.model,
             batch=args.batch,
@@ -105,8 +106,8 @@ def _run(args: argparse.Namespace) -> int:
     return 2 if patches.missing else 0
 
 
-def _method(args: argparse.Namespace) -> Method:
-    chosen = chosen_methods(args.method, args.param)
+def _method(names: str, parameters: Sequence[str]) -> Method:
+    chosen = chosen_methods(names, parameters)
     if len(chosen) > 1:
         raise InputError("--method takes one name here; make a folder for each method")
     return next(iter(chosen.values()))
