@@ -79,6 +79,9 @@ class Model:
         self.properties = {p.key: p.value for p in self.proto.metadata_props}
         self._axes: dict[str, InputAxes] = {}
 
+    def __repr__(self) -> str:
+        return f"<Model {self.name}>"
+
     @cached_property
     def sha256(self) -> str:
         """The SHA-256 of the file, and of the files that hold its weights."""

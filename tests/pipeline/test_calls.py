@@ -43,6 +43,16 @@ def built(method: str = "guided", **options: Any) -> Any:
 # --- explain -------------------------------------------------------------------------------------
 
 
+def test_explain_takes_one_method_and_says_what_takes_several(here: Path) -> None:
+    with pytest.raises(rg.InputError, match=r"one method.*compare and explain_all take several"):
+        rg.explain("net.onnx", X, method=["gradient", "guided"])  # type: ignore[arg-type]
+
+
+def test_a_model_and_a_comparison_say_what_they_are(here: Path) -> None:
+    assert repr(rg.Model("net.onnx")) == "<Model net.onnx>"
+    assert repr(rg.compare("net.onnx", "0.png", "gradient")) == "<Comparison gradient: 1 input>"
+
+
 def test_a_picture_in_every_form_is_what_its_array_gives(here: Path) -> None:
     expected = built()(by_hand("0.png"))
     image = Image.open("0.png")

@@ -9,6 +9,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import ArrayLike
 
+from retrograph.errors import InputError
 from retrograph.methods import Method
 from retrograph.methods.chosen import MethodChoice
 from retrograph.model import Source, opened
@@ -89,7 +90,7 @@ def explain(
     """
     rows = _rows(unit)
     settings = ExplainSettings(
-        method=method,
+        method=_one_method(method),
         unit=_unit(unit) if rows is None else rows[0],
         layer=layer,
         top=top,
@@ -106,6 +107,14 @@ def explain(
     )
     session = replace(ready_session(model, settings), batch=batch)
     return attribute_batch(session, x, rows)
+
+
+def _one_method(method: str | Method) -> str | Method:
+    if not isinstance(method, (str, Method)):
+        raise InputError(
+            f"method is one method, not {method!r:.60}; compare and explain_all take several"
+        )
+    return method
 
 
 def _rows(unit: Unit | ArrayLike | None) -> list[tuple[int, ...]] | None:

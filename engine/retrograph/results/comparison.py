@@ -67,7 +67,9 @@ class Comparison(Result):
 
     def summary(self) -> str:
         """The methods, and how many inputs."""
-        return f"{', '.join(self.context.methods)}: {len(self.explanations)} inputs"
+        count = len(self.explanations)
+        inputs = "1 input" if count == 1 else f"{count} inputs"
+        return f"{', '.join(self.context.methods)}: {inputs}"
 
 
 def comparison_dict(
