@@ -14,7 +14,7 @@ import pytest
 from onnx import ModelProto, TensorProto
 
 from support import nets
-from support.limited import ENGINE
+from support.paths import ENGINE
 
 CHANNELS = 2048
 LAYERS = 17

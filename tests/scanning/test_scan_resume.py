@@ -18,7 +18,7 @@ from retrograph.scanning import ProbeSession, Scanner
 from retrograph.scanning.fingerprint import fingerprints
 from support import nets
 from support.graphs import noise
-from support.limited import ENGINE
+from support.paths import ENGINE
 from support.scan_case import folder, pixels
 
 _PROGRAM = """

@@ -12,8 +12,7 @@ import pytest
 
 from support import nets
 from support.cli_case import assert_one_line, run, workplace
-from support.limited import ENGINE
-from support.paths import TOOLS
+from support.paths import ENGINE, TOOLS
 
 TOOL = TOOLS / "mutations" / "mutate_inputs.py"
 

@@ -8,8 +8,7 @@ import sys
 
 import pytest
 
-from support.limited import ENGINE
-from support.paths import TOOLS
+from support.paths import ENGINE, TOOLS
 
 TOOL = TOOLS / "mutations" / "mutate_models.py"
 
