@@ -22,10 +22,10 @@ demo: $(VENV)/ready
 	$(BIN)/python tools/demo.py
 
 test: check
-	$(BIN)/python -m pytest -q -n auto
+	$(BIN)/python -m pytest -q -n auto --dist worksteal
 
 test-all: check test-floors
-	$(BIN)/python -m pytest -q -n auto -m "slow or not slow"
+	$(BIN)/python -m pytest -q -n auto --dist worksteal -m "slow or not slow"
 
 test-floors: $(VENV)/ready
 	$(BIN)/python tools/checks/check_floors.py $(FLOORS)

@@ -26,6 +26,7 @@ from support.cli_case import (
     tree,
     workplace,
 )
+from support.corpus import ENTRIES, each, needs_corpus
 from support.paths import SAMPLE_MODELS
 
 Capture = pytest.CaptureFixture[str]
@@ -277,16 +278,13 @@ def test_the_sample_model(here: Path, capsys: Capture) -> None:
     assert "relu3" in good(capsys, f"layers {SAMPLE}")
 
 
-CORPUS = Path(os.environ.get("RETROGRAPH_CORPUS", ""))
-MODELS = sorted(CORPUS.glob("models/*.onnx")) if CORPUS.is_absolute() else []
-
-
-@pytest.mark.skipif(not MODELS, reason="RETROGRAPH_CORPUS is not set")
-@pytest.mark.parametrize("model", MODELS, ids=lambda path: path.stem)
-def test_a_corpus_model_is_listed_and_explained(here: Path, capsys: Capture, model: Path) -> None:
+@needs_corpus
+@each()
+def test_a_corpus_model_is_listed_and_explained(here: Path, capsys: Capture, name: str) -> None:
     """One that takes pictures is explained; of another one line tells what is wrong."""
+    model = ENTRIES[name].file
     assert good(capsys, f"layers {model}")
-    photo = min(CORPUS.glob("photos/*.jpg"))
+    photo = min((model.parents[1] / "photos").glob("*.jpg"))
     ran = run(capsys, "explain", model, photo, "-o", "map.png")
     assert "Traceback" not in ran.err
     if ran.code == 2:

@@ -58,6 +58,7 @@ def test_an_item_of_two_has_its_central_differences(net: Folded) -> None:
         np.testing.assert_allclose(found.attribution[i : i + 1], wanted, atol=2e-5)
 
 
+@pytest.mark.one_in(3)
 @every_batch
 @pytest.mark.parametrize(
     ("net", "layer"), [(net, layer) for net in NETS.values() for layer in net.inner]

@@ -5,6 +5,8 @@ Their gradients are rows of the table of cases (vjp_cases_recurrent.py).
 
 from __future__ import annotations
 
+from functools import cache
+
 import numpy as np
 import onnxruntime as ort
 import pytest
@@ -101,11 +103,10 @@ def test_the_input_is_projected_outside_the_steps(op: str) -> None:
 # --- built files -------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("level", LEVELS)
-@pytest.mark.parametrize("op", GATES)
-def test_an_open_length_runs_at_every_level(op: str, level: str) -> None:
+@cache
+def of_open_length(op: str) -> ModelProto:
     """As PyTorch exports a batch-first layer in both directions, with the classifier behind it."""
-    model = text(
+    return text(
         f"""t = Transpose<perm=[1, 0, 2]>(x)
         p, q = {op}<hidden_size=5, direction="bidirectional">(t, W, R, B)
         u = Transpose<perm=[2, 0, 1, 3]>(p)
@@ -117,18 +118,30 @@ def test_an_open_length_runs_at_every_level(op: str, level: str) -> None:
         F=np.random.default_rng(7).normal(size=(10, 3)),
         shape=np.array([0, 0, -1]),
     )
-    built = retrograph.build(model, method="gradient", select="cotangent")
-    options = ort.SessionOptions()
-    options.graph_optimization_level = getattr(ort.GraphOptimizationLevel, level)
-    session = ort.InferenceSession(built.SerializeToString(), options)
-    random = np.random.default_rng(1)
+
+
+@cache
+def at_lengths(op: str) -> list[tuple[Array, Array, Array, Array]]:
+    """Inputs of several lengths, cotangents, outputs, and slopes by central differences."""
+    model, random, found = of_open_length(op), np.random.default_rng(1), []
     for items, length in ((2, 7), (1, 1), (3, 12)):
         x = random.normal(size=(items, length, 4)).astype(np.float32)
         ct = random.normal(size=(items, 3)).astype(np.float32)
-        feeds = {"x": x, "cotangent": ct}
-        y, found = session.run(["y", "attribution"], feeds)
-        wanted = slope(model, x, ct)
-        np.testing.assert_allclose(y, runtime(model, optimised=False)({"x": x})["y"], atol=1e-5)
+        y = runtime(model, optimised=False)({"x": x})["y"]
+        found.append((x, ct, y, slope(model, x, ct)))
+    return found
+
+
+@pytest.mark.parametrize("level", LEVELS)
+@pytest.mark.parametrize("op", GATES)
+def test_an_open_length_runs_at_every_level(op: str, level: str) -> None:
+    built = retrograph.build(of_open_length(op), method="gradient", select="cotangent")
+    options = ort.SessionOptions()
+    options.graph_optimization_level = getattr(ort.GraphOptimizationLevel, level)
+    session = ort.InferenceSession(built.SerializeToString(), options)
+    for x, ct, y, wanted in at_lengths(op):
+        output, found = session.run(["y", "attribution"], {"x": x, "cotangent": ct})
+        np.testing.assert_allclose(output, y, atol=1e-5)
         np.testing.assert_allclose(found, wanted, rtol=0, atol=1e-4 * np.abs(wanted).max())
 
 

@@ -167,6 +167,7 @@ RUNS += [("lrp-epsilon", "N,3,H,W")]
 every_open = pytest.mark.parametrize(("body", "tail"), OPEN.values(), ids=OPEN)
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize(("method", "size"), RUNS)
 @every_open
 def test_an_open_batch_of_one_equals_a_fixed_one(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,7 @@ import pytest
 
 import retrograph
 from retrograph.methods import METHODS
-from support.graphs import Array, noise, parse, ready, runner
+from support.graphs import Array, Run, noise, parse, ready, runner
 
 NET = """
 <ir_version: 8, opset_import: ["" : 17]>
@@ -36,12 +37,18 @@ each_method = pytest.mark.parametrize("name", METHODS)
 each_layer = pytest.mark.parametrize("layer", LAYERS)
 
 
-def explained(name: str, layer: str, how: str, many: bool = False, **given: Array) -> Any:
+@cache
+def built_run(name: str, layer: str, how: str, many: bool) -> Run:
+    """A built graph, checked and ready to run; built once for all tests."""
     built = retrograph.build(
         parse(NET), method=ready(name, X[::-1]), layer=layer, select=how, many=many
     )
     onnx.checker.check_model(built, full_check=True)
-    return runner(built)(x=X, **given)
+    return runner(built)
+
+
+def explained(name: str, layer: str, how: str, many: bool = False, **given: Array) -> Any:
+    return built_run(name, layer, how, many)(x=X, **given)
 
 
 def assert_same(found: Array, wanted: Array) -> None:

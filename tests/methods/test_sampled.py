@@ -77,6 +77,7 @@ def methods(*shape: int) -> list[Method]:
 # --- the Loop ----------------------------------------------------------------------------------
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize("file", FILES)
 def test_a_point_at_the_input_gives_input_x_gradient(file: str) -> None:
     x = golden_input(file)

@@ -182,6 +182,7 @@ def test_explainer_refuses_what_is_out_of_range(kind: str) -> None:
 # Inputs and outputs.
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize("kind", ["top", "channel", "unit", "cotangent"])
 @pytest.mark.parametrize("file", FILES)
 def test_inputs_and_outputs(file: str, kind: str) -> None:

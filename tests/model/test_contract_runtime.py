@@ -55,6 +55,7 @@ def test_same_outputs_at_every_level(file: str) -> None:
         np.testing.assert_array_equal(outputs["unit"], unoptimised["unit"])
 
 
+@pytest.mark.one_in(8)
 @every_method
 @every_file
 def test_only_standard_operators_are_added(file: str, method: str) -> None:

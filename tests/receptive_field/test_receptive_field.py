@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import random
 from fractions import Fraction
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -17,6 +15,7 @@ from retrograph.ir.graph import Graph, is_static
 from retrograph.ir.io.load import load
 from retrograph.ir.passes.canonicalize import canonicalize
 from retrograph.layers import layers
+from support.corpus import ENTRIES, each, needs_corpus
 from support.windows import (
     Net,
     Shape,
@@ -188,15 +187,11 @@ def test_the_first_source_with_spatial_axes_counts() -> None:
     assert str(found[b]) == "3x3 / 1"
 
 
-def corpus() -> list[Path]:
-    folder = os.environ.get("RETROGRAPH_CORPUS")
-    return sorted(Path(folder, "models").glob("*.onnx")) if folder else []
-
-
-@pytest.mark.skipif(not corpus(), reason="RETROGRAPH_CORPUS is not set")
-@pytest.mark.parametrize("path", corpus(), ids=lambda path: path.stem)
-def test_units_of_a_model_see_no_more_than_their_window(path: Path) -> None:
+@needs_corpus
+@each()
+def test_units_of_a_model_see_no_more_than_their_window(name: str) -> None:
     """Three units of up to four layers, spread over those that do not see all."""
+    path = ENTRIES[name].file
     graph = canonicalize(load(path)[0])
     sources = [v.name for v in graph.inputs if (t := graph.tensor(v.name)) and t.is_float]
     batch = follow_batch(graph)

@@ -194,6 +194,7 @@ RESIZED += [
 ]
 
 
+@pytest.mark.one_in(5)
 @pytest.mark.parametrize("size", [(1, 1, 12, 14), (1, 1, 3, 4), (1, 1, 8, 1), (1, 1, 17, 11)])
 @pytest.mark.parametrize("attrs", RESIZED, ids=lambda a: "-".join(a.values()))
 def test_window_holds_the_gradient_of_a_resize(
@@ -206,6 +207,7 @@ def test_window_holds_the_gradient_of_a_resize(
     assert_seen(net.model(), (1, 1, 8, 9))
 
 
+@pytest.mark.one_in(5)
 @pytest.mark.parametrize("scales", [(1, 1, 2, 2), (1, 1, 0.5, 3), (1, 1, 1.3, 0.7)])
 @pytest.mark.parametrize("height", [9, "H"])
 @pytest.mark.parametrize("attrs", RESIZED, ids=lambda a: "-".join(a.values()))

@@ -14,6 +14,7 @@ from support.windows import (
 )
 
 
+@pytest.mark.one_in(6)
 @pytest.mark.parametrize("seed", range(150))
 def test_random_linear_networks_see_exactly_their_window(seed: int) -> None:
     """Away from the border; there, padding may leave the clipped window larger."""
@@ -32,6 +33,7 @@ def has_inner(made: RandomNet, field: Field) -> bool:
     )
 
 
+@pytest.mark.one_in(6)
 @pytest.mark.parametrize("seed", range(150))
 def test_random_networks_see_no_more_than_their_window(seed: int) -> None:
     made = RandomNet(seed, exact=False)

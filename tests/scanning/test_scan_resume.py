@@ -101,6 +101,7 @@ def assert_whole(desk: Path) -> None:
     assert stores[0] == stores[1]
 
 
+@pytest.mark.one_in(2)
 @pytest.mark.parametrize("where", POINTS)
 def test_killed_at_any_step(where: str, desk: Path) -> None:
     rng = random.Random(where)

@@ -21,11 +21,28 @@ needs_corpus = pytest.mark.skipif(
 )
 
 ENTRIES = {entry.name: entry for entry in entries()}
+QUICK = (
+    "carvana_unet_simp",
+    "cifar10_resnet_4b",
+    "collins_rul_small20",
+    "ideeplc_tf",
+    "mnist_cntk",
+    "mnist_keras2onnx_28k",
+    "mobilenetv1_05_160_tflite",
+    "puffin_dna_seqbro",
+    "squeezenet_imagenet_fp16",
+    "tinyyolo_ball",
+)
+"""Small models of several tasks, exporters and layouts; the others run in make test-all."""
 
 
 def each(*tasks: str) -> pytest.MarkDecorator:
     """One test for each model of the corpus with one of these tasks; of all without tasks."""
-    names = [e.name for e in entries() if not tasks or e.task in tasks]
+    names = [
+        e.name if e.name in QUICK else pytest.param(e.name, marks=pytest.mark.slow)
+        for e in entries()
+        if not tasks or e.task in tasks
+    ]
     return pytest.mark.parametrize("name", names or ["no corpus"])
 
 

@@ -186,9 +186,8 @@ def _is_beyond_reference(node: onnx.NodeProto) -> bool:
 def dense(model: ModelProto, item: tuple[int, ...], name: str = "y") -> tuple[Array, Array]:
     """The matrix [J, I] and the bias [J] of the affine map from one item of x to a tensor."""
     size = int(np.prod(item))
-    zero, units = np.zeros((1, *item)), np.eye(size).reshape(size, *item)
-    b = values(model, zero, name).reshape(-1)
-    w = np.stack([values(model, unit[None], name).reshape(-1) for unit in units], 1) - b[:, None]
+    b = values(model, np.zeros((1, *item)), name).reshape(-1)
+    w = values(model, np.eye(size).reshape(size, *item), name).reshape(size, -1).T - b[:, None]
     w[np.abs(w) < 1e-6] = 0
     return w, b
 

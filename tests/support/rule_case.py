@@ -1,10 +1,12 @@
-"""A case of the table of VJP rules: its graph built, its forward pass, its inputs and cotangent."""
+"""Cases of the table of VJP rules: which run, their graphs, forward passes, inputs, cotangents."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from functools import cache
 
 import numpy as np
+import pytest
 from onnx import ModelProto
 
 from retrograph.backward import Request, build_backward
@@ -14,6 +16,37 @@ from retrograph.methods import GRADIENT
 from support.finite import Array, Evaluator, reference
 from support.vjp_case import FLOAT32, FLOAT64, Case, DType
 from tables.vjp_cases import CASES
+
+EVERY = 12
+"""So many cases of the table lie between two that run by default only for being many."""
+
+
+def each(cases: Iterable[Case]) -> pytest.MarkDecorator:
+    """One instance of the test for each case."""
+    return pytest.mark.parametrize("case", list(cases), ids=lambda case: case.name)
+
+
+def each_directly(cases: Iterable[Case]) -> pytest.MarkDecorator:
+    """The same, where only the cases of DIRECT run by default."""
+    marks = [
+        case if case.name in DIRECT else pytest.param(case, marks=pytest.mark.slow)
+        for case in cases
+    ]
+    return pytest.mark.parametrize("case", marks, ids=lambda case: case.name)
+
+
+def _direct(cases: Sequence[Case]) -> set[str]:
+    """The first case of every operator, and every twelfth, by their names."""
+    seen: set[str] = set()
+    chosen = set()
+    for number, case in enumerate(cases):
+        if number % EVERY == 0 or case.ops - seen:
+            chosen.add(case.name)
+        seen |= case.ops
+    return chosen
+
+
+DIRECT = _direct(CASES)
 
 
 def build(model: ModelProto, case: Case, many: bool = False, device: Device = "cpu") -> ModelProto:

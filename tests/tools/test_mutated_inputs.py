@@ -17,6 +17,7 @@ from support.paths import ENGINE, TOOLS
 TOOL = TOOLS / "mutations" / "mutate_inputs.py"
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="it forks")
 def test_a_share_of_the_mutation_run() -> None:
     """In an interpreter of its own, for it forks."""

@@ -13,6 +13,7 @@ from support.paths import ENGINE, TOOLS
 TOOL = TOOLS / "mutations" / "mutate_models.py"
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="it forks")
 def test_a_share_of_the_mutation_run() -> None:
     """In an interpreter of its own, for it forks; without the corpus, so that it is the same."""

@@ -41,6 +41,7 @@ def test_there_are_nine() -> None:
     assert len(MODELS) == 9
 
 
+@pytest.mark.one_in(4)
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("file", MODELS, ids=lambda f: f.stem)
 def test_light_models_build(file: Path, method: str) -> None:

@@ -53,6 +53,7 @@ def cotangents(model: ModelProto, x: Array) -> Array:
     return np.random.default_rng(7).normal(size=(len(x), UNITS, *item)).astype(np.float32)
 
 
+@pytest.mark.one_in(5)
 @pytest.mark.parametrize("device", DEVICES)
 @pytest.mark.parametrize("method", ["gradient", "deconvnet", "guided"])
 @pytest.mark.parametrize("lead", ["N", "1"])

@@ -11,7 +11,7 @@ from retrograph.methods import METHODS
 from retrograph.model import Model
 from support.backend_cases import light_models
 from support.graphs import FILES, golden, golden_input, ready
-from support.rule_case import built
+from support.rule_case import built, each_directly
 from support.vjp_case import FLOAT16, FLOAT32, Case, DType
 from tables.cuda_kernels import without_kernel
 from tables.vjp_cases import CASES
@@ -21,7 +21,7 @@ REFUSING = ("lrp-", "excitation-", "deeplift-")
 
 
 @pytest.mark.parametrize("dtype", [FLOAT32, FLOAT16], ids=str)
-@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+@each_directly(CASES)
 def test_rules_emit_what_cuda_has(case: Case, dtype: DType) -> None:
     assert not without_kernel(built(case.name, dtype, device="cuda"))
 
@@ -32,6 +32,7 @@ PAIRS += [
 ]
 
 
+@pytest.mark.one_in(11)
 @pytest.mark.parametrize(("file", "method"), PAIRS)
 def test_methods_emit_what_cuda_has(file: str, method: str) -> None:
     model = Model(golden(file))
@@ -48,6 +49,7 @@ def test_methods_emit_what_cuda_has(file: str, method: str) -> None:
             assert not without_kernel(built)
 
 
+@pytest.mark.one_in(4)
 @pytest.mark.parametrize("file", light_models(), ids=lambda f: f.stem)
 def test_large_models_emit_what_cuda_has(file: Path) -> None:
     model = Model(file)

@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
 from functools import cache
 
 import numpy as np
-import pytest
 from onnx import shape_inference
 
 from retrograph.ir.passes.opsets import FLOOR
 from retrograph.vjp import operators
 from support.finite import Array, Evaluator, directional, reference, runtime
-from support.rule_case import attributions, build, built, cotangent, forward_of, one_item
+from support.rule_case import (
+    attributions,
+    build,
+    built,
+    cotangent,
+    each,
+    each_directly,
+    forward_of,
+    one_item,
+)
 from support.vjp_case import BATCH, BFLOAT16, FLOAT16, FLOAT32, FLOAT64, Case
 from tables.vjp_cases import CASES
 
@@ -28,10 +35,6 @@ NO_FLOAT16_IN_RUNTIME = "reduction="
 """What ONNX Runtime (1.31.1) refuses in float16 on a CPU."""
 BFLOAT16_OPSET = 22
 """From here on convolutions and pools take bfloat16."""
-
-
-def each(cases: Iterable[Case]) -> pytest.MarkDecorator:
-    return pytest.mark.parametrize("case", list(cases), ids=lambda case: case.name)
 
 
 RUNNABLE = [case for case in CASES if not case.no_runtime]
@@ -77,7 +80,7 @@ def test_rule_matches_finite_differences(case: Case) -> None:
         assert found[name].shape == feeds[name].shape
 
 
-@each(RUNNABLE)
+@each_directly(RUNNABLE)
 def test_runtime_in_float32_matches_float64(case: Case) -> None:
     feeds = one_item(case, FLOAT32)
     y, ct, wanted = exact(case.name)
@@ -91,7 +94,7 @@ def test_runtime_in_float32_matches_float64(case: Case) -> None:
             assert_near(attribution, wanted[name], 1e-4)
 
 
-@each(case for case in RUNNABLE if case.batched)
+@each_directly(case for case in RUNNABLE if case.batched)
 def test_a_batch_is_its_items(case: Case) -> None:
     feeds = case.feeds()
     explain = explainer(case.name)
@@ -104,7 +107,7 @@ def test_a_batch_is_its_items(case: Case) -> None:
             assert_near(whole[name][i : i + 1], attribution, 1e-5)
 
 
-@each(case for case in RUNNABLE if case.many)
+@each_directly(case for case in RUNNABLE if case.many)
 def test_many_units_are_single_units(case: Case) -> None:
     feeds = case.rows(case.feeds(), slice(2))
     y = runtime(case.model(), optimised=False)(feeds)["y"]
@@ -127,7 +130,7 @@ def test_names_are_unique() -> None:
     assert [name for name, n in Counter(case.name for case in CASES).items() if n > 1] == []
 
 
-@each(
+@each_directly(
     c
     for c in RUNNABLE
     if not (c.no_float16 or c.ops & NO_FLOAT16 or NO_FLOAT16_IN_RUNTIME in c.body)
@@ -145,7 +148,7 @@ def test_float16_is_near_float32(case: Case) -> None:
         assert_near(attribution, attributions(case, wanted)[name], 1e-2)
 
 
-@each(
+@each_directly(
     c
     for c in CASES
     if c.opset >= FLOOR and not (c.ops & NO_BFLOAT16 or NO_BFLOAT16_INPUT in c.sources)

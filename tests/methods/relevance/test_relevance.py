@@ -85,6 +85,7 @@ PRODUCTS = {
 }
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize("layer", CONVOLUTIONS)
 @pytest.mark.parametrize("rule", EACH | BOX)
 def test_convolutions(layer: str, rule: str) -> None:
@@ -99,6 +100,7 @@ def test_convolutions_of_other_ranks(layer: str, rule: str) -> None:
     assert_rule(net(f"y = {made}", x, y, weights), (EACH | BOX)[rule], item_of(x))
 
 
+@pytest.mark.one_in(4)
 @pytest.mark.parametrize("layer", PRODUCTS)
 @pytest.mark.parametrize("rule", EACH)
 def test_products(layer: str, rule: str) -> None:
@@ -124,6 +126,7 @@ BATCHLESS = {
 }
 
 
+@pytest.mark.one_in(2)
 @pytest.mark.parametrize("layer", BATCHLESS)
 @pytest.mark.parametrize("rule", EACH)
 def test_products_whose_batch_does_not_lead(layer: str, rule: str) -> None:

@@ -130,6 +130,7 @@ BLIND = {"flat", "w_square"}
 RULES = ["epsilon", "gamma", "z_plus", "alpha_beta", "flat", "w_square", "z_plus_ignoring"]
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize("operator", OPERATORS)
 @pytest.mark.parametrize("rule", RULES)
 def test_what_falls_to_constants_is_counted(operator: str, rule: str) -> None:

@@ -49,6 +49,7 @@ CHANNELS += ", float q"
 TAIL_RULES = ("epsilon_quarter", "gamma", "z_plus", "alpha_beta_ignoring", "w_square")
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize("tail", TAILS)
 @pytest.mark.parametrize("rule", TAIL_RULES)
 @pytest.mark.parametrize("layer", [CONV, TURNED])
@@ -66,6 +67,7 @@ FLAT_TAILS = {
 }
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize("tail", FLAT_TAILS)
 @pytest.mark.parametrize("rule", TAIL_RULES)
 @pytest.mark.parametrize(
