@@ -93,7 +93,7 @@ def explained(model: ModelProto, method: str, x: Array, unit: Sequence[int]) -> 
     """The attribution, and the layer that was chosen."""
     built = retrograph.build(model, method=method, select="unit")
     onnx.checker.check_model(built, full_check=True)
-    rows = 1 if len(unit) > 1 and unit[0] == 0 and x.ndim == 2 else len(x)
+    rows = 1 if x.ndim == 2 else len(x)
     select = np.tile(np.array(unit, np.int64), (rows, 1))
     found: Array = runner(built)(x=x, select=select)["attribution"]
     (layer,) = {p.value for p in built.metadata_props if '"layer"' in p.value}
@@ -108,7 +108,7 @@ def test_the_map_is_that_of_its_definition(name: str, method: str) -> None:
     a, g = of_case(name)
     turned = (t.transpose(case.order) for t in (a, g))
     wanted = case.laid(linear(_cam(method, *turned), case.sizes))
-    unit = [0, UNIT] if name == "neither channels nor batch" else [UNIT]
+    unit = [UNIT]
     found, layer = explained(model, method, x, unit)
     assert layer == case.layer
     assert found.shape == wanted.shape
@@ -129,10 +129,10 @@ def test_guided_grad_cam_is_the_product_at_the_same_layer(name: str) -> None:
     if "Relu" not in case.text:
         pytest.skip("guided backpropagation needs a ReLU")
     model, x = parse(case.text, seed=3), noise(*case.x, seed=2)
-    unit = [0, UNIT] if name == "neither channels nor batch" else [UNIT]
+    unit = [UNIT]
     cam, _ = explained(model, "grad-cam", x, unit)
     built = retrograph.build(model, method="guided", select="unit")
-    rows = 1 if len(unit) > 1 else len(x)
+    rows = 1 if x.ndim == 2 else len(x)
     select = np.tile(np.array(unit, np.int64), (rows, 1))
     wanted = cam * runner(built)(x=x, select=select)["attribution"]
     found, layer = explained(model, "guided-grad-cam", x, unit)

@@ -231,7 +231,7 @@ def test_the_note_is_in_the_built_graph() -> None:
     contract = retrograph.Explainer(model, method="gradient").contract
     assert contract.notes[0] == Model(model).scores.notes[0]
     assert retrograph.check(model).notes[0] == Model(model).scores.notes[0]
-    assert Model(model).check(Model(model).request(layer="y")).notes[0] != contract.notes[0]
+    assert Model(model).report(Model(model).request(layer="y")).notes[0] != contract.notes[0]
 
 
 @pytest.mark.parametrize(("op", "is_probability"), [("Softmax", True), ("Sigmoid", False)])

@@ -190,7 +190,7 @@ def test_what_the_file_does_not_tell_is_asked_for(tmp_path: Path) -> None:
     path = written(tmp_path / "a.fa", ">a\nACG\n")
     (unnamed,) = iter_inputs([path], DNA, Preprocessing())
     assert isinstance(unnamed, BadInput)
-    assert "give --alphabet" in str(unnamed.error)
+    assert "give alphabet" in str(unnamed.error)
     (partly,) = read(path, ("N", 6, 9), "..ACGT")
     assert isinstance(partly, BadInput)
     assert "2 of the model's 6 channels are no letters" in str(partly.error)
