@@ -13,12 +13,13 @@ from numpy.typing import ArrayLike
 
 from retrograph.contract import Contract
 from retrograph.errors import InputError
+from retrograph.inputs import fitted_preprocessing, input_kind
+from retrograph.inputs.choice import usual_preprocessing
 from retrograph.methods import METHODS, Method
 from retrograph.model import Model, Source, opened, runnable
 from retrograph.preprocess import (
     InputAxes,
     Preprocessing,
-    check_whole,
     choose_coding,
     named_preprocessing,
 )
@@ -189,19 +190,15 @@ class Explainer:
     def context(self) -> ExplainContext:
         """What is the same for all that it explains, as far as the graph's metadata say it."""
         contract, axes = self.contract, self._find_axes()
-        recipe = Preprocessing()
+        recipe = usual_preprocessing(axes)
         if contract.preprocessing:
             recipe = Preprocessing.from_json(contract.preprocessing)
-        elif axes.frame is not None:
-            recipe = recipe.for_shape(axes.frame)
         coding, _ = choose_coding(None, self._session.metadata.get("alphabet"), axes.shape)
         return ExplainContext(
             contracts={contract.method: contract},
-            axes=axes,
-            preprocessing=recipe,
+            kind=input_kind(axes, recipe, coding),
             labels=contract.labels,
             device=self.device,
-            coding=coding,
         )
 
     @property
@@ -360,14 +357,10 @@ def _recipe(
     recipe = named_preprocessing(preprocessing)
     if axes is None:
         return recipe
-    if axes.frame is not None:
-        recipe = recipe or model.preprocessing(explained[0])
-    shape = model.tensor(explained[0]).shape
-    if recipe is None or shape is None:
-        return recipe
-    fitted = recipe.for_shape(shape if axes.frame is None else axes.frame)
-    check_whole(fitted, model.taken(explained[0]))
-    return fitted
+    if axes.frame is None:
+        shape = model.tensor(explained[0]).shape
+        return recipe if recipe is None or shape is None else recipe.for_shape(shape)
+    return fitted_preprocessing(model, explained[0], recipe)
 
 
 def _shape_text(shape: Sequence[int | None]) -> str:

@@ -8,24 +8,23 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 from PIL import Image
 
 from retrograph.errors import InputError, parameter
+from retrograph.inputs import choose_kind
+from retrograph.inputs.loader import Signature
 from retrograph.methods import Method
 from retrograph.model import Model, Source
 from retrograph.patches import Patches, plan_patches
 from retrograph.pipeline.labels import Labels, model_labels
-from retrograph.pipeline.loader import Job, Signature, named_jobs
-from retrograph.pipeline.recipe import recipe_for
-from retrograph.preprocess import BadInput, Item, Preprocessing, choose_coding
+from retrograph.preprocess import BadInput, Item, Preprocessing
 from retrograph.results import Result
 from retrograph.runtime import Array
-from retrograph.scanning import Batch, ProbeSession, Scanner, ScanReader
+from retrograph.scanning import ProbeSession, Scanner, ScanReader
 from retrograph.scanning.arrays import scan_arrays
 from retrograph.scanning.overview import overview
 from retrograph.scanning.summary import count_text, scan_record
@@ -239,16 +238,14 @@ class ScanPlan:
     Attributes:
         scanner: the layers, the device and the inputs of it.
         notes: what is to be known of how inputs are read.
-        source: what gives the batches of a model of several inputs; None for a model of one.
     """
 
     scanner: Scanner
     notes: Sequence[str]
-    source: Callable[[int], Iterable[Batch]] | None
 
     def count(self) -> int | None:
         """How many inputs there are; None where only reading them all tells."""
-        return self.scanner.count() if self.source is None else None
+        return self.scanner.count()
 
     def counting(self, progress: Progress) -> OnBatch:
         """What `run` calls to keep `progress` informed."""
@@ -269,7 +266,7 @@ class ScanPlan:
         Raises:
             InputError: the folder holds another scan, no input is good, or nothing can be written.
         """
-        finished = self.scanner.run(out, force=force, on_batch=on_batch, source=self.source)
+        finished = self.scanner.run(out, force=force, on_batch=on_batch)
         return Scan(finished.path, self.scanner.session.model)
 
 
@@ -296,36 +293,18 @@ def plan_scan(
     source = model if isinstance(model, Model) else Model(model)
     names = model_labels(source, labels)
     session = ProbeSession(source, [layers] if isinstance(layers, str) else layers, device, threads)
-    signature = Signature(session.inputs, session.input, session.axes)
-    stored = source.properties.get("alphabet")
-    coding, unlettered = choose_coding(alphabet, stored, session.input.shape)
-    recipe, unscaled = recipe_for(preprocessing, source, signature)
+    kind, notes = choose_kind(source, session.input.name, preprocessing, alphabet)
+    signature = Signature(session.inputs, session.input, kind)
     paths = [inputs] if isinstance(inputs, (str, os.PathLike)) else list(inputs)
     scanner = Scanner(
         session,
         paths,
         channels=channels,
         k=k,
-        preprocessing=recipe,
-        coding=coding,
+        kind=kind,
         batch=batch,
         workers=workers,
         labels=names,
         file=source.file,
     )
-    notes = [unscaled if coding is None else "", unlettered, signature.note]
-    several = len(session.inputs) > 1
-    named = partial(_named_batches, scanner.inputs, signature, recipe) if several else None
-    return ScanPlan(scanner, [note for note in notes if note], named)
-
-
-def _named_batches(
-    paths: Sequence[str], signature: Signature, recipe: Preprocessing, start: int
-) -> Iterator[Batch]:
-    """For a model of several inputs: what each .npz holds, from the input of that number on."""
-    number = 0
-    for job in named_jobs(paths, signature, recipe):
-        inputs = [s.item for s in job.sources] if isinstance(job, Job) else [job]
-        if number >= start:
-            yield Batch(inputs, job.feeds if isinstance(job, Job) else {})
-        number += len(inputs)
+    return ScanPlan(scanner, tuple(filter(None, [*notes, signature.note])))

@@ -10,16 +10,19 @@ from onnx import ModelProto
 
 import retrograph
 from retrograph.errors import InputError
-from retrograph.pipeline import loader
-from retrograph.pipeline.loader import Job, Signature, Source, sources
+from retrograph.inputs import loader
+from retrograph.inputs.loader import Batch, Signature, load_items
 from retrograph.pipeline.session import ExplainSession
-from retrograph.preprocess import PRESETS, BadInput, Item, Pending, axes_by_size
+from retrograph.preprocess import PRESETS, BadInput, Item, Pending
 from retrograph.results.attribution import Attribution
 from support import nets
 from support.ahead_case import Counted, threads
 from support.cli_case import explained, good, picture, refused, run, workplace
+from support.input_case import kind_of
 
 Capture = pytest.CaptureFixture[str]
+
+PICTURES = kind_of(("N", 3, 8, 8), PRESETS["0-1"])
 
 METHODS = (
     "gradient,guided,rectgrad,grad-cam,smoothgrad,integrated-gradients,lrp-epsilon,deeplift-rescale"
@@ -51,9 +54,9 @@ def rows_run(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     seen: list[int] = []
     own = ExplainSession.explain
 
-    def explain(self: ExplainSession, job: Job) -> list[object]:
-        seen.append(len(job.feeds[self.signature.explained.name]))
-        return own(self, job)  # type: ignore[return-value]
+    def explain(self: ExplainSession, batch: Batch) -> list[object]:
+        seen.append(len(batch.feeds[self.signature.explained.name]))
+        return own(self, batch)  # type: ignore[return-value]
 
     monkeypatch.setattr(ExplainSession, "explain", explain)
     return seen
@@ -161,11 +164,11 @@ def test_inputs_that_cannot_be_run_together_are_run_one_by_one(
     here: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     own = retrograph.Explainer.attribute
-    bad = next(sources(["photos/2.png"], ("N", 3, 8, 8), PRESETS["0-1"]))
-    assert isinstance(bad, Source)
+    bad = next(load_items(["photos/2.png"], PICTURES))
+    assert isinstance(bad, Item)
 
     def attribute(self: retrograph.Explainer, x: dict[str, np.ndarray], select: object) -> object:
-        if any(np.array_equal(row, bad.item.array) for row in x["x"]):
+        if any(np.array_equal(row, bad.array) for row in x["x"]):
             raise InputError("photo 2 cannot be run; leave it out")
         return own(self, x, select)  # type: ignore[arg-type]
 
@@ -199,7 +202,7 @@ def test_inputs_keep_their_order_and_the_names_of_their_files(here: Path) -> Non
     np.savez(here / "many.npz", a=np.zeros((2, 3, 8, 8), np.float32))
     (here / "empty").mkdir()
     paths = ["photos", "empty", "many.npz", "dog.png"]
-    found = list(sources(paths, ("N", 3, 8, 8), PRESETS["0-1"]))
+    found = list(load_items(paths, PICTURES))
     told = [each.name if isinstance(each, BadInput) else each.stem for each in found]
     assert told == [*"012345", "empty", "many_a_0_", "many_a_1_", "dog"]
 
@@ -217,10 +220,10 @@ def test_few_inputs_are_read_ahead(here: Path, monkeypatch: pytest.MonkeyPatch) 
 
     monkeypatch.setattr(loader, "Reader", Reader)
     monkeypatch.setattr(loader, "default_workers", lambda: 3)
-    found = sources(["many"], ("N", 3, 8, 8), PRESETS["0-1"], batch=4)
+    found = load_items(["many"], PICTURES, batch=4)
     for number, each in enumerate(found, 1):
-        assert isinstance(each, Source)
-        assert each.item.name == f"many[{number - 1}]"
+        assert isinstance(each, Item)
+        assert each.name == f"many[{number - 1}]"
         assert items.taken <= number + 2 * 4 + 3
 
 
@@ -230,7 +233,7 @@ def test_an_early_mistake_and_an_interruption_end_the_threads(
     refused(capsys, here, "explain net.onnx photos -o one.png", "there are several inputs")
     assert not threads()
 
-    def interrupted(self: ExplainSession, job: Job) -> list[Attribution]:
+    def interrupted(self: ExplainSession, batch: Batch) -> list[Attribution]:
         raise KeyboardInterrupt
 
     monkeypatch.setattr(ExplainSession, "explain", interrupted)
@@ -250,7 +253,6 @@ def test_an_input_that_is_given_twice_is_written_once(here: Path, capsys: Captur
 
 def test_a_signature_without_a_batch_runs_one_input() -> None:
     spec = retrograph.Explainer(nets.cnn()).inputs[0]
-    axes = axes_by_size(spec.shape)
-    assert Signature((spec,), spec, axes).batch == 1
-    assert Signature((spec,), spec, axes, 4).batch == 4
-    assert Signature((spec,), spec, axes, 4, apart=False).batch == 1
+    assert Signature((spec,), spec, PICTURES).batch == 1
+    assert Signature((spec,), spec, PICTURES, 4).batch == 4
+    assert Signature((spec,), spec, PICTURES, 4, apart=False).batch == 1

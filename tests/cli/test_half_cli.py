@@ -11,18 +11,18 @@ import pytest
 
 import retrograph
 from retrograph.pipeline.distance import distance
-from retrograph.preprocess import PRESETS, InputAxes
+from retrograph.preprocess import PRESETS
 from retrograph.results.context import ExplainContext
 from retrograph.results.explanation import Explanation
 from support import nets
 from support.cli_case import Ran, assert_one_line, picture, run
 from support.graphs import SMALL_NET, noise, parse, runner
 from support.half_case import both, contract_of
+from support.input_case import kind_of
 
 CONTEXT = ExplainContext(
     contracts={"guided": contract_of(retrograph.build(parse(SMALL_NET)))},
-    axes=InputAxes(("N", 2)),
-    preprocessing=PRESETS["0-1"],
+    kind=kind_of(("N", 2), PRESETS["0-1"]),
     labels=(),
     device="",
     style=None,

@@ -13,13 +13,13 @@ from PIL import Image
 
 import retrograph
 from retrograph import InputError, Model
+from retrograph.inputs import input_kind, iter_inputs
 from retrograph.preprocess import (
     PRESETS,
     BadInput,
     InputAxes,
     Item,
     axes_by_size,
-    iter_inputs,
     prepare,
 )
 from retrograph.preprocess.videos import frame_places
@@ -198,7 +198,8 @@ def test_numbers_that_look_like_no_picture_are_drawn_as_numbers(
 ) -> None:
     np.save(tmp_path / "x.npy", values.astype(np.float32))
     axes = InputAxes(("N", None, None), True, (0, 1))
-    (item,) = iter_inputs([tmp_path / "x.npy"], axes, PRESETS["0-1"].for_shape((1, 1, 8, 8)))
+    recipe = PRESETS["0-1"].for_shape((1, 1, 8, 8))
+    (item,) = iter_inputs([tmp_path / "x.npy"], input_kind(axes, recipe))
     assert not isinstance(item, BadInput)
     assert (item.shown is not None) is is_picture
 
@@ -292,7 +293,7 @@ def test_folders_and_archives_of_videos(here: Path) -> None:
     expected = {"cats/one": "cats", "cats/two": "cats", "dogs/three": "dogs"}
     expected["dogs/four.gif"] = "dogs"
     for source, lead in (("clips", "clips/"), ("clips.zip", "clips.zip:")):
-        items = list(iter_inputs([source], axes, PRESETS["0-1"]))
+        items = list(iter_inputs([source], input_kind(axes, PRESETS["0-1"])))
         assert not [item for item in items if isinstance(item, BadInput)]
         labels = {item.name: item.label for item in items if isinstance(item, Item)}
         assert labels == {lead + name: label for name, label in expected.items()}
@@ -309,7 +310,7 @@ def test_frames_of_different_sizes_are_refused(here: Path) -> None:
     saved_frames(here / "clip", 2)
     Image.new("RGB", (5, 5)).save(here / "clip/frame3.png")
     axes = InputAxes(("N", None, 3, None, None), True, (2, 3), 1, 0)
-    (item,) = iter_inputs(["clip"], axes, PRESETS["0-1"])
+    (item,) = iter_inputs(["clip"], input_kind(axes, PRESETS["0-1"]))
     assert isinstance(item, BadInput)
     assert str(item.error).startswith("clip has frames of different sizes")
 

@@ -11,9 +11,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from retrograph.preprocess import PRESETS, BadInput, Item, count_inputs, iter_inputs
+from retrograph.inputs import count_inputs, iter_inputs
+from retrograph.preprocess import PRESETS, BadInput, Item
 from retrograph.preprocess import archives as module
 from support.archive_case import pack
+from support.input_case import kind_of
 
 SHAPE = ("N", 3, 6, 5)
 SUFFIXES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
@@ -27,7 +29,7 @@ def png(seed: int) -> bytes:
 
 
 def read(path: Path) -> list[Item | BadInput]:
-    return list(iter_inputs([path], SHAPE, PRESETS["0-255"]))
+    return list(iter_inputs([path], kind_of(SHAPE, PRESETS["0-255"])))
 
 
 @pytest.mark.parametrize("suffix", SUFFIXES)

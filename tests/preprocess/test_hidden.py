@@ -8,10 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from retrograph.preprocess import PRESETS, Item, count_inputs, iter_inputs
+from retrograph.inputs import count_inputs, iter_inputs
+from retrograph.preprocess import PRESETS, Item
 from retrograph.scanning import ScanReader
 from retrograph.scanning.fingerprint import fingerprints
 from support.cli_case import assert_one_line, good, picture, run, workplace
+from support.input_case import kind_of
 
 DATA = ("cat/a.png", "dog/b.png", "ea/@.png")
 NO_DATA = (
@@ -50,7 +52,7 @@ def packed(folder: Path, suffix: str, prefix: str) -> Path:
 
 
 def found(path: Path) -> list[tuple[str, str | None]]:
-    items = list(iter_inputs([path], (None, 3, None, None), PRESETS["0-1"]))
+    items = list(iter_inputs([path], kind_of((None, 3, None, None), PRESETS["0-1"])))
     assert all(isinstance(each, Item) for each in items)
     return [(each.name, each.label) for each in items if isinstance(each, Item)]
 

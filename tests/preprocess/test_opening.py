@@ -11,9 +11,11 @@ import pytest
 from PIL import Image
 
 from retrograph.errors import InputError
-from retrograph.preprocess import PRESETS, Item, iter_inputs, load_picture
+from retrograph.inputs import iter_inputs
+from retrograph.preprocess import PRESETS, Item, load_picture
 from retrograph.preprocess.opening import open_picture
 from support.cli_case import good, workplace
+from support.input_case import kind_of
 
 
 def saved(path: Path, values: np.ndarray, **options: object) -> Path:
@@ -157,7 +159,7 @@ def test_what_was_made_of_a_picture_is_said(tmp_path: Path) -> None:
     assert open_picture(tmp_path / "opaque.png").note == ""
     assert "white" in open_picture(tmp_path / "half.png").note
     assert "CMYK" in open_picture(tmp_path / "cmyk.tif").note
-    (item,) = iter_inputs([tmp_path / "half.png"], (1, 3, 2, 2), PRESETS["0-1"])
+    (item,) = iter_inputs([tmp_path / "half.png"], kind_of((1, 3, 2, 2), PRESETS["0-1"]))
     assert isinstance(item, Item)
     assert "white" in item.note
 

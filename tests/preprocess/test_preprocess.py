@@ -14,13 +14,13 @@ from retrograph.preprocess import (
     PRESETS,
     Preprocessing,
     infer_layout,
-    iter_inputs,
     load_picture,
     parse_preprocessing,
     prepare,
     restore,
 )
 from retrograph.preprocess.recipe import Shape
+from support.input_case import kind_of
 
 RGB = (10, 120, 250)
 
@@ -243,7 +243,7 @@ def test_preprocessing_that_does_not_go_with_the_model() -> None:
     with pytest.raises(InputError, match="choose another order or layout"):
         prepare(plain(8, 8), PRESETS["0-1"], (1, 1, 8, 8))
     with pytest.raises(InputError, match="choose another order or layout"):
-        iter_inputs([], (1, 8, 8, 3), PRESETS["0-1"])
+        kind_of((1, 8, 8, 3), PRESETS["0-1"])
     with pytest.raises(InputError, match="mean has 3 values"):
         PRESETS["imagenet"].for_shape((1, 1, 8, 8))
 

@@ -8,8 +8,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from retrograph.preprocess import PRESETS, BadInput, Item, Preprocessing, iter_inputs, restore
+from retrograph.inputs import iter_inputs
+from retrograph.preprocess import PRESETS, BadInput, Item, Preprocessing, restore
 from retrograph.preprocess.recipe import Shape
+from support.input_case import kind_of
 
 
 def noise(height: int, width: int, channels: int = 3) -> np.ndarray:
@@ -25,7 +27,7 @@ def read(
     path: Path, shape: Shape, recipe: Preprocessing | None = None
 ) -> tuple[list[Item], list[BadInput]]:
     recipe = recipe or PRESETS["0-255"]
-    found = list(iter_inputs([path], shape, recipe))
+    found = list(iter_inputs([path], kind_of(shape, recipe)))
     return (
         [item for item in found if isinstance(item, Item)],
         [item for item in found if isinstance(item, BadInput)],
@@ -38,7 +40,7 @@ def test_folder_is_sorted_deep_and_survives_a_bad_picture(tmp_path: Path) -> Non
         plain(4, 4).save(tmp_path / name)
     (tmp_path / "a.png").write_bytes(b"\x89PNG broken")
     (tmp_path / "notes.txt").write_text("no picture")
-    found = list(iter_inputs([tmp_path], (1, 3, 4, 4), PRESETS["0-1"]))
+    found = list(iter_inputs([tmp_path], kind_of((1, 3, 4, 4), PRESETS["0-1"])))
     assert [item.name for item in found] == [
         str(tmp_path / name) for name in ("a.png", "b.PNG", "sub/c.jpg")
     ]
@@ -46,14 +48,14 @@ def test_folder_is_sorted_deep_and_survives_a_bad_picture(tmp_path: Path) -> Non
 
 
 def test_inputs_are_read_when_asked_for(tmp_path: Path) -> None:
-    inputs = iter_inputs([tmp_path / "late.png"], (1, 3, 4, 4), PRESETS["0-1"])
+    inputs = iter_inputs([tmp_path / "late.png"], kind_of((1, 3, 4, 4), PRESETS["0-1"]))
     plain(4, 4).save(tmp_path / "late.png")
     assert isinstance(next(inputs), Item)
 
 
 def test_empty_folder_and_missing_files_are_reported(tmp_path: Path) -> None:
     names = ("", "no.png", "no.npy", "no.csv")
-    found = list(iter_inputs([tmp_path / n for n in names], (1, 3, 4, 4), PRESETS["0-1"]))
+    found = list(iter_inputs([tmp_path / n for n in names], kind_of((1, 3, 4, 4), PRESETS["0-1"])))
     assert [type(item) for item in found] == [BadInput] * 4
     for item, name in zip(found, names, strict=True):
         assert isinstance(item, BadInput)

@@ -9,9 +9,11 @@ import numpy as np
 import pytest
 
 from retrograph.errors import InputError
-from retrograph.preprocess import BadInput, Coding, Item, Preprocessing, iter_inputs, parse_alphabet
+from retrograph.inputs import iter_inputs
+from retrograph.preprocess import BadInput, Coding, Item, Preprocessing, parse_alphabet
 from retrograph.preprocess.recipe import Shape
 from retrograph.preprocess.sequences import read_fasta
+from support.input_case import kind_of
 
 DNA: Shape = ("N", 4, 6)
 
@@ -23,7 +25,7 @@ def written(path: Path, text: str) -> Path:
 
 def read(path: Path, shape: Shape = DNA, alphabet: str = "ACGT") -> list[Item | BadInput]:
     coding = Coding.fitted(alphabet, shape)
-    return list(iter_inputs([path], shape, Preprocessing(), coding))
+    return list(iter_inputs([path], kind_of(shape, Preprocessing(), coding)))
 
 
 def error_of(path: Path) -> str:
@@ -188,9 +190,9 @@ def test_an_empty_record_is_reported_and_the_others_go_on(tmp_path: Path) -> Non
 
 def test_what_the_file_does_not_tell_is_asked_for(tmp_path: Path) -> None:
     path = written(tmp_path / "a.fa", ">a\nACG\n")
-    (unnamed,) = iter_inputs([path], DNA, Preprocessing())
+    (unnamed,) = iter_inputs([path], kind_of(DNA, Preprocessing()))
     assert isinstance(unnamed, BadInput)
-    assert "give alphabet" in str(unnamed.error)
+    assert "give alphabet, such as dna" in str(unnamed.error)
     (partly,) = read(path, ("N", 6, 9), "..ACGT")
     assert isinstance(partly, BadInput)
     assert "2 of the model's 6 channels are no letters" in str(partly.error)

@@ -7,16 +7,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from retrograph.preprocess import PRESETS, BadInput, Item, Shape, iter_inputs
+from retrograph.inputs import iter_inputs
+from retrograph.preprocess import PRESETS, BadInput, Item, Shape
 from support import nets
 from support.cli_case import assert_one_line, run
+from support.input_case import kind_of
 
 SHAPE = (None, 1, 2, 2)
 
 
 def read(path: Path, text: str | bytes, shape: Shape = SHAPE) -> list[Item | BadInput]:
     path.write_bytes(text if isinstance(text, bytes) else text.encode())
-    return list(iter_inputs([path], shape, PRESETS["0-255"].for_shape(shape)))
+    return list(iter_inputs([path], kind_of(shape, PRESETS["0-255"].for_shape(shape))))
 
 
 def taken(path: Path, text: str | bytes) -> list[tuple[str | None, list[int]]]:

@@ -15,9 +15,9 @@ from retrograph.benchmarks.measure import measure
 from retrograph.benchmarks.plot import plot
 from retrograph.benchmarks.record import Case, Record
 from retrograph.benchmarks.subject import Subject
+from retrograph.inputs.loader import Progress
 from retrograph.methods.chosen import MethodChoice, chosen_methods
 from retrograph.model import Model, Source
-from retrograph.pipeline.loader import Progress
 from retrograph.results import Result
 from retrograph.runtime import Array
 

@@ -88,9 +88,9 @@ def _run(args: argparse.Namespace) -> int:
     table = ComparisonTable(session.context)
     explained: list[Explanation] = []
     with progress_bar(out, "explaining") as bar:
-        jobs = first_inputs(session.jobs(args.inputs, bar.to), Printed(out, "note: "))
-        jobs = tell_distance(jobs, session, distances)
-        for explanation in mistakes.sieve(session.explain_all(jobs)):
+        batches = first_inputs(session.batches(args.inputs, bar.to), Printed(out, "note: "))
+        batches = tell_distance(batches, session, distances)
+        for explanation in mistakes.sieve(session.explain_all(batches)):
             with mistakes.reported():
                 table.add(explanation)
                 report(explanation, out)

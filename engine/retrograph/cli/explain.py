@@ -96,13 +96,13 @@ def _run(args: argparse.Namespace) -> int:
     mistakes, distances = Mistakes(), Printed(out)
     explained: list[Explanation] = []
     with progress_bar(out, "explaining") as bar:
-        jobs = tell_distance(session.jobs(args.inputs, bar.to), session, distances)
+        batches = tell_distance(session.batches(args.inputs, bar.to), session, distances)
         if args.sheet is None:
-            for explanation in mistakes.sieve(write_explanations(jobs, session, destination)):
+            for explanation in mistakes.sieve(write_explanations(batches, session, destination)):
                 report(explanation, out)
                 explained.append(explanation.without_arrays())
         else:
-            sheet = write_sheet(jobs, session, destination, args.sheet, mistakes.report)
+            sheet = write_sheet(batches, session, destination, args.sheet, mistakes.report)
             explained = [] if sheet is None else [*sheet.explanations]
     if args.sheet is not None and sheet is not None:
         out.print(f"  {sheet.title}\n  -> {destination.file}", soft_wrap=True)

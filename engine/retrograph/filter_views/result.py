@@ -150,9 +150,9 @@ def _fitted(
     """How the picture becomes the input that the filters see; None where that is not known."""
     if recipe is None or not source.on_input:
         return None
-    shape = model.inputs[0].shape
+    frame = model.axes(model.inputs[0].name).frame
     try:
-        return None if shape is None else recipe.for_shape(shape)
+        return None if frame is None else recipe.for_shape(frame)
     except InputError:
         return None  # not a picture, or not of that recipe
 

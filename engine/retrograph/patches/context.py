@@ -7,11 +7,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
+from retrograph.inputs import input_kind
+from retrograph.inputs.loader import Signature
 from retrograph.methods import Method
 from retrograph.model import Model, Source
 from retrograph.patches.attribute import Attributor
 from retrograph.patches.source import explained_input, scanned_model
-from retrograph.pipeline.loader import Signature
 from retrograph.preprocess import Coding, Preprocessing
 from retrograph.results.context import ExplainContext
 from retrograph.results.notes import gather_notes
@@ -74,19 +75,18 @@ class PatchContext:
         axes = source.axes(explained)
         alphabet = scan.run["alphabet"]
         coding = None if alphabet is None else Coding.fitted(alphabet, specs[explained].shape)
+        kind = input_kind(axes, Preprocessing.from_json(scan.run["preprocessing"]), coding)
         drawing = {
             alias: ExplainContext(
-                axes=axes,
                 contracts={method.name: each.contract},
-                preprocessing=Preprocessing.from_json(scan.run["preprocessing"]),
+                kind=kind,
                 labels=tuple(scan.run["labels"]),
                 device=each.device,
                 style=style,
-                coding=coding,
             )
             for alias, each in attributors.items()
         }
-        signature = Signature(tuple(specs.values()), specs[explained], axes)
+        signature = Signature(tuple(specs.values()), specs[explained], kind)
         return cls(scan, _file_name(scan, model), attributors, drawing, signature)
 
     @property
@@ -98,16 +98,6 @@ class PatchContext:
     def device(self) -> str:
         """What runs the graphs."""
         return self._first.device
-
-    @property
-    def preprocessing(self) -> Preprocessing:
-        """How pictures become the input: as in the scan."""
-        return self._first.preprocessing
-
-    @property
-    def coding(self) -> Coding | None:
-        """Which channels of the input are which letters, if it is a sequence of letters."""
-        return self._first.coding
 
     @property
     def _first(self) -> ExplainContext:
@@ -128,9 +118,7 @@ class PatchContext:
     @property
     def input_noun(self) -> str:
         """What was scanned, in a word: pictures, sequences, or inputs of another kind."""
-        if self.coding is not None:
-            return "sequences"
-        return "pictures" if self.signature.axes.takes_pictures else "inputs"
+        return self.signature.kind.things
 
     def sees(self, layer: ScannedLayer) -> str:
         """What a unit of a layer sees, in words."""

@@ -9,21 +9,16 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image
 
-from retrograph.errors import InputError, parameter
 from retrograph.patches.crop import cut, windows
 from retrograph.patches.patch_reader import ExplainedUnit
-from retrograph.render import letter_tiles
-from retrograph.render.colour import GREY, Picture
+from retrograph.render.colour import GREY
 from retrograph.results.context import ExplainContext
 from retrograph.results.explanation import Explanation
-from retrograph.results.maps import attribution_picture, input_picture, style_of
+from retrograph.results.maps import style_of
 from retrograph.runtime import Array
 
 LONGEST = 160
 """The side, in pixels, that no patch of a picture is larger than; larger ones are scaled down."""
-
-_MOST_LETTERS = 64
-"""Longer stretches of a sequence are drawn as colours alone."""
 
 
 @dataclass(frozen=True)
@@ -52,25 +47,13 @@ def draw_patch(unit: ExplainedUnit, context: ExplainContext) -> PatchImage:
             attribution is not finite.
     """
     window, method = _in_window(unit, context), context.methods[0]
-    if window.array.ndim > 3:
-        raise InputError(
-            "the model takes volumes or videos, of which no patches are drawn; explain a unit "
-            f"instead, with {parameter('layer', 'NAME')} and {parameter('unit', 'UNIT')}"
-        )
-    coding = context.coding
-    if coding is not None and window.array.shape[coding.positions] <= _MOST_LETTERS:
-        values = np.broadcast_to(window.attributions[method][0], window.array.shape)
-        drawn: tuple[Picture, Picture] = letter_tiles(
-            coding.letters(window.array),
-            coding.matrix(values),
-            coding.alphabet,
-            style_of(method, window),
-        )
-    else:
-        drawn = (
-            _shrink(input_picture(window)),
-            _shrink(attribution_picture(window, method)),
-        )
+    drawn = context.kind.patch_pictures(
+        window.attributions[method][0],
+        style_of(method, window),
+        window.array,
+        window.shown,
+        LONGEST,
+    )
     patch, attribution = (Image.fromarray(np.asarray(each)) for each in drawn)
     return PatchImage(_png(patch), _png(attribution), patch.size)
 
@@ -81,10 +64,10 @@ def _in_window(explained: ExplainedUnit, context: ExplainContext) -> Explanation
     field = explained.source.layer.field
     if field is not None and field.source != context.contract.explained[0]:
         field = None
-    places = windows(field, unit.index, array.shape, int(context.axes.batched))
+    places = windows(field, unit.index, array.shape, int(context.kind.axes.batched))
     shown = None
     if explained.item.shown is not None:
-        sides = (*(places[axis] for axis in context.axes.spatial), (0, 3))
+        sides = (*(places[axis] for axis in context.kind.axes.spatial), (0, 3))
         shown = Image.fromarray(cut(np.asarray(explained.item.shown), sides, GREY))
     attribution = cut(np.broadcast_to(explained.attribution, array.shape), places)
     return Explanation(
@@ -97,12 +80,6 @@ def _in_window(explained: ExplainedUnit, context: ExplainContext) -> Explanation
         units=np.array([unit.index]),
         classes=None,
     )
-
-
-def _shrink(picture: Picture) -> Image.Image:
-    image = Image.fromarray(np.asarray(picture))
-    image.thumbnail((LONGEST, LONGEST), Image.Resampling.BOX)
-    return image
 
 
 def _png(image: Image.Image) -> bytes:

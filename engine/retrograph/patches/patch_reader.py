@@ -6,10 +6,11 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from retrograph.errors import InputError
+from retrograph.inputs import iter_pending
+from retrograph.inputs.loader import Batch, load_batches
 from retrograph.patches.attribute import Attributor
 from retrograph.patches.context import PatchContext
-from retrograph.pipeline.loader import Job, named_jobs
-from retrograph.preprocess import BadInput, Item, default_workers, iter_pending, prefetch_decode
+from retrograph.preprocess import BadInput, Item, default_workers, prefetch_decode
 from retrograph.preprocess.batches import Batcher
 from retrograph.runtime import Array
 from retrograph.scanning import ScannedLayer, TopUnit
@@ -102,8 +103,7 @@ class PatchReader:
         context = self.context
         graphs = context.attributors
         batchers = {alias: _UnitBatcher(each.rows) for alias, each in graphs.items()}
-        axes = context.signature.axes
-        pending = iter_pending(self._paths(), axes, context.preprocessing, context.coding)
+        pending = iter_pending(self._paths(), context.signature.kind)
         sought = (each for each in pending if each.name in by_name)
         workers, names = default_workers(), set[str]()
         for item in prefetch_decode(sought, workers, 2 * workers):
@@ -124,15 +124,13 @@ class PatchReader:
     def _from_files(self, by_name: Mapping[str, list[ChannelUnit]]) -> Iterator[ExplainedUnit]:
         """With a model of several inputs: the arrays of one file at once, unit after unit."""
         context = self.context
-        for job in named_jobs(self._paths(), context.signature, context.preprocessing):
-            if isinstance(job, BadInput):
-                continue
+        for batch in load_batches(self._paths(), context.signature):
             for alias, attributor in context.attributors.items():
                 rows = [
-                    [each for each in by_name.get(s.item.name, []) if each.layer.alias == alias]
-                    for s in job.sources
+                    [each for each in by_name.get(item.name, []) if each.layer.alias == alias]
+                    for item in batch.items
                 ]
-                yield from _explain_job(job, rows, attributor)
+                yield from _explain_file(batch, rows, attributor)
 
     def _compare(self, explained: ExplainedUnit) -> None:
         """Note a picture whose unit is not as strong as it was in the scan."""
@@ -153,16 +151,15 @@ def _explain_batch(
         yield ExplainedUnit(unit, item, attributions[row], float(scores[row]))
 
 
-def _explain_job(
-    job: Job, rows: Sequence[Sequence[ChannelUnit]], attributor: Attributor
+def _explain_file(
+    batch: Batch, rows: Sequence[Sequence[ChannelUnit]], attributor: Attributor
 ) -> Iterator[ExplainedUnit]:
     """The units of a file's rows: first the first of each row, then the second, and so on."""
     unused = (0,) * len(attributor.contract.shape)
-    for turn in range(max(map(len, rows))):
+    for turn in range(max(map(len, rows), default=0)):
         units = [row[turn] if turn < len(row) else None for row in rows]
         indices = [each.unit.index if each else unused for each in units]
-        attributions, scores = attributor.of_batch(job.feeds, indices)
+        attributions, scores = attributor.of_batch(batch.feeds, indices)
         for row, unit in enumerate(units):
             if unit is not None:
-                item = job.sources[row].item
-                yield ExplainedUnit(unit, item, attributions[row], float(scores[row]))
+                yield ExplainedUnit(unit, batch.items[row], attributions[row], float(scores[row]))

@@ -8,11 +8,11 @@ from dataclasses import replace
 import numpy as np
 
 from retrograph.errors import InputError, parameter
+from retrograph.inputs.loader import Batch, Input, as_list
 from retrograph.pipeline.blanks import with_blanks
-from retrograph.pipeline.loader import Input, Job, as_list
 from retrograph.pipeline.session import ExplainSession
 from retrograph.pipeline.units import parse_unit
-from retrograph.preprocess import BadInput, Item
+from retrograph.preprocess import Item
 from retrograph.results.attribution import Attribution, FindBlanks
 from retrograph.results.explanation import Explanation
 from retrograph.results.rows import check_finite
@@ -32,23 +32,21 @@ def attribute_batch(
     Raises:
         InputError: an input cannot be read or explained, or they cannot be put together.
     """
-    jobs = [_good(job) for job in session.jobs(as_list(x))]
-    if not jobs:
+    batches = [_good(batch) for batch in session.batches(as_list(x))]
+    if not batches:
         raise InputError("there is no input; give at least one")
-    _check_alike(session, jobs)
+    _check_alike(session, batches)
     runs = [
-        _run(session, job, rows)
-        for job, rows in zip(jobs, _parts(session, jobs, units), strict=True)
+        _run(session, batch, rows)
+        for batch, rows in zip(batches, _parts(session, batches, units), strict=True)
     ]
     together = runs[0] if len(runs) == 1 else _together(runs)
-    items = tuple(
-        _noted(source.item, session.input_notes) for job in jobs for source in job.sources
-    )
+    items = tuple(_noted(item, session.input_notes) for batch in batches for item in batch.items)
     return replace(
         together,
         items=items,
         make_context=lambda: session.context,
-        find_blanks=_blanks_finder(session, jobs),
+        find_blanks=_blanks_finder(session, batches),
     )
 
 
@@ -57,19 +55,19 @@ def _noted(item: Item, notes: Sequence[str]) -> Item:
     return replace(item, note="; ".join(filter(None, (item.note, *notes))))
 
 
-def _good(job: Job | BadInput) -> Job:
-    if isinstance(job, BadInput):
-        raise job.error
-    return job
+def _good(batch: Batch) -> Batch:
+    for bad in batch.bad:
+        raise bad.error
+    return batch
 
 
-def _check_alike(session: ExplainSession, jobs: Sequence[Job]) -> None:
+def _check_alike(session: ExplainSession, batches: Sequence[Batch]) -> None:
     """Raises InputError where the inputs cannot be put together in one array."""
-    if len(jobs) == 1:
+    if len(batches) == 1:
         return
     name = session.signature.explained.name
-    first, *others = (job.feeds[name].shape[1:] for job in jobs)
-    if any(shape != first for shape in others) or not session.context.axes.batched:
+    first, *others = (batch.feeds[name].shape[1:] for batch in batches)
+    if any(shape != first for shape in others) or not session.context.kind.axes.batched:
         raise InputError(
             "the inputs are of several sizes, or the model takes one without a batch axis; explain "
             "them one by one, or with explain_all"
@@ -77,12 +75,12 @@ def _check_alike(session: ExplainSession, jobs: Sequence[Job]) -> None:
 
 
 def _parts(
-    session: ExplainSession, jobs: Sequence[Job], units: Sequence[tuple[int, ...]] | None
+    session: ExplainSession, batches: Sequence[Batch], units: Sequence[tuple[int, ...]] | None
 ) -> list[Array | None]:
-    """The units of each job's inputs, [rows, r], with one for each input that fills a batch."""
+    """The units of each batch's inputs, [rows, r], with one for each input that fills a batch."""
     if units is None:
-        return [None] * len(jobs)
-    counts = [len(job.sources) for job in jobs]
+        return [None] * len(batches)
+    counts = [len(batch.items) for batch in batches]
     if len(units) != sum(counts):
         raise InputError(
             f"{parameter('unit')} has {len(units)} rows for {sum(counts)} inputs; give one for "
@@ -92,23 +90,23 @@ def _parts(
     choices = [parse_unit(each, c.shape, (), c.alias, c.channel_axis) for each in units]
     indices = np.array([choice.index for choice in choices], np.int64)
     parts: list[Array | None] = []
-    for job, part in zip(jobs, np.split(indices, np.cumsum(counts)[:-1]), strict=True):
-        filling = len(next(iter(job.feeds.values()))) - len(part)
+    for batch, part in zip(batches, np.split(indices, np.cumsum(counts)[:-1]), strict=True):
+        filling = len(next(iter(batch.feeds.values()))) - len(part)
         parts.append(np.concatenate([part, part[-1:].repeat(max(0, filling), axis=0)]))
     return parts
 
 
-def _run(session: ExplainSession, job: Job, units: Array | None) -> Attribution:
-    """A job's attributions, without those of what only filled its batch."""
-    outputs = session.attribute(job, units)
+def _run(session: ExplainSession, batch: Batch, units: Array | None) -> Attribution:
+    """A batch's attributions, without those of what only filled its batch."""
+    outputs = session.attribute(batch, units)
     check_finite(
         outputs,
         session.context.contract,
-        job.sources[0].item.name,
+        batch.items[0].name,
         session.blanks.nonfinite_weights,
     )
     (attribution,) = outputs.values()
-    rows, count = len(attribution.score), len(job.sources)
+    rows, count = len(attribution.score), len(batch.items)
     if rows <= count:
         return attribution
     biases = attribution.bias_relevance
@@ -154,12 +152,12 @@ def _joined(values: Sequence[Mapping[str, Array]]) -> dict[str, Array]:
     return {name: np.concatenate([each[name] for each in values]) for name in values[0]}
 
 
-def _blanks_finder(session: ExplainSession, jobs: Sequence[Job]) -> FindBlanks:
+def _blanks_finder(session: ExplainSession, batches: Sequence[Batch]) -> FindBlanks:
     """What tells of an explanation and its number why it is 0 everywhere, where it is."""
-    places = [(job, row) for job in jobs for row in range(len(job.sources))]
+    places = [(batch, row) for batch in batches for row in range(len(batch.items))]
 
     def find(explanation: Explanation, number: int) -> Explanation:
-        job, row = places[number]
-        return with_blanks(explanation, row, job.feeds, session.explainers, session.blanks)
+        batch, row = places[number]
+        return with_blanks(explanation, row, batch.feeds, session.explainers, session.blanks)
 
     return find

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from retrograph.errors import InputError
+from retrograph.inputs.loader import Input, Progress, as_list
 from retrograph.methods import Method
 from retrograph.methods.chosen import MethodChoice
 from retrograph.model import Source, opened
@@ -18,7 +19,6 @@ from retrograph.pipeline.cache import ready_session
 from retrograph.pipeline.comparing import compare_all
 from retrograph.pipeline.destination import Destination
 from retrograph.pipeline.labels import Labels
-from retrograph.pipeline.loader import Input, Progress, as_list
 from retrograph.pipeline.opening import COMPARED, ExplainSettings, open_comparison, open_session
 from retrograph.pipeline.units import Unit, whole_numbers
 from retrograph.pipeline.writing import write_explanations
@@ -209,10 +209,10 @@ def explain_all(
         style=style,
     )
     session = open_session(opened(model), settings)
-    jobs = session.jobs(values, progress)
+    batches = session.batches(values, progress)
     if destination is None:
-        return session.explain_all(jobs)
-    return write_explanations(jobs, session, destination)
+        return session.explain_all(batches)
+    return write_explanations(batches, session, destination)
 
 
 def compare(

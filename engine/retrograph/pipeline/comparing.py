@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import replace
 
 from retrograph.errors import InputError, RetrographError
+from retrograph.inputs.loader import Batch, Input, Progress
 from retrograph.model import Model
 from retrograph.pipeline.distance import tell_distance
-from retrograph.pipeline.loader import Input, Job, Progress
 from retrograph.pipeline.session import ExplainSession
 from retrograph.preprocess import BadInput
 from retrograph.results.comparison import Comparison
@@ -30,8 +29,8 @@ def compare_all(
         InputError: no input can be explained; the reason of the first.
     """
     notes: list[str] = []
-    jobs = first_inputs(session.jobs(inputs, progress), notes.append)
-    results = [*session.explain_all(tell_distance(jobs, session, notes.append))]
+    batches = first_inputs(session.batches(inputs, progress), notes.append)
+    results = [*session.explain_all(tell_distance(batches, session, notes.append))]
     bad = [each for each in results if isinstance(each, BadInput)]
     explanations = tuple(each for each in results if isinstance(each, Explanation))
     if not explanations:
@@ -61,22 +60,19 @@ def _reason(error: RetrographError) -> str:
     return f"{first}; see `retrograph check`" if rest else first
 
 
-def first_inputs(
-    jobs: Iterable[Job | BadInput], tell: Callable[[str], None]
-) -> Iterator[Job | BadInput]:
-    """The first jobs, of as many inputs as one picture shows.
+def first_inputs(batches: Iterable[Batch], tell: Callable[[str], None]) -> Iterator[Batch]:
+    """The first batches, of as many inputs as one picture shows.
 
     Args:
-        jobs: in their order.
+        batches: in their order.
         tell: takes a note where there are more.
     """
     room = MOST_ROWS
-    for job in jobs:
-        if isinstance(job, Job) and len(job.sources) > room:
+    for batch in batches:
+        if len(batch.items) > room:
             tell(f"only the first {MOST_ROWS} inputs are shown")
             if room:
-                yield replace(job, sources=job.sources[:room])
+                yield Batch(batch.items[:room], batch.feeds)
             return
-        if isinstance(job, Job):
-            room -= len(job.sources)
-        yield job
+        room -= len(batch.items)
+        yield batch

@@ -8,32 +8,31 @@ from contextlib import suppress
 import numpy as np
 
 from retrograph.errors import InputError
-from retrograph.pipeline.loader import Job
+from retrograph.inputs.loader import Batch
 from retrograph.pipeline.session import ExplainSession
-from retrograph.preprocess import BadInput
 from retrograph.results.explanation import Explanation
 from retrograph.runtime import Array
 
 
 def tell_distance(
-    jobs: Iterable[Job | BadInput], session: ExplainSession, tell: Callable[[str], None]
-) -> Iterator[Job | BadInput]:
-    """The same jobs; of the first that can be run it is said how far it is from the reference.
+    batches: Iterable[Batch], session: ExplainSession, tell: Callable[[str], None]
+) -> Iterator[Batch]:
+    """The same batches; of the first that can be run it is said how far the reference is.
 
     Args:
-        jobs: in their order.
+        batches: in their order.
         session: nothing is said where it has no reference.
         tell: takes what is said, in a line.
     """
     reference = session.reference
     exact = None if reference is None else reference.open()
-    for job in jobs:
-        if reference is not None and exact is not None and isinstance(job, Job):
-            with suppress(InputError):  # whoever runs the job meets it again
-                first, wanted = session.explain(job)[0], exact.explain(job)[0]
+    for batch in batches:
+        if reference is not None and exact is not None and batch.items:
+            with suppress(InputError):  # whoever runs the batch meets it again
+                first, wanted = session.explain(batch)[0], exact.explain(batch)[0]
                 tell(distance(reference.of, reference.where, first, wanted))
                 exact = None
-        yield job
+        yield batch
 
 
 def distance(of: str, where: str, explanation: Explanation, exact: Explanation) -> str:

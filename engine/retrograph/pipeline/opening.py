@@ -11,14 +11,14 @@ from retrograph.blank import Blanks
 from retrograph.contract import Contract
 from retrograph.errors import DeviceError, InputError, RetrographError, UnsupportedError, parameter
 from retrograph.explainer import Explainer
+from retrograph.inputs import choose_kind
 from retrograph.methods import Method
 from retrograph.methods.chosen import MethodChoice, chosen_methods
 from retrograph.model import Model
 from retrograph.pipeline.labels import Labels, model_labels
-from retrograph.pipeline.recipe import recipe_for
 from retrograph.pipeline.session import ExplainSession, Reference
 from retrograph.pipeline.units import Unit, UnitChoice, parse_unit
-from retrograph.preprocess import Preprocessing, choose_coding
+from retrograph.preprocess import Preprocessing
 from retrograph.results.context import ExplainContext
 
 USUAL = "guided"
@@ -289,29 +289,23 @@ def _opened(
 ) -> ExplainSession:
     """The session of these graphs, with its reference where they have one."""
     lead = next(iter(graphs.explainers.values()))
+    kind, notes = choose_kind(
+        model, lead.contract.explained[0], settings.preprocessing, settings.alphabet
+    )
     context = ExplainContext(
         contracts={title: each.contract for title, each in graphs.explainers.items()},
-        axes=model.axes(lead.contract.explained[0]),
-        preprocessing=Preprocessing(),
+        kind=kind,
         labels=labels,
         device=lead.device,
         style=settings.style,
     )
     blanks = Blanks(model, settings.threads)
-    session = ExplainSession(graphs.explainers, context, choice, blanks, top=settings.top)
+    session = ExplainSession(
+        graphs.explainers, context, choice, blanks, top=settings.top, input_notes=notes
+    )
     if settings.batch != 1:
         apart = model.keeps_rows_apart(lead.contract.target)
         session = replace(session, batch=settings.batch, apart=apart)
-    signature = session.signature
-    stored = model.properties.get("alphabet")
-    coding, unlettered = choose_coding(settings.alphabet, stored, signature.explained.shape)
-    recipe, unscaled = recipe_for(settings.preprocessing, model, signature)
-    notes = ["" if coding is not None else unscaled, unlettered]
-    session = replace(
-        session,
-        context=replace(context, preprocessing=recipe, coding=coding),
-        input_notes=tuple(filter(None, notes)),
-    )
     return replace(session, reference=_reference(session, settings.precision, graphs))
 
 

@@ -10,8 +10,16 @@ from numpy.typing import ArrayLike
 from retrograph.blank import Blanks
 from retrograph.errors import InputError, RetrographError
 from retrograph.explainer import Explainer
+from retrograph.inputs.loader import (
+    Batch,
+    Input,
+    Progress,
+    Signature,
+    batch_of,
+    follow_batches,
+    load_batches,
+)
 from retrograph.pipeline.blanks import with_blanks
-from retrograph.pipeline.loader import Input, Job, Progress, Signature, follow_jobs, job_of, jobs
 from retrograph.pipeline.units import UnitChoice
 from retrograph.preprocess import BadInput
 from retrograph.results.attribution import Attribution
@@ -74,7 +82,7 @@ class ExplainSession:
         """What the graphs take."""
         specs, name = self.lead.inputs, self.lead.contract.explained[0]
         explained = next(spec for spec in specs if spec.name == name)
-        return Signature(specs, explained, self.context.axes, self.batch, self.apart)
+        return Signature(specs, explained, self.context.kind, self.batch, self.apart)
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -94,67 +102,61 @@ class ExplainSession:
             unit = self.context.unit(index)
         return f"{contract.alias} ('{contract.target}') · {unit}"
 
-    def jobs(
-        self, inputs: Sequence[Input], progress: Progress | None = None
-    ) -> Iterator[Job | BadInput]:
-        """What inputs are run as, in order; what cannot be read as a BadInput.
+    def batches(self, inputs: Sequence[Input], progress: Progress | None = None) -> Iterator[Batch]:
+        """What inputs are run as, in order.
 
         Args:
             inputs: files, folders, pictures and arrays.
             progress: takes how many inputs are done, and of how many.
         """
-        context = self.context
-        loaded = jobs(inputs, self.signature, context.preprocessing, context.coding)
-        return follow_jobs(loaded, inputs, progress)
+        return follow_batches(load_batches(inputs, self.signature), inputs, progress)
 
-    def explain_all(self, jobs: Iterable[Job | BadInput]) -> Iterator[Explanation | BadInput]:
+    def explain_all(self, batches: Iterable[Batch]) -> Iterator[Explanation | BadInput]:
         """The explanations of all inputs, in order; what cannot be explained as a BadInput."""
-        for job in jobs:
-            if isinstance(job, BadInput):
-                yield job
-            else:
-                yield from self.explained(job)
+        for batch in batches:
+            yield from batch.bad
+            if batch.items:
+                yield from self.explained(batch)
 
-    def explained(self, job: Job) -> Iterator[Explanation | BadInput]:
+    def explained(self, batch: Batch) -> Iterator[Explanation | BadInput]:
         """The same as `explain`; inputs that cannot be run together are run one by one."""
         try:
-            together = self.explain(job)
+            together = self.explain(batch)
         except InputError as error:
             signature = self.signature
-            if len(job.sources) == 1 or signature.fixed_batch or len(signature.specs) > 1:
-                yield BadInput(job.sources[0].item.name, error)
+            if len(batch.items) == 1 or signature.fixed_batch or len(signature.specs) > 1:
+                yield BadInput(batch.items[0].name, error)
                 return
-            for source in job.sources:
-                yield from self.explained(job_of([source], signature))
+            for item in batch.items:
+                yield from self.explained(batch_of([item], signature))
         else:
             yield from together
 
-    def explain(self, job: Job) -> list[Explanation]:
-        """The explanations of a job's inputs; a single one where the layer has no batch axis.
+    def explain(self, batch: Batch) -> list[Explanation]:
+        """The explanations of a batch's inputs; a single one where the layer has no batch axis.
 
         Raises:
             InputError: the graph cannot be run on them, or gives no numbers.
         """
-        items = [source.item for source in job.sources]
-        outputs, weights = self.attribute(job), self.blanks.nonfinite_weights
-        each = explanations(items, job.feeds, outputs, self.context, weights)
+        outputs, weights = self.attribute(batch), self.blanks.nonfinite_weights
+        each = explanations(batch.items, batch.feeds, outputs, self.context, weights)
         return [
-            with_blanks(explanation, row, job.feeds, self.explainers, self.blanks)
+            with_blanks(explanation, row, batch.feeds, self.explainers, self.blanks)
             for row, explanation in enumerate(each)
         ]
 
-    def attribute(self, job: Job, unit: ArrayLike | None = None) -> dict[str, Attribution]:
-        """What each method's graph gives for a job, by the methods' titles.
+    def attribute(self, batch: Batch, unit: ArrayLike | None = None) -> dict[str, Attribution]:
+        """What each method's graph gives for a batch, by the methods' titles.
 
         Args:
-            job: inputs of one run.
+            batch: inputs of one run.
             unit: see `Explainer.attribute`; that of the session if None.
 
         Raises:
-            InputError: the graph cannot be run on the job's inputs.
+            InputError: the graph cannot be run on the inputs.
         """
         contract = self.lead.contract
         by_count = contract.many and contract.select == "top"
         if unit is None:
             unit = self.top if by_count else self.choice.index
-        return {title: each.attribute(job.feeds, unit) for title, each in self.explainers.items()}
+        return {title: each.attribute(batch.feeds, unit) for title, each in self.explainers.items()}

@@ -8,27 +8,26 @@ from itertools import chain
 from typing import TypeVar
 
 from retrograph.errors import InputError, parameter
+from retrograph.inputs.loader import Batch
 from retrograph.output import make_folder, save_arrays
 from retrograph.pipeline.destination import Destination, Files
-from retrograph.pipeline.loader import Job
 from retrograph.pipeline.session import ExplainSession
 from retrograph.prefetch import prefetch_map
 from retrograph.preprocess import BadInput
 from retrograph.render import save_picture
 from retrograph.results.explanation import Explanation
-from retrograph.results.figure import has_figure
 from retrograph.results.sheet import Sheet
 
 T = TypeVar("T")
 
 
 def write_explanations(
-    jobs: Iterable[Job | BadInput], session: ExplainSession, destination: Destination
+    batches: Iterable[Batch], session: ExplainSession, destination: Destination
 ) -> Iterator[Explanation | BadInput]:
     """Each input explained and written into files of its own.
 
     Args:
-        jobs: in their order.
+        batches: in their order.
         session: explains them.
         destination: a folder; a file where there is one input.
 
@@ -39,27 +38,25 @@ def write_explanations(
     Raises:
         InputError: the destination is a file, and there are several inputs.
     """
-    checked = _single(jobs, destination) if destination.file else jobs
+    checked = _single(batches, destination) if destination.file else batches
     return prefetch_map(_explained(checked, session, destination), _written, workers=1, ahead=2)
 
 
 def _explained(
-    jobs: Iterable[Job | BadInput], session: ExplainSession, destination: Destination
+    batches: Iterable[Batch], session: ExplainSession, destination: Destination
 ) -> Iterator[tuple[Explanation, Files] | BadInput]:
     """Each input and the files for it, whose names are checked before it is explained."""
     tag = session.context.tag
-    for job in jobs:
-        if isinstance(job, BadInput):
-            yield job
-            continue
+    for batch in batches:
+        yield from batch.bad
         places: dict[int, Files] = {}
-        for row, source in enumerate(job.sources):
-            name, drawable = source.item.name, has_figure(source.item.array)
+        for row, item in enumerate(batch.items):
+            drawable = session.context.kind.can_draw(item.array)
             try:
-                places[row] = destination.files(name, source.stem, tag, drawable=drawable)
+                places[row] = destination.files(item.name, item.stem, tag, drawable=drawable)
             except InputError as error:
-                yield BadInput(name, error)
-        for row, each in enumerate(session.explained(job) if places else ()):
+                yield BadInput(item.name, error)
+        for row, each in enumerate(session.explained(batch) if places else ()):
             if isinstance(each, BadInput):
                 yield each
             elif row in places:
@@ -95,12 +92,12 @@ def write_explanation(explanation: Explanation, files: Files) -> Explanation:
     return replace(explanation, file=str(files.picture or files.arrays))
 
 
-def _single(jobs: Iterable[Job | BadInput], destination: Destination) -> Iterator[Job | BadInput]:
-    """The same jobs, which may be only one of one input where a file's name is given."""
-    first: list[Job | BadInput] = []
-    for job in jobs:
-        first.append(job)
-        if sum(len(each.sources) for each in first if isinstance(each, Job)) > 1:
+def _single(batches: Iterable[Batch], destination: Destination) -> Iterator[Batch]:
+    """The same batches, with a single good input, where a file's name is given."""
+    first: list[Batch] = []
+    for batch in batches:
+        first.append(batch)
+        if sum(len(each.items) for each in first) > 1:
             raise InputError(
                 f"{parameter('out', destination.file)}: there are several inputs; name a folder"
             )
@@ -108,7 +105,7 @@ def _single(jobs: Iterable[Job | BadInput], destination: Destination) -> Iterato
 
 
 def write_sheet(
-    jobs: Iterable[Job | BadInput],
+    batches: Iterable[Batch],
     session: ExplainSession,
     destination: Destination,
     grid: tuple[int, int],
@@ -117,7 +114,7 @@ def write_sheet(
     """The strongest units of all inputs on one sheet, written.
 
     Args:
-        jobs: in their order.
+        batches: in their order.
         session: explains them.
         destination: a file.
         grid: rows and columns.
@@ -129,7 +126,7 @@ def write_sheet(
     Raises:
         InputError: an input is no picture, or the sheet cannot be written.
     """
-    explanations = _good(session.explain_all(_pictures(_good(jobs, bad))), bad)
+    explanations = _good(session.explain_all(_pictures(batches)), bad)
     first = next(explanations, None)
     if first is None:
         return None
@@ -151,11 +148,12 @@ def _good(results: Iterable[T | BadInput], bad: Callable[[BadInput], None]) -> I
             yield each
 
 
-def _pictures(jobs: Iterable[Job]) -> Iterator[Job]:
-    for job in jobs:
-        name = job.sources[0].item.name
-        if any(source.item.shown is None for source in job.sources):
+def _pictures(batches: Iterable[Batch]) -> Iterator[Batch]:
+    """The same batches, of pictures alone."""
+    for batch in batches:
+        if any(item.shown is None for item in batch.items):
             raise InputError(
-                f"{name} is no picture, and {parameter('sheet')} is for pictures; leave it out"
+                f"{batch.items[0].name} is no picture, and {parameter('sheet')} is for pictures; "
+                "leave it out"
             )
-        yield job
+        yield batch

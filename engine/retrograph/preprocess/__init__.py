@@ -3,10 +3,9 @@
 from retrograph.preprocess.alphabet import choose_coding
 from retrograph.preprocess.axes import InputAxes, axes_by_size, input_axes
 from retrograph.preprocess.decoding import default_workers, prefetch_decode
-from retrograph.preprocess.inputs import Reader, count_inputs, iter_inputs, iter_pending
-from retrograph.preprocess.items import BadInput, Item, Pending
+from retrograph.preprocess.items import BadInput, Item, Pending, PictureFile
 from retrograph.preprocess.opening import load_picture
-from retrograph.preprocess.picture import prepare, restore
+from retrograph.preprocess.picture import check_fits, prepare, restore
 from retrograph.preprocess.recipe import (
     PRESETS,
     Layout,
@@ -32,19 +31,17 @@ __all__ = [
     "Layout",
     "Order",
     "Pending",
+    "PictureFile",
     "Preprocessing",
-    "Reader",
     "Resize",
     "Shape",
     "axes_by_size",
+    "check_fits",
     "check_whole",
     "choose_coding",
-    "count_inputs",
     "default_workers",
     "infer_layout",
     "input_axes",
-    "iter_inputs",
-    "iter_pending",
     "load_picture",
     "named_preprocessing",
     "of_bytes",

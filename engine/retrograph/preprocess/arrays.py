@@ -7,9 +7,10 @@ from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
+from PIL import Image
 
 from retrograph.errors import InputError
-from retrograph.preprocess.picture import Pixels
+from retrograph.preprocess.picture import Array, Pixels
 from retrograph.preprocess.recipe import Preprocessing, Shape, describe, known, spatial
 
 AnyArray: TypeAlias = npt.NDArray[Any]
@@ -79,6 +80,24 @@ def as_bytes(values: Sequence[str]) -> Pixels:
             "write whole numbers from 0 to 255, and give other inputs as .npy"
         )
     return numbers.astype(np.uint8)
+
+
+def as_image(pixels: AnyArray) -> Image.Image:
+    """Pixels [H, W, 1 or 3] as a picture."""
+    return Image.fromarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels)
+
+
+def finite(name: str, values: AnyArray) -> Array:
+    """Numbers as float32.
+
+    Raises:
+        InputError: some are not finite; `name` says where.
+    """
+    with np.errstate(over="ignore"):
+        array = np.array(values, np.float32)
+    if not np.isfinite(array).all():
+        raise InputError(f"{name} has NaN, infinite or too large values; mend them")
+    return array
 
 
 def _fits(extent: int, dim: int | str | None) -> bool:

@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image
 
 from retrograph.errors import InputError
 from retrograph.ir.analysis.batch_axis import first_item_axis, has_batch_axis
@@ -20,9 +19,6 @@ from retrograph.preprocess.recipe import Dim, Preprocessing, Shape, infer_layout
 _COLOURS = (1, 3)
 _SMALLEST_SIDE = 16
 """A square of fewer positions is not taken for a picture where no operator tells."""
-
-_ELONGATED = 8
-"""How many times as long as wide no picture without a channel axis is."""
 
 Values = npt.NDArray[Any]
 
@@ -168,21 +164,6 @@ class InputAxes:
     def frames_of(self, item: Values, recipe: Preprocessing) -> Pixels:
         """An item as the pictures that it was made of, uint8 [T, H, W, 3]: one if no video."""
         return np.stack([restore(frame, recipe) for frame in self.to_stack(item)])
-
-    def shown(self, item: Values, recipe: Preprocessing) -> Image.Image | None:
-        """An item as the RGB picture that it was made of; None where it looks like none.
-
-        That is a video or a volume, and without a channel axis what is very elongated, or beyond
-        the values that a picture can have: rather a spectrogram or a matrix.
-        """
-        if not self.takes_pictures:
-            return None
-        if self.channel is None:
-            short, long = sorted(item.shape)
-            least, most = self.limits(recipe)
-            if long > _ELONGATED * short or (item < least).any() or (item > most).any():
-                return None
-        return Image.fromarray(restore(self.to_stack(item)[0], recipe))
 
     def limits(self, recipe: Preprocessing) -> tuple[Values, Values]:
         """The least and the largest that a picture can become, to be broadcast to the input."""

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import NoReturn
 
 from PIL import Image
 
 from retrograph.errors import InputError
+from retrograph.preprocess.opening import Opened, open_bytes, open_picture, open_pillow
 from retrograph.preprocess.picture import Array
 
 
@@ -23,6 +26,7 @@ class Item:
         label: its class: what a row of a .csv says, or the folder that it lies in where all
             pictures of a folder or an archive lie in folders; None if there is none.
         note: what is to be known of how it was read; "" where there is nothing.
+        stem: what files about it are named after; "" where it is of no file.
     """
 
     name: str
@@ -30,6 +34,7 @@ class Item:
     shown: Image.Image | None
     label: str | None = None
     note: str = ""
+    stem: str = ""
 
 
 @dataclass(frozen=True)
@@ -38,6 +43,47 @@ class BadInput:
 
     name: str
     error: InputError
+
+
+@dataclass(frozen=True)
+class PictureFile:
+    """A file of a picture, or of several, which may lie in a folder or an archive.
+
+    Attributes:
+        name: the path, behind that of the archive.
+        place: the path in the folder or archive; the file's own name if it is given by itself.
+        source: the file, its bytes in an archive, or a picture in memory.
+        root: what a folder in the folder or archive is called after: "clips/", "clips.zip:".
+        level: which folder of `place` is the class, from 0; None where there are none.
+    """
+
+    name: str
+    place: PurePosixPath
+    source: Path | bytes | Image.Image
+    root: str = ""
+    level: int | None = None
+
+    @property
+    def label(self) -> str | None:
+        """Its class."""
+        return None if self.level is None else self.place.parts[self.level]
+
+    @property
+    def held(self) -> int:
+        """How many bytes of it are in memory."""
+        return len(self.source) if isinstance(self.source, bytes) else 0
+
+    def open(self) -> Opened:
+        """The picture.
+
+        Raises:
+            InputError: it cannot be read.
+        """
+        if isinstance(self.source, Path):
+            return open_picture(self.source)
+        if isinstance(self.source, Image.Image):
+            return open_pillow(self.name, self.source)
+        return open_bytes(self.name, self.source)
 
 
 @dataclass(frozen=True)
@@ -53,6 +99,15 @@ class Pending:
     name: str
     make: Callable[[], Item]
     held: int = 0
+
+    @classmethod
+    def failed(cls, name: str, error: InputError) -> Pending:
+        """One that cannot be read."""
+
+        def make() -> NoReturn:
+            raise error
+
+        return cls(name, make)
 
     def read(self) -> Item | BadInput:
         """The input, or why it cannot be read."""

@@ -44,7 +44,7 @@ def prepare(
     for a gray model). Raises InputError when the two do not go together, or the picture cannot
     be brought to size.
     """
-    check(preprocessing, shape)
+    check_fits(preprocessing, shape)
     resized = _resize(image.convert("RGB"), preprocessing, shape)
     if preprocessing.order == "gray":
         resized = resized.convert("L")
@@ -78,7 +78,7 @@ def restore(array: npt.ArrayLike, preprocessing: Preprocessing) -> Pixels:
     return np.ascontiguousarray(np.broadcast_to(bytes_, (*bytes_.shape[:2], 3)))
 
 
-def check(preprocessing: Preprocessing, shape: Shape) -> None:
+def check_fits(preprocessing: Preprocessing, shape: Shape) -> None:
     """Raises InputError when `preprocessing` cannot make the input of a model of `shape`."""
     axis = 1 if preprocessing.layout == "nchw" else -1
     if len(shape) != 4 or known(shape[axis]) not in (None, preprocessing.channels):

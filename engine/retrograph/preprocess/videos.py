@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
-from itertools import groupby
 from pathlib import Path, PurePosixPath
 from typing import Final
 
@@ -14,9 +14,10 @@ import numpy as np
 from PIL import Image
 
 from retrograph.errors import InputError
-from retrograph.preprocess.arrays import AnyArray, size_text
+from retrograph.preprocess.arrays import AnyArray, as_image, size_text
 from retrograph.preprocess.axes import InputAxes, Values
-from retrograph.preprocess.opening import Opened, open_bytes, open_picture, pillow_file, rgb_frame
+from retrograph.preprocess.items import PictureFile
+from retrograph.preprocess.opening import Opened, pillow_file, rgb_frame
 from retrograph.preprocess.picture import prepare
 from retrograph.preprocess.recipe import Preprocessing, describe
 
@@ -26,9 +27,6 @@ MOST_FRAMES: Final = 256
 _ANIMATED: Final = (".apng", ".gif", ".webp")
 """The suffixes of files that hold several frames, where they do."""
 
-Source = Path | tuple[str, bytes]
-"""A file, or the name and the bytes of a member of an archive."""
-
 
 @dataclass(frozen=True)
 class Frames:
@@ -36,13 +34,13 @@ class Frames:
 
     Attributes:
         name: of the animated file, or of the folder of the pictures.
-        sources: the files, in the order of the frames.
-        folders: the names of the folders that the video lies in, the outermost first.
+        files: in the order of the frames.
+        label: its class, the folder that it lies in where all lie in such; None if there is none.
     """
 
     name: str
-    sources: tuple[Source, ...]
-    folders: tuple[str, ...] = ()
+    files: tuple[PictureFile, ...]
+    label: str | None = None
 
 
 def frame_places(total: int, wanted: int | None) -> tuple[list[int], str]:
@@ -69,11 +67,11 @@ def read_video(frames: Frames, axes: InputAxes, preprocessing: Preprocessing) ->
     Raises:
         InputError: it is a single picture, cannot be decoded, or its frames differ in size.
     """
-    if len(frames.sources) > 1:
-        places, note = frame_places(len(frames.sources), axes.frames)
-        opened = (_open_one(frames.sources[place]) for place in places)
+    if len(frames.files) > 1:
+        places, note = frame_places(len(frames.files), axes.frames)
+        opened = (frames.files[place].open() for place in places)
         return _stacked(f"{frames.name} ", opened, axes, preprocessing, [note])
-    with pillow_file(frames.name, _readable(frames.sources[0])) as image:
+    with _opened(frames.files[0]) as image:
         total = _frame_count(image)
         if total == 1:
             raise InputError(
@@ -84,8 +82,12 @@ def read_video(frames: Frames, axes: InputAxes, preprocessing: Preprocessing) ->
         return _stacked("", _seek_each(image, places), axes, preprocessing, [note])
 
 
-def _readable(source: Source) -> Path | io.BytesIO:
-    return source if isinstance(source, Path) else io.BytesIO(source[1])
+def _opened(file: PictureFile) -> AbstractContextManager[Image.Image]:
+    """The file, as Pillow opens it."""
+    if isinstance(file.source, Image.Image):
+        return nullcontext(file.source)
+    source = file.source if isinstance(file.source, Path) else io.BytesIO(file.source)
+    return pillow_file(file.name, source)
 
 
 def _frame_count(image: Image.Image) -> int:
@@ -97,10 +99,6 @@ def _seek_each(image: Image.Image, places: Sequence[int]) -> Iterator[Opened]:
     for place in places:
         image.seek(place)
         yield rgb_frame(image)
-
-
-def _open_one(source: Source) -> Opened:
-    return open_picture(source) if isinstance(source, Path) else open_bytes(*source)
 
 
 def _stacked(
@@ -173,52 +171,57 @@ def prepare_frames(
         InputError: they cannot be brought to the model's size.
     """
     places, note = frame_places(len(frames), axes.frames)
-    images = (Image.fromarray(_plain(frames[place])) for place in places)
+    images = (as_image(frames[place]) for place in places)
     opened = (Opened(image, "") for image in images)
     return _stacked(f"{name} ", opened, axes, preprocessing, [note])
 
 
-def _plain(pixels: AnyArray) -> AnyArray:
-    return pixels[..., 0] if pixels.shape[-1] == 1 else pixels
-
-
-def videos_of(
-    files: Sequence[tuple[PurePosixPath, Source]], name: str, separator: str
-) -> Iterator[Frames]:
-    """The videos in a folder or an archive.
+def videos_of(files: Iterable[PictureFile]) -> Iterator[Frames]:
+    """The videos in a folder or an archive, or a single file.
 
     Each animated file is one, and so are all pictures that lie beside one another, in the order
-    of the numbers in their names.
-
-    Args:
-        files: each with its path in the folder; those of one folder one after the other.
-        name: of the folder or archive.
-        separator: between that and the path in it.
+    of the numbers in their names; of an archive those that also follow one another in it.
     """
-    for folder, inside in groupby(files, key=lambda file: file[0].parent):
-        stills = []
-        for path, source in inside:
-            if path.suffix.lower() in _ANIMATED and _is_animated(source):
-                yield Frames(_name(source), (source,), folder.parts)
-            else:
-                stills.append((path, source))
-        if stills:
-            ordered = sorted(stills, key=lambda still: _natural(still[0].name))
-            where = f"{name}{separator}{folder}" if folder.parts else name
-            yield Frames(where, tuple(source for _, source in ordered), folder.parts[:-1])
+    folders: dict[PurePosixPath, list[PictureFile]] = {}
+    for file in files:
+        if file.held and file.place.parent not in folders:
+            yield from _of_folders(folders)
+            folders = {}
+        folders.setdefault(file.place.parent, []).append(file)
+    yield from _of_folders(folders)
 
 
-def _is_animated(source: Source) -> bool:
+def _of_folders(folders: Mapping[PurePosixPath, Sequence[PictureFile]]) -> Iterator[Frames]:
+    for folder in sorted(folders, key=lambda folder: folder.parts):
+        files = folders[folder]
+        animated = [file for file in files if _is_animated(file)]
+        for file in animated:
+            yield Frames(file.name, (file,), _label(file, folder.parts))
+        stills = [file for file in files if file not in animated]
+        if stills and stills[0].root:
+            stills.sort(key=lambda file: _natural(file.place.name))
+            name = f"{stills[0].root}{folder}" if folder.parts else stills[0].root[:-1]
+            yield Frames(name, tuple(stills), _label(stills[0], folder.parts[:-1]))
+        else:
+            for file in stills:
+                yield Frames(file.name, (file,))
+
+
+def _label(file: PictureFile, folders: Sequence[str]) -> str | None:
+    """The class of a video that lies in these folders."""
+    level = file.level
+    return folders[level] if level is not None and len(folders) > level else None
+
+
+def _is_animated(file: PictureFile) -> bool:
     """Whether a file has several frames, or cannot be read: then it is to blame by its name."""
+    if file.place.suffix.lower() not in _ANIMATED:
+        return False
     try:
-        with pillow_file("", _readable(source)) as image:
+        with _opened(file) as image:
             return _frame_count(image) > 1
     except InputError:
         return True
-
-
-def _name(source: Source) -> str:
-    return str(source) if isinstance(source, Path) else source[0]
 
 
 def _natural(name: str) -> list[tuple[bool, int, str]]:

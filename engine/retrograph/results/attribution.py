@@ -100,14 +100,14 @@ class Attribution(GraphOutputs, Result):
 
     def _bare_items(self) -> tuple[Item, ...]:
         """The rows of the explained input, as pictures where they look like some."""
-        context = self.context
-        axes, name = context.axes, context.contract.explained[0]
-        is_assumed = axes.frame is not None and not context.contract.preprocessing
+        contract, kind = self.context.contract, self.context.kind
+        name, axes = contract.explained[0], kind.axes
+        is_assumed = axes.frame is not None and not contract.preprocessing
         return tuple(
             Item(
                 f"{name}[{i}]",
                 row,
-                axes.shown(row, context.preprocessing),
+                kind.shown(row),
                 note=_ASSUMED if is_assumed else "",
             )
             for i, row in enumerate(axes.rows(self.feeds[name]))

@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from retrograph.contract import Contract
+from retrograph.inputs import InputKind
 from retrograph.output import safe_name
-from retrograph.preprocess import Coding, InputAxes, Preprocessing
 from retrograph.render import style_named
 from retrograph.results.unit_names import channel_names, describe_unit, names_classes
 
@@ -19,21 +19,17 @@ class ExplainContext:
 
     Attributes:
         contracts: of the built graphs, by the titles of their methods, a column each.
-        axes: what the axes of the input count.
-        preprocessing: how a picture becomes the input.
+        kind: of the input.
         labels: the class names, if known.
         device: where it runs.
         style: signed, heat or overlay; None for that of each method.
-        coding: which channels of the input are which letters, if it is a sequence of letters.
     """
 
     contracts: Mapping[str, Contract]
-    axes: InputAxes
-    preprocessing: Preprocessing
+    kind: InputKind
     labels: tuple[str, ...]
     device: str
     style: str | None = None
-    coding: Coding | None = None
 
     @property
     def contract(self) -> Contract:

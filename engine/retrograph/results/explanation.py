@@ -27,7 +27,7 @@ class Explanation(ExplainedInput, Result):
         Sequences of letters are drawn as letters as high as their attributions, of volumes evenly
         spaced slices, of videos evenly spaced frames.
         """
-        if not has_figure(self.array):
+        if not has_figure(self):
             raise InputError(
                 f"{self.name} has {self.array.ndim} axes and cannot be drawn; save its arrays as "
                 ".npz"

@@ -43,8 +43,8 @@ def explanations(
     contract = context.contract
     check_finite(outputs, contract, items[0].name, nonfinite_weights)
     _check_units(outputs, items[0].name)
-    if not context.axes.batched:
-        outputs = {title: each.with_rows(context.axes) for title, each in outputs.items()}
+    if not context.kind.axes.batched:
+        outputs = {title: each.with_rows(context.kind.axes) for title, each in outputs.items()}
     elif len(_lead(outputs).score) != len(feeds[contract.explained[0]]):
         return [_joined(items[0].name, feeds, outputs, context)]
     return [_row(item, feeds, outputs, row, context) for row, item in enumerate(items)]

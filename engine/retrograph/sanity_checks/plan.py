@@ -11,16 +11,17 @@ import numpy as np
 from PIL import Image
 
 from retrograph.errors import InputError
+from retrograph.inputs import Reader
+from retrograph.inputs.loader import load_items
+from retrograph.inputs.single_input import OneInput
 from retrograph.methods import Method
 from retrograph.methods.chosen import MethodChoice, chosen_methods
 from retrograph.model import Model, Source
 from retrograph.pipeline.labels import Labels
-from retrograph.pipeline.loader import sources
 from retrograph.pipeline.opening import ExplainSettings, open_session
 from retrograph.pipeline.session import ExplainSession
-from retrograph.pipeline.single_input import OneInput
 from retrograph.pipeline.units import Unit
-from retrograph.preprocess import BadInput, Item, Preprocessing, Reader
+from retrograph.preprocess import BadInput, Item, Preprocessing
 from retrograph.runtime import Array
 from retrograph.sanity_checks.extra import check_installed
 from retrograph.sanity_checks.faithfulness_curves import Rank, delete_and_insert
@@ -85,14 +86,11 @@ class SanityPlan:
 
     def read(self, inputs: Inputs) -> Iterator[Item | BadInput]:
         """The inputs in order; what cannot be read as a BadInput."""
-        context = self.session.context
-        reader = Reader(context.axes, context.preprocessing, context.coding)
+        reader = Reader(self.session.context.kind)
         rank = len(self.session.signature.explained.shape)
         for number, each in enumerate(_listed(inputs, rank)):
             if isinstance(each, (str, os.PathLike)):
-                path = [os.fspath(each)]
-                read = sources(path, context.axes, context.preprocessing, context.coding)
-                yield from (s if isinstance(s, BadInput) else s.item for s in read)
+                yield from load_items([os.fspath(each)], reader.kind)
             else:
                 value = each if isinstance(each, Image.Image) else np.asarray(each)
                 yield reader.from_memory(value, f"input {number}")

@@ -7,7 +7,6 @@ What it finds is an SQLite file with documented tables (SCAN.md).
 >>> scan.top("relu5", channel=17)[0].name
 """
 
-from retrograph.scanning.batches import Batch
 from retrograph.scanning.probe_session import ProbeSession
 from retrograph.scanning.reader import ScanReader
 from retrograph.scanning.records import ChannelStats, ClassActivation, ClassPreference, TopUnit
@@ -15,7 +14,6 @@ from retrograph.scanning.scanner import Scanner
 from retrograph.scanning.store import ScannedLayer
 
 __all__ = [
-    "Batch",
     "ChannelStats",
     "ClassActivation",
     "ClassPreference",

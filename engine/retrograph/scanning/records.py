@@ -12,7 +12,7 @@ class TopUnit:
     Attributes:
         rank: from 1, the strongest.
         picture: the number of its picture among the inputs, from 0.
-        name: that picture's name, as `preprocess.iter_inputs` gives it.
+        name: that picture's name, as `inputs.iter_inputs` gives it.
         class_name: that picture's class; None where there is none.
         index: the unit's index in an item of the layer, as `Explainer` and `Field` take it.
         activation: how strong it is.

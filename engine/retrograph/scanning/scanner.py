@@ -5,26 +5,15 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from retrograph._version import __version__
 from retrograph.errors import InputError, parameter
+from retrograph.inputs import InputKind, Reader, choose_kind
+from retrograph.inputs.loader import Batch, Signature, load_batches
 from retrograph.output import make_folder
 from retrograph.prefetch import prefetch_map
-from retrograph.preprocess import (
-    PRESETS,
-    Coding,
-    Preprocessing,
-    Reader,
-    check_whole,
-    default_workers,
-    iter_pending,
-    of_bytes,
-    prefetch_decode,
-)
-from retrograph.scanning.batches import Batch, batches
 from retrograph.scanning.fingerprint import fingerprints
 from retrograph.scanning.probe_session import ProbeSession
 from retrograph.scanning.reader import ScanReader
@@ -38,20 +27,16 @@ SECONDS = 2.0
 OnBatch = Callable[[int, Sequence[Input]], None]
 """Is called with how many inputs are done, and with the new ones; one that is bad is a BadInput."""
 
-BatchSource = Callable[[int], Iterable[Batch]]
-"""Gives the batches from the input of that number on."""
-
 
 class Scanner:
     """A scan that is ready to run.
 
     Args:
         session: the model up to the layers.
-        inputs: pictures, folders, archives, .npy, .npz, .csv: see `preprocess.iter_inputs`.
+        inputs: pictures, folders, archives, .npy, .npz, .csv: see `inputs.iter_inputs`.
         channels: the channels to look at; all if None.
         k: how many units are kept of each channel.
-        preprocessing: how pictures become inputs; scaled to 0-1 if None.
-        coding: which channels of the input are which letters, for FASTA.
+        kind: what the input is; as the model's file says if None.
         batch: how many inputs a run takes, where the file leaves that open.
         workers: how many threads decode; as many as there are processors, 8 at most, if None.
         labels: the classes that the model tells apart, kept for readers.
@@ -72,8 +57,7 @@ class Scanner:
         *,
         channels: Sequence[int] | None = None,
         k: int = 9,
-        preprocessing: Preprocessing | None = None,
-        coding: Coding | None = None,
+        kind: InputKind | None = None,
         batch: int = 32,
         workers: int | None = None,
         labels: Sequence[str] = (),
@@ -85,13 +69,14 @@ class Scanner:
         self.session, self.inputs = session, [os.fspath(path) for path in inputs]
         self.layers = _layers(session, channels)
         self.batch = session.batch(batch)
-        self._preprocessing = _fitting(preprocessing, session)
-        self._coding, self._channels, self._k = coding, channels, k
+        self._kind = kind or choose_kind(session.model, session.input.name)[0]
+        self._channels, self._k = channels, k
         self._labels, self._file = list(labels), file
-        self._workers = workers or default_workers()
+        self._workers = workers
 
     def run_values(self) -> dict[str, Any]:
         """What is scanned and how: the table `run` of the store, which identifies a scan."""
+        coding = self._kind.coding
         return {
             "version": VERSION,
             "retrograph": __version__,
@@ -99,8 +84,8 @@ class Scanner:
             "model": self.session.model.sha256,
             "device": self.session.device,
             "inputs": fingerprints(self.inputs),
-            "preprocessing": self._preprocessing.to_json(),
-            "alphabet": None if self._coding is None else self._coding.alphabet,
+            "preprocessing": self._kind.preprocessing.to_json(),
+            "alphabet": None if coding is None else coding.alphabet,
             "layers": [layer.alias for layer in self.layers],
             "channels": None if self._channels is None else list(self._channels),
             "k": self._k,
@@ -110,17 +95,15 @@ class Scanner:
 
     def count(self) -> int | None:
         """How many inputs there are; None where only reading them all tells."""
-        reader = Reader(self.session.axes, self._preprocessing, self._coding)
-        counts = [reader.count(Path(path)) for path in self.inputs]
-        return None if None in counts else sum(count or 0 for count in counts)
+        if len(self.session.inputs) > 1:
+            return None
+        return Reader(self._kind).count_all(self.inputs)
 
     def batches(self, start: int) -> Iterator[Batch]:
         """The batches of `inputs`, from the input of that number on."""
-        axes = self.session.axes
-        pending = iter_pending(self.inputs, axes, self._preprocessing, self._coding)
-        rest = islice(pending, start, None)
-        items = prefetch_decode(rest, self._workers, ahead=2 * self.batch + self._workers)
-        return batches(items, self.session.input.name, self.batch, axes)
+        session = self.session
+        signature = Signature(session.inputs, session.input, self._kind, wanted=self.batch)
+        return load_batches(self.inputs, signature, start=start, workers=self._workers)
 
     def run(
         self,
@@ -128,7 +111,6 @@ class Scanner:
         *,
         force: bool = False,
         on_batch: OnBatch | None = None,
-        source: BatchSource | None = None,
         seconds: float = SECONDS,
     ) -> ScanReader:
         """Scan into a folder, or go on with what was begun there; a finished scan is left as it is.
@@ -137,7 +119,6 @@ class Scanner:
             folder: where the store is made; it is made, too.
             force: start anew whatever is there; the old store stays until the new one is whole.
             on_batch: is called for every batch, and first for those of an earlier run together.
-            source: gives the batches, instead of `batches`, which reads `inputs`.
             seconds: how often the state is saved, so that no more work is lost.
 
         Raises:
@@ -148,22 +129,15 @@ class Scanner:
             return work
         try:
             state = State.load(work, self.layers, self._k)
-            self._pass(work, state, source or self.batches, on_batch or _ignore, seconds)
+            self._pass(work, state, on_batch or _ignore, seconds)
             return self._finished(work, state, Path(folder))
         finally:
             work.close()
 
-    def _pass(
-        self,
-        work: Unfinished,
-        state: State,
-        source: BatchSource,
-        on_batch: OnBatch,
-        seconds: float,
-    ) -> None:
+    def _pass(self, work: Unfinished, state: State, on_batch: OnBatch, seconds: float) -> None:
         saved = time.monotonic()
         on_batch(state.done, [])
-        for batch, answer in self._answered(source(state.done)):
+        for batch, answer in self._answered(self.batches(state.done)):
             inputs = state.add(batch.inputs, answer)
             on_batch(state.done, inputs)
             if time.monotonic() - saved >= seconds:
@@ -228,16 +202,6 @@ def _layers(session: ProbeSession, channels: Sequence[int] | None) -> tuple[Scan
             ScannedLayer(alias, probe.tensor, shape, probe.channel_axis, tuple(chosen), field)
         )
     return tuple(layers)
-
-
-def _fitting(chosen: Preprocessing | None, session: ProbeSession) -> Preprocessing:
-    """The recipe in the layout of the input; as it is where that takes no pictures."""
-    recipe = chosen or of_bytes(session.input.dtype) or PRESETS["0-1"]
-    if session.axes.frame is None:
-        return recipe
-    fitted = recipe.for_shape(session.axes.frame)
-    check_whole(fitted, session.input.dtype)
-    return fitted
 
 
 def _open(folder: Path, run: dict[str, Any], *, force: bool) -> Unfinished | ScanReader:

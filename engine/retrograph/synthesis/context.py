@@ -10,16 +10,11 @@ from typing import TypeAlias
 import numpy as np
 
 from retrograph.errors import InputError, parameter
+from retrograph.inputs.choice import fitted_preprocessing, usual_preprocessing
 from retrograph.model import SCORES, Model, Source
 from retrograph.pipeline.labels import Labels, model_labels
 from retrograph.pipeline.units import Unit, parse_unit
-from retrograph.preprocess import (
-    PRESETS,
-    InputAxes,
-    Preprocessing,
-    check_whole,
-    named_preprocessing,
-)
+from retrograph.preprocess import InputAxes, Preprocessing
 from retrograph.render import film, signed
 from retrograph.render.colour import Picture
 from retrograph.render.planes import plane
@@ -172,14 +167,10 @@ def picture_recipe(
     Raises:
         InputError: there is no such preset, or it does not go with the input.
     """
-    chosen = named_preprocessing(preprocessing)
-    frame = model.axes(input_name).frame
-    if frame is None:
+    axes, recipe = model.axes(input_name), fitted_preprocessing(model, input_name, preprocessing)
+    if axes.frame is None:
         return None, ""
-    recipe = chosen or model.preprocessing(input_name)
-    fitted = (recipe or PRESETS["0-1"]).for_shape(frame)
-    check_whole(fitted, model.taken(input_name))
-    return fitted, "" if recipe else _UNSCALED
+    return recipe or usual_preprocessing(axes), "" if recipe else _UNSCALED
 
 
 _UNSCALED = (

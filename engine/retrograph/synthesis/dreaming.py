@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 
 from retrograph.errors import InputError, parameter
+from retrograph.inputs.single_input import OneInput
 from retrograph.model import Source
 from retrograph.pipeline.labels import Labels
-from retrograph.pipeline.single_input import OneInput
 from retrograph.preprocess import InputAxes, Preprocessing
 from retrograph.preprocess.recipe import known
 from retrograph.runtime import Array

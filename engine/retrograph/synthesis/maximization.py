@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 
 from retrograph.errors import InputError, parameter
+from retrograph.inputs.single_input import OneInput
 from retrograph.model import Source
 from retrograph.pipeline.labels import Labels
-from retrograph.pipeline.single_input import OneInput
 from retrograph.preprocess import Preprocessing
 from retrograph.synthesis.codes import ascend_codes
 from retrograph.synthesis.context import SynthesisRequest, UnitChoices, resolve

@@ -16,9 +16,9 @@ from typing import Any
 import numpy as np
 
 from retrograph.errors import InputError, parameter
+from retrograph.inputs.single_input import OneInput
 from retrograph.model import Source
 from retrograph.pipeline.labels import Labels
-from retrograph.pipeline.single_input import OneInput
 from retrograph.pipeline.units import Unit
 from retrograph.preprocess import Preprocessing
 from retrograph.preprocess.picture import Pixels

@@ -8,7 +8,8 @@ from typing import Final
 import numpy as np
 
 from retrograph.errors import InputError
-from retrograph.pipeline.single_input import OneInput, read_input
+from retrograph.inputs import input_kind
+from retrograph.inputs.single_input import OneInput, read_input
 from retrograph.preprocess import PRESETS, InputAxes
 from retrograph.preprocess.recipe import describe, known
 from retrograph.runtime import Array
@@ -52,7 +53,7 @@ def read_model_input(source: OneInput, request: SynthesisRequest) -> Array:
         InputError: it cannot be read, or does not fit the model.
     """
     recipe = request.context.preprocessing or PRESETS["0-1"]
-    return read_input(source, request.context.axes, recipe).array
+    return read_input(source, input_kind(request.context.axes, recipe)).array
 
 
 def read_photograph(
@@ -77,14 +78,14 @@ def read_photograph(
         )
     recipe = replace(recipe, resize="crop", crop_fraction=1.0)
     if size is not None:
-        return read_input(picture, axes.with_size(size), recipe).array
-    photograph = read_input(picture, axes.with_size((None, None)), recipe).array
+        return read_input(picture, input_kind(axes.with_size(size), recipe)).array
+    photograph = read_input(picture, input_kind(axes.with_size((None, None)), recipe)).array
     height, width = (photograph.shape[axis] for axis in axes.spatial)
     factor = min(1.0, _LARGEST_DREAM / min(height, width))
     if factor == 1 or (isinstance(picture, np.ndarray) and picture.dtype.kind == "f"):
         return photograph
     size = round(height * factor), round(width * factor)
-    return read_input(picture, axes.with_size(size), recipe).array
+    return read_input(picture, input_kind(axes.with_size(size), recipe)).array
 
 
 def base_of(space: Space, start: Array | None) -> Base:

@@ -9,30 +9,30 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from retrograph.preprocess import BadInput, InputAxes, Item, Preprocessing, Reader, iter_inputs
-from retrograph.preprocess.recipe import Shape
+from retrograph.inputs.kinds import InputKind
+from retrograph.inputs.reader import Reader, iter_inputs
+from retrograph.preprocess import BadInput, Item
 
 OneInput: TypeAlias = str | os.PathLike[str] | Image.Image | npt.ArrayLike
 """A path to a picture or an array, a picture of Pillow, or an array."""
 
 
-def read_input(source: OneInput, axes: InputAxes | Shape, preprocessing: Preprocessing) -> Item:
+def read_input(source: OneInput, kind: InputKind) -> Item:
     """One input, ready for the model.
 
     Args:
         source: a path, of whose inputs the first is taken (see `iter_inputs`); a picture; or an
             array, whose bytes (uint8) are a picture and whose floats are the input as it is,
             [*input] or [1, *input].
-        axes: of the model's input; of a shape, batch first, the sizes tell what they count.
-        preprocessing: how a picture becomes the input.
+        kind: that of the model's input.
 
     Raises:
         InputError: it cannot be read, or does not fit the model.
     """
     if not isinstance(source, (str, os.PathLike)):
         value = source if isinstance(source, Image.Image) else np.asarray(source)
-        return Reader(axes, preprocessing).from_memory(value, "the input")
-    item = next(iter_inputs([source], axes, preprocessing))
+        return Reader(kind).from_memory(value, "the input")
+    item = next(iter_inputs([source], kind))
     if isinstance(item, BadInput):
         raise item.error
     return item

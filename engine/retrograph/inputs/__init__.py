@@ -1,0 +1,19 @@
+"""A model's inputs: what kind they are, read from files, in the batches that the model takes."""
+
+from retrograph.inputs.choice import choose_kind, fitted_preprocessing
+from retrograph.inputs.kinds import KINDS, ArrayInput, AttributionMap, InputKind, input_kind
+from retrograph.inputs.reader import Reader, count_inputs, iter_inputs, iter_pending
+
+__all__ = [
+    "KINDS",
+    "ArrayInput",
+    "AttributionMap",
+    "InputKind",
+    "Reader",
+    "choose_kind",
+    "count_inputs",
+    "fitted_preprocessing",
+    "input_kind",
+    "iter_inputs",
+    "iter_pending",
+]

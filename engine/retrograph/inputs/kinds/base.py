@@ -1,0 +1,233 @@
+"""What a kind of input is: what it matches, how files become it, how it is drawn."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar
+
+import numpy as np
+from PIL import Image
+
+from retrograph.errors import InputError, parameter
+from retrograph.preprocess import (
+    Coding,
+    InputAxes,
+    Item,
+    Pending,
+    PictureFile,
+    Preprocessing,
+    check_fits,
+)
+from retrograph.preprocess.arrays import AnyArray, as_inputs, finite
+from retrograph.preprocess.recipe import USE_NPY, describe
+from retrograph.render import Style, colour, panel, signed
+from retrograph.render.planes import plane
+
+_MOST_AXES = 4
+"""The axes of an array that can be drawn."""
+
+
+@dataclass(frozen=True)
+class AttributionMap:
+    """An attribution that is drawn.
+
+    Attributes:
+        title: what it is, in a few words.
+        values: [*input], or with one entry along an axis whose entries have it in common.
+        style: how it is drawn.
+    """
+
+    title: str
+    values: AnyArray
+    style: Style
+
+
+@dataclass(frozen=True)
+class InputKind(ABC):
+    """A kind of input, for one model: by default an array, drawn as a plane.
+
+    What a kind does not read it refuses. To add one, write a class in a file of its own and put it
+    into the list in `inputs/kinds/__init__.py`.
+
+    Attributes:
+        axes: what the axes of the input count.
+        preprocessing: how a picture becomes the input.
+        coding: which channels are which letters; None where the input takes no letters.
+        name: of the kind.
+        things: what inputs of this kind are called where they are counted.
+        is_file_each: whether every picture file is an input by itself.
+    """
+
+    axes: InputAxes
+    preprocessing: Preprocessing
+    coding: Coding | None = None
+
+    name: ClassVar[str]
+    things: ClassVar[str] = "inputs"
+    is_file_each: ClassVar[bool] = True
+
+    def __post_init__(self) -> None:
+        if self.axes.frame is not None and self.coding is None:
+            check_fits(self.preprocessing, self.axes.frame)
+
+    @classmethod
+    @abstractmethod
+    def matches(cls, axes: InputAxes, coding: Coding | None) -> bool:
+        """Whether an input is of this kind, if it is of none before it in the list."""
+
+    # Reading
+
+    def read_pictures(self, files: Iterable[PictureFile]) -> Iterator[Pending]:
+        """The inputs in picture files: those of one folder or archive, in its order."""
+        for file in files:
+            yield Pending.failed(file.name, InputError(f"{file.name}: {self.no_picture}"))
+
+    def read_table(self, path: Path) -> Iterator[Pending]:
+        """The inputs in a .csv.
+
+        Raises:
+            InputError: this kind is not read from tables.
+        """
+        raise InputError(
+            f"{path}: a .csv is for models of pictures of one fixed size; "
+            "give the input as a .npy array"
+        )
+
+    def read_letters(self, path: Path) -> Iterator[Pending]:
+        """The inputs in a FASTA file.
+
+        Raises:
+            InputError: this kind is not read from letters.
+        """
+        raise InputError(
+            f"{path}: it is not known which channel of the model is which letter; "
+            f"give {parameter('alphabet')}, such as dna, protein or ACGT"
+        )
+
+    @property
+    def no_picture(self) -> str:
+        """Why pictures are refused."""
+        return f"the model's input {describe(self.axes.shape)} is no picture; {USE_NPY}"
+
+    def as_batch(self, array: AnyArray) -> AnyArray:
+        """An array as a batch of what `from_row` takes, without a copy.
+
+        Raises:
+            InputError: it does not fit.
+        """
+        return as_inputs(array, self.axes.shape, self.axes.item)
+
+    def from_row(self, name: str, row: AnyArray) -> Item:
+        """An input of a row of a batch.
+
+        Raises:
+            InputError: its values cannot be one.
+        """
+        return self.from_numbers(name, row)
+
+    def from_numbers(self, name: str, values: AnyArray) -> Item:
+        """An input of numbers that are the model's input as they are.
+
+        Raises:
+            InputError: some are not finite.
+        """
+        return Item(name, finite(name, values), None)
+
+    # Drawing
+
+    def shown(self, array: AnyArray) -> Image.Image | None:
+        """The picture that an input [*input] was made of, RGB; None where it looks like none."""
+        return None
+
+    def can_draw(self, array: AnyArray) -> bool:
+        """Whether an input has a figure."""
+        return array.ndim <= _MOST_AXES
+
+    def is_one_picture(self, array: AnyArray) -> bool:
+        """Whether an input and its attributions can be drawn as one picture each."""
+        return array.ndim < _MOST_AXES
+
+    def has_picture(self, shown: Image.Image | None) -> bool:
+        """Whether an attribution can be laid over the input."""
+        return shown is not None
+
+    def is_coloured(self, attribution: AnyArray, shown: Image.Image | None) -> bool:
+        """Whether a signed map [*input] has red, green and blue apart; else it is grey."""
+        return False
+
+    def input_picture(self, array: AnyArray, shown: Image.Image | None) -> colour.Picture:
+        """An input as one picture.
+
+        Args:
+            array: [*input].
+            shown: the picture that it was made of, if that is known.
+        """
+        return signed(plane(array))
+
+    def map_picture(
+        self, values: AnyArray, style: Style, array: AnyArray, shown: Image.Image | None
+    ) -> colour.Picture:
+        """An attribution as one picture.
+
+        Args:
+            values: [*input]; where it has one number for all channels, each has it.
+            style: one that `has_picture` allows.
+            array, shown: the input, as in `input_picture`.
+
+        Raises:
+            InputError: it is not finite.
+        """
+        return style.draw(plane(np.broadcast_to(values, array.shape)))
+
+    def patch_pictures(
+        self,
+        values: AnyArray,
+        style: Style,
+        array: AnyArray,
+        shown: Image.Image | None,
+        longest: int,
+    ) -> tuple[colour.Picture, colour.Picture]:
+        """A part of an input and its attribution there, as small pictures.
+
+        Args:
+            values, style, array, shown: of the part, as in `map_picture`.
+            longest: the side that a picture is scaled down to.
+
+        Raises:
+            InputError: no patches are drawn of this kind, or the attribution is not finite.
+        """
+        if not self.is_one_picture(array):
+            raise InputError(
+                f"the model takes {self.things}, of which no patches are drawn; explain a unit "
+                f"instead, with {parameter('layer', 'NAME')} and {parameter('unit', 'UNIT')}"
+            )
+        first = self.input_picture(array, shown)
+        second = self.map_picture(values, style, array, shown)
+        return shrink(first, longest), shrink(second, longest)
+
+    def figure(
+        self,
+        array: AnyArray,
+        shown: Image.Image | None,
+        maps: Sequence[AttributionMap],
+        caption: str,
+    ) -> Image.Image:
+        """An input beside its attributions, over the caption's lines.
+
+        Raises:
+            InputError: an attribution is not finite.
+        """
+        columns = [("input", self.input_picture(array, shown))]
+        for each in maps:
+            columns.append((each.title, self.map_picture(each.values, each.style, array, shown)))
+        return panel(columns, caption)
+
+
+def shrink(picture: colour.Picture, longest: int) -> Image.Image:
+    """A picture no side of which is longer."""
+    image = Image.fromarray(np.asarray(picture))
+    image.thumbnail((longest, longest), Image.Resampling.BOX)
+    return image

@@ -1,0 +1,143 @@
+"""Pictures: [N, C, H, W], [N, H, W, C], [N, H, W], and the same without a batch axis."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator, Sequence
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from retrograph.errors import InputError
+from retrograph.inputs.kinds.base import InputKind
+from retrograph.preprocess import (
+    Coding,
+    InputAxes,
+    Item,
+    Pending,
+    PictureFile,
+    Shape,
+    prepare,
+)
+from retrograph.preprocess.arrays import AnyArray, as_bytes, as_image, as_pictures
+from retrograph.preprocess.recipe import spatial
+from retrograph.preprocess.table import Row, rows_of
+from retrograph.render import Style, colour
+
+_ELONGATED = 8
+"""How many times as long as wide no picture without a channel axis is."""
+
+
+class PictureInput(InputKind):
+    """A picture of one or three channels."""
+
+    name = "picture"
+    things = "pictures"
+
+    @classmethod
+    def matches(cls, axes: InputAxes, coding: Coding | None) -> bool:
+        """Height and width, and one or three channels."""
+        return axes.takes_pictures
+
+    @property
+    def _frame(self) -> Shape:
+        assert self.axes.frame is not None
+        return self.axes.frame
+
+    def read_pictures(self, files: Iterable[PictureFile]) -> Iterator[Pending]:
+        """Each file is an input."""
+        return (Pending(file.name, partial(self._from_file, file), file.held) for file in files)
+
+    def _from_file(self, file: PictureFile) -> Item:
+        opened = file.open()
+        return self._from_image(file.name, opened.image, file.label, opened.note)
+
+    def _from_image(
+        self, name: str, image: Image.Image, label: str | None = None, note: str = ""
+    ) -> Item:
+        try:
+            array, shown = prepare(image, self.preprocessing, self._frame)
+        except InputError as error:
+            raise InputError(f"{name}: {error}") from None
+        return Item(name, self.axes.to_item(array[np.newaxis]), shown, label, note)
+
+    def read_table(self, path: Path) -> Iterator[Pending]:
+        """A picture a row, where the model fixes its size."""
+        height, width = spatial(self._frame, self.preprocessing.layout)
+        if height is None or width is None:
+            yield from super().read_table(path)
+            return
+        size = height, width, self.preprocessing.channels
+        for number, row in enumerate(rows_of(path, math.prod(size))):
+            name = f"{path}[{number}]"
+            yield Pending(name, partial(self._from_table_row, name, row, size))
+
+    def _from_table_row(self, name: str, row: Row, size: Sequence[int]) -> Item:
+        try:
+            taken = row.columns.take(row.cells)
+        except InputError as error:
+            raise InputError(f"{name}: line {row.line} {error}") from None
+        try:
+            pixels = as_bytes(taken.values)
+        except InputError as error:
+            raise InputError(f"{name}: line {row.line}: {error}") from None
+        return self._from_image(name, as_image(pixels.reshape(size)), taken.label, taken.note)
+
+    def as_batch(self, array: AnyArray) -> AnyArray:
+        """Bytes as pictures, grey or RGB; floats as the model's input."""
+        if array.dtype == np.uint8:
+            return as_pictures(array, self._frame, self.preprocessing)
+        if array.dtype.kind != "f":
+            raise InputError(
+                f"its values are {array.dtype}; save uint8 for a picture, "
+                "float32 for the model's input as it is"
+            )
+        return super().as_batch(array)
+
+    def from_row(self, name: str, row: AnyArray) -> Item:
+        """A picture of bytes is preprocessed, floats are the model's input."""
+        if row.dtype == np.uint8:
+            return self._from_image(name, as_image(row))
+        return self.from_numbers(name, row)
+
+    def from_numbers(self, name: str, values: AnyArray) -> Item:
+        """The model's input as it is, and the picture that it looks like."""
+        item = super().from_numbers(name, values)
+        return Item(name, item.array, self.shown(item.array))
+
+    def shown(self, array: AnyArray) -> Image.Image | None:
+        """The picture that an input was made of.
+
+        None for an array of other channels; and where the input has no channel axis for one that is
+        very elongated or beyond the values of a picture: rather a spectrogram or a matrix.
+        """
+        channel = self.axes.channel
+        if channel is not None and array.shape[channel] != self.preprocessing.channels:
+            return None
+        if channel is None:
+            short, long = sorted(array.shape)
+            least, most = self.axes.limits(self.preprocessing)
+            if long > _ELONGATED * short or (array < least).any() or (array > most).any():
+                return None
+        return Image.fromarray(self.axes.frames_of(array, self.preprocessing)[0])
+
+    def is_coloured(self, attribution: AnyArray, shown: Image.Image | None) -> bool:
+        """Whether the picture has three channels, and the attribution one for each."""
+        channel = self.axes.channel
+        return shown is not None and channel is not None and attribution.shape[channel] == 3
+
+    def input_picture(self, array: AnyArray, shown: Image.Image | None) -> colour.Picture:
+        """The picture; what looks like none as a plane."""
+        return super().input_picture(array, shown) if shown is None else shown
+
+    def map_picture(
+        self, values: AnyArray, style: Style, array: AnyArray, shown: Image.Image | None
+    ) -> colour.Picture:
+        """In colours where each channel has its own numbers."""
+        if shown is None:
+            return super().map_picture(values, style, array, shown)
+        (attribution,) = self.axes.to_stack(values)
+        recipe = self.preprocessing
+        return style.draw(attribution, layout=recipe.layout, order=recipe.order, picture=shown)

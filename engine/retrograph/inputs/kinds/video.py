@@ -1,0 +1,119 @@
+"""Videos: [N, T, C, H, W] and [N, C, T, H, W], whose frames are pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from functools import partial
+
+import numpy as np
+from PIL import Image
+
+from retrograph.errors import InputError
+from retrograph.inputs.kinds.base import AttributionMap, InputKind
+from retrograph.preprocess import Coding, InputAxes, Item, Pending, PictureFile
+from retrograph.preprocess.arrays import AnyArray
+from retrograph.preprocess.videos import (
+    Frames,
+    as_videos,
+    prepare_frames,
+    read_video,
+    videos_of,
+)
+from retrograph.render import Style, Table, colour, film, spaced
+
+_NOTE = "evenly spaced frames; each map has one scale for all frames"
+
+
+class VideoInput(InputKind):
+    """A series of pictures of one or three channels."""
+
+    name = "video"
+    things = "videos"
+    is_file_each = False
+
+    @classmethod
+    def matches(cls, axes: InputAxes, coding: Coding | None) -> bool:
+        """Height, width and frames, and one or three channels."""
+        return axes.takes_videos
+
+    def read_pictures(self, files: Iterable[PictureFile]) -> Iterator[Pending]:
+        """Each animated file is a video, and so are all pictures of one folder."""
+        for frames in videos_of(files):
+            held = sum(file.held for file in frames.files)
+            yield Pending(frames.name, partial(self._from_frames, frames), held)
+
+    def _from_frames(self, frames: Frames) -> Item:
+        array, note = read_video(frames, self.axes, self.preprocessing)
+        return Item(frames.name, array, None, frames.label, note)
+
+    def as_batch(self, array: AnyArray) -> AnyArray:
+        """Bytes as videos, grey or RGB; floats as the model's input."""
+        if array.dtype == np.uint8:
+            return as_videos(array, self.axes, self.preprocessing)
+        if array.dtype.kind != "f":
+            raise InputError(
+                f"its values are {array.dtype}; save uint8 for a picture, "
+                "float32 for the model's input as it is"
+            )
+        return super().as_batch(array)
+
+    def from_row(self, name: str, row: AnyArray) -> Item:
+        """A video of bytes is preprocessed, floats are the model's input."""
+        if row.dtype != np.uint8:
+            return self.from_numbers(name, row)
+        array, note = prepare_frames(name, row, self.axes, self.preprocessing)
+        return Item(name, array, None, note=note)
+
+    def is_one_picture(self, array: AnyArray) -> bool:
+        """As a film of some frames."""
+        return True
+
+    def has_picture(self, shown: Image.Image | None) -> bool:
+        """Each frame is one."""
+        return True
+
+    def is_coloured(self, attribution: AnyArray, shown: Image.Image | None) -> bool:
+        """Whether the frames have three channels, and the attribution one for each."""
+        channel = self.axes.channel
+        return channel is not None and attribution.shape[channel] == 3
+
+    def input_picture(self, array: AnyArray, shown: Image.Image | None) -> colour.Picture:
+        """Some frames side by side."""
+        return film(self._frames(array))
+
+    def map_picture(
+        self, values: AnyArray, style: Style, array: AnyArray, shown: Image.Image | None
+    ) -> colour.Picture:
+        """Those of the same frames."""
+        return film(self._map_frames(values, style, array))
+
+    def figure(
+        self,
+        array: AnyArray,
+        shown: Image.Image | None,
+        maps: Sequence[AttributionMap],
+        caption: str,
+    ) -> Image.Image:
+        """Evenly spaced frames in a row, over the same frames of each attribution."""
+        rows = [("input", self._frames(array))]
+        rows += [(m.title, self._map_frames(m.values, m.style, array)) for m in maps]
+        places = spaced(len(rows[0][1]))
+        table = Table([f"frame {place + 1}" for place in places])
+        for title, frames in rows:
+            table.add(title, [frames[place] for place in places])
+        return table.page(caption, notes=[_NOTE])
+
+    def _frames(self, array: AnyArray) -> colour.Pixels:
+        """The frames, uint8 [T, H, W, 3]."""
+        return self.axes.frames_of(array, self.preprocessing)
+
+    def _map_frames(self, values: AnyArray, style: Style, array: AnyArray) -> colour.Pixels:
+        """An attribution drawn as those of pictures are, on one scale: uint8 [T, H, W, 3]."""
+        frames, recipe = self._frames(array), self.preprocessing
+        stack = self.axes.to_stack(values)
+        rows_axis = 1 if recipe.layout == "nchw" else 0
+        tall = np.concatenate(np.broadcast_to(stack, (len(frames), *stack.shape[1:])), rows_axis)
+        drawn = style.draw(
+            tall, layout=recipe.layout, order=recipe.order, picture=np.concatenate(frames)
+        )
+        return drawn.reshape(frames.shape)

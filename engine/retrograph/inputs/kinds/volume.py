@@ -1,0 +1,49 @@
+"""Volumes: [N, C, D, H, W], [N, D, H, W, C] and [N, D, H, W]."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from PIL import Image
+
+from retrograph.inputs.kinds.base import AttributionMap, InputKind
+from retrograph.preprocess import Coding, InputAxes
+from retrograph.preprocess.arrays import AnyArray
+from retrograph.render import grey_slices, sheet, slices, spaced
+
+_COLUMNS = 3
+_SLICES = (
+    "evenly spaced slices, from the first to the last; the input from black, its lowest value, to "
+    "white, its highest; each map has one scale for all slices"
+)
+
+
+class VolumeInput(InputKind):
+    """Depth, height and width, of any channels."""
+
+    name = "volume"
+    things = "volumes"
+
+    @classmethod
+    def matches(cls, axes: InputAxes, coding: Coding | None) -> bool:
+        """Depth, height and width, or four axes of which nothing is known."""
+        return axes.takes_volumes or len(axes.item) == 4
+
+    def figure(
+        self,
+        array: AnyArray,
+        shown: Image.Image | None,
+        maps: Sequence[AttributionMap],
+        caption: str,
+    ) -> Image.Image:
+        """Evenly spaced slices, each beside the same slice of the attributions."""
+        volume = self.axes.to_volume(array)
+        drawn = [grey_slices(volume)]
+        for each in maps:
+            values = np.broadcast_to(each.values, array.shape)
+            drawn.append(slices(self.axes.to_volume(values), each.style))
+        depth = volume.shape[1]
+        cells = [(f"slice {i + 1} of {depth}", [part[i] for part in drawn]) for i in spaced(depth)]
+        titles = ", ".join(each.title for each in maps)
+        return sheet(cells, _COLUMNS, f"input beside {titles}\n{caption}\n{_SLICES}")

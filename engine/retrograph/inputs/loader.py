@@ -1,0 +1,268 @@
+"""What a model is run with: inputs of files and of memory, in the batches that the model takes."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import islice
+from pathlib import Path
+from typing import TypeAlias
+
+import numpy as np
+from PIL import Image
+
+from retrograph.errors import InputError, parameter
+from retrograph.inputs.kinds import InputKind
+from retrograph.inputs.named_arrays import named_feeds, named_items, read_named
+from retrograph.inputs.reader import Reader, count_inputs
+from retrograph.preprocess import BadInput, Item, Pending, default_workers, prefetch_decode
+from retrograph.preprocess.batches import Batcher
+from retrograph.runtime import Array, Spec
+
+Progress: TypeAlias = Callable[[int, int | None], None]
+"""Takes how many are done, and of how many, None where that is not known."""
+
+Input: TypeAlias = str | os.PathLike[str] | Image.Image | Array | Mapping[str, Array]
+"""A file, a folder, a picture of Pillow's, an array, with or without a batch axis, or, for a model
+of several inputs, an array for each by its name."""
+
+
+def as_list(inputs: Input | Iterable[Input]) -> list[Input]:
+    """One input or several, as a list; numbers in lists are one array."""
+    if isinstance(inputs, (str, os.PathLike, Image.Image, Mapping)):
+        return [inputs]
+    if not hasattr(inputs, "__array__"):
+        values = list(inputs)
+        if all(isinstance(v, _VALUES) or hasattr(v, "__array__") for v in values):
+            return [v if isinstance(v, _VALUES) else np.asarray(v) for v in values]
+    return [np.asarray(inputs)]
+
+
+_VALUES = (str, os.PathLike, Image.Image, Mapping, np.ndarray)
+
+
+@dataclass(frozen=True)
+class Signature:
+    """What the model takes.
+
+    Attributes:
+        specs: all its inputs.
+        explained: the one that is explained.
+        kind: what that is.
+        wanted: how many inputs a run is to take where the model leaves that open.
+        apart: whether an input gives the same whatever the others of its batch are.
+    """
+
+    specs: tuple[Spec, ...]
+    explained: Spec
+    kind: InputKind
+    wanted: int = 1
+    apart: bool = True
+
+    @property
+    def fixed_batch(self) -> int | None:
+        """How many inputs the file makes a run take; None for any number."""
+        return self.kind.axes.fixed_batch
+
+    @property
+    def batch(self) -> int:
+        """How many inputs a run takes."""
+        return self.fixed_batch or (self.wanted if self.apart else 1)
+
+    @property
+    def note(self) -> str:
+        """What is to be known of batches; "" where there is nothing."""
+        unused = f"{parameter('batch', self.wanted)} is not used: "
+        ignored = unused if self.wanted not in (1, self.batch) else ""
+        if len(self.specs) > 1 and self.wanted > 1:
+            return f"{unused}the model takes several inputs, and what each .npz holds is run whole"
+        if self.fixed_batch not in (None, 1):
+            return (
+                f"{ignored}the model takes batches of {self.batch}: the last input is repeated to "
+                "fill one"
+            )
+        if not ignored:
+            return ""
+        if not self.kind.axes.batched:
+            return f"{ignored}the model has no batch axis"
+        if self.fixed_batch:
+            return f"{ignored}the model takes one input at a time"
+        return f"{ignored}the model may mix the inputs of a batch, so they are run one by one"
+
+
+@dataclass(frozen=True)
+class Batch:
+    """What is run at once.
+
+    Attributes:
+        inputs: in the order of the data set; what is bad stands where it was met.
+        feeds: an array for each of the model's inputs; the leading rows of the explained one hold
+            the good ones of `inputs`, in order. Empty where none is good.
+    """
+
+    inputs: Sequence[Item | BadInput]
+    feeds: dict[str, Array]
+
+    @property
+    def items(self) -> tuple[Item, ...]:
+        """The good inputs."""
+        return tuple(each for each in self.inputs if isinstance(each, Item))
+
+    @property
+    def bad(self) -> tuple[BadInput, ...]:
+        """The bad inputs."""
+        return tuple(each for each in self.inputs if isinstance(each, BadInput))
+
+    def first(self, count: int) -> Batch:
+        """The same run, of which only so many inputs are looked at."""
+        return Batch(self.inputs[:count], self.feeds)
+
+
+def load_batches(
+    inputs: Sequence[Input],
+    signature: Signature,
+    *,
+    start: int = 0,
+    workers: int | None = None,
+) -> Iterator[Batch]:
+    """What inputs are run as, in order.
+
+    Args:
+        inputs: files and folders, see `iter_inputs`, pictures and arrays; of a model of several
+            inputs .npz files or mappings with an array by the name of each, which are run whole.
+        signature: what the model takes.
+        start: the number of the input that is the first.
+        workers: how many threads decode; as many as there are processors, 8 at most, if None.
+    """
+    if len(signature.specs) > 1:
+        return _named_batches(inputs, signature, start)
+    items = load_items(inputs, signature.kind, signature.batch, start=start, workers=workers)
+    return batch_items(items, signature)
+
+
+def load_items(
+    inputs: Iterable[Input],
+    kind: InputKind,
+    batch: int = 1,
+    *,
+    start: int = 0,
+    workers: int | None = None,
+) -> Iterator[Item | BadInput]:
+    """Inputs one by one, in order; what cannot be read as a BadInput.
+
+    They are decoded ahead by threads: about two batches. The other arguments are those of
+    `load_batches`.
+    """
+    reader = Reader(kind)
+    owners = deque[Path]()
+
+    def owned() -> Iterator[tuple[Path, Pending]]:
+        for number, value in enumerate(inputs):
+            path = Path(_name(value, number))
+            for each in _read(reader, path, value):
+                yield path, each
+
+    def pending() -> Iterator[Pending]:
+        for owner, each in islice(owned(), start, None):
+            owners.append(owner)
+            yield each
+
+    threads = workers or default_workers()
+    for item in prefetch_decode(pending(), threads, ahead=2 * batch + threads):
+        owner = owners.popleft()
+        yield item if isinstance(item, BadInput) else replace(item, stem=_stem(item.name, owner))
+
+
+def _name(value: Input, number: int) -> str:
+    """A path, or, of what is in memory, its place among the inputs."""
+    return str(value) if isinstance(value, (str, os.PathLike)) else f"input[{number}]"
+
+
+def _read(reader: Reader, path: Path, value: Input) -> Iterator[Pending]:
+    if isinstance(value, (str, os.PathLike)):
+        return reader.read(path)
+    if isinstance(value, Mapping):
+        value = next(iter(value.values()))
+    return reader.read_value(str(path), value)
+
+
+def _stem(name: str, path: Path) -> str:
+    """ "a_dog" of "a/dog.png" in a folder, "digits_x_test_3" of "digits.npz:x_test[3]"."""
+    if path.is_dir():
+        inner = Path(name).relative_to(path)
+        is_file = inner.name and not Path(name).is_dir()
+        return "_".join((inner.with_suffix("") if is_file else inner).parts) or path.name
+    return path.stem + re.sub(r"\W+", "_", name.removeprefix(str(path)))
+
+
+def batch_items(items: Iterable[Item | BadInput], signature: Signature) -> Iterator[Batch]:
+    """Inputs of one shape together, in their order: see `Batcher`."""
+    batcher = Batcher[Item | BadInput](signature.batch)
+    for each in items:
+        for batch in batcher.add(each, each.array.shape if isinstance(each, Item) else None):
+            yield batch_of(batch, signature)
+    for batch in batcher.rest():
+        yield batch_of(batch, signature)
+
+
+def batch_of(inputs: Sequence[Item | BadInput], signature: Signature) -> Batch:
+    """A run of some inputs, the last good one repeated to fill a batch of a fixed size."""
+    arrays = [each.array for each in inputs if isinstance(each, Item)]
+    name, axes = signature.explained.name, signature.kind.axes
+    return Batch(inputs, {name: axes.feed(arrays)} if arrays else {})
+
+
+def follow_batches(
+    batches: Iterable[Batch], inputs: Sequence[Input], progress: Progress | None
+) -> Iterator[Batch]:
+    """The same batches; how many of their inputs are done is told.
+
+    Args:
+        batches: of the inputs.
+        inputs: files, folders, pictures and arrays.
+        progress: takes how many are done, and of how many where that is known.
+    """
+    if progress is None:
+        yield from batches
+        return
+    done, total = 0, _count(inputs)
+    progress(done, total)
+    for batch in batches:
+        yield batch
+        done += len(batch.inputs)
+        progress(done, total)
+
+
+def _count(inputs: Iterable[Input]) -> int | None:
+    """How many inputs there are; None where that is not known."""
+    values = [each for each in inputs if not isinstance(each, (str, os.PathLike))]
+    if any(not isinstance(value, Image.Image) for value in values):
+        return None
+    files = count_inputs(each for each in inputs if isinstance(each, (str, os.PathLike)))
+    return None if files is None else files + len(values)
+
+
+def _named_batches(inputs: Iterable[Input], signature: Signature, start: int) -> Iterator[Batch]:
+    """For a model of several inputs: what each holds, from the input of that number on."""
+    number = 0
+    for place, value in enumerate(inputs):
+        try:
+            batch = _named_batch(value, _name(value, place), signature)
+        except InputError as error:
+            batch = Batch([BadInput(_name(value, place), error)], {})
+        if number >= start:
+            yield batch
+        number += len(batch.inputs)
+
+
+def _named_batch(value: Input, name: str, signature: Signature) -> Batch:
+    """The run of one input: of a file, or of arrays in memory."""
+    specs, explained, kind = signature.specs, signature.explained, signature.kind
+    in_memory = isinstance(value, Mapping)
+    arrays = value if isinstance(value, Mapping) else read_named(Path(name), specs, explained)
+    feeds = named_feeds(name, arrays, specs)
+    stem = name if in_memory else Path(name).stem
+    return Batch(named_items(name, stem, feeds[explained.name], explained, kind), feeds)
