@@ -80,12 +80,12 @@ def _mend(specs: Sequence[Spec]) -> str:
 
 def _finite_rows(name: str, explained: Array, spec: Spec, kind: InputKind) -> Array:
     """The explained input with a row for each item, float32."""
-    whole = spec.dtype is not None and spec.dtype.kind in "iu"
+    is_whole = spec.dtype is not None and spec.dtype.kind in "iu"
     if explained.ndim != len(spec.shape) or not explained.size:
         raise InputError(
             f"{name}: '{spec.name}' has the shape {list(explained.shape)}; the model takes {spec}"
         )
-    is_number = explained.dtype.kind in ("iu" if whole else "f")
+    is_number = explained.dtype.kind in ("iu" if is_whole else "f")
     with np.errstate(over="ignore"):
         rows = kind.axes.rows(explained.astype(np.float32) if is_number else explained)
     if not is_number or not np.isfinite(rows).all():

@@ -194,8 +194,8 @@ class Reader:
     def _arrays(self, path: Path) -> Iterator[Pending]:
         with self._fitting(path) as (name, stored, count):
             if count == 1:
-                whole = stored.whole()
-                yield Pending(name, partial(self._from_stored, name, whole), whole.nbytes)
+                array = stored.whole()
+                yield Pending(name, partial(self._from_stored, name, array), array.nbytes)
                 return
             for i, row in enumerate(stored.rows()):
                 each = f"{name}[{i}]"
@@ -209,8 +209,8 @@ class Reader:
             InputError: none fits.
         """
         reasons = []
-        with closing(stored_arrays(path)) as found:
-            for name, stored in found:
+        with closing(stored_arrays(path)) as arrays:
+            for name, stored in arrays:
                 try:
                     count = len(self.kind.as_batch(stored.like))
                 except InputError as error:

@@ -130,8 +130,8 @@ class _Zip:
         self.close = self._file.close
 
     def pictures(self) -> Iterator[tuple[str, zipfile.ZipInfo]]:
-        found = [i for i in self._file.infolist() if not i.is_dir() and is_picture(i.filename)]
-        for member in sorted(found, key=lambda i: PurePosixPath(i.filename).parts):
+        pictures = [i for i in self._file.infolist() if not i.is_dir() and is_picture(i.filename)]
+        for member in sorted(pictures, key=lambda i: PurePosixPath(i.filename).parts):
             yield member.filename, member
 
     def file(self, member: zipfile.ZipInfo) -> IO[bytes]:
@@ -159,9 +159,9 @@ class _Tar:
                 yield member.name, member
 
     def file(self, member: tarfile.TarInfo) -> IO[bytes]:
-        found = self._file.extractfile(member)
-        assert found is not None
-        return found
+        file = self._file.extractfile(member)
+        assert file is not None
+        return file
 
 
 class _Bounded:

@@ -118,9 +118,10 @@ class InputAxes:
 
     def _turned(self, items: Values, names: Sequence[str]) -> Values:
         """A batch of items with their axes in the order of the names, and those that lack added."""
-        own = self._item_names
-        turned = items.transpose([0, *(own.index(name) + 1 for name in names if name in own)])
-        return np.expand_dims(turned, [i for i, name in enumerate(names, 1) if name not in own])
+        item_names = self._item_names
+        places = [item_names.index(name) + 1 for name in names if name in item_names]
+        added = [i for i, name in enumerate(names, 1) if name not in item_names]
+        return np.expand_dims(items.transpose([0, *places]), added)
 
     def to_volume(self, item: Values) -> Values:
         """A volume, or its attribution, as [C, D, H, W].
@@ -173,10 +174,10 @@ class InputAxes:
     def _spread(self, end: Values) -> Values:
         """An end of [C, 1, 1] or [1, 1, C] with the axes of an item."""
         names = self._stack_names[1:]
-        own = end if "c" in self._item_names else end.squeeze(names.index("c"))
+        spread = end if "c" in self._item_names else end.squeeze(names.index("c"))
         left = [name for name in names if name in self._item_names]
         order = [name for name in self._item_names if name in left]
-        turned = own.transpose([left.index(name) for name in order])
+        turned = spread.transpose([left.index(name) for name in order])
         added = tuple(axis for axis, name in enumerate(self._item_names) if name not in left)
         return np.expand_dims(turned, added)
 
@@ -275,16 +276,16 @@ def _of_four_axes(shape: Shape, item: Shape, batched: bool) -> InputAxes:
 
 
 def _told(shape: Shape, slid: SlidAxes, *, batched: bool) -> InputAxes:
-    """By the axes along which an operator slides: the others are channels, and frames."""
+    """By the axes along which an operator slides: the rest are channels, and frames."""
     plain = InputAxes(shape, batched)
     first = int(batched)
     spatial = tuple(axis - first for axis in slid.spatial)
-    others = [axis for axis in range(len(plain.item)) if axis not in spatial]
-    if len(spatial) not in (2, 3) or len(others) > 4 - len(spatial) or min(spatial) < 0:
+    rest = [axis for axis in range(len(plain.item)) if axis not in spatial]
+    if len(spatial) not in (2, 3) or len(rest) > 4 - len(spatial) or min(spatial) < 0:
         return plain
-    channel = _channel(plain.item, others, None if slid.channel is None else slid.channel - first)
+    channel = _channel(plain.item, rest, None if slid.channel is None else slid.channel - first)
     channels = 1 if channel is None else plain.item[channel]
-    left = [axis for axis in others if axis != channel]
+    left = [axis for axis in rest if axis != channel]
     if len(spatial) == 3:
         if channels == 3 and not left:
             return InputAxes(shape, batched, spatial[1:], channel, spatial[0])
@@ -294,16 +295,16 @@ def _told(shape: Shape, slid: SlidAxes, *, batched: bool) -> InputAxes:
     return InputAxes(shape, batched, spatial, channel, left[0] if left else None)
 
 
-def _channel(item: Shape, others: Sequence[int], summed: int | None) -> int | None:
+def _channel(item: Shape, rest: Sequence[int], summed: int | None) -> int | None:
     """The axis of the channels, among those along which nothing slides; None if there is none.
 
     It is the one that the operator sums over, or where that are several or none, one of the size
     of a picture's channels.
     """
-    if summed in others:
+    if summed in rest:
         return summed
     for size in (3, 1):
-        for axis in reversed(others):
+        for axis in reversed(rest):
             if item[axis] == size:
                 return axis
     return None

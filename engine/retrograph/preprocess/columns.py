@@ -106,8 +106,8 @@ class _Unnamed:
         if together is not None and len(cells) > 1:
             packed = cells[together].split()
             _check_count(packed, self.count)
-            others = [cell.strip() for i, cell in enumerate(cells) if i != together]
-            return Taken(others[0] if len(others) == 1 else None, packed)
+            rest = [cell.strip() for i, cell in enumerate(cells) if i != together]
+            return Taken(rest[0] if len(rest) == 1 else None, packed)
         values: Sequence[str] = cells if together is None else cells[0].split()
         if len(values) == self.count + 1:
             return _with_label(values)
@@ -148,8 +148,8 @@ def _look_like_labels(values: Sequence[str]) -> bool:
     if len(values) < _FEWEST or not all(map(str.isdecimal, values)):
         return False
     numbers = {int(value) for value in values if len(value) < _DIGITS}
-    whole = {*range(min(numbers, default=0), max(numbers, default=0) + 1)}
-    return 2 <= len(numbers) <= len(values) // 2 and min(numbers) < 2 and numbers == whole
+    all_numbers = {*range(min(numbers, default=0), max(numbers, default=0) + 1)}
+    return 2 <= len(numbers) <= len(values) // 2 and min(numbers) < 2 and numbers == all_numbers
 
 
 def named(names: Sequence[str], count: int) -> Columns:
@@ -168,9 +168,9 @@ def named(names: Sequence[str], count: int) -> Columns:
     pixels = _pixels(lowered, count)
     left = [i for i in range(len(lowered)) if i not in set(pixels)]
     called = [i for i in left if lowered[i] in _LABELS]
-    others = [i for i in left if lowered[i] not in _BESIDE]
+    unknown = [i for i in left if lowered[i] not in _BESIDE]
     called.sort(key=lambda i: _LABELS.index(lowered[i]))
-    label = called[0] if called else others[0] if len(others) == 1 else None
+    label = called[0] if called else unknown[0] if len(unknown) == 1 else None
     return _Named(count, len(names), label, pixels)
 
 
@@ -183,9 +183,9 @@ def _pixels(names: Sequence[str], count: int) -> Sequence[int]:
         if len(places) == count:
             _check_order([names[i] for i in places])
             return places
-    whole = [i for i, name in enumerate(names) if name in _TOGETHER]
-    if len(whole) == 1 and not numbered:
-        return whole
+    together = [i for i, name in enumerate(names) if name in _TOGETHER]
+    if len(together) == 1 and not numbered:
+        return together
     rest = [i for i, name in enumerate(names) if name not in _BESIDE and name not in _LABELS]
     plain = [i for i in rest if "#" not in _NUMBER.sub("#", names[i])]
     if len(rest) != count or 0 < len(plain) < count:
@@ -238,8 +238,8 @@ def _counts_up(cells: Sequence[str], start: int) -> bool:
 
 def _together(cells: Sequence[str]) -> int | None:
     """The place of the only cell that holds several numbers, if there is one."""
-    found = [i for i, cell in enumerate(cells) if " " in cell.strip() and _is_value(cell)]
-    return found[0] if len(found) == 1 else None
+    places = [i for i, cell in enumerate(cells) if " " in cell.strip() and _is_value(cell)]
+    return places[0] if len(places) == 1 else None
 
 
 def _is_value(cell: str) -> bool:

@@ -183,7 +183,7 @@ def parse_preprocessing(
     crop: str | None = None,
     interpolation: str | None = None,
 ) -> Preprocessing:
-    """The preset of that name with the given pieces, each in the words of a command line, replaced.
+    """The preset of that name with some pieces replaced, each in the words of a command line.
 
     Numbers may be fractions ("1/255"); `mean` and `std` are numbers separated by commas.
     Raises InputError when a piece cannot be read or does not go with the others.
@@ -199,8 +199,8 @@ def parse_preprocessing(
         "crop_fraction": None if crop is None else _number("crop", crop),
         "interpolation": interpolation,
     }
-    given = {name: value for name, value in pieces.items() if value is not None}
-    return replace(PRESETS[preset], **given)
+    replaced = {name: value for name, value in pieces.items() if value is not None}
+    return replace(PRESETS[preset], **replaced)
 
 
 def of_bytes(dtype: np.dtype[Any] | None) -> Preprocessing | None:
@@ -213,14 +213,14 @@ def check_whole(preprocessing: Preprocessing, dtype: np.dtype[Any] | None) -> No
     if dtype is None or dtype.kind not in "iu":
         return
     pixels = np.arange(256.0)[:, np.newaxis]
-    made = (pixels * preprocessing.scale - preprocessing.mean) / preprocessing.std
+    numbers = (pixels * preprocessing.scale - preprocessing.mean) / preprocessing.std
     ends = np.iinfo(dtype)
-    if (made != made.round()).any() or made.min() < ends.min or made.max() > ends.max:
+    if (numbers != numbers.round()).any() or numbers.min() < ends.min or numbers.max() > ends.max:
         mend = "scale 1 and mean 128" if dtype == np.int8 else "0-255"
         raise InputError(
             f"the model's input holds {dtype}, and the preprocessing makes of pictures numbers "
-            f"from {made.min():g} to {made.max():g} that are not whole or out of its range; give "
-            f"another, such as {mend}"
+            f"from {numbers.min():g} to {numbers.max():g} that are not whole or out of its range; "
+            f"give another, such as {mend}"
         )
 
 

@@ -113,19 +113,19 @@ class Coding:
         """
         if not sequence:
             raise InputError("the sequence has no letters; give at least one")
-        own = len(sequence)
-        length = self.item[self.positions] or own
-        kept = sequence[:length]
+        count = len(sequence)
+        length = self.item[self.positions] or count
+        taken = sequence[:length]
         numbers = {letter: i for i, letter in enumerate(self.alphabet)}
-        codes = {c: numbers.get(c, numbers.get(c.upper())) for c in set(kept)}
+        codes = {c: numbers.get(c, numbers.get(c.upper())) for c in set(taken)}
         rows = np.zeros((length, len(self.alphabet)), np.float32)
-        for position, letter in enumerate(kept):
+        for position, letter in enumerate(taken):
             if (code := codes[letter]) is not None:
                 rows[position, code] = 1
         notes = [
-            f"padded with zeros from {own} positions to {length}" if own < length else "",
-            f"cut from {own} positions to the first {length}" if own > length else "",
-            _unknown(kept, {c for c, code in codes.items() if code is None}),
+            f"padded with zeros from {count} positions to {length}" if count < length else "",
+            f"cut from {count} positions to the first {length}" if count > length else "",
+            _unknown(taken, {c for c, code in codes.items() if code is None}),
         ]
         return self._laid_out(rows.T), "; ".join(filter(None, notes))
 
@@ -140,10 +140,10 @@ class Coding:
         matrix = self.matrix(values)[named]
         best = matrix.max(axis=0)
         alone = (best > 0) & ((matrix == best).sum(axis=0) == 1)
-        found = matrix.argmax(axis=0)
+        strongest = matrix.argmax(axis=0)
         return "".join(
             self.alphabet[named[i]] if is_one else " "
-            for i, is_one in zip(found, alone, strict=True)
+            for i, is_one in zip(strongest, alone, strict=True)
         )
 
     def is_one_hot(self, values: npt.NDArray[Any]) -> bool:

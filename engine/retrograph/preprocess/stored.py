@@ -91,8 +91,8 @@ class _Zipped:
 
     def rows(self) -> Iterator[AnyArray]:
         if self._columns_first:
-            whole = self.whole()
-            yield from (whole[i : i + 1] for i in range(len(whole)))
+            array = self.whole()
+            yield from (array[i : i + 1] for i in range(len(array)))
             return
         for _ in range(self._shape[0]):
             yield self._read((1, *self._shape[1:]))

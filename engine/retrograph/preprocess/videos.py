@@ -141,9 +141,9 @@ def as_videos(array: AnyArray, axes: InputAxes, preprocessing: Preprocessing) ->
     if array.size == 0:
         raise InputError("the array is empty; save at least one video")
     channels = preprocessing.channels
-    own = len(axes.item)
+    item_rank = len(axes.item)
     for batch in (array[np.newaxis], array):
-        if batch.ndim == own + 1 and _is_ordered(batch.shape[1:], axes, channels):
+        if batch.ndim == item_rank + 1 and _is_ordered(batch.shape[1:], axes, channels):
             return axes.to_colours_last(batch)
         if batch.ndim == 5 and batch.shape[4] in (1, 3):
             return batch
