@@ -31,10 +31,13 @@ def prefetch_map(
     Args:
         items: are taken in the reader's own thread.
         work: what is done with each; what it raises is raised where its turn comes.
-        workers: how many threads.
+        workers: how many threads; with 0 the reader works itself, on what it asks for.
         ahead: how many items are taken ahead of the reader, at most.
         held: how many bytes an item holds before it is worked on.
     """
+    if not workers:
+        yield from map(work, items)
+        return
     waiting: deque[tuple[Future[R], int]] = deque()
     waiting_bytes = 0
     with ThreadPoolExecutor(workers, "ahead") as pool:

@@ -11,6 +11,7 @@ import pytest
 from PIL import Image
 
 import retrograph as rg
+from retrograph import prefetch
 from support import nets
 from support.cli_case import picture, run
 from support.graphs import noise, runner
@@ -80,6 +81,13 @@ def test_several_inputs_are_one_batch(here: Path) -> None:
         "1.png",
         "input[1]",
     ]
+
+
+def test_floats_in_memory_start_no_threads(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    wanted = rg.explain("net.onnx", X, device="cpu").attribution
+    monkeypatch.setattr(prefetch, "ThreadPoolExecutor", None)
+    found = rg.explain("net.onnx", X, device="cpu").attribution
+    np.testing.assert_array_equal(found, wanted)
 
 
 def test_a_fixed_batch_is_filled_and_cut(here: Path) -> None:

@@ -144,7 +144,7 @@ def load_batches(
 
 
 def load_items(
-    inputs: Iterable[Input],
+    inputs: Sequence[Input],
     kind: InputKind,
     batch: int = 1,
     *,
@@ -153,8 +153,8 @@ def load_items(
 ) -> Iterator[Item | BadInput]:
     """Inputs one by one, in order; what cannot be read as a BadInput.
 
-    They are decoded ahead by threads: about two batches. The other arguments are those of
-    `load_batches`.
+    They are decoded ahead by threads, about two batches; floats in memory need none. The other
+    arguments are those of `load_batches`.
     """
     reader = Reader(kind)
     owners = deque[Path]()
@@ -170,10 +170,14 @@ def load_items(
             owners.append(owner)
             yield each
 
-    threads = workers or default_workers()
+    threads = 0 if all(map(_is_floats, inputs)) else workers or default_workers()
     for item in prefetch_decode(pending(), threads, ahead=2 * batch + threads):
         owner = owners.popleft()
         yield item if isinstance(item, BadInput) else replace(item, stem=_stem(item.name, owner))
+
+
+def _is_floats(value: Input) -> bool:
+    return isinstance(value, np.ndarray) and value.dtype.kind == "f"
 
 
 def _name(value: Input, number: int) -> str:
