@@ -8,7 +8,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,7 +16,7 @@ from PIL import Image
 
 from retrograph.errors import InputError, parameter
 from retrograph.inputs import choose_kind
-from retrograph.inputs.loader import Signature
+from retrograph.inputs.loader import Input, Signature
 from retrograph.methods import Method
 from retrograph.model import Model, Source
 from retrograph.patches import Patches, plan_patches
@@ -29,7 +29,6 @@ from retrograph.scanning.arrays import scan_arrays
 from retrograph.scanning.overview import overview
 from retrograph.scanning.summary import count_text, scan_record
 
-Inputs = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
 Progress = Callable[[int, int | None], None]
 OnBatch = Callable[[int, Sequence[Item | BadInput]], None]
 
@@ -40,6 +39,7 @@ class Scan(ScanReader, Result):
     Args:
         path: its folder, or the file in it.
         model: the scanned model, where it is not in the file that the store names.
+        inputs: what was scanned, where it was in memory.
 
     Attributes:
         path: the store, an SQLite file (SCAN.md).
@@ -55,8 +55,13 @@ class Scan(ScanReader, Result):
         >>> best.name, best.index, best.activation
     """
 
-    def __init__(self, path: str | os.PathLike[str], model: Source | None = None) -> None:
-        super().__init__(path)
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        model: Source | None = None,
+        inputs: Input | Iterable[Input] | None = None,
+    ) -> None:
+        super().__init__(path, inputs)
         self._model = model
 
     def patches(
@@ -77,7 +82,7 @@ class Scan(ScanReader, Result):
     ) -> Patches:
         """What the strongest units see: their pictures cut to their windows, and explained.
 
-        The pictures are read again from where they were when they were scanned.
+        Files are read again from where they were when they were scanned.
 
         Args:
             layers: aliases or tensors of those scanned; all if None.
@@ -157,22 +162,27 @@ class Scan(ScanReader, Result):
         return scan_arrays(self)
 
 
-def open_scan(path: str | os.PathLike[str], model: Source | None = None) -> Scan:
+def open_scan(
+    path: str | os.PathLike[str],
+    model: Source | None = None,
+    inputs: Input | Iterable[Input] | None = None,
+) -> Scan:
     """Open a finished scan.
 
     Args:
         path: its folder, or the file in it.
         model: the scanned model, where it is not in the file that the store names.
+        inputs: what was scanned, where it was in memory.
 
     Raises:
         InputError: there is no scan that can be read.
     """
-    return Scan(path, model)
+    return Scan(path, model, inputs)
 
 
 def scan(
     model: Source,
-    inputs: Inputs,
+    inputs: Input | Iterable[Input],
     *,
     layers: str | Sequence[str],
     out: str | os.PathLike[str],
@@ -194,7 +204,8 @@ def scan(
 
     Args:
         model: a path to an .onnx file, or a model in memory.
-        inputs: paths (or one) of pictures, folders, archives, .npy, .npz, .csv, FASTA.
+        inputs: one or several: paths of pictures, folders, archives, .npy, .npz, .csv, FASTA;
+            PIL pictures; arrays, with or without batch axis, bytes as pictures.
         layers: aliases or tensors.
         out: the folder of the store; it is made.
         channels: the channels to look at; all if None.
@@ -267,12 +278,12 @@ class ScanPlan:
             InputError: the folder holds another scan, no input is good, or nothing can be written.
         """
         finished = self.scanner.run(out, force=force, on_batch=on_batch)
-        return Scan(finished.path, self.scanner.session.model)
+        return Scan(finished.path, self.scanner.session.model, self.scanner.inputs)
 
 
 def plan_scan(
     model: Source,
-    inputs: Inputs,
+    inputs: Input | Iterable[Input],
     *,
     layers: str | Sequence[str],
     channels: Sequence[int] | None = None,
@@ -295,10 +306,9 @@ def plan_scan(
     session = ProbeSession(source, [layers] if isinstance(layers, str) else layers, device, threads)
     kind, notes = choose_kind(source, session.input.name, preprocessing, alphabet)
     signature = Signature(session.inputs, session.input, kind)
-    paths = [inputs] if isinstance(inputs, (str, os.PathLike)) else list(inputs)
     scanner = Scanner(
         session,
-        paths,
+        inputs,
         channels=channels,
         k=k,
         kind=kind,

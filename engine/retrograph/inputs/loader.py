@@ -156,17 +156,10 @@ def load_items(
     They are decoded ahead by threads, about two batches; floats in memory need none. The other
     arguments are those of `load_batches`.
     """
-    reader = Reader(kind)
     owners = deque[Path]()
 
-    def owned() -> Iterator[tuple[Path, Pending]]:
-        for number, value in enumerate(inputs):
-            path = Path(_name(value, number))
-            for each in _read(reader, path, value):
-                yield path, each
-
     def pending() -> Iterator[Pending]:
-        for owner, each in islice(owned(), start, None):
+        for owner, each in islice(read_inputs(inputs, kind), start, None):
             owners.append(owner)
             yield each
 
@@ -180,7 +173,31 @@ def _is_floats(value: Input) -> bool:
     return isinstance(value, np.ndarray) and value.dtype.kind == "f"
 
 
-def _name(value: Input, number: int) -> str:
+def read_inputs(inputs: Iterable[Input], kind: InputKind) -> Iterator[tuple[Path, Pending]]:
+    """Inputs one by one, not decoded yet, each with the file or folder that it is of.
+
+    What is in memory has a name in the place of a path: "input[2]".
+    """
+    reader = Reader(kind)
+    for number, value in enumerate(inputs):
+        path = Path(input_name(value, number))
+        for each in _read(reader, path, value):
+            yield path, each
+
+
+def count_all(inputs: Iterable[Input], kind: InputKind) -> int | None:
+    """How many inputs `read_inputs` will give; None where only reading them tells."""
+    reader = Reader(kind)
+    counts = [
+        reader.count(Path(value))
+        if isinstance(value, (str, os.PathLike))
+        else sum(1 for _ in _read(reader, Path(input_name(value, number)), value))
+        for number, value in enumerate(inputs)
+    ]
+    return None if None in counts else sum(count or 0 for count in counts)
+
+
+def input_name(value: Input, number: int) -> str:
     """A path, or, of what is in memory, its place among the inputs."""
     return str(value) if isinstance(value, (str, os.PathLike)) else f"input[{number}]"
 
@@ -254,9 +271,9 @@ def _named_batches(inputs: Iterable[Input], signature: Signature, start: int) ->
     number = 0
     for place, value in enumerate(inputs):
         try:
-            batch = _named_batch(value, _name(value, place), signature)
+            batch = _named_batch(value, input_name(value, place), signature)
         except InputError as error:
-            batch = Batch([BadInput(_name(value, place), error)], {})
+            batch = Batch([BadInput(input_name(value, place), error)], {})
         if number >= start:
             yield batch
         number += len(batch.inputs)

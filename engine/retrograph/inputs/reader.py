@@ -133,11 +133,6 @@ class Reader:
             return None
         return count_inputs([path])
 
-    def count_all(self, paths: Iterable[str | os.PathLike[str]]) -> int | None:
-        """How many inputs there are in some files and folders; None where only reading tells."""
-        counts = [self.count(Path(path)) for path in paths]
-        return None if None in counts else sum(count or 0 for count in counts)
-
     def _reader(self, path: Path) -> Callable[[Path], Iterator[Pending]]:
         if path.is_dir():
             return self._folder

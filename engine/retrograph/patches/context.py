@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from retrograph.inputs import input_kind
-from retrograph.inputs.loader import Signature
+from retrograph.inputs.loader import Input, Signature
 from retrograph.methods import Method
 from retrograph.model import Model, Source
 from retrograph.patches.attribute import Attributor
@@ -25,6 +25,7 @@ class PatchContext:
 
     Attributes:
         scan: the scan whose strongest units are explained.
+        inputs: what was scanned.
         file: the model's name.
         attributors: the backward graphs, by the layers' aliases.
         drawing: how each layer's attributions are drawn, likewise.
@@ -32,6 +33,7 @@ class PatchContext:
     """
 
     scan: ScanReader
+    inputs: Sequence[Input]
     file: str
     attributors: Mapping[str, Attributor]
     drawing: Mapping[str, ExplainContext]
@@ -64,7 +66,7 @@ class PatchContext:
         Raises:
             InputError, UnsupportedError: the model is not that of the scan, or cannot be explained.
         """
-        source = scanned_model(scan, model)
+        inputs, source = scan.inputs, scanned_model(scan, model)
         explained = explained_input(source, [layer.tensor for layer in scan.layers])
         rows = batch if scan.run["batch"] > 1 else 1
         attributors = {
@@ -87,7 +89,7 @@ class PatchContext:
             for alias, each in attributors.items()
         }
         signature = Signature(tuple(specs.values()), specs[explained], kind)
-        return cls(scan, _file_name(scan, model), attributors, drawing, signature)
+        return cls(scan, inputs, _file_name(scan, model), attributors, drawing, signature)
 
     @property
     def method(self) -> str:

@@ -6,8 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from retrograph.errors import InputError
-from retrograph.inputs import iter_pending
-from retrograph.inputs.loader import Batch, load_batches
+from retrograph.inputs.loader import Batch, load_batches, read_inputs
 from retrograph.patches.attribute import Attributor
 from retrograph.patches.context import PatchContext
 from retrograph.preprocess import BadInput, Item, default_workers, prefetch_decode
@@ -95,16 +94,13 @@ class PatchReader:
                 "anew"
             )
 
-    def _paths(self) -> list[str]:
-        return [each["path"] for each in self.context.scan.run["inputs"]]
-
     def _from_pictures(self, by_name: Mapping[str, list[ChannelUnit]]) -> Iterator[ExplainedUnit]:
         """With a model of one input: units of several pictures at once."""
         context = self.context
         graphs = context.attributors
         batchers = {alias: _UnitBatcher(each.rows) for alias, each in graphs.items()}
-        pending = iter_pending(self._paths(), context.signature.kind)
-        sought = (each for each in pending if each.name in by_name)
+        pending = read_inputs(context.inputs, context.signature.kind)
+        sought = (each for _, each in pending if each.name in by_name)
         workers, names = default_workers(), set[str]()
         for item in prefetch_decode(sought, workers, 2 * workers):
             if isinstance(item, BadInput):
@@ -124,7 +120,7 @@ class PatchReader:
     def _from_files(self, by_name: Mapping[str, list[ChannelUnit]]) -> Iterator[ExplainedUnit]:
         """With a model of several inputs: the arrays of one file at once, unit after unit."""
         context = self.context
-        for batch in load_batches(self._paths(), context.signature):
+        for batch in load_batches(context.inputs, context.signature):
             for alias, attributor in context.attributors.items():
                 rows = [
                     [each for each in by_name.get(item.name, []) if each.layer.alias == alias]

@@ -4,30 +4,49 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
+from retrograph.inputs.loader import Input, input_name
 from retrograph.preprocess.folders import pictures_in
+
+MEMORY = "memory"
+"""The key of an input that was in memory, with its digest."""
 
 _END = 2**20
 """Bytes at each end of a file that are looked at."""
 
 
-def fingerprints(paths: Sequence[str]) -> list[dict[str, Any]]:
-    """What tells of each path whether it still holds the same.
+def fingerprints(inputs: Sequence[Input]) -> list[dict[str, Any]]:
+    """What tells of each input whether it is still the same.
 
     Of a file its size, a digest of its first and last 1 MiB, and, where that is not all of it,
     when it was changed; of a folder the number of its pictures and a digest of their names,
-    their sizes and when they were changed.
+    their sizes and when they were changed; of what is in memory a digest of all of it.
 
     Raises:
         InputError: a folder cannot be read.
     """
-    return [{"path": path, **_of(Path(path))} for path in paths]
+    return [
+        {"path": input_name(value, number), **_of(value)} for number, value in enumerate(inputs)
+    ]
 
 
-def _of(path: Path) -> dict[str, Any]:
+def _of(value: Input) -> dict[str, Any]:
+    if isinstance(value, (str, os.PathLike)):
+        return _of_path(Path(value))
+    digest = hashlib.sha256()
+    arrays = value if isinstance(value, Mapping) else {"": np.asarray(value)}
+    for name, array in sorted(arrays.items()):
+        digest.update(f"{name}\0{array.dtype}\0{array.shape}\0".encode())
+        digest.update(np.ascontiguousarray(array).data)
+    return {MEMORY: digest.hexdigest()}
+
+
+def _of_path(path: Path) -> dict[str, Any]:
     if path.is_dir():
         return _of_folder(path)
     try:

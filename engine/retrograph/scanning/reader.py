@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Iterable
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from retrograph.errors import InputError
+from retrograph.inputs.loader import Input, as_list
+from retrograph.scanning.fingerprint import MEMORY
 from retrograph.scanning.records import ChannelStats, ClassActivation, ClassPreference, TopUnit
 from retrograph.scanning.store import FILE, Row, ScannedLayer, field_of, opened
 
@@ -21,6 +24,7 @@ class ScanReader:
 
     Args:
         path: the scan's folder, or the file in it.
+        inputs: what was scanned, where it was in memory; of no use where it was files.
 
     Attributes:
         path: the file.
@@ -35,9 +39,30 @@ class ScanReader:
         >>> best.name, best.index, best.activation
     """
 
-    def __init__(self, path: str | os.PathLike[str]) -> None:
+    def __init__(
+        self, path: str | os.PathLike[str], inputs: Input | Iterable[Input] | None = None
+    ) -> None:
+        self._in_memory = None if inputs is None else as_list(inputs)
         self.path = Path(path, FILE) if Path(path).is_dir() else Path(path)
         self.run: dict[str, Any] = {k: json.loads(v) for k, v in self._rows("SELECT * FROM run")}
+
+    @property
+    def inputs(self) -> list[Input]:
+        """What was scanned: paths as they were given, pictures and arrays.
+
+        Raises:
+            InputError: some of it was in memory, and the scan was opened without it.
+        """
+        if self._in_memory is not None:
+            return self._in_memory
+        scanned = self.run["inputs"]
+        for each in scanned:
+            if MEMORY in each:
+                raise InputError(
+                    f"{self.path} is a scan of what was in memory, such as {each['path']}; open it "
+                    "in Python, by open_scan(path, inputs=...)"
+                )
+        return [each["path"] for each in scanned]
 
     @cached_property
     def layers(self) -> tuple[ScannedLayer, ...]:

@@ -10,21 +10,22 @@ from typing import Any
 
 from retrograph._version import __version__
 from retrograph.errors import InputError, parameter
-from retrograph.inputs import InputKind, Reader, choose_kind
-from retrograph.inputs.loader import Batch, Signature, load_batches
+from retrograph.inputs import InputKind, choose_kind
+from retrograph.inputs.loader import Batch, Input, Signature, as_list, count_all, load_batches
 from retrograph.output import make_folder
 from retrograph.prefetch import prefetch_map
+from retrograph.preprocess import BadInput, Item
 from retrograph.scanning.fingerprint import fingerprints
 from retrograph.scanning.probe_session import ProbeSession
 from retrograph.scanning.reader import ScanReader
-from retrograph.scanning.state import Answer, Input, State
+from retrograph.scanning.state import Answer, State
 from retrograph.scanning.store import FILE, VERSION, ScannedLayer, write
 from retrograph.scanning.unfinished import Unfinished
 
 SECONDS = 2.0
 """How much work an interruption may cost at most, about."""
 
-OnBatch = Callable[[int, Sequence[Input]], None]
+OnBatch = Callable[[int, Sequence[Item | BadInput]], None]
 """Is called with how many inputs are done, and with the new ones; one that is bad is a BadInput."""
 
 
@@ -33,7 +34,7 @@ class Scanner:
 
     Args:
         session: the model up to the layers.
-        inputs: pictures, folders, archives, .npy, .npz, .csv: see `inputs.iter_inputs`.
+        inputs: files and folders, see `inputs.iter_inputs`, pictures and arrays in memory.
         channels: the channels to look at; all if None.
         k: how many units are kept of each channel.
         kind: what the input is; as the model's file says if None.
@@ -53,7 +54,7 @@ class Scanner:
     def __init__(
         self,
         session: ProbeSession,
-        inputs: Sequence[str | os.PathLike[str]],
+        inputs: Input | Iterable[Input],
         *,
         channels: Sequence[int] | None = None,
         k: int = 9,
@@ -66,7 +67,7 @@ class Scanner:
         for name, number in (("k", k), ("batch", batch)):
             if number < 1:
                 raise InputError(f"{name} is {number}; give a whole number from 1")
-        self.session, self.inputs = session, [os.fspath(path) for path in inputs]
+        self.session, self.inputs = session, as_list(inputs)
         self.layers = _layers(session, channels)
         self.batch = session.batch(batch)
         self._kind = kind or choose_kind(session.model, session.input.name)[0]
@@ -97,7 +98,7 @@ class Scanner:
         """How many inputs there are; None where only reading them all tells."""
         if len(self.session.inputs) > 1:
             return None
-        return Reader(self._kind).count_all(self.inputs)
+        return count_all(self.inputs, self._kind)
 
     def batches(self, start: int) -> Iterator[Batch]:
         """The batches of `inputs`, from the input of that number on."""
@@ -177,7 +178,7 @@ class Scanner:
         return next(filter(None, of_layers), "")
 
 
-def _ignore(done: int, inputs: Sequence[Input]) -> None:
+def _ignore(done: int, inputs: Sequence[Item | BadInput]) -> None:
     """Do nothing."""
 
 
