@@ -19,7 +19,7 @@ from retrograph.benchmarks.tables import (
     machine_lines,
     warnings,
 )
-from retrograph.cli.options import add_command, add_param
+from retrograph.cli.options import add_command, add_method, add_param
 from retrograph.cli.progress import progress_bar
 from retrograph.cli.terminal import console, count, print_table, visible
 from retrograph.pipeline.destination import Destination
@@ -48,12 +48,7 @@ the multiply-adds alone need, at the rate at which this machine multiplies large
 def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Register the command."""
     parser = add_command(commands, "bench", "time explanations beside the forward pass", _EXAMPLES)
-    parser.add_argument(
-        "--method",
-        metavar="NAME[,NAME]",
-        default="guided",
-        help="names from `retrograph methods`, guided if none is given",
-    )
+    add_method(parser, "guided")
     add_param(parser)
     parser.add_argument("--layer", metavar="NAME", help="the layer to explain (class scores)")
     parser.add_argument("--wrt", metavar="INPUT", help="the input to explain")
@@ -101,7 +96,7 @@ def _run(args: argparse.Namespace) -> int:
         measured = bench(
             args.model,
             args.layer,
-            method=args.method,
+            method=args.method or "guided",
             parameters=args.param,
             wrt=args.wrt,
             units=args.units,

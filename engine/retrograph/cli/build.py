@@ -7,16 +7,16 @@ import json
 
 from retrograph.cli.options import (
     add_command,
+    add_method,
     add_param,
     add_preprocessing,
     add_straight_through,
     chosen_preprocessing,
+    one_method,
 )
 from retrograph.cli.terminal import console, visible
 from retrograph.ir.builder import DEVICES
 from retrograph.ir.passes.to_float16 import PRECISIONS
-from retrograph.methods import METHODS
-from retrograph.methods.chosen import chosen_methods
 from retrograph.pipeline.building import BuiltFiles, build_files
 from retrograph.selector import KINDS
 
@@ -43,13 +43,7 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Register the command."""
     parser = add_command(commands, "build", "write the backward graph as an ONNX file", _EXAMPLES)
     parser.add_argument("-o", "--output", required=True, metavar="OUT.onnx", help="the new file")
-    parser.add_argument(
-        "--method",
-        metavar="NAME",
-        default="guided",
-        choices=[*METHODS],
-        help="one of `retrograph methods`, guided if left out",
-    )
+    add_method(parser, "guided", metavar="NAME")
     add_param(parser)
     parser.add_argument("--layer", metavar="NAME", help="the layer to explain (class scores)")
     parser.add_argument("--select", default="top", choices=KINDS, help="how a unit is chosen")
@@ -83,7 +77,7 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
 
 
 def _run(args: argparse.Namespace) -> int:
-    (method,) = chosen_methods(args.method, args.param).values()
+    method = one_method(args)
     with console(stderr=True).status("building"):
         built = build_files(
             args.model,

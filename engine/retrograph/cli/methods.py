@@ -8,8 +8,9 @@ from typing import Any
 
 from rich.text import Text
 
+from retrograph.cli.options import near_method_names
 from retrograph.cli.terminal import console, print_table
-from retrograph.methods import METHODS, Method
+from retrograph.methods import METHODS, Method, method_named
 from retrograph.methods.page import page
 
 _EXAMPLES = """\
@@ -41,14 +42,14 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument(
-        "name", metavar="NAME", nargs="?", choices=[*METHODS], help="say all of this one"
+        "name", metavar="NAME", nargs="?", type=near_method_names, help="say all of this one"
     )
     parser.add_argument("--json", action="store_true", help="as JSON")
     parser.set_defaults(run=_run)
 
 
 def _run(args: argparse.Namespace) -> int:
-    chosen = [m for name, m in METHODS.items() if args.name in (None, name)]
+    chosen = [*METHODS.values()] if args.name is None else [method_named(args.name)]
     if args.json:
         print(json.dumps([_record(method) for method in chosen], indent=1, ensure_ascii=False))
     elif args.name is None:

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import sys
 
-from retrograph.cli.terminal import count
+from retrograph.cli.terminal import count, visible
+from retrograph.errors import InputError
 from retrograph.ir.passes.to_float16 import PRECISIONS
+from retrograph.methods import METHODS, Method
+from retrograph.methods.chosen import chosen_methods
+from retrograph.methods.near_names import method_name
 from retrograph.methods.smooth import CHOICES
 from retrograph.pipeline.opening import ExplainSettings
 from retrograph.preprocess import PRESETS, Preprocessing, parse_preprocessing
@@ -70,6 +75,52 @@ def chosen_preprocessing(args: argparse.Namespace) -> Preprocessing | None:
     return parse_preprocessing(args.preprocess or "0-1", **parts)
 
 
+def add_method(
+    parser: argparse.ArgumentParser, usual: str, *, metavar: str = "NAME[,NAME]", more: str = ""
+) -> None:
+    """By which methods; None where none is named.
+
+    Args:
+        parser: takes the option.
+        usual: the methods that are taken if none is named, for the help.
+        metavar: what the help calls its value.
+        more: what the help says besides.
+    """
+    parser.add_argument(
+        "--method",
+        type=near_method_names,
+        metavar=metavar,
+        help=f"from `retrograph methods`; {usual} if left out{more}",
+    )
+
+
+def near_method_names(text: str) -> str:
+    """The methods' own names, where near ones are given; it says so."""
+    return ",".join(_near_method_name(part.strip()) for part in text.split(","))
+
+
+def _near_method_name(text: str) -> str:
+    try:
+        name = method_name(text, METHODS)
+    except InputError:
+        return text  # the library says what is wrong with it
+    if name != text:
+        print(f"note: '{visible(text)}' is taken as the method {name}", file=sys.stderr)
+    return name
+
+
+def one_method(args: argparse.Namespace) -> Method:
+    """The method that the options name, guided if they name none.
+
+    Raises:
+        InputError: they name several, or one cannot be.
+    """
+    method, *others = chosen_methods(args.method or "guided", args.param).values()
+    if others:
+        raise InputError("--method takes one name here; run the command for each method")
+    return method
+
+
 def add_param(parser: argparse.ArgumentParser) -> None:
     """Parameters of the chosen methods."""
     parser.add_argument(
@@ -106,11 +157,7 @@ def add_explaining(parser: argparse.ArgumentParser, methods: str) -> None:
     parser.add_argument(
         "inputs", metavar="INPUT", nargs="+", help="pictures, folders, .npy, .npz, .csv, FASTA"
     )
-    parser.add_argument(
-        "--method",
-        metavar="NAME[,NAME]",
-        help=f"names from `retrograph methods`, {methods} if none is given; a column each",
-    )
+    add_method(parser, methods, more="; a column each")
     add_param(parser)
     parser.add_argument(
         "--layer", metavar="NAME", help="alias or tensor; the class scores if left out"

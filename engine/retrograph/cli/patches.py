@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
 from itertools import islice
 
 from rich.console import Console
 from rich.text import Text
 
-from retrograph.cli.options import add_device, add_param
+from retrograph.cli.options import add_device, add_method, add_param, one_method
 from retrograph.cli.progress import progress_bar
 from retrograph.cli.terminal import channels, complain, console, count, visible
-from retrograph.errors import InputError
-from retrograph.methods import Method
-from retrograph.methods.chosen import chosen_methods
 from retrograph.patches import Patches, PatchPlan, plan_patches
 from retrograph.render import STYLES
 from retrograph.results.base import json_text
@@ -65,7 +61,7 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     parser.add_argument(
         "-k", type=count, metavar="K", help="patches of a channel; as many as were scanned"
     )
-    parser.add_argument("--method", default="guided", metavar="NAME", help="guided (default)")
+    add_method(parser, "guided", metavar="NAME")
     add_param(parser)
     parser.add_argument("--style", choices=tuple(STYLES), help="how attributions are drawn")
     parser.add_argument("--model", metavar="PATH", help="the scanned model, where it has moved")
@@ -88,7 +84,7 @@ def _run(args: argparse.Namespace) -> int:
             layers=None if args.layer is None else [n.strip() for n in args.layer.split(",")],
             channels=args.channels,
             k=args.k,
-            method=_method(args.method, args.param),
+            method=one_method(args),
             style=args.style,
             model=args.model,
             batch=args.batch,
@@ -104,13 +100,6 @@ def _run(args: argparse.Namespace) -> int:
     if args.json:
         print(json_text(patches.to_dict()))
     return 2 if patches.missing else 0
-
-
-def _method(names: str, parameters: Sequence[str]) -> Method:
-    chosen = chosen_methods(names, parameters)
-    if len(chosen) > 1:
-        raise InputError("--method takes one name here; make a folder for each method")
-    return next(iter(chosen.values()))
 
 
 def _announce(plan: PatchPlan, out: Console) -> None:

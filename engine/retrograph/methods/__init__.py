@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from retrograph.errors import InputError
 from retrograph.methods.base import Arrival, Method
 from retrograph.methods.cam import GradCam, GradCamPlusPlus, GuidedGradCam, LayerCam, MapMethod
 from retrograph.methods.deeplift import DeepLiftRescale
 from retrograph.methods.gradient import InputXGradient, Saliency
+from retrograph.methods.near_names import method_name
 from retrograph.methods.noise import SmoothGrad, VarGrad
 from retrograph.methods.path_integral import ExpectedGradients, IntegratedGradients
 from retrograph.methods.relevance.composites import (
@@ -40,16 +40,12 @@ METHODS: dict[str, Method] = {
 
 
 def method_named(name: str | Method) -> Method:
-    """The method of that name; a method is itself.
+    """The method of that name, or of a near one (`method_name`); a method is itself.
 
     Raises:
-        InputError: there is none.
+        InputError: there is none, or several are meant.
     """
-    if isinstance(name, Method):
-        return name
-    if name not in METHODS:
-        raise InputError(f"unknown method '{name}'; choose one of: {', '.join(METHODS)}")
-    return METHODS[name]
+    return name if isinstance(name, Method) else METHODS[method_name(name, METHODS)]
 
 
 __all__ = [

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Sequence
 from typing import TypeAlias
 
 from retrograph.errors import InputError, parameter
-from retrograph.methods import METHODS, Method
+from retrograph.methods import METHODS, Method, method_named
+from retrograph.methods.near_names import method_name
 from retrograph.methods.parameters import configured, parameter_names
 
 MethodChoice: TypeAlias = str | Method | Sequence[str | Method]
@@ -32,7 +32,7 @@ def chosen_methods(methods: MethodChoice, parameters: Sequence[str] = ()) -> dic
     if isinstance(methods, str):
         return _by_name(methods, parameters)
     listed = [methods] if isinstance(methods, Method) else methods
-    distinct = list(dict.fromkeys(m if isinstance(m, Method) else _named(m) for m in listed))
+    distinct = list(dict.fromkeys(method_named(method) for method in listed))
     if not distinct:
         raise InputError(f"no method is given; choose from: {', '.join(METHODS)}")
     names = [method.name for method in distinct]
@@ -47,22 +47,12 @@ def _title(method: Method) -> str:
 
 
 def _by_name(text: str, parameters: Sequence[str]) -> dict[str, Method]:
-    names = list(dict.fromkeys(name.strip() for name in text.split(",")))
-    for name in names:
-        _named(name)
+    names = list(dict.fromkeys(method_name(name.strip(), METHODS) for name in text.split(",")))
     values: dict[str, dict[str, str]] = {name: {} for name in names}
     for key, value in sorted(map(_split, parameters), key=lambda pair: "." in pair[0]):
         for name, each in _meant(key, names):
             values[name][each] = value
     return {name: configured(METHODS[name], values[name]) for name in names}
-
-
-def _named(name: str) -> Method:
-    if name not in METHODS:
-        near = difflib.get_close_matches(name, METHODS, n=1)
-        hint = f"did you mean '{near[0]}'? " if near else ""
-        raise InputError(f"unknown method '{name}'; {hint}choose from: {', '.join(METHODS)}")
-    return METHODS[name]
 
 
 def _split(text: str) -> tuple[str, str]:
@@ -76,6 +66,7 @@ def _split(text: str) -> tuple[str, str]:
 def _meant(key: str, names: Sequence[str]) -> list[tuple[str, str]]:
     """The method and the parameter, for each of the chosen methods that a key means."""
     method, dot, name = key.rpartition(".")
+    method = method_name(method, METHODS) if dot else ""
     if dot and method not in names:
         raise InputError(
             f"{parameter('parameters', key)}: '{method}' is none of the chosen methods: "
