@@ -14,6 +14,7 @@ from retrograph.backward import Request, blocked
 from retrograph.errors import BlockedError, InputError, Problem, UnsupportedError
 from retrograph.ir.graph import Graph, reads
 from retrograph.ir.path import ancestors, flow
+from retrograph.keywords import checked_keywords
 from retrograph.methods import METHODS
 from retrograph.model import Model, Source
 from retrograph.report import Report
@@ -22,6 +23,7 @@ from retrograph.results.verdicts import Block, Verdict
 from retrograph.vjp.engine.obstacles import cuts
 
 
+@checked_keywords
 def check(
     model: Source, layer: str | None = None, *, wrt: str | Sequence[str] | None = None
 ) -> Check:

@@ -11,10 +11,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from retrograph.backward import Request
 from retrograph.contract import Contract
 from retrograph.errors import InputError
 from retrograph.inputs import fitted_preprocessing, input_kind
 from retrograph.inputs.choice import usual_preprocessing
+from retrograph.keywords import checked_keywords
 from retrograph.methods import METHODS, Method
 from retrograph.model import Model, Source, opened, runnable
 from retrograph.preprocess import (
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
     from onnx import ModelProto
 
 
+@checked_keywords
 def build(
     model: Source,
     *,
@@ -57,8 +60,7 @@ def build(
         many: explain K units of each item at once, sharing the forward pass.
         wrt: the inputs to explain; every floating-point input that the layer depends on if None.
         preprocessing: how a picture becomes the input, stored in the metadata: a preset's name or
-            a `Preprocessing`, whose layout and channels are made those of the input. It tells
-            methods that need them the bounds of the input.
+            a `Preprocessing`, fitted to the input's axes. It also bounds the input, for methods.
         device: cpu or cuda, what the operators of the backward pass suit best (cuda also for other
             accelerators); the file runs on any.
         outputs: whether the model's own outputs are kept. Without them nothing behind the layer
@@ -66,8 +68,7 @@ def build(
         precision: float32 (the model's own types), or float16 for a float32 model: forward and
             backward pass in float16, inputs and outputs still float32.
         straight_through: whether what rounds in a quantised network passes the cotangent as if it
-            rounded nothing, and a Sign where |x| is at most 1; else it passes nothing, which is
-            its derivative.
+            rounded nothing, and a Sign where |x| is at most 1; else its derivative, 0, is taken.
 
     Returns:
         A model with the source's inputs, its outputs if they are kept, and, N items a batch, K
@@ -92,6 +93,13 @@ def build(
         precision=precision,
         straight_through=straight_through,
     )
+    return _with_preprocessing(source, request, preprocessing)
+
+
+def _with_preprocessing(
+    source: Model, request: Request, preprocessing: Preprocessing | str | None
+) -> ModelProto:
+    """The built graph, which tells how a picture becomes its input, where that is known."""
     axes = source.axes(request.sources[0]) if request.sources else None
     recipe = _recipe(preprocessing, source, request.sources, axes)
     if recipe is None:
@@ -132,6 +140,7 @@ class Explainer:
         >>> found.attribution.shape == x.shape
     """
 
+    @checked_keywords
     def __init__(
         self,
         model: Source,

@@ -11,10 +11,12 @@ from onnx import ModelProto
 
 from retrograph.errors import InputError
 from retrograph.ir.io.shadowed_names import unshadow
+from retrograph.keywords import checked_keywords
 from retrograph.model import new_files, runnable
 from retrograph.runtime import write_optimized
 
 
+@checked_keywords
 def save_optimized(
     model: ModelProto, path: str | os.PathLike[str], *, force: bool = False
 ) -> list[Path]:

@@ -17,6 +17,7 @@ from PIL import Image
 from retrograph.errors import InputError, parameter
 from retrograph.inputs import choose_kind
 from retrograph.inputs.loader import Input, Signature
+from retrograph.keywords import checked_keywords
 from retrograph.methods import Method
 from retrograph.model import Model, Source
 from retrograph.patches import Patches, plan_patches
@@ -162,6 +163,7 @@ class Scan(ScanReader, Result):
         return scan_arrays(self)
 
 
+@checked_keywords
 def open_scan(
     path: str | os.PathLike[str],
     model: Source | None = None,
@@ -180,6 +182,7 @@ def open_scan(
     return Scan(path, model, inputs)
 
 
+@checked_keywords
 def scan(
     model: Source,
     inputs: Input | Iterable[Input],

@@ -1,4 +1,4 @@
-"""`retrograph patches`: what is drawn against NumPy, the files, and every mistake."""
+"""`retrograph patches`: what is drawn against NumPy, and the page."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import re
 import shutil
 from html.parser import HTMLParser
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -16,8 +15,9 @@ from PIL import Image
 from retrograph.render import signed
 from retrograph.scanning import ScanReader
 from support import nets
-from support.cli_case import Ran, assert_one_line, opened, refused, run, workplace
+from support.cli_case import opened, refused, workplace
 from support.graphs import Array, noise
+from support.patches_case import page, patches, scanned, tiles
 from support.scan_case import folder, pixels
 
 GREY = 128
@@ -27,35 +27,6 @@ GREY = 128
 def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder(tmp_path / "set", pixels(12))
     return workplace(tmp_path, monkeypatch)
-
-
-def scanned(capsys: pytest.CaptureFixture[str], arguments: str) -> ScanReader:
-    ran = run(capsys, "scan", *arguments.split(), "-o", "run")
-    assert ran.code == 0, ran
-    return ScanReader("run")
-
-
-def patches(capsys: pytest.CaptureFixture[str], arguments: str = "") -> Ran:
-    return run(capsys, "patches", "run", *arguments.split(), "-o", "out")
-
-
-def page() -> dict[str, Any]:
-    """What the page of the output holds."""
-    text = Path("out/index.html").read_text(encoding="utf-8")
-    found = re.search(r'<script id="data" type="application/json">(.*?)</script>', text, re.DOTALL)
-    assert found is not None
-    data: dict[str, Any] = json.loads(found[1])
-    return data
-
-
-def tiles(layer: dict[str, Any], channel: int) -> list[tuple[Array, Array]]:
-    """The patches of a channel, each with its attribution, as pixels."""
-    found = next(each for each in layer["channels"] if each["number"] == channel)
-    width, height = layer["tile"]
-    strip = np.asarray(opened(Path("out", found["thumb"])))
-    assert strip.shape == (2 * height, width * len(found["units"]), 3)
-    columns = [strip[:, i * width : (i + 1) * width] for i in range(len(found["units"]))]
-    return [(column[:height], column[height:]) for column in columns]
 
 
 def assert_conv1(scan: ScanReader, weights: Array) -> None:
@@ -274,84 +245,6 @@ def test_no_name_ends_the_pages_script(desk: Path, capsys: pytest.CaptureFixture
     assert names == {"evil/<!--<script>&quot;.png"}
 
 
-def test_a_picture_that_is_gone_is_told_and_the_rest_goes_on(
-    desk: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    scan = scanned(capsys, "net.onnx set --layer relu1")
-    before = {u.name for c in range(6) for u in scan.top("relu1", c) if u.activation}
-    gone = sorted(before)[:2]
-    Path(gone[0]).unlink()
-    Path(gone[1]).write_bytes(b"x")
-    ran = patches(capsys)
-    assert ran.code == 2
-    assert ran.err.count("\n") == 2
-    assert all(f"{name} is left out: " in ran.err for name in gone)
-    names = {u["name"] for c in page()["layers"][0]["channels"] for u in c["units"]}
-    assert names == before - set(gone)
-
-
-def test_a_picture_that_has_changed_is_told(desk: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    scan = scanned(capsys, "net.onnx set --layer relu1 --channels 0")
-    name = scan.top("relu1", 0)[0].name
-    Image.fromarray(np.zeros((8, 8, 3), np.uint8)).save(name)
-    ran = patches(capsys, "--json")
-    assert ran.code == 0
-    assert "other activations than in the scan for 1 " in ran.err
-    assert list(json.loads(ran.out)["changed"]) == [name]
-
-
-def test_a_model_that_has_moved(desk: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    scanned(capsys, "net.onnx set --layer relu1")
-    Path("net.onnx").rename("moved.onnx")
-    refused(capsys, desk, "patches run -o out", "net.onnx, is not there", "--model PATH")
-    nets.save(nets.cnn(size=9), desk / "other.onnx")
-    refused(capsys, desk, "patches run --model other.onnx -o out", "other.onnx", "SHA-256")
-    assert patches(capsys, "--model moved.onnx").code == 0
-
-
-@pytest.mark.parametrize(
-    ("arguments", "words"),
-    [
-        ("patches nowhere -o out", ("nowhere", "retrograph scan")),
-        ("patches net.onnx -o out", ("net.onnx", "no scan")),
-        ("patches run --layer relu9 -o out", ("'relu9' was not scanned", "relu1")),
-        ("patches run --channels 3-7 -o out", ("channel 6", "from 0 to 5")),
-        ("patches run --channels x -o out", ("'x' is no channel",)),
-        ("patches run -k 0 -o out", ("no whole number from 1",)),
-        ("patches run --method gided -o out", ("did you mean 'guided'",)),
-        ("patches run --method guided,gradient -o out", ("one name",)),
-        ("patches run -o dog.png", ("dog.png is a file",)),
-        ("patches run", ("-o/--output", "--help")),
-    ],
-)
-def test_mistakes(
-    desk: Path, capsys: pytest.CaptureFixture[str], arguments: str, words: tuple[str, ...]
-) -> None:
-    scanned(capsys, "net.onnx set --layer relu1")
-    ran = run(capsys, *arguments.split())
-    assert ran.code == 2
-    assert ran.err.count("\n") == 1
-    for word in words:
-        assert word in ran.err
-    assert not Path("out").exists()
-
-
-def test_nothing_is_replaced_without_force(desk: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    scanned(capsys, "net.onnx set --layer relu1")
-    assert patches(capsys).code == 0
-    refused(capsys, desk, "patches run -o out", "out/index.html exists", "--force")
-    Path("out/index.html").unlink()
-    refused(capsys, desk, "patches run -o out", "relu1.0-5.png exists", "--force")
-    assert patches(capsys, "--force").code == 0
-
-
-def test_all_pictures_gone(desk: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    scanned(capsys, "net.onnx set --layer relu1")
-    shutil.rmtree("set")
-    assert_one_line(patches(capsys), "none of the", "set/", "scan anew")
-    assert not Path("out").exists()
-
-
 def test_a_sheet_holds_the_patches(desk: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Each patch enlarged by a whole factor, somewhere on the page."""
     scanned(capsys, "net.onnx set --layer relu1 --channels 0 -k 3")
@@ -382,42 +275,3 @@ def test_a_dead_channel_has_no_patches(desk: Path, capsys: pytest.CaptureFixture
     assert patches(capsys).code == 0
     (channel,) = page()["layers"][0]["channels"]
     assert (channel["units"], channel["thumb"], channel["fires"]) == ([], None, 0)
-
-
-@pytest.mark.parametrize(("factor", "is_told"), [(1.01, False), (1.1, True), (0.9, True)])
-def test_how_much_an_activation_may_differ(
-    desk: Path, capsys: pytest.CaptureFixture[str], factor: float, *, is_told: bool
-) -> None:
-    """The unit of an input that is handed on is the input's own greatest number."""
-    model = nets.model(
-        [nets.node("Relu", "x", "y")], [nets.info("x", ["N", 5])], [nets.info("y", ["N", 5])]
-    )
-    nets.save(model, desk / "net.onnx")
-    x = np.array([[1, 2, 3, 4, 5]], np.float32)
-    np.save(desk / "x.npy", x)
-    scanned(capsys, "net.onnx x.npy --layer scores --channels 3")
-    np.save(desk / "x.npy", np.float32(factor) * x)
-    ran = patches(capsys, "--json --method gradient")
-    assert ran.code == 0
-    changed = json.loads(ran.out)["changed"]
-    told = f"scores {4 * factor:.4g}, in the scan 4"
-    assert changed == ({"x.npy": told} if is_told else {})
-
-
-@pytest.mark.parametrize(("gone", "more"), [(20, ""), (22, "2 more are left out")])
-def test_of_many_pictures_that_are_gone_some_are_told(
-    desk: Path, capsys: pytest.CaptureFixture[str], gone: int, more: str
-) -> None:
-    shutil.rmtree("set")
-    folder(desk / "set", pixels(24))
-    scan = scanned(capsys, "net.onnx set --layer scores -k 24 --channels 3")
-    names = [unit.name for unit in scan.top("scores", 3) if unit.activation != 0]
-    assert len(names) == 24
-    for name in names[:gone]:
-        Path(name).unlink()
-    ran = patches(capsys, "--json")
-    lines = ran.err.splitlines()
-    lines = [line for line in lines if "left out" in line]
-    assert (ran.code, len(lines)) == (2, 21 if more else 20)
-    assert more in lines[-1]
-    assert set(json.loads(ran.out)["missing"]) == set(names[:gone])

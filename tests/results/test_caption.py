@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import retrograph as rg
 from retrograph.methods.chosen import chosen_methods
-from retrograph.pipeline.opening import ExplainSettings, open_comparison
+from retrograph.pipeline.opening import ExplainSettings, Question, Running, open_comparison
 from retrograph.results.caption import parameter_lines
 from support import nets
 
 
 def lines(methods: str | list[rg.methods.Method], *parameters: str) -> list[str]:
-    settings = ExplainSettings(method=methods, parameters=parameters, device="cpu")
+    question = Question(method=methods, parameters=parameters)
+    settings = ExplainSettings(question, running=Running("cpu"))
     return parameter_lines(open_comparison(rg.Model(nets.cnn()), settings).context)
 
 

@@ -13,7 +13,7 @@ from retrograph.benchmarks.subject import Subject
 from retrograph.benchmarks.timing import alternate
 from retrograph.contract import Contract
 from retrograph.methods import Method
-from retrograph.runtime import suited
+from retrograph.runtime import Array, suited
 
 FORWARD = "ONNX Runtime forward"
 
@@ -48,15 +48,7 @@ def measure(
     """
     feeds = subject.feeds(batch, item)
     items = next((array.shape[0] for array in feeds.values() if array.ndim), 1)
-    forward = subject.forward()
-    outputs = [value.name for value in forward.graph.output]
-    runners = {FORWARD: Runner(forward, feeds, outputs, device, threads)}
-    for title, method in methods.items():
-        built = subject.explained(method, many=units > 1, device=suited(device))
-        contract = Contract.from_properties({p.key: p.value for p in built.metadata_props})
-        assert contract is not None
-        chosen = {} if contract.chooser is None else {contract.chooser: np.array([units])}
-        runners[title] = Runner(built, feeds | chosen, contract.added, device, threads)
+    runners = _runners(subject, methods, feeds, units, device, threads)
     before = load()
     rate = matrix_rate(threads, device)
     seconds = alternate(runners, rounds)
@@ -79,6 +71,27 @@ def measure(
         load=[before, load()],
         entries=entries,
     )
+
+
+def _runners(
+    subject: Subject,
+    methods: Mapping[str, Method],
+    feeds: Mapping[str, Array],
+    units: int,
+    device: str,
+    threads: int,
+) -> dict[str, Runner]:
+    """The forward pass and each method's graph, ready to run on the same inputs."""
+    forward = subject.forward()
+    outputs = [value.name for value in forward.graph.output]
+    runners = {FORWARD: Runner(forward, feeds, outputs, device, threads)}
+    for title, method in methods.items():
+        built = subject.explained(method, many=units > 1, device=suited(device))
+        contract = Contract.from_properties({p.key: p.value for p in built.metadata_props})
+        assert contract is not None
+        chosen = {} if contract.chooser is None else {contract.chooser: np.array([units])}
+        runners[title] = Runner(built, {**feeds, **chosen}, contract.added, device, threads)
+    return runners
 
 
 def _question(subject: Subject, units: int) -> Question:

@@ -16,6 +16,7 @@ from retrograph.benchmarks.plot import plot
 from retrograph.benchmarks.record import Case, Record
 from retrograph.benchmarks.subject import Subject
 from retrograph.inputs.loader import Progress
+from retrograph.keywords import checked_keywords
 from retrograph.methods.chosen import MethodChoice, chosen_methods
 from retrograph.model import Model, Source
 from retrograph.results import Result
@@ -67,6 +68,7 @@ class Bench(Result, Record):
         }
 
 
+@checked_keywords
 def bench(
     model: Source,
     layer: str | None = None,

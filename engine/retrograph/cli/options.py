@@ -12,7 +12,7 @@ from retrograph.methods import METHODS, Method
 from retrograph.methods.chosen import chosen_methods
 from retrograph.methods.near_names import method_name
 from retrograph.methods.smooth import CHOICES
-from retrograph.pipeline.opening import ExplainSettings
+from retrograph.pipeline.opening import ExplainSettings, Question, Reading, Running
 from retrograph.preprocess import PRESETS, Preprocessing, parse_preprocessing
 from retrograph.render import STYLES
 from retrograph.runtime import PROVIDERS, TF32
@@ -233,20 +233,18 @@ def explain_settings(args: argparse.Namespace) -> ExplainSettings:
     Raises:
         InputError: the preprocessing cannot be read.
     """
-    return ExplainSettings(
+    question = Question(
         method=args.method,
         parameters=tuple(args.param),
         unit=args.unit,
         layer=args.layer,
-        labels=args.labels or None,
         top=args.top,
-        batch=args.batch,
         wrt=args.wrt,
+    )
+    reading = Reading(
+        labels=args.labels or None,
         preprocessing=chosen_preprocessing(args),
         alphabet=args.alphabet,
-        device=args.device,
-        threads=args.threads,
-        precision=args.precision,
-        straight_through=args.straight_through,
-        style=args.style,
     )
+    running = Running(args.device, args.threads, args.precision, args.straight_through)
+    return ExplainSettings(question, reading, running, batch=args.batch, style=args.style)

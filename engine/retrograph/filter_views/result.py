@@ -12,6 +12,7 @@ from PIL import Image
 from retrograph.errors import InputError
 from retrograph.filter_views.page import COLOUR, ScaleOf, ShownFilters, kind_of, page
 from retrograph.filter_views.weights import FilterWeights, read_weights
+from retrograph.keywords import checked_keywords
 from retrograph.model import Model, Source
 from retrograph.preprocess import Preprocessing, named_preprocessing
 from retrograph.results import Result
@@ -96,6 +97,7 @@ class Filters(Result, ShownFilters):
         }
 
 
+@checked_keywords
 def filters(
     model: Source,
     layer: str | None = None,

@@ -72,15 +72,7 @@ def build_files(
         InputError: what was given is wrong, or a file cannot be written.
         UnsupportedError: the graph cannot be built.
     """
-    out = Path(output)
-    _check_place("output", out, model, force=force)
-    if optimized is not None:
-        _check_place("optimized", Path(optimized), model, force=force)
-        if Path(optimized).absolute() == out.absolute():
-            raise InputError(
-                f"{parameter('output')} and {parameter('optimized')} name the same file; give "
-                "each its own name"
-            )
+    _check_places(Path(output), None if optimized is None else Path(optimized), model, force=force)
     built = build(
         opened(model),
         method=method,
@@ -94,7 +86,7 @@ def build_files(
         precision=precision,
         straight_through=straight_through,
     )
-    files = save(built, out, force=force)
+    files = save(built, output, force=force)
     if optimized is not None:
         save_optimized(built, optimized, force=force)
     contract = Contract.from_properties({p.key: p.value for p in built.metadata_props})
@@ -102,6 +94,19 @@ def build_files(
     size = sum(file.stat().st_size for file in files)
     weights = files[1] if files[1:] else None
     return BuiltFiles(os.fspath(output), weights, size, len(built.graph.node), contract)
+
+
+def _check_places(output: Path, optimized: Path | None, model: Source, *, force: bool) -> None:
+    """Raises InputError where one of the files cannot be written, or both are the same."""
+    _check_place("output", output, model, force=force)
+    if optimized is None:
+        return
+    _check_place("optimized", optimized, model, force=force)
+    if optimized.absolute() == output.absolute():
+        raise InputError(
+            f"{parameter('output')} and {parameter('optimized')} name the same file; give "
+            "each its own name"
+        )
 
 
 def _check_place(name: str, out: Path, model: Source, *, force: bool) -> None:

@@ -130,22 +130,26 @@ def ready_session(source: Source, settings: ExplainSettings) -> ExplainSession:
         DeviceError: ONNX Runtime or the device is not there.
         UnsupportedError: the graph cannot be built.
     """
-    opener = _Opener(source)
+    opener, question = _Opener(source), settings.question
     known: _Known = _known.get(
-        (opener.key, settings.layer, settings.wrt), lambda: _learn(opener.model, settings)
+        (opener.key, question.layer, question.wrt), lambda: _learn(opener.model, settings)
     )
     labels = known.labels
-    if settings.labels is not None:
-        labels, where = named_labels(settings.labels)
+    if settings.reading.labels is not None:
+        labels, where = named_labels(settings.reading.labels)
         check_labels(labels, known.classes, where)
-    choice = choose_unit(known.facts, settings, labels)
-    asked = replace(settings, unit=None, labels=labels, wrt=known.facts.sources)
+    choice = choose_unit(known.facts, question, labels)
+    asked = replace(
+        settings,
+        question=replace(question, unit=None, wrt=known.facts.sources),
+        reading=replace(settings.reading, labels=labels),
+    )
 
     def make() -> ExplainSession:
-        session = open_for(
-            opener.model, replace(asked, unit=settings.unit), labels, known.facts, choice
-        )
-        return replace(session, blanks=Blanks(opener.source, settings.threads), reference=None)
+        named = replace(asked, question=replace(asked.question, unit=question.unit))
+        session = open_for(opener.model, named, labels, known.facts, choice)
+        blanks = Blanks(opener.source, settings.running.threads)
+        return replace(session, blanks=blanks, reference=None)
 
     session: ExplainSession = sessions.get((opener.key, asked, choice.select), make)
     return replace(session, choice=choice)

@@ -1,4 +1,12 @@
-"""What `import retrograph` offers to explain: a batch, many inputs, several methods."""
+"""What `import retrograph` offers to explain: a batch, many inputs, several methods.
+
+>>> rg.explain("net.onnx", "dog.jpg").save("dog.guided.png")                # the class on top
+>>> rg.explain("net.onnx", "dog.jpg", "golden retriever", labels="imagenet.txt")
+>>> rg.explain("net.onnx", x, (17, 4, 5), layer="relu3").attribution        # a unit by its index
+>>> for explanation in rg.explain_all("net.onnx", "photos/", out="maps/"):
+...     print(explanation)
+>>> rg.compare("net.onnx", ["dog.jpg", "cat.jpg"], ["gradient", rg.methods.LrpGamma(gamma=0.1)])
+"""
 
 from __future__ import annotations
 
@@ -11,6 +19,7 @@ from numpy.typing import ArrayLike
 
 from retrograph.errors import InputError
 from retrograph.inputs.loader import Input, Progress, as_list
+from retrograph.keywords import checked_keywords
 from retrograph.methods import Method
 from retrograph.methods.chosen import MethodChoice
 from retrograph.model import Source, opened
@@ -19,7 +28,15 @@ from retrograph.pipeline.cache import ready_session
 from retrograph.pipeline.comparing import compare_all
 from retrograph.pipeline.destination import Destination
 from retrograph.pipeline.labels import Labels
-from retrograph.pipeline.opening import COMPARED, ExplainSettings, open_comparison, open_session
+from retrograph.pipeline.opening import (
+    COMPARED,
+    ExplainSettings,
+    Question,
+    Reading,
+    Running,
+    open_comparison,
+    open_session,
+)
 from retrograph.pipeline.units import Unit, whole_numbers
 from retrograph.pipeline.writing import write_explanations
 from retrograph.preprocess import BadInput, Preprocessing
@@ -28,6 +45,7 @@ from retrograph.results.comparison import Comparison
 from retrograph.results.explanation import Explanation
 
 
+@checked_keywords
 def explain(
     model: Source,
     x: Input | Sequence[Input],
@@ -47,11 +65,7 @@ def explain(
     precision: str | None = None,
     straight_through: bool | None = None,
 ) -> Attribution:
-    """What in N inputs drives a unit.
-
-    The graph is built and made ready by the first call; later ones with the same model, method,
-    layer, kind of unit and device only run it. The last four stay in memory. A file that has
-    changed is read again.
+    """What in N inputs drives a unit. The last four graphs stay ready for the next call.
 
     Args:
         model: a path to an .onnx file, a model in memory, or a graph that retrograph has built;
@@ -63,13 +77,10 @@ def explain(
         unit: the most active one if None; the number of a class or of a channel, which is taken at
             its most active position; the unit's index in an item of the layer, [r], or one for
             each input, [N, r]; or the name of a class.
-        method: as in `build`.
-        layer: as in `build`.
+        method, layer, wrt: as in `build`.
         top: explain so many of the most active units of each input.
-        wrt: as in `build`.
         labels: the class names, a file or a list; those that the model's file carries if None.
-        preprocessing: how a picture becomes the input, as in `build`; if None as the model's file
-            says, else scaled to 0-1.
+        preprocessing: as in `build`; if None as the model's file says, else scaled to 0-1.
         alphabet: the letters of a sequence's channels: dna, rna, protein, or such as ACGT.
         batch: how many inputs a run takes where the model leaves that open.
         device, threads, outputs, precision, straight_through: as in `Explainer`.
@@ -82,52 +93,50 @@ def explain(
         InputError: what was given is wrong: the file, the layer, the method, the unit, an input.
         DeviceError: ONNX Runtime or the device is not there.
         UnsupportedError: the graph cannot be built.
-
-    Example:
-        >>> retrograph.explain("net.onnx", "dog.jpg").save("dog.guided.png")  # the class on top
-        >>> retrograph.explain("net.onnx", "dog.jpg", "golden retriever", labels="imagenet.txt")
-        >>> retrograph.explain("net.onnx", x, (17, 4, 5), layer="relu3").attribution
     """
-    rows = _rows(unit)
-    settings = ExplainSettings(
-        method=_one_method(method),
-        unit=_unit(unit) if rows is None else rows[0],
-        layer=layer,
-        top=top,
-        wrt=wrt if wrt is None or isinstance(wrt, str) else tuple(wrt),
-        labels=labels,
-        preprocessing=preprocessing,
-        alphabet=alphabet,
-        batch=2,  # that it is found out whether inputs can share a run
-        device=device,
-        threads=threads,
-        outputs=outputs,
-        precision=precision,
-        straight_through=straight_through,
-    )
+    question = _question(method, unit, layer, top, wrt)
+    reading = Reading(labels=labels, preprocessing=preprocessing, alphabet=alphabet)
+    running = Running(device, threads, precision, straight_through)
+    # A batch of 2, that it is found out whether inputs can share a run.
+    settings = ExplainSettings(question, reading, running, batch=2, outputs=outputs)
     session = replace(ready_session(model, settings), batch=batch)
-    return attribute_batch(session, x, rows)
+    return attribute_batch(session, x, _unit_rows(unit))
 
 
-def _one_method(method: str | Method) -> str | Method:
+def _question(
+    method: str | Method,
+    unit: Unit | ArrayLike | None,
+    layer: str | None,
+    top: int,
+    wrt: str | Sequence[str] | None,
+) -> Question:
+    """What is asked by one method; of units for each input the first stands for all."""
     if not isinstance(method, (str, Method)):
         raise InputError(
             f"method is one method, not {method!r:.60}; compare and explain_all take several"
         )
-    return method
+    rows = _unit_rows(unit)
+    return Question(
+        method=method,
+        unit=_one_unit(unit) if rows is None else rows[0],
+        layer=layer,
+        top=top,
+        wrt=wrt if wrt is None or isinstance(wrt, str) else tuple(wrt),
+    )
 
 
-def _rows(unit: Unit | ArrayLike | None) -> list[tuple[int, ...]] | None:
+def _unit_rows(unit: Unit | ArrayLike | None) -> list[tuple[int, ...]] | None:
     """The units of each input where there is one for each; None where one is for all."""
     if unit is None or isinstance(unit, str) or np.ndim(unit) != 2:
         return None
     return [whole_numbers(row) for row in np.asarray(unit)]
 
 
-def _unit(unit: Unit | ArrayLike | None) -> Unit | None:
+def _one_unit(unit: Unit | ArrayLike | None) -> Unit | None:
     return unit if unit is None or isinstance(unit, str) else whole_numbers(unit)
 
 
+@checked_keywords
 def explain_all(
     model: Source,
     inputs: Input | Iterable[Input],
@@ -151,23 +160,17 @@ def explain_all(
     force: bool = False,
     progress: Progress | None = None,
 ) -> Iterator[Explanation | BadInput]:
-    """What in each of many inputs drives a unit, one after the other.
-
-    Inputs are read ahead; no more than a few are in memory.
+    """What in each of many inputs drives a unit: read ahead, no more than a few in memory.
 
     Args:
-        model: a path to an .onnx file, a model in memory, or a graph that retrograph has built.
-        inputs: paths of pictures, folders, archives, .npy, .npz, .csv and FASTA, pictures of
-            Pillow, arrays; of any sizes that the model takes.
+        model, unit, layer, top, labels, preprocessing, alphabet: as in `explain`.
+        inputs: what `explain` takes, of any sizes that the model takes.
         method: a name, several with commas, a method with parameters of its own, or several.
-        unit: as in `explain`, one for all inputs.
-        layer, top, labels, preprocessing, alphabet: as in `explain`.
         batch: how many inputs a run takes where the model leaves that open and keeps them apart.
         wrt: the input that is explained; the first if None.
         device, threads, precision, straight_through: as in `Explainer`.
         style: how attributions are drawn; each method's own way if None.
-        out: a folder, or for a single input a picture's name, that the pictures are written to;
-            nothing is written if None.
+        out: a folder, or for a single input a picture's name, that pictures are written to.
         npz: whether the arrays are kept beside the pictures.
         force: whether files that are there are replaced.
         progress: is called with how many inputs are done, and of how many where that is known.
@@ -179,42 +182,35 @@ def explain_all(
 
     Raises:
         InputError: what was given is wrong: the file, the layer, a method, the unit, the folder.
-        DeviceError: ONNX Runtime or the device is not there.
-        UnsupportedError: a graph cannot be built.
-
-    Example:
-        >>> for explanation in retrograph.explain_all("net.onnx", "photos/", out="maps/"):
-        ...     print(explanation)
+        DeviceError, UnsupportedError: as in `explain`.
     """
-    values = as_list(inputs)
-    destination = None
+    question = Question(method=method, unit=unit, layer=layer, top=top, wrt=wrt)
+    reading = Reading(labels=labels, preprocessing=preprocessing, alphabet=alphabet)
+    running = Running(device, threads, precision, straight_through)
+    settings = ExplainSettings(question, reading, running, batch=batch, style=style)
+    values, destination = as_list(inputs), None
     if out is not None:
         files = [str(f) for f in (*values, model) if isinstance(f, (str, os.PathLike))]
-        folder = os.fspath(out)
-        destination = Destination(folder, files, single=None, arrays=npz, force=force)
-    settings = ExplainSettings(
-        method=method if isinstance(method, (str, Method)) else tuple(method),
-        unit=unit,
-        layer=layer,
-        labels=labels,
-        top=top,
-        batch=batch,
-        wrt=wrt,
-        preprocessing=preprocessing,
-        alphabet=alphabet,
-        device=device,
-        threads=threads,
-        precision=precision,
-        straight_through=straight_through,
-        style=style,
-    )
+        destination = Destination(os.fspath(out), files, single=None, arrays=npz, force=force)
+    return _explained(model, values, settings, destination, progress)
+
+
+def _explained(
+    model: Source,
+    inputs: Sequence[Input],
+    settings: ExplainSettings,
+    destination: Destination | None,
+    progress: Progress | None,
+) -> Iterator[Explanation | BadInput]:
+    """The explanations of all inputs, written where they have a destination."""
     session = open_session(opened(model), settings)
-    batches = session.batches(values, progress)
+    batches = session.batches(inputs, progress)
     if destination is None:
         return session.explain_all(batches)
     return write_explanations(batches, session, destination)
 
 
+@checked_keywords
 def compare(
     model: Source,
     inputs: Input | Iterable[Input],
@@ -253,25 +249,10 @@ def compare(
         InputError: what was given is wrong, or no input can be explained.
         DeviceError: ONNX Runtime or the device is not there.
         UnsupportedError: no method can be built for the model.
-
-    Example:
-        >>> methods = ["gradient", retrograph.methods.LrpGamma(gamma=0.1)]
-        >>> retrograph.compare("net.onnx", ["dog.jpg", "cat.jpg"], methods).save("compare.png")
     """
-    settings = ExplainSettings(
-        method=methods if isinstance(methods, (str, Method)) else tuple(methods),
-        unit=unit,
-        layer=layer,
-        labels=labels,
-        batch=batch,
-        wrt=wrt,
-        preprocessing=preprocessing,
-        alphabet=alphabet,
-        device=device,
-        threads=threads,
-        precision=precision,
-        straight_through=straight_through,
-        style=style,
-    )
+    question = Question(method=methods, unit=unit, layer=layer, wrt=wrt)
+    reading = Reading(labels=labels, preprocessing=preprocessing, alphabet=alphabet)
+    running = Running(device, threads, precision, straight_through)
+    settings = ExplainSettings(question, reading, running, batch=batch, style=style)
     source = opened(model)
     return compare_all(source, open_comparison(source, settings), as_list(inputs), progress)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 
 from retrograph.blank import Blanks
@@ -28,39 +28,69 @@ COMPARED = "gradient,deconvnet,guided"
 
 
 @dataclass(frozen=True, kw_only=True)
-class ExplainSettings:
-    """What is asked of a model, and how it is answered.
+class Question:
+    """What is asked of a model.
 
     Attributes:
-        method: a method, or several; the usual ones of the question if None.
+        method: a method, or several; the usual ones of the command if None.
         parameters: of the methods, where they are a text: see `chosen_methods`.
         unit: see `parse_unit`.
         layer: alias or tensor; the class scores if None.
-        labels: the class names: a file or a list; those that the model's file carries if None.
         top: how many of the most active units.
-        batch: how many inputs a run takes where the model leaves that open.
         wrt: the inputs that are explained; the first if None.
-        preprocessing: how a picture becomes the input; as the model's file says if None.
-        alphabet: the letters of a sequence's channels; as the model's file says if None.
-        device, threads, outputs, precision, straight_through: as in `Explainer`.
-        style: how attributions are drawn; each method's own way if None.
     """
 
     method: MethodChoice | None = None
     parameters: Sequence[str] = ()
     unit: Unit | None = None
     layer: str | None = None
-    labels: Labels | None = None
     top: int = 1
-    batch: int = 1
     wrt: str | tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reading:
+    """How inputs are read, and classes named.
+
+    Attributes:
+        labels: the class names: a file or a list; those that the model's file carries if None.
+        preprocessing: how a picture becomes the input; as the model's file says if None.
+        alphabet: the letters of a sequence's channels; as the model's file says if None.
+    """
+
+    labels: Labels | None = None
     preprocessing: Preprocessing | str | None = None
     alphabet: str | None = None
+
+
+@dataclass(frozen=True)
+class Running:
+    """Where and how graphs run; the attributes are the keywords of `Explainer`."""
+
     device: str = "auto"
     threads: int | None = None
-    outputs: bool = True
     precision: str | None = None
     straight_through: bool | None = None
+
+
+@dataclass(frozen=True)
+class ExplainSettings:
+    """What is asked of a model, and how it is answered.
+
+    Attributes:
+        question: the methods, the layer and the unit.
+        reading: of the inputs.
+        running: of the graphs.
+        batch: how many inputs a run takes where the model leaves that open.
+        outputs: whether the graphs keep the model's own outputs.
+        style: how attributions are drawn; each method's own way if None.
+    """
+
+    question: Question
+    reading: Reading = field(default_factory=Reading)
+    running: Running = field(default_factory=Running)
+    batch: int = 1
+    outputs: bool = True
     style: str | None = None
 
 
@@ -91,7 +121,9 @@ def layer_facts(model: Model, settings: ExplainSettings) -> LayerFacts:
     """
     if (c := model.contract) is not None:
         return LayerFacts(c.target, c.alias, c.shape, c.channel_axis, c.explained)
-    request = model.request(method="gradient", layer=settings.layer, wrt=settings.wrt)
+    request = model.request(
+        method="gradient", layer=settings.question.layer, wrt=settings.question.wrt
+    )
     report = model.report(request)
     alias = model.alias(request.target)
     return LayerFacts(request.target, alias, report.item, report.channel_axis, request.sources)
@@ -105,13 +137,13 @@ def open_session(model: Model, settings: ExplainSettings) -> ExplainSession:
         DeviceError: ONNX Runtime or the device is not there.
         UnsupportedError: a graph cannot be built.
     """
-    labels = model_labels(model, settings.labels)
+    labels = model_labels(model, settings.reading.labels)
     if model.contract is not None:
         _check_takes(model.contract, settings)
     else:
-        chosen_methods(settings.method or USUAL, settings.parameters)
+        chosen_methods(settings.question.method or USUAL, settings.question.parameters)
     facts = layer_facts(model, settings)
-    choice = choose_unit(facts, settings, labels)
+    choice = choose_unit(facts, settings.question, labels)
     return open_for(model, settings, labels, facts, choice)
 
 
@@ -125,7 +157,7 @@ def open_for(
     """The same, where the layer and the unit are known."""
     if model.contract is not None:
         return _take(model, model.contract, settings, labels, choice)
-    methods = chosen_methods(settings.method or USUAL, settings.parameters)
+    methods = chosen_methods(settings.question.method or USUAL, settings.question.parameters)
     explainer = _maker(model, settings, facts, choice)
     explainers = {title: explainer(method=method) for title, method in methods.items()}
     return _opened(model, settings, labels, choice, _Graphs(explainer, methods, explainers))
@@ -138,15 +170,15 @@ def open_comparison(model: Model, settings: ExplainSettings) -> ExplainSession:
         InputError: there is no such method, parameter, layer, unit or input.
         RetrographError: no graph can be built; the reason of the first.
     """
-    labels = model_labels(model, settings.labels)
-    methods = chosen_methods(settings.method or COMPARED, settings.parameters)
+    labels = model_labels(model, settings.reading.labels)
+    methods = chosen_methods(settings.question.method or COMPARED, settings.question.parameters)
     if model.contract is not None:
         model.request(method="gradient")  # raises: a built graph has one method
     facts = layer_facts(model, settings)
-    choice = choose_unit(facts, settings, labels)
+    choice = choose_unit(facts, settings.question, labels)
     explainer = _maker(model, settings, facts, choice)
     for method in methods.values():
-        model.request(method=method, layer=settings.layer, wrt=settings.wrt)
+        model.request(method=method, layer=settings.question.layer, wrt=settings.question.wrt)
     explainers: dict[str, Explainer] = {}
     left_out: dict[str, RetrographError] = {}
     for title, method in methods.items():
@@ -162,22 +194,22 @@ def open_comparison(model: Model, settings: ExplainSettings) -> ExplainSession:
     return replace(session, left_out=left_out)
 
 
-def choose_unit(facts: LayerFacts, settings: ExplainSettings, labels: Sequence[str]) -> UnitChoice:
+def choose_unit(facts: LayerFacts, question: Question, labels: Sequence[str]) -> UnitChoice:
     """How the unit that is asked for is chosen.
 
     Raises:
         InputError: there is no such unit.
     """
-    choice = parse_unit(settings.unit, facts.shape, labels, facts.alias, facts.channel_axis)
-    if settings.top > 1 and choice.select != "top":
+    choice = parse_unit(question.unit, facts.shape, labels, facts.alias, facts.channel_axis)
+    if question.top > 1 and choice.select != "top":
         raise InputError(
             f"{parameter('top', 'N')} explains the N most active units; leave "
             f"{parameter('unit')} out"
         )
     sizes = [size for size in facts.shape if size is not None]
-    if len(sizes) == len(facts.shape) and settings.top > math.prod(sizes):
+    if len(sizes) == len(facts.shape) and question.top > math.prod(sizes):
         raise InputError(
-            f"{parameter('top', settings.top)} is more than the layer's {math.prod(sizes)} units; "
+            f"{parameter('top', question.top)} is more than the layer's {math.prod(sizes)} units; "
             "give a smaller number"
         )
     return choice
@@ -202,21 +234,18 @@ def _maker(
     model: Model, settings: ExplainSettings, facts: LayerFacts, choice: UnitChoice
 ) -> Callable[..., Explainer]:
     """What makes an explainer of a source model by a method."""
-    sources = facts.sources[:1] if settings.wrt is None else facts.sources
+    sources = facts.sources[:1] if settings.question.wrt is None else facts.sources
     takes_pictures = model.axes(sources[0]).frame is not None
     return partial(
         Explainer,
         model,
         layer=facts.target,
         select=choice.select,
-        many=settings.top > 1,
+        many=settings.question.top > 1,
         wrt=sources,
-        preprocessing=settings.preprocessing if takes_pictures else None,
-        device=settings.device,
-        threads=settings.threads,
+        preprocessing=settings.reading.preprocessing if takes_pictures else None,
         outputs=settings.outputs,
-        precision=settings.precision,
-        straight_through=settings.straight_through,
+        **asdict(settings.running),
     )
 
 
@@ -227,7 +256,7 @@ def _check_takes(contract: Contract, settings: ExplainSettings) -> None:
             "the graph was built for select 'cotangent', which only a program can give; "
             f"build another with {parameter('select')} top, channel or unit"
         )
-    if settings.parameters:
+    if settings.question.parameters:
         raise InputError(
             f"{parameter('parameters')} is for building, and the graph is built already; build "
             "another with it"
@@ -246,10 +275,10 @@ def _take(
     if choice.select != contract.select:
         raise InputError(
             f"the graph was built for select '{contract.select}' and "
-            f"{parameter('unit', settings.unit or 'top')} is a '{choice.select}'; give "
+            f"{parameter('unit', settings.question.unit or 'top')} is a '{choice.select}'; give "
             f"{parameter('unit')} accordingly, or build another"
         )
-    if settings.top > 1 and not contract.many:
+    if settings.question.top > 1 and not contract.many:
         raise InputError(
             f"{parameter('top', 'N')} needs a graph that was built with {parameter('many', True)}; "
             "build another"
@@ -257,18 +286,15 @@ def _take(
     explainer = partial(
         Explainer,
         model,
-        layer=settings.layer,
-        wrt=settings.wrt,
-        device=settings.device,
-        threads=settings.threads,
-        precision=settings.precision,
-        straight_through=settings.straight_through,
+        layer=settings.question.layer,
+        wrt=settings.question.wrt,
+        **asdict(settings.running),
     )
-    method = _of_built(settings.method)
+    method = _of_built(settings.question.method)
     explainers = {contract.method: explainer(method=method)}
     graphs = _Graphs(explainer, {contract.method: method}, explainers)
-    if settings.precision == contract.precision:
-        settings = replace(settings, precision=None)
+    if settings.running.precision == contract.precision:
+        settings = replace(settings, running=replace(settings.running, precision=None))
     return _opened(model, settings, labels, choice, graphs)
 
 
@@ -290,7 +316,7 @@ def _opened(
     """The session of these graphs, with its reference where they have one."""
     lead = next(iter(graphs.explainers.values()))
     kind, notes = choose_kind(
-        model, lead.contract.explained[0], settings.preprocessing, settings.alphabet
+        model, lead.contract.explained[0], settings.reading.preprocessing, settings.reading.alphabet
     )
     context = ExplainContext(
         contracts={title: each.contract for title, each in graphs.explainers.items()},
@@ -299,14 +325,14 @@ def _opened(
         device=lead.device,
         style=settings.style,
     )
-    blanks = Blanks(model, settings.threads)
+    blanks = Blanks(model, settings.running.threads)
     session = ExplainSession(
-        graphs.explainers, context, choice, blanks, top=settings.top, input_notes=notes
+        graphs.explainers, context, choice, blanks, top=settings.question.top, input_notes=notes
     )
     if settings.batch != 1:
         apart = model.keeps_rows_apart(lead.contract.target)
         session = replace(session, batch=settings.batch, apart=apart)
-    return replace(session, reference=_reference(session, settings.precision, graphs))
+    return replace(session, reference=_reference(session, settings.running.precision, graphs))
 
 
 def _reference(session: ExplainSession, precision: str | None, graphs: _Graphs) -> Reference | None:

@@ -14,11 +14,12 @@ from retrograph.errors import InputError
 from retrograph.inputs import Reader
 from retrograph.inputs.loader import load_items
 from retrograph.inputs.single_input import OneInput
+from retrograph.keywords import checked_keywords
 from retrograph.methods import Method
 from retrograph.methods.chosen import MethodChoice, chosen_methods
 from retrograph.model import Model, Source
 from retrograph.pipeline.labels import Labels
-from retrograph.pipeline.opening import ExplainSettings, open_session
+from retrograph.pipeline.opening import ExplainSettings, Question, Reading, Running, open_session
 from retrograph.pipeline.session import ExplainSession
 from retrograph.pipeline.units import Unit
 from retrograph.preprocess import BadInput, Item, Preprocessing
@@ -135,20 +136,22 @@ def plan_sanity(model: Source, explained: ExplainSettings) -> SanityPlan:
         UnsupportedError: the backward graph of a method cannot be built.
     """
     check_installed()
+    question, running = explained.question, explained.running
     opened = model if isinstance(model, Model) else Model(model)
-    opened.request(method="gradient", layer=explained.layer, wrt=explained.wrt)
+    opened.request(method="gradient", layer=question.layer, wrt=question.wrt)
     session = open_session(opened, explained)
-    methods = chosen_methods(explained.method or DEFAULT_METHODS, explained.parameters)
+    methods = chosen_methods(question.method or DEFAULT_METHODS, question.parameters)
     return SanityPlan(
         opened,
         tuple(methods.values()),
-        explained.layer,
+        question.layer,
         session,
-        explained.device,
-        explained.threads,
+        running.device,
+        running.threads,
     )
 
 
+@checked_keywords
 def sanity(
     model: Source,
     inputs: Inputs,
@@ -179,8 +182,9 @@ def sanity(
         model: a path to an .onnx file of one input, or a model in memory.
         inputs: paths of pictures, folders or arrays, pictures of Pillow, or arrays; one or
             several. Bytes (uint8) are a picture, floats the input as it is.
-        method, parameters, layer, unit, labels, alphabet, wrt, preprocessing, device, threads: as
-            in `ExplainSettings`.
+        method, parameters, layer, unit, wrt: as in `Question`.
+        labels, preprocessing, alphabet: as in `explain`.
+        device, threads: as in `Explainer`.
         checks, order, stages, draws, steps, baseline, rank, seed: as in `CheckSettings`.
         tell: takes in words what is being done.
 
@@ -199,18 +203,9 @@ def sanity(
         rank=rank,
         seed=seed,
     )
-    explained = ExplainSettings(
-        method=method,
-        parameters=parameters,
-        layer=layer,
-        unit=unit,
-        labels=labels,
-        alphabet=alphabet,
-        wrt=wrt,
-        preprocessing=preprocessing,
-        device=device,
-        threads=threads,
-    )
+    question = Question(method=method, parameters=parameters, unit=unit, layer=layer, wrt=wrt)
+    reading = Reading(labels=labels, preprocessing=preprocessing, alphabet=alphabet)
+    explained = ExplainSettings(question, reading, Running(device, threads))
     plan = plan_sanity(model, explained)
     return plan.run([*_good(plan.read(inputs))], settings, tell or _quiet)
 

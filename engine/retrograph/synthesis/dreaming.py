@@ -13,6 +13,7 @@ import numpy as np
 
 from retrograph.errors import InputError, parameter
 from retrograph.inputs.single_input import OneInput
+from retrograph.keywords import checked_keywords
 from retrograph.model import Source
 from retrograph.pipeline.labels import Labels
 from retrograph.preprocess import InputAxes, Preprocessing
@@ -29,6 +30,7 @@ from retrograph.synthesis.synthesizer import InputEvaluator, RunOptions, Synthes
 from retrograph.synthesis.views import Size
 
 
+@checked_keywords
 def dream(
     model: Source,
     picture: OneInput,

@@ -14,6 +14,7 @@ import numpy as np
 
 from retrograph.errors import InputError, parameter
 from retrograph.inputs.single_input import OneInput
+from retrograph.keywords import checked_keywords
 from retrograph.model import Source
 from retrograph.pipeline.labels import Labels
 from retrograph.preprocess import Preprocessing
@@ -29,6 +30,7 @@ from retrograph.synthesis.starts import axes_of_size, base_of, read_start
 from retrograph.synthesis.synthesizer import InputEvaluator, RunOptions, Synthesizer
 
 
+@checked_keywords
 def maximize(
     model: Source,
     unit: UnitChoices | None = None,

@@ -17,6 +17,7 @@ import numpy as np
 
 from retrograph.errors import InputError, parameter
 from retrograph.inputs.single_input import OneInput
+from retrograph.keywords import checked_keywords
 from retrograph.model import Source
 from retrograph.pipeline.labels import Labels
 from retrograph.pipeline.units import Unit
@@ -55,6 +56,7 @@ class PerturbationSettings:
         check_ranges(self, {"steps": (1, 1_000_000)})
 
 
+@checked_keywords
 def perturb(
     model: Source,
     picture: OneInput,

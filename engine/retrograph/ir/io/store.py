@@ -33,6 +33,7 @@ from retrograph.ir.tensor_data import (
     to_array,
     without_weights,
 )
+from retrograph.keywords import checked_keywords
 from retrograph.output import check_free
 
 _ALIGNMENT = 4096
@@ -41,6 +42,7 @@ _ALIGNMENT = 4096
 _PIECE = 2**24
 
 
+@checked_keywords
 def save(model: ModelProto, path: str | os.PathLike[str], *, force: bool = False) -> list[Path]:
     """Write a model, whole or not at all.
 

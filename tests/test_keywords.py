@@ -1,0 +1,45 @@
+"""Calls of public functions with wrong keywords: one error that says the right ones."""
+
+from __future__ import annotations
+
+import inspect
+
+import pytest
+
+import retrograph as rg
+from support import nets
+from support.graphs import noise
+
+X = noise(1, 3, 8, 8)
+
+WRONG = [
+    (rg.compare, (X,), {"method": "guided"}, "compare takes no 'method'; did you mean 'methods'?"),
+    (rg.explain, (X,), {"target": "relu1"}, "explain takes no 'target'; did you mean 'layer'?"),
+    (rg.explain, (X,), {"methods": "guided"}, "did you mean 'method'?"),
+    (rg.build, (), {"threads": 1, "layr": "relu1"}, "build takes no 'threads'; choose from: model"),
+    (rg.explain, (), {}, "explain: missing a required argument: 'x'; give model, x, unit"),
+    (rg.scan, (X,), {"layer": "relu1", "out": "run"}, "scan takes no 'layer'; did you mean 'layer"),
+    (rg.maximize, (), {"channel": 3}, "maximize takes no 'channel'; did you mean 'unit"),
+    (rg.Explainer, (), {"target": "relu1"}, "Explainer takes no 'target'; did you mean 'layer'?"),
+]
+
+
+@pytest.mark.parametrize(("call", "values", "keywords", "said"), WRONG)
+def test_a_wrong_keyword_names_the_right_one(
+    call: object, values: tuple[object, ...], keywords: dict[str, object], said: str
+) -> None:
+    assert callable(call)
+    with pytest.raises(rg.InputError) as told:
+        call(nets.cnn(), *values, **keywords)
+    assert said in str(told.value)
+
+
+def test_every_function_checks_its_keywords_and_keeps_its_signature() -> None:
+    functions = [getattr(rg, name) for name in rg.__all__]
+    functions = [each for each in functions if inspect.isfunction(each)]
+    assert len(functions) > 10
+    for function in functions:
+        with pytest.raises(rg.InputError, match=f"^{function.__name__} takes no 'nonsense'"):
+            function(nonsense=1)
+        assert "nonsense" not in inspect.signature(function).parameters
+        assert len(inspect.signature(function).parameters) > 1
