@@ -13,6 +13,7 @@ import retrograph
 from retrograph.methods import METHODS
 from support import nets
 from support.check_case import checked, text
+from support.check_nets import SMOOTH
 from support.cli_case import assert_one_line, run, workplace
 from support.graphs import parse
 
