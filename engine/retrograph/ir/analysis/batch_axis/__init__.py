@@ -176,7 +176,12 @@ def _batch_names(inputs: Collection[Tensor]) -> tuple[set[str], set[str]]:
 
 
 def _may_regain(batch: Batch, node: NodeProto, sources: Collection[str]) -> bool:
-    """As many rows behind a Reshape are the same, and behind a mixing they are the items again."""
+    """As many rows behind a Reshape are the same, and behind a mixing they are the items again.
+
+    A Cast says no more than its input, so that a graph in float16 is read as the same in float32.
+    """
+    if node.op_type == "Cast":
+        return False
     places = [batch.places.get(name, LEADING) for name in sources]
     elsewhere = any(place != LEADING for place in places) or not batch.mixed.isdisjoint(sources)
     return node.op_type == "Reshape" or elsewhere
