@@ -31,10 +31,10 @@ from retrograph.ir.graph import (
 from retrograph.ir.op_traits import ACTIVATIONS
 from retrograph.ir.passes import pad_axes
 from retrograph.ir.passes.bodies import within
-from retrograph.ir.passes.rename import rename
 from retrograph.ir.passes.to_float16 import Precision
 from retrograph.ir.path import Path, path
 from retrograph.ir.patterns.activations import activations, name_of
+from retrograph.ir.rename import rename
 from retrograph.methods import Arrival, Method
 from retrograph.methods.base import Scene
 from retrograph.methods.descent import Descent

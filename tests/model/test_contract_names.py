@@ -11,7 +11,7 @@ from onnx import ModelProto, numpy_helper, parser
 
 import retrograph
 from retrograph.contract import Contract
-from retrograph.ir.passes.rename import rename
+from retrograph.ir.rename import rename
 from support.finite import Array, runtime
 
 RANDOM = np.random.default_rng(8)

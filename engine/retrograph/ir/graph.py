@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import IntEnum
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import ml_dtypes
 import numpy as np
@@ -15,11 +15,9 @@ import onnx
 from onnx import ModelProto, TensorProto, ValueInfoProto, helper, numpy_helper
 from onnx import NodeProto as NodeProto
 
+from retrograph.ir.entry import Entry
 from retrograph.ir.subgraphs import subgraphs
 from retrograph.ir.tensor_data import SMALL, elements, is_external, to_array, to_dense
-
-if TYPE_CHECKING:
-    from retrograph.ir.passes.integer_inputs import Entry
 
 Array = np.ndarray[Any, Any]
 DType = np.dtype[Any]
@@ -126,6 +124,15 @@ class Graph:
             for name in dict.fromkeys(reads(node)):
                 self.consumers.setdefault(name, []).append(node)
 
+    def replace_nodes(self, nodes: Sequence[NodeProto]) -> bool:
+        """Put these nodes in the place of the graph's own; True if any is another object."""
+        changed = len(nodes) != len(self.nodes) or any(
+            new is not old for new, old in zip(nodes, self.nodes, strict=True)
+        )
+        self.nodes = list(nodes)
+        self.index()
+        return changed
+
     def of_floats(self) -> Graph:
         """The same graph, written with floating-point inputs in the place of whole numbers."""
         twin = self.copy()
@@ -212,8 +219,10 @@ class Graph:
         entering = [name for entry in self.entries.values() for name in entry.parameters]
         nodes, constants = self.needed([*self.output_names(), *extra.reads, *entering])
         model = self._frame([*nodes, *extra.nodes], extra)
-        for entry in self.entries.values():
-            entry.begin(model, self)
+        for name, entry in self.entries.items():
+            made = self.fresh(f"{name}/float")
+            if entry.begin(model, made):
+                self.types[made] = replace(self.types[name], name=made)
         model.graph.initializer.extend([*constants, *extra.constants])
         return model
 

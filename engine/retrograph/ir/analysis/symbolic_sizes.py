@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 import numpy as np
-from onnx import NodeProto, numpy_helper
+from onnx import NodeProto
 
 from retrograph.ir.graph import STANDARD_DOMAINS, Dim, Graph, Tensor, attributes
 
@@ -57,28 +57,6 @@ def product(sizes: Sequence[Known]) -> Known:
     for one in sizes:
         result = _mul(result, one)
     return result
-
-
-def fold(graph: Graph) -> bool:
-    """Make a constant of what is known in full though it stems from an open shape; True if any."""
-    sizes = Sizes(graph)
-    kept: list[NodeProto] = []
-    for node in graph.nodes:
-        found = [sizes.whole(name) for name in node.output]
-        wanted = set(node.output) & set(graph.output_names())
-        values = [numbers for numbers in found if numbers is not None]
-        if wanted or len(values) < len(found) or not values:
-            kept.append(node)
-            continue
-        for name, numbers in zip(node.output, values, strict=True):
-            tensor = graph.tensor(name)
-            assert tensor is not None
-            value = np.asarray(numbers, tensor.dtype).reshape([-1] if tensor.rank else [])
-            graph.constants[name] = numpy_helper.from_array(value, name)
-    changed = len(kept) < len(graph.nodes)
-    graph.nodes = kept
-    graph.index()
-    return changed
 
 
 class Sizes:

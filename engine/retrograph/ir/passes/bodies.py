@@ -14,7 +14,7 @@ from retrograph.errors import InputError
 from retrograph.ir.analysis import shape_inference
 from retrograph.ir.graph import STANDARD_DOMAINS, Graph, Shape, Tensor, attributes, captured, reads
 from retrograph.ir.passes import pad_axes, relu_spelling
-from retrograph.ir.passes.rename import rename
+from retrograph.ir.rename import rename
 from retrograph.ir.subgraphs import subgraphs
 
 Formals = dict[str, Tensor]

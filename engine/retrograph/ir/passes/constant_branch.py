@@ -9,7 +9,7 @@ import onnx
 from onnx import NodeProto, helper
 
 from retrograph.ir.graph import STANDARD_DOMAINS, Graph, attributes
-from retrograph.ir.passes.rename import rename
+from retrograph.ir.rename import rename
 
 
 def inline(graph: Graph) -> bool:
@@ -17,12 +17,7 @@ def inline(graph: Graph) -> bool:
     nodes: list[NodeProto] = []
     for node in graph.nodes:
         nodes.extend(_branch(graph, node) or [node])
-    changed = len(nodes) != len(graph.nodes) or any(
-        a is not b for a, b in zip(nodes, graph.nodes, strict=True)
-    )
-    graph.nodes = nodes
-    graph.index()
-    return changed
+    return graph.replace_nodes(nodes)
 
 
 def _branch(graph: Graph, node: NodeProto) -> list[NodeProto] | None:

@@ -11,13 +11,12 @@ from retrograph.ir.passes.auto_pad import padded_before, without_auto_pad
 _WINDOWED = {"Conv", "MaxPool", "AveragePool", "LpPool", "ConvInteger", "QLinearConv"}
 
 
-def resolve(graph: Graph) -> None:
-    """Write every auto_pad as pads, in place.
+def resolve(graph: Graph) -> bool:
+    """Write every auto_pad as pads, in place; True if there was any.
 
     Where run time alone tells the sizes, a Pad before the operator takes the place of its pads.
     """
-    graph.nodes = [n for node in graph.nodes for n in _explicit(graph, node)]
-    graph.index()
+    return graph.replace_nodes([n for node in graph.nodes for n in _explicit(graph, node)])
 
 
 def _explicit(graph: Graph, node: NodeProto) -> list[NodeProto]:

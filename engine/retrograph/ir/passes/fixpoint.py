@@ -9,6 +9,7 @@ from retrograph.ir.analysis.ranks import type_unranked
 from retrograph.ir.analysis.slice_sizes import type_cuts
 from retrograph.ir.graph import STANDARD_DOMAINS, Graph, draws
 from retrograph.ir.passes import (
+    Pass,
     explicit_pads,
     hoist_constants,
     quantize,
@@ -22,28 +23,42 @@ from retrograph.ir.passes.fold import fold
 _READ_BY_RULES = {"TopK": 2, "Dropout": 2}
 """How many outputs a rule needs of operators that may leave the last ones out."""
 
-_STEPS = (resolve_sequences.resolve, type_behind, type_unranked, type_cuts)
-"""What says more of a graph; True where it did."""
+_TELLING: tuple[Pass, ...] = (
+    resolve_sequences.resolve,
+    type_behind,
+    type_unranked,
+    type_cuts,
+)
+"""What rewrites, or types, more of a graph once more of it is constant."""
+_SPELLING: tuple[Pass, ...] = (
+    relu_spelling.unify,
+    sign_spelling.unify,
+    explicit_pads.resolve,
+)
 
 
-def settle(graph: Graph) -> None:
-    """Fold what is constant, spell quantisation, ReLUs, signs and pads in one way, infer types."""
-    _name_outputs(graph)
-    fold(graph)
-    while any(step(graph) for step in _STEPS):
+def settle(graph: Graph) -> bool:
+    """Fold what is constant, spell quantisation, ReLUs, signs and pads in one way, infer types.
+
+    True if the graph changed.
+    """
+    changed = _name_outputs(graph)
+    changed |= fold(graph)
+    while any(step(graph) for step in _TELLING):
         hoist_constants.hoist(graph)
         fold(graph)
+        changed = True
     if quantize.to_float(graph):
         shape_inference.infer_types(graph)
-    relu_spelling.unify(graph)
-    sign_spelling.unify(graph)
-    explicit_pads.resolve(graph)
+        changed = True
+    for spell in _SPELLING:
+        changed |= spell(graph)
     shape_inference.infer_types(graph)
+    return changed
 
 
-def _name_outputs(graph: Graph) -> None:
-    graph.nodes = [_with_outputs(graph, node) for node in graph.nodes]
-    graph.index()
+def _name_outputs(graph: Graph) -> bool:
+    return graph.replace_nodes([_with_outputs(graph, node) for node in graph.nodes])
 
 
 def _with_outputs(graph: Graph, node: NodeProto) -> NodeProto:

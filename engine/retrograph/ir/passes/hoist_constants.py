@@ -10,8 +10,10 @@ from retrograph.errors import InputError
 from retrograph.ir.graph import STANDARD_DOMAINS, Graph, attributes
 
 
-def hoist(graph: Graph) -> None:
+def hoist(graph: Graph) -> bool:
     """Make an initialiser of every Constant node, whichever attribute holds its value.
+
+    True if there was any.
 
     Raises:
         InputError: one has none.
@@ -30,8 +32,7 @@ def hoist(graph: Graph) -> None:
             kept.append(node)
         else:
             graph.constants[node.output[0]] = value
-    graph.nodes = kept
-    graph.index()
+    return graph.replace_nodes(kept)
 
 
 def _constant(node: NodeProto) -> onnx.TensorProto | None:

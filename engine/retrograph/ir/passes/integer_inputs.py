@@ -8,11 +8,10 @@ whole numbers again and begins with that step (`Graph.to_model`).
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-
 import numpy as np
-from onnx import ModelProto, NodeProto, ValueInfoProto, helper
+from onnx import NodeProto, TensorProto, ValueInfoProto, helper
 
+from retrograph.ir.entry import Entry
 from retrograph.ir.graph import (
     STANDARD_DOMAINS,
     DType,
@@ -22,7 +21,7 @@ from retrograph.ir.graph import (
     reads,
 )
 from retrograph.ir.op_traits import MOVES
-from retrograph.ir.passes.rename import rename, renamed
+from retrograph.ir.rename import renamed
 
 _BYTES = {np.dtype(t) for t in (np.uint8, np.int8, np.uint16, np.int16)}
 """float32 holds each of their numbers."""
@@ -32,73 +31,13 @@ _FOLLOWED |= {"Concat", "Pad"}
 _FOLLOWED |= {"Cast", "Resize", "MaxPool", "ConvInteger", "MatMulInteger", "Add", "Sub", "Mul"}
 _FOLLOWED |= {"Clip", "Max", "Min", "Relu"}
 """What gives whole numbers that float ones can be computed beside (ir/passes/quantize)."""
-_FLOAT = 1
-"""ONNX's number for float32."""
 
 
-@dataclass(frozen=True)
-class Entry:
-    """How an input of whole numbers becomes the floating-point tensor that stands for it.
-
-    Attributes:
-        info: the input as the file declares it.
-        dtype: its type.
-        tensor: what stands for it in the file.
-        parameters: the scale and the zero point of a DequantizeLinear; of a Cast none.
-        whole: the tensor of the graph that holds the whole numbers.
-    """
-
-    info: ValueInfoProto
-    dtype: DType
-    tensor: str
-    parameters: tuple[str, ...]
-    whole: str
-
-    @property
-    def step(self) -> str:
-        """The operator that makes the floating-point numbers."""
-        return "DequantizeLinear" if self.parameters else "Cast"
-
-    @property
-    def note(self) -> str:
-        """What a user should know of it."""
-        return (
-            f"input '{self.info.name}' holds {self.dtype}: '{self.tensor}', which {self.step} "
-            "makes of it, stands for it; the attribution is float32 in the input's shape"
-        )
-
-    def begin(self, model: ModelProto, graph: Graph) -> None:
-        """Let a model that is written from the graph take the whole numbers, in place."""
-        written, name = model.graph, self.info.name
-        given = next((v for v in written.input if v.name == name), None)
-        if given is None:
-            return
-        made = graph.fresh(f"{name}/float")
-        nodes = [node for node in written.node if self.whole not in node.output]
-        del written.node[:]
-        written.node.extend(nodes)
-        rename(model, {name: made, self.whole: name})
-        written.node.insert(0, self._step(self.step, _FLOAT, name, made))
-        given.CopyFrom(self.info)
-        graph.types[made] = replace(graph.types[name], name=made)
-
-    def back(self) -> NodeProto:
-        """From floating point to the whole numbers."""
-        op = "QuantizeLinear" if self.parameters else "Cast"
-        element = helper.np_dtype_to_tensor_dtype(self.dtype)
-        return self._step(op, element, self.info.name, self.whole)
-
-    def _step(self, op: str, element: int, source: str, output: str) -> NodeProto:
-        node = helper.make_node(op, [source, *self.parameters], [output], name=output)
-        if op == "Cast":
-            node.attribute.append(helper.make_attribute("to", element))
-        return node
-
-
-def enter(graph: Graph) -> None:
+def enter(graph: Graph) -> bool:
     """Make floating-point inputs of those of whole numbers that the graph casts or dequantises.
 
     Types wider than 16 bits hold indices and sizes too: of these only the sole input of a model.
+    True if there was any.
     """
     for info in graph.inputs:
         tensor = graph.tensor(info.name)
@@ -109,6 +48,7 @@ def enter(graph: Graph) -> None:
             makers = _makers(graph, info.name)
             if makers:
                 _enter(graph, info, tensor.dtype, makers)
+    return bool(graph.entries)
 
 
 def _makers(graph: Graph, name: str) -> list[NodeProto]:
@@ -133,7 +73,7 @@ def _enter(graph: Graph, info: ValueInfoProto, dtype: DType, makers: list[NodePr
     entry = Entry(info, dtype, makers[0].output[0], parameters, graph.fresh(f"{info.name}/whole"))
     given = ValueInfoProto()
     given.CopyFrom(info)
-    given.type.tensor_type.elem_type = _FLOAT
+    given.type.tensor_type.elem_type = TensorProto.FLOAT
     graph.inputs = [given if v.name == info.name else v for v in graph.inputs]
     names = {info.name: entry.whole}
     graph.nodes = [
@@ -153,7 +93,8 @@ def _common(graph: Graph, makers: list[NodeProto]) -> tuple[str, ...]:
 
 def _numbers(graph: Graph, node: NodeProto) -> tuple[bytes, ...] | None:
     """The scale and zero point of a DequantizeLinear to float32; None where they are no numbers."""
-    if node.op_type != "DequantizeLinear" or attributes(node).get("output_dtype", _FLOAT) != _FLOAT:
+    written = attributes(node).get("output_dtype", TensorProto.FLOAT)
+    if node.op_type != "DequantizeLinear" or written != TensorProto.FLOAT:
         return None
     values = [graph.value(name) for name in node.input[1:] if name]
     if any(value is None or value.shape != () for value in values):

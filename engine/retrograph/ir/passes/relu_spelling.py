@@ -20,11 +20,15 @@ from retrograph.ir.patterns.relu_guards import is_guard, is_piece
 _JOINING = {"Concat", "Mul", "Div", "Add"}
 
 
-def unify(graph: Graph) -> None:
-    """Rewrite every spelling of ReLU and ReLU6 to Relu or Clip, in place; outputs stay equal."""
+def unify(graph: Graph) -> bool:
+    """Rewrite every spelling of ReLU and ReLU6 to Relu or Clip, in place; True if there was any.
+
+    Outputs stay equal.
+    """
+    changed = False
     for respell in (_as_relu, _as_clip):
-        graph.nodes = [respell(graph, node) or node for node in graph.nodes]
-        graph.index()
+        changed |= graph.replace_nodes([respell(graph, node) or node for node in graph.nodes])
+    return changed
 
 
 def _as_relu(graph: Graph, node: NodeProto) -> NodeProto | None:
@@ -174,17 +178,20 @@ def _upper_bound(graph: Graph, node: NodeProto) -> tuple[str, str] | None:
     return None
 
 
-def open_below(graph: Graph) -> None:
+def open_below(graph: Graph) -> bool:
     """Take the lower bound from the Clip of a quantiser of what is never negative, in place.
 
-    It cuts nothing off there, and a ReLU's zeros would count as cut off by it.
+    It cuts nothing off there, and a ReLU's zeros would count as cut off by it. True if there was
+    any.
     """
-    open_clips = {node.name for node in graph.nodes if _cuts_nothing_below(graph, node)}
-    for i, node in enumerate(graph.nodes):
-        if node.name in open_clips:
-            inputs = [node.input[0], "", node.input[2]]
-            graph.nodes[i] = helper.make_node("Clip", inputs, node.output, name=node.name)
-    graph.index()
+    return graph.replace_nodes(
+        [_open(node) if _cuts_nothing_below(graph, node) else node for node in graph.nodes]
+    )
+
+
+def _open(clip: NodeProto) -> NodeProto:
+    inputs = [clip.input[0], "", clip.input[2]]
+    return helper.make_node("Clip", inputs, clip.output, name=clip.name)
 
 
 def _cuts_nothing_below(graph: Graph, node: NodeProto) -> bool:

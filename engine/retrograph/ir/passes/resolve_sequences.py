@@ -16,8 +16,8 @@ import onnx
 from onnx import NodeProto, helper
 
 from retrograph.ir.graph import STANDARD_DOMAINS, Graph, attributes, is_static, reads
-from retrograph.ir.passes.rename import rename
 from retrograph.ir.passes.unroll_loop import unroll
+from retrograph.ir.rename import rename
 
 MOST = 4096
 """No longer sequence is followed."""
@@ -28,9 +28,8 @@ def resolve(graph: Graph) -> bool:
     follower = _Follower(graph)
     for node in graph.nodes:
         follower.follow(node)
-    graph.nodes = follower.without_unread()
     graph.undefined |= follower.reasons
-    graph.index()
+    graph.replace_nodes(follower.without_unread())
     return follower.rewrote
 
 

@@ -34,22 +34,20 @@ class _Test:
     at: bool
 
 
-def unify(graph: Graph) -> None:
-    """Rewrite every spelling of Sign, in place; the values stay."""
-    nodes: list[NodeProto] = []
+def unify(graph: Graph) -> bool:
+    """Rewrite every spelling of Sign, in place; True if there was any. The values stay."""
     spelled: dict[str, list[NodeProto]] = {}
     for node in graph.nodes:
         found = _respelled(graph, node)
         if found is not None:
             spelled[found[-1].output[0]] = found
-        nodes.append(node)
-    if spelled:
-        graph.nodes = [
+    return graph.replace_nodes(
+        [
             new
-            for node in nodes
+            for node in graph.nodes
             for new in spelled.get(node.output[0] if node.output else "", [node])
         ]
-        graph.index()
+    )
 
 
 def _respelled(graph: Graph, node: NodeProto) -> list[NodeProto] | None:

@@ -9,7 +9,7 @@ import onnx
 from onnx import NodeProto, helper
 
 from retrograph.ir.graph import Graph, attributes
-from retrograph.ir.passes.rename import rename
+from retrograph.ir.rename import rename
 
 MOST_NODES = 20_000
 """No more are written."""

@@ -63,10 +63,11 @@ def expand(graph: Graph, names: Collection[str], is_treated: Choice) -> Graph:
     return whole
 
 
-def unfuse(graph: Graph) -> None:
+def unfuse(graph: Graph) -> bool:
     """Replace the fused operators of a runtime by the standard operators they are made of.
 
-    So are those over quantised numbers, which settle() then makes floating point.
+    So are those over quantised numbers, which settle() then makes floating point. True if there
+    was any.
 
     Raises:
         InputError: the weights are packed for the processor of one machine.
@@ -77,8 +78,11 @@ def unfuse(graph: Graph) -> None:
             f"{_PACKED}), and the file does not tell how; save it again with optimisations at "
             "ORT_ENABLE_EXTENDED or below"
         )
+    changed = False
     while _replace(graph, lambda n: n.domain not in STANDARD_DOMAINS or n.op_type in _FUSED):
         shape_inference.infer_types(graph)
+        changed = True
+    return changed
 
 
 def _replace(graph: Graph, chosen: Choice) -> bool:
@@ -87,12 +91,7 @@ def _replace(graph: Graph, chosen: Choice) -> bool:
     for node in graph.nodes:
         body = _definition(graph, node) if chosen(node) else None
         nodes.extend(body or [node])
-    changed = len(nodes) != len(graph.nodes) or any(
-        a is not b for a, b in zip(nodes, graph.nodes, strict=True)
-    )
-    graph.nodes = nodes
-    graph.index()
-    return changed
+    return graph.replace_nodes(nodes)
 
 
 def _definition(graph: Graph, node: NodeProto) -> list[NodeProto] | None:

@@ -9,7 +9,7 @@ from onnx import AttributeProto, FunctionProto, NodeProto, TypeProto, helper
 
 from retrograph.ir.graph import STANDARD_DOMAINS, Graph
 from retrograph.ir.passes.opsets import modern
-from retrograph.ir.passes.rename import rename
+from retrograph.ir.rename import rename
 from retrograph.ir.subgraphs import nodes_with_inner
 
 

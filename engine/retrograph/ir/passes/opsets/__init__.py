@@ -28,24 +28,25 @@ from retrograph.ir.subgraphs import subgraphs
 __all__ = ["FLOOR", "give_back", "lower", "modernize"]
 
 
-def modernize(graph: Graph) -> None:
+def modernize(graph: Graph) -> bool:
     """Bring every standard operator of the graph and its subgraphs to opset 18 or later, in place.
+
+    True if any node of the graph itself was rewritten.
 
     Raises:
         UnsupportedError: nodes in a form of opset 6 or before that has no rewriting.
     """
     problems: list[Problem] = []
-    count = len(graph.nodes)
-    graph.nodes = _modernize_nodes(graph, graph.nodes, problems)
+    nodes = _modernize_nodes(graph, graph.nodes, problems)
     if problems:
         raise UnsupportedError(
-            f"{len(problems)} of {count} nodes are in an old form (opset {graph.opset}) "
+            f"{len(problems)} of {len(graph.nodes)} nodes are in an old form (opset {graph.opset}) "
             "that cannot be brought to a modern one:",
             problems,
             "Export the model again at opset 13 or later.",
         )
     graph.opset = max(graph.opset, FLOOR)
-    graph.index()
+    return graph.replace_nodes(nodes)
 
 
 def modern(graph: Graph, nodes: list[NodeProto], opset: int) -> list[NodeProto]:

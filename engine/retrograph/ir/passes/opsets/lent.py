@@ -22,14 +22,17 @@ def as_standard(node: NodeProto) -> NodeProto:
     return _of_domain(node, "")
 
 
-def give_back(graph: Graph) -> None:
-    """Put those nodes into com.microsoft whose types the graph's opset does not have, in place."""
+def give_back(graph: Graph) -> bool:
+    """Put those nodes into com.microsoft whose types the graph's opset does not have, in place.
+
+    True if there was any.
+    """
     if all(o.domain != MICROSOFT for o in graph.model.opset_import):
-        return
-    for i, node in enumerate(graph.nodes):
-        if node.op_type in LENT and not node.domain and not takes_types(graph, node):
-            graph.nodes[i] = _of_domain(node, MICROSOFT)
-    graph.index()
+        return False
+    lent = [n.op_type in LENT and not n.domain and not takes_types(graph, n) for n in graph.nodes]
+    return graph.replace_nodes(
+        [_of_domain(n, MICROSOFT) if one else n for n, one in zip(graph.nodes, lent, strict=True)]
+    )
 
 
 def _of_domain(node: NodeProto, domain: str) -> NodeProto:

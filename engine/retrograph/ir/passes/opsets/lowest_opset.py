@@ -34,12 +34,17 @@ _BFLOAT16 = 22
 """Since this opset convolutions, pools and activations take bfloat16."""
 
 
-def lower(graph: Graph) -> None:
-    """Move a graph to the lowest opset from 18 on in which each node means the same, in place."""
+def lower(graph: Graph) -> bool:
+    """Move a graph to the lowest opset from 18 on in which each node means the same, in place.
+
+    True if it has another one then.
+    """
+    given = graph.opset
     floor = _BFLOAT16 if _has_bfloat16(graph) else FLOOR
     standard = (n for n in nodes_with_inner(graph.nodes) if n.domain in STANDARD_DOMAINS)
     lowest = max((_lowest(graph, node) for node in standard), default=FLOOR)
-    graph.opset = max(lowest, min(floor, graph.opset))
+    graph.opset = max(lowest, min(floor, given))
+    return graph.opset != given
 
 
 def _has_bfloat16(graph: Graph) -> bool:

@@ -28,7 +28,6 @@ def to_float(graph: Graph) -> bool:
     What reads whole numbers and has no form in floating point stays, and is said to be in the way.
     """
     codes = Codes(graph)
-    before = graph.nodes
     entries = {entry.whole: entry for entry in graph.entries.values()}
     for node in graph.nodes:
         if node.output and node.output[0] in entries:
@@ -41,9 +40,7 @@ def to_float(graph: Graph) -> bool:
             _explain(codes, node)
             codes.nodes.append(node)
     graph.lifted = set(codes.of)
-    graph.nodes = _without_left_over(graph, codes)
-    graph.index()
-    return bool(codes.of) or len(graph.nodes) != len(before)
+    return graph.replace_nodes(_without_left_over(graph, codes))
 
 
 def _followed(codes: Codes, node: NodeProto) -> bool:

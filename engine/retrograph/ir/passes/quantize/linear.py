@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from onnx import NodeProto, TensorProto, helper
 
+from retrograph.ir.entry import Entry
 from retrograph.ir.graph import Array, attributes
-from retrograph.ir.passes.integer_inputs import Entry
 from retrograph.ir.passes.quantize.codes import (
     FLOAT32,
     NOUGHT,
