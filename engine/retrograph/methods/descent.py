@@ -6,11 +6,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from retrograph.errors import Problem
-from retrograph.ir.analysis.unit_windows import views
 from retrograph.ir.emit import Emitter
 from retrograph.ir.graph import Graph, NodeProto, Tensor
 from retrograph.ir.passes import pad_axes
 from retrograph.ir.path import Composite, Path, dependents, path
+from retrograph.receptive_field.unit_windows import views
 from retrograph.vjp.engine.walk import Walk, blocked
 from retrograph.vjp.engine.window_places import Units
 from retrograph.vjp.engine.window_walk import Region, pull_back_windows

@@ -11,9 +11,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from retrograph.ir.analysis.nchwc_layout import BLOCK
-from retrograph.ir.analysis.unit_windows import Pair, View
 from retrograph.ir.emit import FLOAT32, INT64, Emitter
 from retrograph.ir.graph import Dim, Rows, Tensor
+from retrograph.receptive_field.unit_windows import Pair, View
 from retrograph.vjp.registry import static_shape
 
 Place = tuple[Pair, View]

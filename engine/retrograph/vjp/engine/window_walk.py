@@ -14,10 +14,10 @@ from itertools import zip_longest
 
 import numpy as np
 
-from retrograph.ir.analysis.unit_windows import View, read, sliding, sticks_out
 from retrograph.ir.emit import Emitter
 from retrograph.ir.graph import Dim, Graph, NodeProto, Shape, Tensor, attributes
 from retrograph.ir.path import Composite, Path
+from retrograph.receptive_field.unit_windows import View, read, sliding, sticks_out
 from retrograph.vjp.engine.walk import Walk
 from retrograph.vjp.engine.window_places import Place, Places, Units, channels, hw
 from retrograph.vjp.registry import Cotangents, Node, RuleOf, Unsupported

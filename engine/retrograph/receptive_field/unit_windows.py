@@ -1,7 +1,9 @@
-"""What one unit sees of the tensors below it: windows that move with the unit.
+"""What one unit of a 2-D layer sees of the tensors below it: windows that move with the unit.
 
-A unit at position p sees of a tensor the rows and columns from  step * p + first  on, as many as
-`size`. Each of the three has a number for the height and one for the width.
+These are the spans of the other modules in whole numbers, from a target down, and only through
+operators whose backward pass can be computed inside of a window. A unit at position p sees of a
+tensor the rows and columns from  step * p + first  on, as many as `size`. Each of the three has a
+number for the height and one for the width.
 """
 
 from __future__ import annotations
@@ -16,6 +18,8 @@ from onnx import NodeProto
 from retrograph.ir.graph import STANDARD_DOMAINS, Graph, attributes, draws
 from retrograph.ir.op_traits import FINITE, MOVES
 from retrograph.ir.path import Path, path
+from retrograph.receptive_field.reading import steps_of
+from retrograph.receptive_field.span import Span
 
 Pair = tuple[int, int]
 
@@ -49,7 +53,7 @@ class View:
 
     @property
     def end(self) -> Pair:
-        return _pair(lambda a, b: a + b, self.first, self.size)
+        return _pair(_plus, self.first, self.size)
 
 
 @dataclass(frozen=True)
@@ -107,7 +111,7 @@ def sticks_out(view: View, limit: Pair, positions: Pair) -> bool:
         positions: those of the target.
     """
     last = _pair(lambda p, step: (p - 1) * step, positions, view.step)
-    ends = _pair(lambda a, b: a + b, last, view.end)
+    ends = _pair(_plus, last, view.end)
     return min(view.first) < 0 or any(end > n for end, n in zip(ends, limit, strict=True))
 
 
@@ -148,8 +152,14 @@ def read(graph: Graph, node: NodeProto, view: View) -> View | None:
 
 def sliding(graph: Graph, node: NodeProto) -> Sliding | None:
     """How a convolution's or a pool's window slides; None for another node, or if not known."""
-    rule = _SLIDING.get(node.op_type)
-    return rule(graph, node) if rule is not None and node.domain in STANDARD_DOMAINS else None
+    fits = _SLIDING.get(node.op_type)
+    if fits is None or node.domain not in STANDARD_DOMAINS or not fits(graph, node):
+        return None
+    spans = steps_of(graph, node, 0, 0) or ()
+    if len(spans) != 4 or spans[2] is None or spans[3] is None:
+        return None
+    is_padded = node.op_type == "Pad" or any(attributes(node).get("pads") or [])
+    return Sliding(spans[2], spans[3], is_padded)
 
 
 @dataclass(frozen=True)
@@ -157,29 +167,31 @@ class Sliding:
     """How the window of a node's input slides over it.
 
     Attributes:
-        stride, extent, pads: along height and width; pads in front.
-        is_padded: whether any are in front or behind.
+        rows, columns: what one position of the output reads.
+        is_padded: whether the node adds zeros in front or behind.
     """
 
-    stride: Pair
-    extent: Pair
-    pads: Pair
+    rows: Span
+    columns: Span
     is_padded: bool
 
     @property
     def joins(self) -> bool:
         """Whether what lies in a tensor is computed with what lies around one."""
-        return self.is_padded or self.extent != (1, 1)
+        return self.is_padded or (self.rows.size, self.columns.size) != (1, 1)
 
     def below(self, view: View) -> View:
         """What is read for a window of the output."""
+        stride = int(self.rows.stride), int(self.columns.stride)
+        begins = int(self.rows.first), int(self.columns.first)
+        moved = _pair(_times, view.first, stride)
         return View(
-            step=_pair(_times, view.step, self.stride),
-            first=_pair(lambda a, b: a - b, _pair(_times, view.first, self.stride), self.pads),
+            step=_pair(_times, view.step, stride),
+            first=_pair(_plus, moved, begins),
             size=_pair(
-                lambda a, b: a + b,
-                _pair(lambda n, s: (n - 1) * s, view.size, self.stride),
-                self.extent,
+                _plus,
+                _pair(lambda n, s: (n - 1) * s, view.size, stride),
+                (self.rows.size, self.columns.size),
             ),
         )
 
@@ -203,63 +215,43 @@ def _is_aligned(graph: Graph, node: NodeProto) -> bool:
     return True
 
 
-def _conv(graph: Graph, node: NodeProto) -> Sliding | None:
-    weight = graph.tensor(node.input[1])
-    kernel = [] if weight is None or weight.shape is None else list(weight.shape[2:])
-    return _sliding(node, kernel)
+def _is_known_conv(graph: Graph, node: NodeProto) -> bool:
+    return bool(attributes(node).get("auto_pad", "NOTSET") == "NOTSET")
 
 
-def _pool(graph: Graph, node: NodeProto) -> Sliding | None:
+def _is_known_pool(graph: Graph, node: NodeProto) -> bool:
     attrs = attributes(node)
-    if attrs.get("storage_order", 0) or len(node.output) > 1:
-        return None
-    return _sliding(node, attrs["kernel_shape"])
+    known = _is_known_conv(graph, node) and not attrs.get("storage_order", 0)
+    return known and len(node.output) == 1
 
 
-def _average(graph: Graph, node: NodeProto) -> Sliding | None:
-    """Only where every window counts as many."""
+def _counts_alike(graph: Graph, node: NodeProto) -> bool:
+    """Whether every window of an AveragePool divides by as many numbers."""
     attrs = attributes(node)
     partly = any(attrs.get("pads") or []) and not attrs.get("count_include_pad", 0)
-    return None if partly or attrs.get("ceil_mode", 0) else _pool(graph, node)
+    return not partly and not attrs.get("ceil_mode", 0) and _is_known_pool(graph, node)
 
 
-def _sliding(node: NodeProto, kernel: Sequence[object]) -> Sliding | None:
-    attrs = attributes(node)
-    sizes = [k for k in kernel if isinstance(k, int)]
-    if len(kernel) != 2 or len(sizes) != 2 or attrs.get("auto_pad", "NOTSET") != "NOTSET":
-        return None
-    dilations = attrs.get("dilations") or [1, 1]
-    extents = [d * (k - 1) + 1 for k, d in zip(sizes, dilations, strict=True)]
-    strides, pads = attrs.get("strides") or [1, 1], attrs.get("pads") or [0] * 4
-    return Sliding(
-        stride=(strides[0], strides[1]),
-        extent=(extents[0], extents[1]),
-        pads=(pads[0], pads[1]),
-        is_padded=any(pads),
-    )
-
-
-def _pad(graph: Graph, node: NodeProto) -> Sliding | None:
-    """Only zeros around height and width."""
+def _pads_zeros(graph: Graph, node: NodeProto) -> bool:
+    """Whether a Pad puts nothing but zeros around height and width."""
     pads, fill, axes = (
         graph.value(name) if name else default
         for name, default in zip_longest(node.input[1:], (None, np.zeros(1), np.arange(4)))
     )
     if pads is None or fill is None or axes is None or fill.any() or pads.min() < 0:
-        return None
-    begins, ends = (dict(zip(axes % 4, part.tolist(), strict=True)) for part in np.split(pads, 2))
-    outer = any(around.get(axis) for around in (begins, ends) for axis in (0, 1))
-    if outer or attributes(node).get("mode", "constant") != "constant":
-        return None
-    return Sliding((1, 1), (1, 1), (begins.get(2, 0), begins.get(3, 0)), is_padded=True)
+        return False
+    outer = np.tile(np.isin(axes % 4, (0, 1)), 2)
+    constant = attributes(node).get("mode", "constant") == "constant"
+    return constant and not pads[outer].any()
 
 
-_SLIDING: Mapping[str, Callable[[Graph, NodeProto], Sliding | None]] = {
-    "Conv": _conv,
-    "Pad": _pad,
-    "MaxPool": _pool,
-    "AveragePool": _average,
+_SLIDING: Mapping[str, Callable[[Graph, NodeProto], bool]] = {
+    "Conv": _is_known_conv,
+    "Pad": _pads_zeros,
+    "MaxPool": _is_known_pool,
+    "AveragePool": _counts_alike,
 }
+"""What slides, and when its windows are followed."""
 
 
 def _pair(rule: Callable[[int, int], int], a: Pair, b: Pair) -> Pair:
@@ -268,3 +260,7 @@ def _pair(rule: Callable[[int, int], int], a: Pair, b: Pair) -> Pair:
 
 def _times(a: int, b: int) -> int:
     return a * b
+
+
+def _plus(a: int, b: int) -> int:
+    return a + b
