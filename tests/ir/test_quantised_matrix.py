@@ -156,6 +156,7 @@ def check_gradient(layer: str, model: ModelProto, x: Array) -> None:
         np.testing.assert_allclose(found["y"], scores, rtol=1e-5, atol=1e-5)
 
 
+@pytest.mark.one_in(5)
 @pytest.mark.parametrize("opset", [13, 21])
 @pytest.mark.parametrize("layer", BODIES)
 @pytest.mark.parametrize("activation", ACTIVATIONS)

@@ -59,6 +59,7 @@ def weights(op: str, directions: int, inputs: int, hidden: int) -> dict[str, Arr
 # --- the definition ----------------------------------------------------------------------------
 
 
+@pytest.mark.one_in(5)
 @each
 def test_the_definition_gives_what_the_kernel_gives(case: Case) -> None:
     feeds = case.feeds(FLOAT32)
@@ -71,6 +72,7 @@ def test_the_definition_gives_what_the_kernel_gives(case: Case) -> None:
         np.testing.assert_allclose(found, wanted, rtol=0, atol=1e-5 * np.abs(exact).max())
 
 
+@pytest.mark.one_in(5)
 @each
 def test_the_definition_gives_what_the_equations_give(case: Case) -> None:
     feeds = case.feeds(FLOAT64)

@@ -77,6 +77,7 @@ def distinct(*shape: int) -> Array:
     return RANDOM.permutation(np.prod(shape)).reshape(shape).astype(np.float32) + 1
 
 
+@pytest.mark.one_in(5)
 @pytest.mark.parametrize("open_size", [(), (0,), (0, 1)], ids=["", "open height", "open sizes"])
 @pytest.mark.parametrize("opset", [13, 18, 22])
 @pytest.mark.parametrize(("op", "kernel", "attributes"), POOLS)

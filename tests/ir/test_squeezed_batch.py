@@ -192,6 +192,7 @@ def test_an_open_batch_of_one_equals_a_fixed_one(
         np.testing.assert_allclose(together.attribution[i], one.attribution[0], atol=1e-5)
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize("items", [1, 2])
 @every_open
 def test_every_choice_where_the_batch_is_open(body: str, tail: str, items: int) -> None:

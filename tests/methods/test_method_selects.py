@@ -89,6 +89,7 @@ def test_a_cotangent_of_one_unit_is_that_unit(name: str, layer: str) -> None:
     )
 
 
+@pytest.mark.one_in(3)
 @each_method
 @each_layer
 @pytest.mark.parametrize("select", ["top", "channel", "unit", "cotangent"])

@@ -31,6 +31,7 @@ TRAPEZOID = STEPS / (STEPS - 1)
 """Captum gives a node of the trapezoid 1/n where the rule has 1/(n - 1)."""
 
 
+@pytest.mark.one_in(3)
 @each_file
 @pytest.mark.parametrize("scheme", SCHEMES)
 def test_integrated_gradients(file: str, scheme: str) -> None:

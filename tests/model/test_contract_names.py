@@ -54,6 +54,7 @@ def contract_of(model: ModelProto) -> Contract:
     return found
 
 
+@pytest.mark.one_in(5)
 @pytest.mark.parametrize("many", [False, True])
 @pytest.mark.parametrize("select", ["top", "channel", "unit", "cotangent"])
 @pytest.mark.parametrize("turn", range(len(OURS)))

@@ -342,6 +342,7 @@ def test_what_a_unit_does_not_see_is_no_likeness() -> None:
     assert "96 % for gradient" in line
 
 
+@pytest.mark.slow
 @needs_corpus
 def test_guided_depends_less_on_weights_and_class_than_the_gradient() -> None:
     """What Adebayo et al. and Sixt et al. found, on the sample model and pictures of CIFAR-10."""

@@ -36,12 +36,12 @@ def _kernel(node: NodeProto) -> list[int]:
 
 
 def _parameters() -> list[object]:
-    """The first case of every operator and every fifth run by default, where they are quick."""
+    """The first case of every operator and every tenth run by default, where they are quick."""
     parameters = []
     seen: set[str] = set()
     for number, case in enumerate(backend_cases()):
         operators = {node.op_type for node in case.model.graph.node}
-        default = not _is_slow(case) and (number % 5 == 0 or bool(operators - seen))
+        default = not _is_slow(case) and (number % 10 == 0 or bool(operators - seen))
         if default:
             seen |= operators
         marks = [] if default else [pytest.mark.slow]

@@ -80,6 +80,7 @@ def exports() -> dict[str, ModelProto]:
     }
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize("export", [name for name in exports() if name != "kept"])
 @each_method
 def test_exporters_agree(export: str, method: str) -> None:
