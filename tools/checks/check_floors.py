@@ -4,8 +4,9 @@
     python tools/checks/check_floors.py 1.24 --tests tests        the whole suite
     python tools/checks/check_floors.py lowest                    all dependencies at their floors
 
-Each has the last patch of that runtime, and everything else from the environment that runs this.
-"lowest" has the lowest version of every dependency that pyproject.toml lets in.
+Each has the last patch of that runtime and what that release requires, and everything else from
+the environment that runs this. "lowest" has the lowest version of every dependency that
+pyproject.toml lets in.
 """
 
 from __future__ import annotations
@@ -14,7 +15,6 @@ import argparse
 import os
 import re
 import subprocess
-import sys
 import sysconfig
 import tempfile
 import venv
@@ -68,9 +68,9 @@ def _environment(folder: Path, wanted: Sequence[str]) -> Path:
     packages = Path(sysconfig.get_path("purelib", vars={"base": str(folder)}))
     ours = sysconfig.get_path("purelib")
     (packages / "zz_ours.pth").write_text(ours + "\n", encoding="utf-8")
-    install = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps"]
-    subprocess.run([*install, "--target", str(packages), *wanted], check=True)
-    return folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+    python = folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+    subprocess.run([str(python), "-m", "pip", "install", "--quiet", *wanted], check=True)
+    return python
 
 
 if __name__ == "__main__":
