@@ -47,7 +47,8 @@ def floats(*shape: int) -> Array:
     return RANDOM.standard_normal(shape).astype(np.float32)
 
 
-DENSE = {"w": floats(48, 6), "b": floats(6), "v": floats(6, 4), "c": floats(4)}
+DENSE = {"w": floats(48, 5), "b": floats(5), "v": floats(5, 4), "c": floats(4)}
+"""Less than 1,024 bytes each: the tool of 1.20 loses the file to which it moves what is larger."""
 WEIGHTS = {
     "Conv": {"w": floats(6, 3, 3, 3), "b": floats(6), "v": floats(4, 6, 1, 1), "c": floats(4)},
     "Gemm": DENSE,

@@ -58,6 +58,26 @@ def test_operators_without_a_kernel_decide_too_inside_bodies(text: str, op: str)
     assert (found.text, found.reason) == ("1.25", f"operator {op}")
 
 
+@pytest.mark.parametrize(
+    ("pool", "sizes", "release"),
+    [
+        ("MaxPool<kernel_shape=[2,2], strides=[2,2], pads=[0,0,1,0], ceil_mode=1>", "H,9", "1.21"),
+        ("AveragePool<kernel_shape=[1,1], strides=[1,2], ceil_mode=1>", "9,W", "1.21"),
+        ("LpPool<kernel_shape=[3,3], strides=[3,3], pads=[0,0,1,1], ceil_mode=1>", "H,W", "1.21"),
+        ("MaxPool<kernel_shape=[2,2], strides=[2,2], pads=[1,1,1,1], ceil_mode=1>", "9,9", "1.20"),
+        ("MaxPool<kernel_shape=[2,2], strides=[2,2], pads=[1,1,1,1]>", "H,W", "1.20"),
+        ("MaxPool<kernel_shape=[3,3], strides=[2,2], pads=[1,1,1,1], ceil_mode=1>", "H,W", "1.20"),
+        ("MaxPool<kernel_shape=[2,2], strides=[3,3], dilations=[2,2], ceil_mode=1>", "H,W", "1.20"),
+    ],
+)
+def test_pools_of_open_size_whose_last_window_may_read_nothing(
+    pool: str, sizes: str, release: str
+) -> None:
+    head = f'<ir_version: 8, opset_import: ["" : 18]> g (float[N,2,{sizes}] x)'
+    model = onnx.parser.parse_model(f"{head} => (float[N,2,A,B] y) {{ y = {pool}(x) }}")
+    assert need(retrograph.build(model, method="gradient", layer="y")).text == release
+
+
 def test_an_operator_of_that_name_in_another_domain_is_another() -> None:
     model = plain(20, 8)
     model.graph.node[0].op_type, model.graph.node[0].domain = "Swish", "mine"

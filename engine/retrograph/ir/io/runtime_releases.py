@@ -10,9 +10,9 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from onnx import ModelProto
+from onnx import ModelProto, NodeProto
 
-from retrograph.ir.graph import STANDARD_DOMAINS, opset_of
+from retrograph.ir.graph import STANDARD_DOMAINS, attributes, opset_of
 from retrograph.ir.subgraphs import nodes_with_inner
 from retrograph.names import PREFIX
 
@@ -26,6 +26,9 @@ _OPERATORS = {
     "DeformConv": (1, 25),
     "TensorScatter": (1, 25),
 }
+_POOLS = {"AveragePool", "LpPool", "MaxPool"}
+_DROPPED_WINDOWS = (1, 21)
+"""Since this release a window of ceil_mode that would begin behind the input is left out."""
 _STATED = PREFIX + "onnxruntime"
 
 
@@ -70,15 +73,38 @@ def _needs(model: ModelProto) -> Iterator[Need]:
     )
     functions = (node for function in model.functions for node in function.node)
     for node in nodes_with_inner((*model.graph.node, *functions)):
-        if node.domain in STANDARD_DOMAINS and node.op_type in _OPERATORS:
-            yield Need(
-                _OPERATORS[node.op_type],
-                f"operator {node.op_type}",
-                f"export the model without {node.op_type}",
-            )
+        if node.domain in STANDARD_DOMAINS:
+            yield from _needs_of_operator(node)
     for one in model.metadata_props:
         if one.key == _STATED:
             yield Need(version_of(one.value), "its metadata say so", "build it again")
+
+
+def _needs_of_operator(node: NodeProto) -> Iterator[Need]:
+    op = node.op_type
+    if op in _OPERATORS:
+        yield Need(_OPERATORS[op], f"operator {op}", f"export the model without {op}")
+    if op in _POOLS and _may_begin_behind(node):
+        yield Need(
+            _DROPPED_WINDOWS,
+            f"{op} with ceil_mode, whose last window may begin behind the input",
+            "export the model with inputs of fixed size",
+        )
+
+
+def _may_begin_behind(pool: NodeProto) -> bool:
+    """Whether there is a size of the input at which the last window of ceil_mode reads none of it.
+
+    Of a fixed size a built graph has no such pool: it is written without ceil_mode.
+    """
+    given = attributes(pool)
+    if not given.get("ceil_mode") or given.get("auto_pad", "NOTSET").startswith("SAME"):
+        return False
+    kernel = given["kernel_shape"]
+    strides, dilations = (given.get(key) or [1] * len(kernel) for key in ("strides", "dilations"))
+    ends = (given.get("pads") or [0] * 2 * len(kernel))[len(kernel) :]
+    axes = zip(kernel, strides, dilations, ends, strict=True)
+    return any(d * (k - 1) + 1 - end < stride for k, stride, d, end in axes)
 
 
 def _step(table: dict[int, tuple[int, int]], number: int) -> tuple[int, int]:
