@@ -7,7 +7,7 @@ import pickle
 import pytest
 
 from retrograph.cli.spelling import as_option
-from retrograph.errors import InputError, in_python, parameter, spelled
+from retrograph.errors import InputError, command, in_python, parameter, spelled
 
 
 @pytest.mark.parametrize(
@@ -22,6 +22,9 @@ from retrograph.errors import InputError, in_python, parameter, spelled
         (parameter("straight_through", False), "straight_through=False", "--straight-through no"),
         (parameter("straight_through"), "straight_through", "--straight-through"),
         (parameter("out"), "out", "-o"),
+        (command("layers"), "`Model.layers()`", "`retrograph layers`"),
+        (command("check"), "`retrograph.check()`", "`retrograph check`"),
+        (command("explain_all"), "`retrograph.explain_all()`", "`retrograph explain`"),
         (f"{parameter('size')} or {parameter('bounds')}", "size or bounds", "--size or --bounds"),
     ],
 )
@@ -32,6 +35,7 @@ def test_a_parameter_is_spelled_by_the_face(marked: str, python: str, option: st
 
 def test_an_error_carries_its_parameters() -> None:
     error = InputError(f"x exists; give {parameter('force', True)} or {parameter('out', 'PATH')}")
+    assert InputError(f"see {command('layers')}").parameters == ()
     assert error.parameters == ("force", "out")
     assert str(error) == "x exists; give force=True or out=PATH"
     assert error.spelled(as_option) == "x exists; give --force or -o PATH"

@@ -23,6 +23,17 @@ def test_a_name_of_any_text_is_safe() -> None:
     assert safe_name("a/b: ü-1.png") == "a_b_ü-1.png"
 
 
+def test_a_long_name_is_cut_and_still_tells_itself_from_others(tmp_path: Path) -> None:
+    one, other = (safe_name("ü" * 300 + end) for end in "ab")
+    assert one != other
+    assert (one[:90], len(one.encode())) == ("ü" * 90, 200 - 1)  # no half of a letter
+    assert safe_name("x" * 200) == "x" * 200
+    assert len(safe_name("x" * 201)) == 200
+    longest = tmp_path / ("x" * 255)
+    write_whole(longest, b"whole")
+    assert longest.read_bytes() == b"whole"
+
+
 def test_a_file_that_cannot_take_its_place_leaves_nothing(tmp_path: Path) -> None:
     (tmp_path / "there").mkdir()
     with pytest.raises(InputError, match="cannot be written"):

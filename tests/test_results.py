@@ -13,6 +13,7 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
+import retrograph as rg
 from retrograph.errors import InputError
 from retrograph.results import Result
 
@@ -33,6 +34,45 @@ class Red(Result):
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         return {"pixels": np.asarray(self.image())}
+
+
+MAKERS = {
+    rg.Attribution: "explain() or Explainer.attribute()",
+    rg.Explanation: "explain_all()",
+    rg.Comparison: "compare()",
+    rg.Check: "check()",
+    rg.Sanity: "sanity()",
+    rg.Bench: "bench()",
+    rg.Filters: "filters()",
+    rg.Scan: "scan() or open_scan()",
+    rg.Patches: "Scan.patches()",
+    rg.Maxima: "maximize()",
+    rg.Dream: "dream()",
+    rg.Perturbation: "perturb()",
+    rg.Sheet: "Sheet(explanations)",
+}
+
+
+@pytest.mark.parametrize("answer", MAKERS, ids=lambda answer: answer.__name__)
+def test_an_answer_says_what_makes_it(answer: type[Result]) -> None:
+    with pytest.raises(InputError) as told:
+        answer()
+    assert f"a {answer.__name__} is what {MAKERS[answer]} gives; call that (" in str(told.value)
+
+
+def test_every_answer_of_the_face_says_what_makes_it() -> None:
+    answers = [getattr(rg, name) for name in rg.__all__]
+    answers = [a for a in answers if isinstance(a, type) and issubclass(a, Result)]
+    assert {*answers} - {Result} == {*MAKERS}
+
+
+def test_a_fault_of_our_own_stays_what_it_is() -> None:
+    class Faulty(Red):
+        def __init__(self) -> None:
+            len(3)  # type: ignore[arg-type]
+
+    with pytest.raises(TypeError, match="has no len"):
+        Faulty()
 
 
 class Bare(Red):

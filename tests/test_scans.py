@@ -184,7 +184,7 @@ def test_mistakes(desk: Path) -> None:
         ({"k": 0}, "k is 0"),
         ({"channels": []}, "no channel is named; leave channels out"),
         ({"layers": []}, "no layer is named; leave layers out"),
-        ({"channels": [7]}, "channel 7 of 'relu1' was not scanned"),
+        ({"channels": [7]}, "'relu1' has no channel 7; its channels are those from 0 to 5"),
         ({"style": "bright"}, "unknown style 'bright'"),
         ({"method": "gided"}, "unknown method 'gided'"),
         ({"out": "dog.png"}, r"dog\.png is a file"),

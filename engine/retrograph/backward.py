@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from onnx import ModelProto, NodeProto
 
-from retrograph.errors import BlockedError, InputError, Problem, UnsupportedError
+from retrograph.errors import BlockedError, InputError, Problem, UnsupportedError, command
 from retrograph.ir.analysis.batch_axis import follow_batch
 from retrograph.ir.analysis.channel_axis import input_channels
 from retrograph.ir.analysis.origin import (
@@ -122,7 +122,7 @@ def _unsupported(request: Request, problems: Sequence[Problem], way: Path) -> Un
         f"{len(problems)} of the {len(way.nodes)} nodes between them cannot be treated",
         [of_the_file(request.graph, problem) for problem in problems],
         "Nodes that the target does not need were ignored. Choose an earlier layer as the "
-        "target (see `retrograph layers`), or add a rule with @defvjp (CONTRIBUTING.md).",
+        f"target (see {command('layers')}), or add a rule with @defvjp (CONTRIBUTING.md).",
     )
 
 
@@ -167,7 +167,7 @@ class _Backward:
                 f"cannot build '{self.request.method.name}' from '{target}': {len(unknown)} of the "
                 f"{len(graph.needed([target])[0])} nodes that it needs are not known",
                 unknown,
-                "Choose an earlier layer as the target (see `retrograph layers`).",
+                f"Choose an earlier layer as the target (see {command('layers')}).",
             )
 
     def _check_path(self) -> None:
@@ -180,12 +180,12 @@ class _Backward:
             last = culprits[-1]
             raise BlockedError(
                 f"target '{target}' depends on {where} only through '{last.node}' ({last.op}: "
-                f"{last.reason}); choose a layer before it (see `retrograph layers`)",
+                f"{last.reason}); choose a layer before it (see {command('layers')})",
                 culprits,
             )
         raise InputError(
             f"target '{target}' does not depend on {where}; choose another layer or input "
-            "(see `retrograph layers`)"
+            f"(see {command('layers')})"
         )
 
     def _check(self, node: Node) -> None:

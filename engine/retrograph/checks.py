@@ -11,7 +11,13 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 
 from retrograph.backward import Request, blocked
-from retrograph.errors import BlockedError, InputError, Problem, UnsupportedError
+from retrograph.errors import (
+    BlockedError,
+    InputError,
+    Problem,
+    UnsupportedError,
+    marked_parameters,
+)
 from retrograph.ir.graph import Graph, reads
 from retrograph.ir.path import ancestors, flow
 from retrograph.keywords import checked_keywords
@@ -80,7 +86,12 @@ def _checked(source: Model, request: Request) -> Check:
         alias=source.alias(request.target),
         inputs=tuple(map(source.tensor, request.sources)),
         methods=tuple(
-            Verdict(name, reasons[name], _own_notes(name, reports.get(name), common))
+            Verdict(
+                name,
+                reasons[name],
+                _own_notes(name, reports.get(name), common),
+                () if plain is None or problems else _needs(name, reasons[name]),
+            )
             for name in METHODS
         ),
         blocks=_blocks(problems, nearest),
@@ -90,6 +101,12 @@ def _checked(source: Model, request: Request) -> Check:
         smooth=() if plain is None else plain.smooth,
         notes=common,
     )
+
+
+def _needs(method: str, reason: str) -> tuple[str, ...]:
+    """The parameters of a method that would mend why its graph cannot be built."""
+    own = METHODS[method].parameters
+    return tuple(name for name in marked_parameters(reason) if name in own)
 
 
 def _own_notes(method: str, report: Report | None, common: Collection[str]) -> tuple[str, ...]:

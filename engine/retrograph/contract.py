@@ -65,6 +65,11 @@ class Contract:
     names: Mapping[str, str] = field(default_factory=dict)
     onnxruntime: str = ""
 
+    @property
+    def layer(self) -> str:
+        """The layer in words: its short name, and the tensor's where that is another."""
+        return self.alias if self.alias == self.target else f"{self.alias} ('{self.target}')"
+
     def called(self, name: str) -> str:
         """What an input or output that was added is called here."""
         return self.names.get(name, name)

@@ -33,8 +33,19 @@ def parameter(name: str, value: object = None) -> str:
     return f"\ue000{name}\ue002" if value is None else f"\ue000{name}\ue001{value}\ue002"
 
 
+_CALLS = {"layers()": "Model.layers()"}
+"""What tells in Python what a command tells, where it is no function of the command's name."""
+
+
+def command(name: str) -> str:
+    """A command in a message, spelled like a parameter: `retrograph layers`, `Model.layers()`."""
+    return parameter(f"{name}()")
+
+
 def in_python(name: str, value: str | None) -> str:
     """A parameter as a keyword of Python: `force=True`, `labels=FILE`, `method="gradient"`."""
+    if name.endswith("()"):
+        return f"`{_CALLS.get(name, f'retrograph.{name}')}`"
     if value is None:
         return name
     is_text = value[:1].islower() and value.replace("-", "_").isidentifier()
@@ -44,6 +55,12 @@ def in_python(name: str, value: str | None) -> str:
 def spelled(message: str, spelling: Spelling = in_python) -> str:
     """The message with its marked parameters written out."""
     return _MARKED.sub(lambda mark: spelling(mark[1], mark[2]), message)
+
+
+def marked_parameters(message: str) -> tuple[str, ...]:
+    """The names of the parameters that a message marks."""
+    names = (name for name, _ in _MARKED.findall(message))
+    return tuple(dict.fromkeys(name for name in names if not name.endswith("()")))
 
 
 class RetrographError(Exception):
@@ -63,7 +80,7 @@ class RetrographError(Exception):
     @property
     def parameters(self) -> tuple[str, ...]:
         """The names of the parameters that would mend it."""
-        return tuple(dict.fromkeys(name for name, _ in _MARKED.findall(self.message)))
+        return marked_parameters(self.message)
 
     def spelled(self, spelling: Spelling) -> str:
         """The message with its parameters as a face writes them."""

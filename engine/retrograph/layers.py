@@ -10,7 +10,7 @@ from html import escape
 
 from onnx import NodeProto
 
-from retrograph.errors import InputError
+from retrograph.errors import InputError, command
 from retrograph.ir.graph import STANDARD_DOMAINS, Graph, Tensor, op_label
 from retrograph.ir.path import flow
 from retrograph.receptive_field import Field, receptive_fields
@@ -196,11 +196,11 @@ def find_layer(graph: Graph, sources: Sequence[str], name: str) -> str:
     if graph.tensor(name) is not None:
         raise InputError(
             f"'{name}' is not explainable: it does not depend on {_listed(sources)} through "
-            "floating-point numbers alone; see `retrograph layers`"
+            f"floating-point numbers alone; see {command('layers')}"
         )
     near = difflib.get_close_matches(name, {*aliases, *names}, n=3)
     hint = f"did you mean {_listed(near)}? " if near else ""
-    raise InputError(f"no layer '{name}' in the model; {hint}see `retrograph layers`")
+    raise InputError(f"no layer '{name}' in the model; {hint}see {command('layers')}")
 
 
 def _listed(names: Sequence[str]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import os
 import re
@@ -15,10 +16,22 @@ from numpy.typing import NDArray
 
 from retrograph.errors import InputError, parameter
 
+LONGEST_NAME = 200
+"""The bytes that a name of ours has at most: file systems take 255, of which some are for suffixes,
+numbers and what is unfinished."""
+
 
 def safe_name(text: str) -> str:
-    """The text with everything but letters, digits, "_", "." and "-" as "_"."""
-    return re.sub(r"[^\w.-]+", "_", text)
+    """The text with everything but letters, digits, "_", "." and "-" as "_", at most 200 bytes.
+
+    Of a longer one the beginning is kept, and eight digits that tell it from others.
+    """
+    name = re.sub(r"[^\w.-]+", "_", text)
+    data = name.encode()
+    if len(data) <= LONGEST_NAME:
+        return name
+    digest = hashlib.sha256(data).hexdigest()[:8]
+    return f"{data[: LONGEST_NAME - 9].decode(errors='ignore')}-{digest}"
 
 
 def write_whole(path: Path, data: bytes | memoryview) -> None:
@@ -27,7 +40,7 @@ def write_whole(path: Path, data: bytes | memoryview) -> None:
     Raises:
         InputError: it cannot be written.
     """
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    part = path.with_name(f".{safe_name(path.name)}.{os.getpid()}.part")
     try:
         part.write_bytes(data)
         part.replace(path)

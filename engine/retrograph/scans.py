@@ -56,6 +56,8 @@ class Scan(ScanReader, Result):
         >>> best.name, best.index, best.activation
     """
 
+    made_by = "scan() or open_scan()"
+
     def __init__(
         self,
         path: str | os.PathLike[str],

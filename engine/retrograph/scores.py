@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from onnx import NodeProto
 
-from retrograph.errors import BlockedError, InputError, Problem
+from retrograph.errors import BlockedError, InputError, Problem, command
 from retrograph.ir.analysis.origin import is_in_file, of_the_file, origin, tensor_text
 from retrograph.ir.graph import STANDARD_DOMAINS, Graph, op_label, reads
 from retrograph.ir.op_traits import MOVES
@@ -71,7 +71,7 @@ def find_scores(graph: Graph, sources: Sequence[str]) -> Scores:
         raise refused
     raise InputError(
         f"no output depends on {' or '.join(map(repr, sources))} through floating-point numbers; "
-        "choose a layer (see `retrograph layers`)"
+        f"choose a layer (see {command('layers')})"
     )
 
 
@@ -287,8 +287,8 @@ def _check_treated(graph: Graph, output: str, reached: Collection[str]) -> None:
         problems = [of_the_file(graph, Problem(n.name, op_label(n), _why(n))) for n in culprits]
         raise BlockedError(
             f"output '{output}' cannot be explained: '{first.name}' ({op_label(first)}) on the way "
-            f"to it cannot be treated: {_why(culprits[0])}; choose a layer (see `retrograph "
-            "layers`)",
+            f"to it cannot be treated: {_why(culprits[0])}; choose a layer (see "
+            f"{command('layers')})",
             problems,
         )
 

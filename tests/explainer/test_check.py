@@ -55,11 +55,11 @@ def possible(record: dict[str, Any]) -> list[str]:
 def test_a_plain_network(here: Path, capsys: Capture) -> None:
     code, record = checked(capsys, nets.cnn())
     assert code == 0
-    yes = {"possible": True, "reason": None, "notes": []}
+    yes = {"possible": True, "reason": None, "needs": [], "notes": []}
     lacking = record["methods"].pop("expected-gradients")
-    assert not lacking["possible"]
+    assert (lacking["possible"], lacking["needs"]) == (False, ["baselines"])
     assert "give a data set" in lacking["reason"]
-    assert "low or high not given" in record["methods"]["lrp-epsilon-gamma-box"]["notes"].pop()
+    assert "low and high are not given" in record["methods"]["lrp-epsilon-gamma-box"]["notes"].pop()
     assert record == {
         "model": "model.onnx",
         "explainable": True,
@@ -82,7 +82,7 @@ def test_every_key_is_documented(here: Path, capsys: Capture) -> None:
     _, record = checked(capsys, nets.cnn())
     documented = run(capsys, "check", "--help").out
     assert all(f"\n  {key} " in documented for key in record)
-    for inner in ("{tensor, alias, shape}", "{name: {possible, reason, notes}}"):
+    for inner in ("{tensor, alias, shape}", "{name: {possible, reason, needs, notes}}"):
         assert inner in documented
 
 
@@ -94,7 +94,7 @@ def test_smooth_activations_stay_smooth(here: Path, capsys: Capture) -> None:
     note = "the ordinary derivative at 1 Sigmoid, 1 Tanh on the path"
     notes = {name: verdict["notes"] for name, verdict in record["methods"].items()}
     assert "conditioned on no switches" in notes["deconvnet"].pop()
-    assert "low or high not given" in notes["lrp-epsilon-gamma-box"].pop()
+    assert "low and high are not given" in notes["lrp-epsilon-gamma-box"].pop()
     assert {name: notes[name] for name in WITHOUT_POSITIONS} == {
         name: [note] if METHODS[name].needs_relu else [] for name in WITHOUT_POSITIONS
     }
@@ -261,14 +261,16 @@ def test_it_is_a_result(here: Path, capsys: Capture) -> None:
     result = retrograph.check("model.onnx")
     assert result.to_dict() == record
     assert (
-        repr(result) == f"<Check model.onnx scores: {len(METHODS) - 1} of {len(METHODS)} methods>"
+        repr(result) == f"<Check model.onnx scores: {len(METHODS) - 1} of {len(METHODS)} methods, "
+        "expected-gradients with baselines>"
     )
     assert result.save("check.png").is_file()
 
 
 def test_the_picture_groups_methods_and_names_what_blocks() -> None:
-    """A row for each verdict and reason: a green one and a red one, or a red one alone."""
-    assert colours_of(retrograph.check(nets.cnn())) == {GOOD, BAD}
+    """A row for each verdict and reason: green ones and red ones, or ones of one colour."""
+    assert colours_of(retrograph.check(nets.cnn())) == {GOOD}
+    assert colours_of(retrograph.check(parse(NO_RELU))) == {GOOD, BAD}
     assert colours_of(retrograph.check(nets.cnn_with_custom(on_path=True))) == {BAD}
 
 
@@ -295,3 +297,13 @@ def test_from_python() -> None:
     assert [block.node for block in blocked.blocks] == ["twirl", "whirl"]
     with pytest.raises(retrograph.InputError, match="no layer 'relu9'"):
         retrograph.check(nets.cnn(), layer="relu9")
+
+
+def test_what_wants_a_parameter_is_not_counted_as_impossible(here: Path, capsys: Capture) -> None:
+    page = run(capsys, "check", "net.onnx").out
+    assert "net.onnx can be explained by every method (expected-gradients with baselines)" in page
+    (row,) = (line for line in page.splitlines() if line.startswith("expected-gradients "))
+    assert " with baselines " in row
+    blocked = retrograph.check(nets.cnn_with_custom(on_path=True))
+    assert {verdict.answer for verdict in blocked.methods} == {"no"}
+    assert all(not verdict.needs for verdict in blocked.methods)

@@ -132,7 +132,7 @@ def test_a_name_means_one_thing(what: str) -> None:
     [
         ("relu9", "no layer 'relu9' in the model; did you mean 'relu"),
         ("Conv1", "did you mean 'conv1'"),
-        ("zzzzzz", "no layer 'zzzzzz' in the model; see `retrograph layers`"),
+        ("zzzzzz", "no layer 'zzzzzz' in the model; see `Model.layers\\(\\)`"),
         ("w1", "'w1' is not explainable"),
         ("x", "'x' is not explainable"),
     ],

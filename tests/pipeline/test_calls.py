@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -322,3 +323,36 @@ def test_what_cannot_be_built_is_left_out(here: Path) -> None:
     assert "ReLU" in c.left_out["guided"]
     with pytest.raises(rg.InputError, match=r"none\.png does not exist"):
         rg.compare("net.onnx", "none.png")
+
+
+# --- what is said of mistakes, and how files are called ------------------------------------------
+
+
+def test_a_picture_of_floats_is_told_what_floats_are(here: Path) -> None:
+    picture = np.zeros((8, 8, 3), np.float32)
+    with pytest.raises(rg.InputError) as told:
+        rg.explain("net.onnx", picture)
+    said = "float32 8x8x3 does not fit the model's input ?x3x8x8; floats are the model's input as"
+    assert said in str(told.value)
+    assert "give pictures as bytes (uint8), as files or as pictures of Pillow" in str(told.value)
+    as_bytes = rg.explain("net.onnx", picture.astype(np.uint8))
+    assert as_bytes.attribution.shape == (1, 3, 8, 8)
+
+
+def test_a_layer_of_its_tensors_name_is_named_once(here: Path) -> None:
+    assert rg.Explainer("net.onnx").contract.layer == "scores ('scores_out')"
+    model = nets.cnn()
+    model.graph.node[-1].output[0] = model.graph.output[0].name = "scores"
+    contract = rg.Explainer(model).contract
+    assert (contract.alias, contract.target, contract.layer) == ("scores",) * 3
+
+
+def test_files_of_many_methods_and_long_names_can_be_written(here: Path) -> None:
+    context = rg.explain("net.onnx", "0.png").context
+    every = replace(context, contracts=dict.fromkeys(rg.methods.METHODS, context.contract))
+    assert every.tag == f"scores.gradient-and-{len(rg.methods.METHODS) - 1}-more"
+    long = "x" * 240
+    picture(here / f"{long}.png", (8, 8), 0)
+    (written,) = rg.explain_all("net.onnx", f"{long}.png", out="maps/", npz=True)
+    assert isinstance(written, rg.Explanation)
+    assert sorted(p.suffix for p in (here / "maps").iterdir()) == [".npz", ".png"]

@@ -38,3 +38,24 @@ def test_the_strongest_come_first_and_no_more_than_fit() -> None:
 def test_nothing_makes_no_sheet() -> None:
     with pytest.raises(rg.InputError, match="give an input"):
         rg.Sheet.strongest([])
+
+
+def test_a_sheet_of_explanations_shows_all_of_them_the_strongest_first() -> None:
+    sheet = rg.Sheet(stream())
+    assert len(sheet.explanations) == 12
+    strengths = [float(each.scores[0]) for each in sheet.explanations]
+    assert strengths == sorted(strengths, reverse=True)
+    assert sheet.image() == rg.Sheet.strongest(stream(), grid=(3, 5)).image()
+    attribution = rg.explain(nets.cnn(), X[:2], device="cpu")
+    assert len(rg.Sheet(attribution.explanations, columns=2).explanations) == 2
+
+
+def test_what_is_no_explanation_makes_no_sheet() -> None:
+    (bad,) = rg.explain_all(nets.cnn(), ["gone.png"], device="cpu")
+    assert isinstance(bad, rg.BadInput)
+    with pytest.raises(rg.InputError, match=r"gone\.png.*leave that input out of the sheet"):
+        rg.Sheet([bad])
+    with pytest.raises(rg.InputError, match=r"not a str; give those of explain_all\(\)"):
+        rg.Sheet.strongest(["dog.png"])
+    with pytest.raises(rg.InputError, match="give an input"):
+        rg.Sheet([])

@@ -13,7 +13,7 @@ from PIL import Image
 
 import retrograph
 from retrograph import InputError
-from retrograph.render import panel
+from retrograph.render import panel, sheet
 from support import nets
 from support.cli_case import opened, picture
 from support.generator_nets import generator
@@ -96,6 +96,19 @@ def test_a_single_input_is_a_panel_several_a_sheet_and_snapshots_are_strips() ->
     assert strips.image().height > several.image().height
     with pytest.raises(InputError, match="leave style out"):
         single.image("heat")
+
+
+def test_a_sheet_of_three_has_its_title_in_one_line_and_chances_as_they_are() -> None:
+    maxima = retrograph.maximize(nets.cnn(), "0-2", labels=LABELS, settings=FEW)
+    sure = replace(maxima, maxima=tuple(replace(each, probability=0.9996) for each in maxima))
+    names = ("cat", "red dog", "blue dog")
+    cells = [
+        (f"{name}\n0.9996", [maxima.context.picture(each.input)])
+        for name, each in zip(names, maxima, strict=True)
+    ]
+    title = "what the classes would like best\n4 steps · label: probability"
+    assert sure.image() == sheet(cells, 3, title)
+    assert sheet(cells, 3, title).height == sheet(cells, 3, "i\ni").height
 
 
 def test_maxima_are_saved_by_their_suffix(tmp_path: Path) -> None:

@@ -34,6 +34,8 @@ class Bench(Result, Record):
         >>> [[case.to_forward(entry) for entry in case.entries] for case in bench.cases]
     """
 
+    made_by = "bench()"
+
     def image(self, style: str | None = None) -> Image.Image:
         """Bars of the ratio to the forward pass, a panel for each batch.
 

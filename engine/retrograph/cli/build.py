@@ -108,7 +108,7 @@ def _print_report(built: BuiltFiles, optimized: str | None) -> None:
     apart = "" if weights is None else f", its weights in {weights.name} beside it"
     lines = [
         f"wrote {built.output} ({built.size / 1e6:.1f} MB, {built.nodes} operators){apart}",
-        f"{contract.method} from {contract.alias} ('{contract.target}') to "
+        f"{contract.method} from {contract.layer} to "
         f"{', '.join(contract.explained)}, unit by {contract.select}",
         *(f"note: {note}" for note in contract.notes),
     ]

@@ -28,7 +28,7 @@ given. Nothing is built and nothing is run.
   explainable       whether any method can explain it    true
   layer             {tensor, alias, shape}, or null      {"tensor": "y", "alias": "scores", ...}
   inputs            the explained ones, {tensor, shape}  [{"tensor": "x", "shape": ["N", 3, 8, 8]}]
-  methods           {name: {possible, reason, notes}}    reason is null where it is possible
+  methods           {name: {possible, reason, needs, notes}}    reason is null where it is possible
   blocked           {node, operator, reason, mend}       every node that stands in the way
   nearest           the last layer before them that can be explained, or null
   relu              {node, operator, tensor}             what guided and deconvnet treat as ReLU

@@ -19,11 +19,12 @@ from retrograph.results.notes import gather_notes
 def announce(context: ExplainContext, notes: Iterable[str], out: Console) -> None:
     """Say what is going to be explained, and what should be known of it."""
     contract = context.contract
+    tensor = contract.layer.removeprefix(contract.alias)
     head = Text.assemble(
         (", ".join(context.methods), "bold"),
         " from layer ",
         (visible(contract.alias), "bold"),
-        visible(f" ('{contract.target}') to '{contract.explained[0]}' on {context.device}"),
+        visible(f"{tensor} to '{contract.explained[0]}' on {context.device}"),
     )
     out.print(head, soft_wrap=True)
     for line in parameter_lines(context):

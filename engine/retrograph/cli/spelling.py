@@ -21,9 +21,11 @@ OF_METHODS: Final = {"baselines"}
 
 
 def as_option(name: str, value: str | None) -> str:
-    """A parameter and its value as a user types them: `--force`, `--labels FILE`."""
+    """A parameter and its value, or a command, as typed: `--force`, `--labels FILE`."""
     if (name, str(value)) in SWITCHES:
         return SWITCHES[name, str(value)]
+    if name.endswith("()"):
+        return f"`retrograph {name.removesuffix('()').removesuffix('_all')}`"
     if name in OF_METHODS:
         return f"--param {name}={value}"
     option = OPTIONS.get(name, f"--{name.replace('_', '-')}")

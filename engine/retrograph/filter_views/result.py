@@ -36,6 +36,8 @@ class Filters(Result, ShownFilters):
         >>> filters.arrays()["weights"]        # [M, C, *K], as the convolution uses them
     """
 
+    made_by = "filters()"
+
     file: str | None = None
 
     def image(self, style: str | None = None) -> Image.Image:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from retrograph.errors import InputError
+from retrograph.errors import InputError, command
 from retrograph.ir.analysis.batch_axis import follow_batch
 from retrograph.ir.analysis.channel_axis import channel_axis, input_channels
 from retrograph.ir.analysis.positions import MOVING, Entry, Place, positions
@@ -83,7 +83,7 @@ def chosen(graph: Graph, way: Path, source: str, target: str, method: str) -> st
             return next(alike, deepest)
     raise InputError(
         f"'{method}' needs a layer with positions between '{source}' and '{target}', and there is "
-        f"none{_looked_at(graph, way, source, target)}; choose one with `retrograph layers` "
+        f"none{_looked_at(graph, way, source, target)}; choose one of {command('layers')} "
         "(layer=NAME), or a method without a layer, such as gradient"
     )
 
@@ -102,8 +102,8 @@ def checked(graph: Graph, way: Path, source: str, target: str, layer: str, metho
     if layer not in way.tensors or ground(graph, source, layer) is None:
         raise InputError(
             f"'{method}' needs a layer with positions between '{source}' and '{target}', and "
-            f"'{layer}' is none{_to_try(graph, way, source, target)}; choose another with "
-            "`retrograph layers`, or another method"
+            f"'{layer}' is none{_to_try(graph, way, source, target)}; choose another of "
+            f"{command('layers')}, or another method"
         )
     return layer
 

@@ -167,9 +167,5 @@ def _chosen_channels(
         raise InputError(f"no channel is named; leave {parameter('channels')} out for all of them")
     lacking = [channel for channel in wanted if channel not in layer.channels]
     if len(lacking) == len(wanted) or (lacking and layers == 1):
-        first, last = layer.channels[0], layer.channels[-1]
-        raise InputError(
-            f"channel {lacking[0]} of '{layer.alias}' was not scanned; choose of those from "
-            f"{first} to {last}, or scan anew"
-        )
+        raise InputError(layer.refusal(lacking[0]))
     return tuple(channel for channel in wanted if channel not in lacking)

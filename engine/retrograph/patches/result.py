@@ -34,6 +34,8 @@ class Patches(PatchSet, Result):
         >>> patches.save("patches/")        # sheets, and index.html for browsers
     """
 
+    made_by = "Scan.patches()"
+
     files: PatchFiles | None = None
 
     def image(self, style: str | None = None) -> Image.Image:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
-from retrograph.errors import InputError, RetrographError
+from retrograph.errors import InputError, RetrographError, command
 from retrograph.inputs.loader import Batch, Input, Progress
 from retrograph.model import Model
 from retrograph.pipeline.distance import tell_distance
@@ -57,7 +57,7 @@ def left_out_reasons(session: ExplainSession) -> dict[str, str]:
 
 def _reason(error: RetrographError) -> str:
     first, *rest = error.message.splitlines()
-    return f"{first}; see `retrograph check`" if rest else first
+    return f"{first}; see {command('check')}" if rest else first
 
 
 def first_inputs(batches: Iterable[Batch], tell: Callable[[str], None]) -> Iterator[Batch]:

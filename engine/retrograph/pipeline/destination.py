@@ -92,10 +92,10 @@ class Destination:
 
     def _named(self, name: str, stem: str, tag: str) -> Path:
         stem = safe_name(stem).strip("_") or "input"
-        path, number = self._folder / f"{stem}.{tag}.png", 1
+        path, number = self._folder / f"{safe_name(f'{stem}.{tag}')}.png", 1
         while self._taken.setdefault(path, name) != name:
             number += 1
-            path = self._folder / f"{stem}-{number}.{tag}.png"
+            path = self._folder / f"{safe_name(f'{stem}-{number}.{tag}')}.png"
         return path
 
     def _check_free(self, files: Files) -> None:

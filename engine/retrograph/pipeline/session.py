@@ -100,7 +100,7 @@ class ExplainSession:
             unit = f"{channel} where it is most active"
         else:
             unit = self.context.unit(index)
-        return f"{contract.alias} ('{contract.target}') · {unit}"
+        return f"{contract.layer} · {unit}"
 
     def batches(self, inputs: Sequence[Input], progress: Progress | None = None) -> Iterator[Batch]:
         """What inputs are run as, in order.

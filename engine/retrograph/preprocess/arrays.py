@@ -16,10 +16,11 @@ from retrograph.preprocess.recipe import Preprocessing, Shape, describe, known, 
 AnyArray: TypeAlias = npt.NDArray[Any]
 
 
-def as_inputs(array: AnyArray, shape: Shape, item: Shape) -> AnyArray:
+def as_inputs(array: AnyArray, shape: Shape, item: Shape, mend: str = "reshape it") -> AnyArray:
     """An array as a batch [N, *item] of inputs for a model of `shape`, unchanged.
 
-    A batch axis that is not there is added. Raises InputError when the array does not fit.
+    A batch axis that is not there is added. Raises InputError when the array does not fit, which
+    says how that is mended.
     """
     batch = array[np.newaxis] if array.ndim == len(item) else array
     if batch.dtype.kind not in "biuf":
@@ -27,7 +28,7 @@ def as_inputs(array: AnyArray, shape: Shape, item: Shape) -> AnyArray:
     if batch.ndim != len(item) + 1 or not all(map(_fits, batch.shape[1:], item)):
         omit = ", the batch axis may be left out" if len(item) < len(shape) else ""
         raise InputError(
-            f"{size_text(array)} does not fit the model's input {describe(shape)}; reshape it{omit}"
+            f"{size_text(array)} does not fit the model's input {describe(shape)}; {mend}{omit}"
         )
     if batch.size == 0:
         raise InputError("the array is empty; save at least one input")

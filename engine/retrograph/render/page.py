@@ -40,7 +40,7 @@ CELL_NARROWEST: Final = 160
 SMALLEST: Final = 20
 """The least size of the titles of columns; those that are too long for it have two lines."""
 NARROWEST: Final = 720
-"""The least width, in pixels, of the words around a table."""
+"""The least width, in pixels, of the words around a table or a sheet."""
 WIDE: Final = 1600
 """The width, in pixels, beyond which they grow."""
 
@@ -81,7 +81,7 @@ def sheet(
 
     Cells fill rows of `columns`, as many as it takes. Pictures are uint8 [H, W, 3] or of
     Pillow, small ones enlarged, large ones scaled down. The first line of the title is large,
-    further ones are a subtitle. Text that is too long is shortened.
+    further ones are a subtitle. A line of a label or title that is too long is shortened.
     Raises ValueError when there are no cells.
     """
     strips = even(
@@ -92,7 +92,7 @@ def sheet(
     )
     width = strips[0].width
     labelled = [
-        stack([strip, *written(label, 20, SOFT, width, 1)], 6)
+        stack([strip, *_label(label, width)], 6)
         for (label, _), strip in zip(cells, strips, strict=True)
     ]
     rows = [
@@ -100,12 +100,18 @@ def sheet(
     ]
     grid = stack(rows, 20)
     first, *others = title.splitlines() or [""]
+    width = max(NARROWEST, grid.width)
     head = [
-        *written(first, 40, INK, grid.width, 2),
-        *(block for line in others for block in written(line, 24, SOFT, grid.width, 2)),
+        *written(first, 40, INK, width, 2),
+        *(block for line in others for block in written(line, 24, SOFT, width, 2)),
     ]
     body = [stack(head, 6)] if head else []
     return margin(stack([*body, grid], 32), 52)
+
+
+def _label(text: str, width: int) -> list[Block]:
+    """The lines under a cell."""
+    return [block for line in text.split("\n") for block in written(line, 20, SOFT, width, 1)]
 
 
 class Table:

@@ -39,6 +39,8 @@ class Attribution(GraphOutputs, Result):
             where nothing tells.
     """
 
+    made_by = "explain() or Explainer.attribute()"
+
     feeds: Mapping[str, Array] = field(kw_only=True)
     make_context: Callable[[], ExplainContext] = field(kw_only=True)
     items: tuple[Item, ...] | None = field(default=None, kw_only=True)
@@ -96,7 +98,7 @@ class Attribution(GraphOutputs, Result):
     @property
     def _title(self) -> str:
         contract = self.context.contract
-        return f"{contract.method} from {contract.alias} ('{contract.target}')"
+        return f"{contract.method} from {contract.layer}"
 
     def _bare_items(self) -> tuple[Item, ...]:
         """The rows of the explained input, as pictures where they look like some."""

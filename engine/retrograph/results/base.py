@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import inspect
 import io
 import json
 import os
-from abc import ABC, abstractmethod
+from abc import ABCMeta, abstractmethod
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,8 +22,32 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 
-class Result(ABC):
-    """An answer about a network: it shows itself in a notebook, and is saved by its suffix."""
+class _ResultType(ABCMeta):
+    """The class of the classes of answers, which says what makes one."""
+
+    def __call__(cls, *args: Any, **kwargs: Any) -> Any:
+        try:
+            return super().__call__(*args, **kwargs)
+        except TypeError:
+            try:
+                constructor = type.__getattribute__(cls, "__init__")
+                inspect.signature(constructor).bind(cls, *args, **kwargs)
+            except TypeError as error:
+                maker = getattr(cls, "made_by", "the functions of retrograph")
+                raise InputError(
+                    f"a {cls.__name__} is what {maker} gives; call that ({error})"
+                ) from None
+            raise
+
+
+class Result(metaclass=_ResultType):
+    """An answer about a network: it shows itself in a notebook, and is saved by its suffix.
+
+    Attributes:
+        made_by: the function that users call for one.
+    """
+
+    made_by: ClassVar[str]
 
     @abstractmethod
     def image(self, style: str | None = None) -> Image.Image:

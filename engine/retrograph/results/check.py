@@ -24,6 +24,8 @@ class Check(Result, Findings):
         >>> [verdict.method for verdict in check.methods if verdict.possible]
     """
 
+    made_by = "check()"
+
     def image(self, style: str | None = None) -> Image.Image:
         """The verdicts as a table, and what stands in the way.
 
@@ -41,8 +43,9 @@ class Check(Result, Findings):
 
         Returns:
             model, explainable, layer {tensor, alias, shape} or None, inputs [{tensor, shape}],
-            methods {name: {possible, reason, notes}}, blocked [{node, operator, reason, mend}],
-            nearest, relu, straight_through and smooth [{node, operator, tensor}], notes.
+            methods {name: {possible, reason, needs, notes}},
+            blocked [{node, operator, reason, mend}], nearest, relu, straight_through and
+            smooth [{node, operator, tensor}], notes.
         """
         return {
             "model": self.model,
@@ -53,6 +56,7 @@ class Check(Result, Findings):
                 verdict.method: {
                     "possible": verdict.possible,
                     "reason": verdict.reason or None,
+                    "needs": list(verdict.needs),
                     "notes": list(verdict.notes),
                 }
                 for verdict in self.methods
@@ -75,10 +79,9 @@ class Check(Result, Findings):
 
     def summary(self) -> str:
         """How many methods can explain which layer, and how many nodes block."""
-        count = sum(verdict.possible for verdict in self.methods)
         blocked = f", {len(self.blocks)} blocking" if self.blocks else ""
         layer = f" {self.alias}" if self.alias else ""
-        return f"{self.model}{layer}: {count} of {len(self.methods)} methods{blocked}"
+        return f"{self.model}{layer}: {self.counted}{blocked}"
 
 
 def _tensor(tensor: Tensor, **more: str) -> dict[str, Any]:

@@ -27,12 +27,13 @@ _COLOURS = {"yes": GOOD, "no": BAD}
 def headline(check: Findings) -> str:
     """By which methods the model can be explained."""
     possible = [verdict.method for verdict in check.methods if verdict.possible]
+    needing = [f"{each.method} {each.answer}" for each in check.methods if each.needs]
     if not possible:
         can = "cannot be explained"
-    elif len(possible) == len(check.methods):
-        can = "can be explained by every method"
+    elif len(possible) + len(needing) == len(check.methods):
+        can = f"can be explained by every method{f' ({_and(needing)})' if needing else ''}"
     else:
-        can = f"can be explained by {_and(possible)}"
+        can = f"can be explained by {_and([*possible, *needing])}"
     return f"{check.model} {can}"
 
 
@@ -60,8 +61,7 @@ def verdict_rows(
     for verdict in verdicts:
         text = spelled(verdict.message, spelling) or "; ".join(verdict.notes)
         repeats = bool(text) and text == last
-        answer = "yes" if verdict.possible else "no"
-        rows.append((verdict.method, answer, "likewise" if repeats else text))
+        rows.append((verdict.method, verdict.answer, "likewise" if repeats else text))
         last = text
     return rows if any(note for *_, note in rows) else [row[:-1] for row in rows]
 
@@ -87,8 +87,7 @@ def treatment_rows(check: Findings) -> list[tuple[str, ...]]:
 
 def check_page(check: Findings) -> Image.Image:
     """The tables as a picture; methods of one verdict for one reason have one row."""
-    count = sum(verdict.possible for verdict in check.methods)
-    title = f"{Path(check.model).name}: {count} of {len(check.methods)} methods can explain it"
+    title = f"{Path(check.model).name} can be explained by {check.counted}"
     question = [" ".join(row) for row in question_rows(check)]
     tables = [
         TextTable(_grouped(check.methods), ("possible", "methods", "note"), _COLOURS),
@@ -101,14 +100,11 @@ def check_page(check: Findings) -> Image.Image:
 
 def _grouped(verdicts: Sequence[Verdict]) -> list[tuple[str, ...]]:
     """The methods of each verdict and reason or notes together, possible ones first."""
-    groups: dict[tuple[bool, str], list[str]] = {}
-    for verdict in sorted(verdicts, key=lambda each: not each.possible):
+    groups: dict[tuple[str, str], list[str]] = {}
+    for verdict in sorted(verdicts, key=lambda each: (not each.possible, not each.needs)):
         text = verdict.reason or "; ".join(verdict.notes)
-        groups.setdefault((verdict.possible, text), []).append(verdict.method)
-    return [
-        ("yes" if possible else "no", ", ".join(methods), text)
-        for (possible, text), methods in groups.items()
-    ]
+        groups.setdefault((verdict.answer, text), []).append(verdict.method)
+    return [(answer, ", ".join(methods), text) for (answer, text), methods in groups.items()]
 
 
 def _nearest(layer: str) -> str:

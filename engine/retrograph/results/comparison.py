@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from retrograph.errors import InputError, parameter, spelled
+from retrograph.errors import InputError, command, parameter, spelled
 from retrograph.render import SCALE, Style, Table, values_key
 from retrograph.results.base import Result
 from retrograph.results.caption import parameter_lines, unit_lines
@@ -41,6 +41,8 @@ class Comparison(Result):
         bad: why inputs could not be explained, by their names.
         notes: what is to be known besides the notes of the methods.
     """
+
+    made_by = "compare()"
 
     context: ExplainContext
     title: str
@@ -108,7 +110,7 @@ class ComparisonTable:
         if not is_drawable(explained):
             raise InputError(
                 f"{explained.name} has {explained.array.ndim} axes and cannot be drawn; keep its "
-                f"arrays with `retrograph explain {parameter('npz', True)}`"
+                f"arrays with {command('explain_all')} and {parameter('npz', True)}"
             )
         maps = [attribution_picture(explained, method) for method in self._context.methods]
         caption = "\n".join([Path(explained.name).name, *unit_lines(explained)])

@@ -12,6 +12,9 @@ from retrograph.output import safe_name
 from retrograph.render import style_named
 from retrograph.results.unit_names import channel_names, describe_unit, names_classes
 
+_LONGEST_METHODS = 100
+"""The letters of methods that a file's name has room for."""
+
 
 @dataclass(frozen=True)
 class ExplainContext:
@@ -59,8 +62,11 @@ class ExplainContext:
 
     @property
     def tag(self) -> str:
-        """What the names of files tell of it: layer and methods."""
-        return safe_name(f"{self.contract.alias}.{'-'.join(self.methods)}")
+        """What the names of files tell of it: layer and methods, of many the first and how many."""
+        methods = "-".join(self.methods)
+        if len(methods) > _LONGEST_METHODS:
+            methods = f"{self.methods[0]}-and-{len(self.methods) - 1}-more"
+        return safe_name(f"{self.contract.alias}.{methods}")
 
     def styled(self, style: str | None) -> ExplainContext:
         """The same, drawn in a style; None leaves it as it is.

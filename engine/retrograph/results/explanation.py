@@ -21,6 +21,8 @@ from retrograph.runtime import Array
 class Explanation(ExplainedInput, Result):
     """One input and its attributions for K units, by each method."""
 
+    made_by = "explain_all()"
+
     def image(self, style: str | None = None) -> Image.Image:
         """The input beside its attributions, over a caption.
 

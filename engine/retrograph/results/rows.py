@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from retrograph.contract import Contract
-from retrograph.errors import InputError, parameter
+from retrograph.errors import InputError, command, parameter
 from retrograph.preprocess import Item
 from retrograph.results.conservation import balances
 from retrograph.results.context import ExplainContext
@@ -93,7 +93,7 @@ def check_finite(
         why = (
             "a number on the way is out of range (float16 ends at 65504), or a quotient, root or "
             "logarithm has no value for this input; check the preprocessing, or choose another "
-            "layer (see `retrograph layers`)"
+            f"layer (see {command('layers')})"
         )
     raise InputError(f"{where}: {what}: {why}")
 

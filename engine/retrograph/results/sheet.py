@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,6 +10,7 @@ import numpy as np
 from PIL import Image
 
 from retrograph.errors import InputError
+from retrograph.preprocess import BadInput
 from retrograph.render import sheet
 from retrograph.results.base import Result
 from retrograph.results.context import ExplainContext
@@ -26,12 +27,29 @@ class Sheet(Result):
     """The strongest units of many inputs in a grid.
 
     Attributes:
-        explanations: of one unit each, the strongest first.
+        explanations: of one unit each, the strongest first; those that are given may be in any
+            order, and of several units.
         columns: cells a row.
+
+    Raises:
+        InputError: there is no explanation, or something else is among them.
+
+    Example:
+        >>> retrograph.Sheet(retrograph.explain("net.onnx", ["dog.jpg", "cat.jpg"]).explanations)
+        >>> retrograph.Sheet.strongest(retrograph.explain_all("net.onnx", "photos/"), grid=(5, 5))
     """
 
-    explanations: tuple[Explanation, ...]
-    columns: int
+    made_by = "Sheet(explanations)"
+
+    explanations: Sequence[Explanation]
+    columns: int = 5
+
+    def __post_init__(self) -> None:
+        cells = [unit for each in self.explanations for unit in _checked(each).by_unit()]
+        if not cells:
+            raise InputError("nothing is explained, so there is no sheet; give an input")
+        cells.sort(key=_strength)
+        object.__setattr__(self, "explanations", tuple(cells))
 
     @classmethod
     def strongest(
@@ -44,16 +62,14 @@ class Sheet(Result):
             grid: rows and columns.
 
         Raises:
-            InputError: there is no explanation.
+            InputError: there is no explanation, or something else is among them.
         """
         rows, columns = grid
         best: list[Explanation] = []
         for explanation in explanations:
-            both = [*best, *explanation.by_unit()]
-            best = sorted(both, key=lambda e: -float(e.scores[0]))[: rows * columns]
-        if not best:
-            raise InputError("nothing is explained, so there is no sheet; give an input")
-        return cls(tuple(best), columns)
+            both = [*best, *_checked(explanation).by_unit()]
+            best = sorted(both, key=_strength)[: rows * columns]
+        return cls(best, columns)
 
     @property
     def context(self) -> ExplainContext:
@@ -103,6 +119,23 @@ class Sheet(Result):
     def summary(self) -> str:
         """The methods, the layer and how many units."""
         return f"{', '.join(self.context.methods)}: {self.title} of {self.context.contract.alias}"
+
+
+def _strength(explanation: Explanation) -> float:
+    """What sorts explanations of one unit, the strongest first."""
+    return -float(explanation.scores[0])
+
+
+def _checked(explanation: object) -> Explanation:
+    """Raises InputError for what is no explanation."""
+    if isinstance(explanation, BadInput):
+        raise InputError(f"{explanation.error.message}; leave that input out of the sheet")
+    if not isinstance(explanation, Explanation):
+        raise InputError(
+            f"a sheet shows explanations, not a {type(explanation).__name__}; give those of "
+            "explain_all(), or the `explanations` of what explain() gives"
+        )
+    return explanation
 
 
 def _label(explained: ExplainedInput) -> str:

@@ -18,16 +18,26 @@ class Verdict:
         message: why its graph cannot be built, parameters marked (see `errors.parameter`); ""
             where it can.
         notes: what is to be known of this method's result, a line each.
+        needs: its parameters without which there is no graph, though nothing else stands in the
+            way, such as baselines.
     """
 
     method: str
     message: str
     notes: tuple[str, ...]
+    needs: tuple[str, ...] = ()
 
     @property
     def possible(self) -> bool:
-        """Whether its graph can be built."""
+        """Whether its graph can be built as it is."""
         return not self.message
+
+    @property
+    def answer(self) -> str:
+        """Whether it can be built, in a word or two: yes, no, or what it needs."""
+        if self.needs:
+            return f"with {' and '.join(self.needs)}"
+        return "yes" if self.possible else "no"
 
     @property
     def reason(self) -> str:
@@ -82,6 +92,13 @@ class Findings:
     straight_through: tuple[Place, ...] = ()
     smooth: tuple[Place, ...] = ()
     notes: tuple[str, ...] = ()
+
+    @property
+    def counted(self) -> str:
+        """How many methods can explain the layer, and which more could with what they need."""
+        count = sum(verdict.possible for verdict in self.methods)
+        more = [f", {each.method} {each.answer}" for each in self.methods if each.needs]
+        return f"{count} of {len(self.methods)} methods{''.join(more)}"
 
     @property
     def explainable(self) -> bool:

@@ -36,6 +36,8 @@ class Sanity(Result):
         >>> sanity.save("sanity.png")
     """
 
+    made_by = "sanity()"
+
     context: ExplainContext
     names: tuple[str, ...]
     subject: Subject

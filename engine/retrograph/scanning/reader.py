@@ -105,9 +105,7 @@ class ScanReader:
         """
         scanned = self.layer(layer)
         if channel not in scanned.channels:
-            raise InputError(
-                f"channel {channel} of '{scanned.alias}' was not scanned; scan it anew"
-            )
+            raise InputError(scanned.refusal(channel))
         rows = self._rows(
             "SELECT rank, id, name, class, unit, activation FROM top JOIN picture ON picture = id "
             "WHERE layer = ? AND channel = ? ORDER BY rank",

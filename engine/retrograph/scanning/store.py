@@ -11,7 +11,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-from retrograph.errors import InputError
+from retrograph.errors import InputError, command
 from retrograph.pointers import refuse_pointer_file
 from retrograph.receptive_field import Field, Span
 from retrograph.scanning.statistics import Tally
@@ -68,6 +68,17 @@ class ScannedLayer:
     channel_axis: int
     channels: tuple[int, ...]
     field: Field | None
+
+    def refusal(self, channel: int) -> str:
+        """Why a channel has no units: the layer does not have it, or it was not scanned."""
+        count = self.shape[self.channel_axis]
+        if channel < 0 or (count is not None and channel >= count):
+            last = "on" if count is None else f"to {count - 1}"
+            return f"'{self.alias}' has no channel {channel}; its channels are those from 0 {last}"
+        return (
+            f"channel {channel} of '{self.alias}' was not scanned; choose of those from "
+            f"{self.channels[0]} to {self.channels[-1]}, or scan anew"
+        )
 
     def row(self) -> Row:
         field = None if self.field is None else json.dumps(_field_values(self.field))
@@ -174,13 +185,13 @@ def opened(path: Path) -> Iterator[sqlite3.Connection]:
         InputError: there is none, or it is of another version.
     """
     if not path.is_file():
-        raise InputError(f"{path} does not exist; make it with `retrograph scan`")
+        raise InputError(f"{path} does not exist; make it with {command('scan')}")
     try:
         with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as store:
             (application,) = store.execute("PRAGMA application_id").fetchone()
             (version,) = store.execute("PRAGMA user_version").fetchone()
             if application != _APPLICATION:
-                raise InputError(f"{path} is no scan; name a folder that `retrograph scan` made")
+                raise InputError(f"{path} is no scan; name a folder that {command('scan')} made")
             if version != VERSION:
                 raise InputError(
                     f"{path} has the tables of version {version}, this program reads {VERSION}; "

@@ -38,6 +38,8 @@ class Maxima(Result, Sequence[Maximum]):
         picture_files: those of the pictures by themselves, once they are known.
     """
 
+    made_by = "maximize()"
+
     maxima: tuple[Maximum, ...]
     units: Units
     context: SynthesisContext
@@ -187,6 +189,8 @@ class Maxima(Result, Sequence[Maximum]):
 @dataclass(frozen=True, repr=False, eq=False)
 class Dream(Maxima):
     """A photograph in which a layer, or one of its channels, was amplified: one input."""
+
+    made_by = "dream()"
 
     def _columns(self) -> list[tuple[str, Any]]:
         """The photograph beside the dream."""

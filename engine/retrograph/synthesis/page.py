@@ -67,8 +67,8 @@ def describe(maximum: Maximum, context: SynthesisContext) -> str:
 def _label(maximum: Maximum, context: SynthesisContext) -> str:
     name = context.unit_name(maximum.unit)
     if maximum.probability is not None:
-        return f"{name} {maximum.probability:.0%}"
-    return f"{name} {maximum.activation:.3g}"
+        return f"{name}\n{maximum.probability:.4f}"
+    return f"{name}\n{maximum.activation:.3g}"
 
 
 def _heading(context: SynthesisContext) -> str:

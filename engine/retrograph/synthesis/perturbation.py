@@ -64,6 +64,8 @@ class Perturbation(Result):
         file: the file of the page, once it is known.
     """
 
+    made_by = "perturb()"
+
     context: SynthesisContext
     was: int
     unit: int

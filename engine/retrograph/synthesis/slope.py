@@ -11,7 +11,7 @@ import numpy as np
 from retrograph.backward import Request
 from retrograph.blank import Asked, Blanks
 from retrograph.contract import Contract
-from retrograph.errors import InputError
+from retrograph.errors import InputError, command
 from retrograph.ir.compose.objectives import (
     Objective,
     channel_means,
@@ -147,7 +147,7 @@ class Slope:
         if len(score) != rows:
             raise InputError(
                 f"the batch is not the first axis of '{self.alias}', so its items cannot be told "
-                "apart; choose another layer (see `retrograph layers`)"
+                f"apart; choose another layer (see {command('layers')})"
             )
         if not np.isfinite(gradient).all():
             weights = self._blanks.nonfinite_weights(self._asked.target)

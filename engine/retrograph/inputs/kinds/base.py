@@ -58,6 +58,7 @@ class InputKind(ABC):
         coding: which channels are which letters; None where the input takes no letters.
         name: of the kind.
         things: what inputs of this kind are called where they are counted.
+        mend_shape: what to do about an array that does not fit the model's input.
         is_file_each: whether every picture file is an input by itself.
     """
 
@@ -67,6 +68,7 @@ class InputKind(ABC):
 
     name: ClassVar[str]
     things: ClassVar[str] = "inputs"
+    mend_shape: ClassVar[str] = "reshape it"
     is_file_each: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
@@ -118,7 +120,7 @@ class InputKind(ABC):
         Raises:
             InputError: it does not fit.
         """
-        return as_inputs(array, self.axes.shape, self.axes.item)
+        return as_inputs(array, self.axes.shape, self.axes.item, self.mend_shape)
 
     def from_row(self, name: str, row: AnyArray) -> Item:
         """An input of a row of a batch.

@@ -35,6 +35,10 @@ class PictureInput(InputKind):
 
     name = "picture"
     things = "pictures"
+    mend_shape = (
+        "floats are the model's input as it is: reshape it, or give pictures as bytes (uint8), as "
+        "files or as pictures of Pillow"
+    )
 
     @classmethod
     def matches(cls, axes: InputAxes, coding: Coding | None) -> bool:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from onnx import helper
 
-from retrograph.errors import InputError
+from retrograph.errors import InputError, command
 from retrograph.ir.analysis.batch_axis import follow_batch
 from retrograph.ir.analysis.channel_axis import channel_axis
 from retrograph.ir.emit import FLOAT32
@@ -125,7 +125,7 @@ def _described(graph: Graph, target: str) -> tuple[Tensor, int, int]:
     if not tensor.shape or follow_batch(graph).rows(tensor) != 1:
         raise InputError(
             f"the batch is not the first axis of '{target}', so its items cannot be told apart; "
-            "choose another layer (see `retrograph layers`)"
+            f"choose another layer (see {command('layers')})"
         )
     rank = len(tensor.shape) - 1
     return tensor, rank, 1 + channel_axis(graph, target, rank)

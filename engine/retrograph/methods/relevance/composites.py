@@ -166,7 +166,13 @@ class LrpEpsilonGammaBox(RelevanceMethod):
     def notes(self, scene: Scene) -> list[str]:
         if self.low is not None and self.high is not None:
             return []
-        return [f"{self.name}: low or high not given, so the least or largest number of each item"]
+        lacking = {"low": self.low, "high": self.high}
+        names = [name for name, bound in lacking.items() if bound is None]
+        said = "low and high are" if len(names) == 2 else f"{names[0]} is"
+        return [
+            f"{self.name}: {said} not given, so the numbers of each input itself bound it; give "
+            "the least and largest that an input can have, or the preprocessing"
+        ]
 
     def bounds(self, descent: Descent, way: Path) -> Bounds:
         e, inputs = descent.e, [descent.given(name) for name in descent.sources]
