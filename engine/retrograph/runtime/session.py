@@ -13,6 +13,7 @@ from retrograph.errors import DeviceError, InputError, parameter
 from retrograph.ir.io.runtime_releases import Need, version_of
 from retrograph.runtime.captured import Captured
 from retrograph.runtime.feeds import Array, Spec, checked
+from retrograph.runtime.old_releases import disabled_optimizers, loadable
 from retrograph.runtime.providers import PROVIDERS, Provider, import_runtime, provider
 
 _FOLDER = "session.model_external_initializers_file_folder_path"
@@ -52,7 +53,7 @@ class Session:
         _check_release(needed)
         options = _options(threads, folder or _folder_of(model))
         wanted = self.provider = provider(device)
-        self._session = _load(model, options, wanted)
+        self._session = _load(model, options, wanted, folder)
         self.providers: list[str] = self._session.get_providers()
         if device != "auto" and wanted.name not in self.providers:
             raise DeviceError(
@@ -186,7 +187,7 @@ def write_optimized(
     options.optimized_model_filepath = str(file)
     if weights is not None:
         options.add_session_config_entry(_WEIGHTS, weights)
-    _load(model, options, provider("cpu"))
+    _load(model, options, provider("cpu"), folder)
 
 
 def _check_release(needed: Need | None) -> None:
@@ -219,13 +220,18 @@ def _options(threads: int | None, folder: str | None) -> Any:
     return options
 
 
-def _load(model: bytes | Path, options: Any, wanted: Provider) -> Any:
+def _load(model: bytes | Path, options: Any, wanted: Provider, folder: str | None) -> Any:
     ort = import_runtime()
+    disabled = disabled_optimizers()
+    more = {"disabled_optimizers": disabled} if disabled else {}
     providers = [(wanted.name, wanted.options)]
     if wanted.name != PROVIDERS["cpu"]:
         providers.append((PROVIDERS["cpu"], {}))
     try:
-        return ort.InferenceSession(model, options, providers=providers)
+        with loadable(model, folder) as source:
+            return ort.InferenceSession(source, options, providers=providers, **more)
+    except InputError:
+        raise
     except Exception as error:
         raise InputError(
             f"ONNX Runtime {ort.__version__} cannot load the graph ({_first_line(error)}); "
