@@ -15,6 +15,8 @@ from retrograph._version import __version__
 from retrograph.backward import Request, blocked, build_backward, check_support
 from retrograph.contract import STRICT, Contract
 from retrograph.errors import InputError
+from retrograph.heads import Heads, find_heads
+from retrograph.heads.fixed_shapes import fixed_graph, is_fixed, sized
 from retrograph.ir.analysis.batch_axis import follow_batch, keeps_rows_apart
 from retrograph.ir.analysis.nonfinite_weights import nonfinite_weights
 from retrograph.ir.analysis.untyped_outputs import guess_types
@@ -197,6 +199,31 @@ class Model:
         with blaming_damage(self.proto):
             return find_scores(self.graph, self._input_names())
 
+    def heads(self, size: Sequence[int] = (), labels: int | None = None) -> Heads:
+        """What the outputs are: boxes, maps or classes, and the logits behind them.
+
+        Args:
+            size: height and width of the first input, where the file leaves them open.
+            labels: how many class names there are; as many as the file carries if None.
+
+        Raises:
+            InputError: the graph is damaged, or has no floating-point input.
+        """
+        names = self._input_names() or [self.target(None)]  # raises: nothing can be explained
+        count = len(self.labels) if labels is None else labels
+        shape, frame = sized(self.axes(names[0]), size)
+        with blaming_damage(self.proto):
+            is_open = not is_fixed(self.graph)
+            graph = fixed_graph(self.proto, {names[0]: shape}) if is_open else self.graph
+            return find_heads(graph, names, frame, self._scores_or_none, count or None)
+
+    @property
+    def _scores_or_none(self) -> Scores | None:
+        try:
+            return self.scores
+        except InputError:
+            return None
+
     def tensor(self, name: str) -> Tensor:
         """A tensor of the graph."""
         tensor = self.graph.tensor(name)
@@ -323,10 +350,8 @@ class Model:
         return flat_notes(self.graph, self._input_names(), target)
 
     def _is_scores(self, tensor: str) -> bool:
-        try:
-            return tensor == self.scores.target
-        except InputError:
-            return False
+        scores = self._scores_or_none
+        return scores is not None and tensor == scores.target
 
     def _input_names(self) -> list[str]:
         return [t.name for t in self.inputs]

@@ -15,6 +15,7 @@ from retrograph.cli import (
     compare,
     explain,
     filters,
+    heads,
     layers,
     maximize,
     methods,
@@ -30,6 +31,7 @@ _EPILOG = """\
 examples:
   retrograph layers net.onnx                        what can be explained, by short names
   retrograph check net.onnx                         can it be explained, and what stands in the way
+  retrograph heads net.onnx                         its outputs: boxes, maps, classes
   retrograph methods                                by which methods, with formulas and limits
   retrograph explain net.onnx dog.jpg               why this class? a picture beside its guided map
   retrograph explain net.onnx dog.jpg --layer relu3 --unit 17
@@ -98,7 +100,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"retrograph {__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     for command in (
-        *(layers, check, methods, explain, compare, sanity),
+        *(layers, heads, check, methods, explain, compare, sanity),
         *(scan, patches, filters, maximize, build, bench),
     ):
         command.add(commands)
