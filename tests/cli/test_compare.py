@@ -141,11 +141,11 @@ def test_the_colours_of_each_style_are_explained(
     assert len({key.bar.tobytes() for _, key in keys}) == 3
     assert SCALE in page.made.notes
     assert "99.5th percentile" in SCALE
-    for style in ("signed", "heat", "overlay"):
+    for style in ("signed", "red-blue", "heat", "overlay", "signed,smooth"):
         good(capsys, f"{command} --style {style}")
         named = ", ".join(names for names, _ in page.made.keys)
         assert sorted(named.split(", ")) == ["grad-cam", "gradient", "guided", "saliency"]
-        assert len(page.made.keys) == (2 if style == "signed" else 1)  # grey ones, coloured ones
+        assert len(page.made.keys) == (2 if "signed" in style else 1)  # grey ones, coloured ones
 
 
 # --- what is to be known of a method -----------------------------------------------------------

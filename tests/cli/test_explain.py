@@ -161,10 +161,11 @@ def test_a_column_for_each_method(here: Path, capsys: Capture) -> None:
 
 def test_the_styles_differ(here: Path, capsys: Capture) -> None:
     drawn = set()
-    for style in ("signed", "heat", "overlay"):
+    styles = ("signed", "red-blue", "heat", "overlay", "smooth", "heat,smooth")
+    for style in styles:
         good(capsys, f"explain net.onnx dog.png -o {style}.png --style {style}")
         drawn.add((here / f"{style}.png").read_bytes())
-    assert len(drawn) == 3
+    assert len(drawn) == len(styles)
 
 
 # --- explain: where it goes --------------------------------------------------------------------

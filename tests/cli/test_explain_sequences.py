@@ -242,10 +242,11 @@ def test_a_volume_with_its_channels_last(here: Path, capsys: Capture) -> None:
     nets.save(model, here / "last.onnx")
     nets.save(nets.volume_net(), here / "first.onnx")
     values = volume(2, 4, 4, 4)
-    np.save(here / "first.npy", values)
-    np.save(here / "last.npy", np.moveaxis(values, 0, -1))
+    for name, array in (("first", values), ("last", np.moveaxis(values, 0, -1))):
+        (here / name).mkdir()
+        np.save(here / name / "in.npy", array)
     pages = [
-        np.asarray(opened(explained(capsys, f"{name}.onnx {name}.npy -o {name}/")[0]["file"]))
+        np.asarray(opened(explained(capsys, f"{name}.onnx {name}/in.npy -o {name}/")[0]["file"]))
         for name in ("first", "last")
     ]
     np.testing.assert_array_equal(*pages)

@@ -4,17 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 from PIL import Image
 
 from retrograph.errors import InputError
-from retrograph.inputs import KINDS, AttributionMap, InputKind, input_kind, iter_inputs, kinds
+from retrograph.inputs import (
+    KINDS,
+    AttributionMap,
+    InputKind,
+    ShownInput,
+    input_kind,
+    iter_inputs,
+    kinds,
+)
 from retrograph.preprocess import PRESETS, Coding, InputAxes, Item, Preprocessing, axes_by_size
-from retrograph.render import STYLES
+from retrograph.render import STYLES, Caption
 from support import nets
 from support.cli_case import opened, run, workplace
 from support.input_case import kind_of
@@ -60,7 +66,7 @@ def test_every_kind_reads_arrays_and_draws_itself(tmp_path: Path, name: str) -> 
     ] * 3
     shown = kind.shown(values)
     maps = [AttributionMap("by one", values - 0.5, STYLES["signed"])]
-    page = kind.figure(values, shown, maps, "what is drawn")
+    page = kind.figure(ShownInput("input", values, shown), maps, Caption("what is drawn"))
     assert page.mode == "RGB"
     assert len(page.getcolors(2**24) or ()) > 10
 
@@ -89,13 +95,9 @@ class Flow(InputKind):
         return len(axes.item) == 3 and axes.item[0] == 2
 
     def figure(
-        self,
-        array: NDArray[Any],
-        shown: Image.Image | None,
-        maps: Sequence[AttributionMap],
-        caption: str,
+        self, shown: ShownInput, maps: Sequence[AttributionMap], caption: Caption
     ) -> Image.Image:
-        return Image.fromarray((100 * np.hypot(*array)).astype(np.uint8)).convert("RGB")
+        return Image.fromarray((100 * np.hypot(*shown.array)).astype(np.uint8)).convert("RGB")
 
 
 def test_a_kind_is_added_by_a_class_and_a_place_in_the_list(

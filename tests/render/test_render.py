@@ -12,7 +12,7 @@ import pytest
 from PIL import Image, ImageFont
 
 from retrograph.errors import InputError
-from retrograph.render import enlarge, heat, overlay, panel, save_picture, sheet, signed
+from retrograph.render import Caption, enlarge, heat, overlay, panel, save_picture, sheet, signed
 from retrograph.render.text import legible, wrap
 from support.page_case import find, random_picture
 
@@ -128,7 +128,7 @@ def test_enlarge_leaves_large_and_elongated_pictures() -> None:
 
 def test_panel_holds_its_pictures_side_by_side() -> None:
     first, second = random_picture(32, 32), random_picture(32, 32)[::-1]
-    page = panel([("input", first), ("guided", second)], "relu3")
+    page = panel([("input", first), ("guided", second)], Caption("relu3"))
     (left, top), (right, other) = (find(page, enlarge(p, 448)) for p in (first, second))
     assert top == other
     assert right > left + 448
@@ -145,20 +145,20 @@ def test_text_never_leaves_the_page() -> None:
     small = random_picture(32, 32)
     words = "W" * 400 + " " + "word " * 400
     for page in (
-        panel([(words, small)], "\n".join([words] * 3)),
+        panel([(words, small)], Caption("\n".join([words] * 3), notes=[words])),
         sheet([(words, [small, small])] * 3, 2, "\n".join([words] * 3)),
     ):
         border = np.asarray(page).copy()
         border[40:-40, 40:-40] = 255
         assert (border == 255).all()
-    assert panel([(words, small)], words).width == panel([("", small)]).width
+    assert panel([(words, small)], Caption(words)).width == panel([("", small)]).width
 
 
 def test_text_is_drawn() -> None:
     small = random_picture(32, 32)
-    assert panel([("", small)], "caption").height > panel([("", small)]).height
+    assert panel([("", small)], Caption("caption")).height > panel([("", small)]).height
     assert panel([("title", small)]).height > panel([("", small)]).height
-    plain, titled = panel([("a", small)], "first"), panel([("b", small)], "first")
+    plain, titled = (panel([(title, small)], Caption("first")) for title in "ab")
     assert plain.size == titled.size
     assert plain.tobytes() != titled.tobytes()
 

@@ -153,7 +153,7 @@ def test_a_style_that_needs_a_picture_gives_way_without_one() -> None:
     assert style_named("overlay").name == "overlay"
     assert style_named("overlay", has_picture=False).name == "signed"
     assert style_named("heat", has_picture=False).name == "heat"
-    with pytest.raises(InputError, match="choose one of: signed, heat, overlay"):
+    with pytest.raises(InputError, match="choose one of: signed, red-blue, heat, overlay"):
         style_named("glow")
 
 

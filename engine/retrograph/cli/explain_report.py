@@ -10,7 +10,7 @@ from rich.text import Text
 from retrograph.cli.spelling import as_option
 from retrograph.cli.terminal import visible
 from retrograph.errors import spelled
-from retrograph.results.caption import caption_lines, parameter_lines
+from retrograph.results.caption import parameter_lines, printed_lines
 from retrograph.results.context import ExplainContext
 from retrograph.results.explanation import Explanation
 from retrograph.results.notes import gather_notes
@@ -37,7 +37,7 @@ def report(explanation: Explanation, out: Console) -> None:
     """Print what was explained, and where it is if that is a file of its own."""
     out.print(Text(visible(explanation.name), "bold"), soft_wrap=True)
     where = [] if explanation.file is None else [f"-> {explanation.file}"]
-    for line in (*caption_lines(explanation), *where):
+    for line in (*printed_lines(explanation), *where):
         out.print(f"  {visible(spelled(line, as_option))}", soft_wrap=True)
 
 

@@ -14,7 +14,7 @@ from retrograph.methods.near_names import method_name
 from retrograph.methods.smooth import CHOICES
 from retrograph.pipeline.opening import ExplainSettings, Question, Reading, Running
 from retrograph.preprocess import PRESETS, Preprocessing, parse_preprocessing
-from retrograph.render import STYLES
+from retrograph.render import STYLES, style_named
 from retrograph.runtime import PROVIDERS, TF32
 
 
@@ -217,14 +217,29 @@ def add_output(parser: argparse.ArgumentParser) -> argparse._ArgumentGroup:
     """Where pictures go and how they are drawn."""
     group = parser.add_argument_group("output")
     group.add_argument("-o", "--output", metavar="PATH", help="a picture's name, or a folder")
-    group.add_argument(
-        "--style",
-        choices=tuple(STYLES),
-        help="how attributions are drawn; each method's own way if left out",
-    )
+    add_style(group)
     group.add_argument("--force", action="store_true", help="replace files that exist")
     group.add_argument("--json", action="store_true", help="print what was explained as JSON")
     return group
+
+
+def add_style(parser: argparse._ActionsContainer) -> None:
+    """How attributions are drawn; None for each method's own way."""
+    parser.add_argument(
+        "--style",
+        type=_style,
+        metavar="NAME[,smooth]",
+        help=f"how attributions are drawn: {', '.join(STYLES)}, each method's own if left out; "
+        "smooth, alone or behind a name, blurs maps a little and enlarges small pictures softly",
+    )
+
+
+def _style(text: str) -> str:
+    try:
+        style_named(text)
+    except InputError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+    return text
 
 
 def explain_settings(args: argparse.Namespace) -> ExplainSettings:

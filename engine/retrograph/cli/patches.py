@@ -8,11 +8,10 @@ from itertools import islice
 from rich.console import Console
 from rich.text import Text
 
-from retrograph.cli.options import add_device, add_method, add_param, one_method
+from retrograph.cli.options import add_device, add_method, add_param, add_style, one_method
 from retrograph.cli.progress import progress_bar
 from retrograph.cli.terminal import channels, complain, console, count, visible
 from retrograph.patches import Patches, PatchPlan, plan_patches
-from retrograph.render import STYLES
 from retrograph.results.base import json_text
 from retrograph.scanning import ScanReader
 
@@ -63,7 +62,7 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     )
     add_method(parser, "guided", metavar="NAME")
     add_param(parser)
-    parser.add_argument("--style", choices=tuple(STYLES), help="how attributions are drawn")
+    add_style(parser)
     parser.add_argument("--model", metavar="PATH", help="the scanned model, where it has moved")
     parser.add_argument(
         "--batch", type=count, default=32, metavar="N", help="units a run, where that is open (32)"

@@ -1,7 +1,14 @@
 """A model's inputs: what kind they are, read from files, in the batches that the model takes."""
 
 from retrograph.inputs.choice import choose_kind, fitted_preprocessing
-from retrograph.inputs.kinds import KINDS, ArrayInput, AttributionMap, InputKind, input_kind
+from retrograph.inputs.kinds import (
+    KINDS,
+    ArrayInput,
+    AttributionMap,
+    InputKind,
+    ShownInput,
+    input_kind,
+)
 from retrograph.inputs.reader import Reader, count_inputs, iter_inputs, iter_pending
 
 __all__ = [
@@ -10,6 +17,7 @@ __all__ = [
     "AttributionMap",
     "InputKind",
     "Reader",
+    "ShownInput",
     "choose_kind",
     "count_inputs",
     "fitted_preprocessing",

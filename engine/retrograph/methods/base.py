@@ -66,8 +66,8 @@ class Method:
         needs_relu: whether the method is only defined where there is a ReLU on the path.
         is_pointwise: whether its rules for activations look at nothing around an element, so that a
             unit needs nothing but what it sees.
-        style: how it is drawn: signed, heat (how much, whatever the sign) or overlay (heat on the
-            picture).
+        style: how it is drawn: signed, red-blue (signed, one number for each place), heat (how
+            much, whatever the sign) or overlay (heat on the picture).
     """
 
     name: ClassVar[str]

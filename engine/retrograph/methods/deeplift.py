@@ -59,6 +59,7 @@ class DeepLiftRescale(Method):
     baseline: Baseline = field(default=0.0, metadata={"read": (read_baseline, BASELINE_KIND)})
 
     name = "deeplift-rescale"
+    style = "red-blue"
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "baseline", held(f"{self.name}: baseline", self.baseline))

@@ -50,6 +50,7 @@ class InputXGradient(Method):
     """
 
     name = "input-x-gradient"
+    style = "red-blue"
 
     def finish(self, e: Emitter, arrival: Arrival) -> Tensor:
         return e.mul(arrival.x, arrival.ct)

@@ -63,6 +63,7 @@ class IntegratedGradients(Sampled):
     scheme: str = "gauss-legendre"
 
     name: ClassVar[str] = "integrated-gradients"
+    style: ClassVar[str] = "red-blue"
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -136,6 +137,7 @@ class ExpectedGradients(Sampled):
     seed: int = 0
 
     name: ClassVar[str] = "expected-gradients"
+    style: ClassVar[str] = "red-blue"
 
     def __post_init__(self) -> None:
         super().__post_init__()

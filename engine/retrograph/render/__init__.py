@@ -1,19 +1,23 @@
 """Attributions as pictures, alone and on labelled pages."""
 
+from retrograph.render.caption import NO_CAPTION, Caption
 from retrograph.render.film import film
 from retrograph.render.legend import SCALE, values_key
 from retrograph.render.letters import letter_tiles
-from retrograph.render.page import Table, enlarge, panel, sheet
+from retrograph.render.page import Table, enlarge, panel, panels, sheet
 from retrograph.render.save import save_picture
 from retrograph.render.strip import Track, strips
-from retrograph.render.styles import STYLES, Key, Style, heat, overlay, signed, style_named
+from retrograph.render.styles import SMOOTH, STYLES, Key, Style, heat, overlay, signed, style_named
 from retrograph.render.text_table import TextTable, text_page
 from retrograph.render.tiles import tile_page
 from retrograph.render.volume import grey_slices, slices, spaced
 
 __all__ = [
+    "NO_CAPTION",
     "SCALE",
+    "SMOOTH",
     "STYLES",
+    "Caption",
     "Key",
     "Style",
     "Table",
@@ -26,6 +30,7 @@ __all__ = [
     "letter_tiles",
     "overlay",
     "panel",
+    "panels",
     "save_picture",
     "sheet",
     "signed",

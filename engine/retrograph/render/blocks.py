@@ -89,12 +89,3 @@ def beside(blocks: Sequence[Block], gap: float) -> Block:
 
 def margin(block: Block, width: float, colour: tuple[int, int, int] = WHITE) -> Block:
     return ImageOps.expand(block, round(width), colour)
-
-
-def captioned(block: Block, caption: str, unit: float) -> Block:
-    """The block over the caption's lines, `unit` times their usual size; the first stands out."""
-    first, *others = caption.splitlines() or [""]
-    lines = [line for text in others for line in written(text, 24 * unit, SOFT, block.width, 3)]
-    head = written(first, 26 * unit, INK, block.width, 3)
-    body = [stack([*head, *lines], 4 * unit)] if head or lines else []
-    return margin(stack([block, *body], 22 * unit), 44 * unit)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Final
+from typing import Final, TypeAlias
 
 import numpy as np
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageFont
 
 from retrograph.render.blocks import (
     INK,
@@ -15,7 +15,6 @@ from retrograph.render.blocks import (
     Block,
     beside,
     blank,
-    captioned,
     even,
     framed,
     margin,
@@ -23,6 +22,7 @@ from retrograph.render.blocks import (
     topped,
     written,
 )
+from retrograph.render.caption import NO_CAPTION, Caption, caption_parts, captioned, keyed, lines
 from retrograph.render.colour import Picture, Pixels
 from retrograph.render.styles import Key
 
@@ -43,51 +43,120 @@ NARROWEST: Final = 720
 """The least width, in pixels, of the words around a table or a sheet."""
 WIDE: Final = 1600
 """The width, in pixels, beyond which they grow."""
+WIDEST: Final = 1500
+"""The same of panels."""
 
 
-def enlarge(picture: Picture, side: int = SMALL) -> Pixels:
+def enlarge(picture: Picture, side: int = SMALL, *, smooth: bool = False) -> Pixels:
     """The picture, uint8 [H, W, 3], each pixel a square of so many that the short side is `side`.
 
     The factor is whole, so the short side may come out longer; the picture stays as it is where
-    it is large enough, or so elongated that it would get over 2048 pixels long.
+    it is large enough, or so elongated that it would get over 2048 pixels long. A smooth one has
+    no edges between the squares.
     """
     pixels = np.asarray(picture)
     short, long = sorted(pixels.shape[:2])
-    factor = max(1, min(math.ceil(side / short), LONGEST // long))
-    return pixels.repeat(factor, axis=0).repeat(factor, axis=1)
+    return _times(pixels, max(1, min(math.ceil(side / short), LONGEST // long)), smooth)
 
 
-def panel(columns: Sequence[tuple[str, Picture]], caption: str = "") -> Image.Image:
-    """Pictures side by side, each under its title, and the caption's lines under them all.
+def fill(picture: Picture, width: int, height: int, *, smooth: bool = False) -> Pixels:
+    """The picture, enlarged by a whole factor, or scaled down, until it just fits in."""
+    pixels = np.asarray(picture)
+    rows, columns = pixels.shape[:2]
+    if rows > height or columns > width:
+        image = Image.fromarray(pixels)
+        image.thumbnail((width, height), Image.Resampling.BOX)
+        return np.asarray(image)
+    return _times(pixels, min(height // rows, width // columns), smooth)
 
-    Each picture is uint8 [H, W, 3] or of Pillow, and enlarged where it is small. The first line
-    of the caption stands out. Text that is too long is wrapped, then shortened.
+
+def _times(pixels: Pixels, factor: int, smooth: bool) -> Pixels:
+    if not smooth or factor == 1:
+        return pixels.repeat(factor, axis=0).repeat(factor, axis=1)
+    size = pixels.shape[1] * factor, pixels.shape[0] * factor
+    return np.asarray(Image.fromarray(pixels).resize(size, Image.Resampling.BICUBIC))
+
+
+Titled: TypeAlias = tuple[str, Picture]
+"""A title, whose first line stands out, and its picture: uint8 [H, W, 3] or of Pillow."""
+
+
+def panel(columns: Sequence[Titled], caption: Caption = NO_CAPTION) -> Image.Image:
+    """Pictures side by side, each under its title, and the caption under them all.
+
+    Small pictures are enlarged. Text that is too long is wrapped, then shortened.
     Raises ValueError when there are no columns.
     """
-    pictures = even([framed(enlarge(picture, PANEL_SIDE)) for _, picture in columns])
-    width, height = pictures[0].size
-    unit = max(1.0, math.sqrt(width * height) / PANEL_SIDE)
-    titled = [
-        stack([*written(title, 28 * unit, INK, width, 2), picture], 6 * unit)
-        for (title, _), picture in zip(columns, pictures, strict=True)
+    return panels([columns], caption)
+
+
+def panels(
+    rows: Sequence[Sequence[Titled | None]],
+    caption: Caption = NO_CAPTION,
+    *,
+    smooth: bool = False,
+) -> Image.Image:
+    """The same of several rows, whose pictures have the place of the largest of the first row.
+
+    Args:
+        rows: the pictures of each; None leaves a place free.
+        caption: what is said under them.
+        smooth: whether small pictures are enlarged without edges between their pixels.
+    """
+    first = [
+        framed(enlarge(cell[1], PANEL_SIDE, smooth=smooth)) for cell in rows[0] if cell is not None
     ]
-    return captioned(beside(titled, 28 * unit), caption, unit)
+    width = max(block.width for block in first)
+    height = max(block.height for block in first)
+    across = max(map(len, rows))
+    unit = max(1.0, math.sqrt(width * height) / PANEL_SIDE, across * width / WIDEST)
+    drawn = [_panel_row(row, width, height, unit, smooth=smooth) for row in rows]
+    return captioned(stack(drawn, 24 * unit), caption, unit)
+
+
+def _panel_row(
+    row: Sequence[Titled | None], width: int, height: int, unit: float, *, smooth: bool
+) -> Block:
+    heads = [_panel_title(cell[0] if cell else "", width, unit) for cell in row]
+    tallest = max(head.height for head in heads)
+    blocks = []
+    for cell, head in zip(row, heads, strict=True):
+        page = blank(width, height)
+        if cell is not None:
+            block = framed(fill(cell[1], width - 2, height - 2, smooth=smooth))
+            page.paste(block, ((width - block.width) // 2, (height - block.height) // 2))
+        blocks.append(stack([topped(head, width, tallest), page], 6 * unit))
+    return beside(blocks, 28 * unit)
+
+
+def _panel_title(title: str, width: int, unit: float) -> Block:
+    first, *more = title.splitlines() or [""]
+    words = [*written(first, 28 * unit, INK, width, 2), *lines(more, 22 * unit, width, 2)]
+    return stack(words, 4 * unit) if words else blank(width, 1)
 
 
 def sheet(
-    cells: Sequence[tuple[str, Sequence[Picture]]], columns: int, title: str = ""
+    cells: Sequence[tuple[str, Sequence[Picture]]],
+    columns: int,
+    title: str = "",
+    caption: Caption = NO_CAPTION,
+    *,
+    smooth: bool = False,
 ) -> Image.Image:
     """A grid of labelled cells, each with its pictures close beside one another.
 
     Cells fill rows of `columns`, as many as it takes. Pictures are uint8 [H, W, 3] or of
     Pillow, small ones enlarged, large ones scaled down. The first line of the title is large,
-    further ones are a subtitle. A line of a label or title that is too long is shortened.
+    further ones are a subtitle; the caption stands under the grid. A line of a label or title that
+    is too long is shortened.
     Raises ValueError when there are no cells.
     """
     strips = even(
         [
-            beside([framed(_thumbnail(each, SHEET_SIDE, SHEET_LONGEST)) for each in pictures], 4)
-            for _, pictures in cells
+            beside(
+                [framed(_thumbnail(each, SHEET_SIDE, SHEET_LONGEST, smooth)) for each in group], 4
+            )
+            for _, group in cells
         ]
     )
     width = strips[0].width
@@ -99,14 +168,15 @@ def sheet(
         beside(labelled[start : start + columns], 28) for start in range(0, len(cells), columns)
     ]
     grid = stack(rows, 20)
+    width = max(grid.width, NARROWEST)
     first, *others = title.splitlines() or [""]
     width = max(NARROWEST, grid.width)
     head = [
         *written(first, 40, INK, width, 2),
         *(block for line in others for block in written(line, 24, SOFT, width, 2)),
     ]
-    body = [stack(head, 6)] if head else []
-    return margin(stack([*body, grid], 32), 52)
+    foot = caption_parts(caption, 1.0, width)
+    return margin(stack([*([stack(head, 6)] if head else []), grid, *foot], 32), 52)
 
 
 def _label(text: str, width: int) -> list[Block]:
@@ -124,12 +194,12 @@ class Table:
         self._titles = titles
         self._rows: list[tuple[str, list[Block]]] = []
 
-    def add(self, caption: str, pictures: Sequence[Picture]) -> None:
+    def add(self, caption: str, pictures: Sequence[Picture], *, smooth: bool = False) -> None:
         """A row: uint8 [H, W, 3] or of Pillow, of any sizes, one for each column.
 
         They begin where their column and the row begin. The caption's first line stands out.
         """
-        blocks = [framed(_thumbnail(each, CELL_SIDE, CELL_LONGEST)) for each in pictures]
+        blocks = [framed(_thumbnail(each, CELL_SIDE, CELL_LONGEST, smooth)) for each in pictures]
         self._rows.append((caption, blocks))
 
     def page(
@@ -149,10 +219,10 @@ class Table:
         ]
         first, *others = title.splitlines() or [""]
         parts = [
-            [*written(first, 32 * unit, INK, width, 2), *_lines(others, 22 * unit, width)],
+            [*written(first, 32 * unit, INK, width, 2), *lines(others, 22 * unit, width)],
             [stack([_heads(self._titles, widths, 22 * unit), stack(rows, 30)], 8)],
-            [stack([_keyed(names, key, unit, width) for names, key in keys], 16)] if keys else [],
-            _lines(notes, 18 * unit, width),
+            [stack([keyed(names, key, unit, width) for names, key in keys], 16)] if keys else [],
+            lines(notes, 18 * unit, width),
         ]
         return margin(stack([stack(part, 5) for part in parts if part], 34), 52)
 
@@ -180,32 +250,10 @@ def _strip(blocks: Sequence[Block], widths: Sequence[int]) -> Block:
 
 def _caption(caption: str, unit: float, width: int) -> list[Block]:
     first, *others = caption.splitlines() or [""]
-    return [*written(first, 20 * unit, INK, width, 1), *_lines(others, 20 * unit, width)]
+    return [*written(first, 20 * unit, INK, width, 1), *lines(others, 20 * unit, width)]
 
 
-def _lines(lines: Sequence[str], size: float, width: int) -> list[Block]:
-    """Lines that do not stand out, each wrapped."""
-    return [block for line in lines for block in written(line, size, SOFT, width, 20)]
-
-
-def _keyed(names: str, key: Key, unit: float, width: int) -> Block:
-    """A key's bar, with its ends named, beside its words."""
-    bar = framed(key.bar)
-    labels = blank(bar.width, round(24 * unit))
-    draw, font = ImageDraw.Draw(labels), ImageFont.load_default(17 * unit)
-    last = len(key.ends) - 1
-    for i, label in enumerate(key.ends):
-        anchor = "l" if i == 0 else "r" if i == last else "m"
-        place = (i * bar.width / last, labels.height / 2)
-        draw.text(place, label, fill=SOFT, font=font, anchor=f"{anchor}m")
-    room = width - bar.width - 2 * CELL_GAP
-    words = [*written(names, 20 * unit, INK, room, 4), *_lines([key.text], 18 * unit, room)]
-    drawn = [stack([bar, labels], 2), stack(words, 2)]
-    tallest = max(block.height for block in drawn)
-    return beside([topped(block, block.width, tallest) for block in drawn], 2 * CELL_GAP)
-
-
-def _thumbnail(picture: Picture, side: int, longest: int) -> Pixels:
-    image = Image.fromarray(enlarge(picture, side))
+def _thumbnail(picture: Picture, side: int, longest: int, smooth: bool) -> Pixels:
+    image = Image.fromarray(enlarge(picture, side, smooth=smooth))
     image.thumbnail((longest, longest), Image.Resampling.BOX)
     return np.asarray(image)

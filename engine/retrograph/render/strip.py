@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Final
 
@@ -18,11 +18,11 @@ from retrograph.render.blocks import (
     Block,
     beside,
     blank,
-    captioned,
     framed,
     stack,
     written,
 )
+from retrograph.render.caption import NO_CAPTION, Caption, captioned
 from retrograph.render.colour import LUMA, Attribution, Floats, Pixels
 from retrograph.render.styles import Style
 
@@ -57,7 +57,9 @@ KINDS: Final = {
 }
 """Those of amino acids: acidic, basic, polar; the rest, hydrophobic, is black."""
 
-_LOGO_WORDS: Final = "a letter is as high as its own attribution"
+_LOGO_WORDS: Final = (
+    "A letter is as high as its own attribution, below the line where that is negative."
+)
 
 
 @dataclass(frozen=True)
@@ -77,14 +79,16 @@ class Track:
     is_attribution: bool = True
 
 
-def strips(tracks: Sequence[Track], letters: str, alphabet: str, caption: str = "") -> Image.Image:
-    """Tracks one under the other, wrapped where they are long, over the caption's lines.
+def strips(
+    tracks: Sequence[Track], letters: str, alphabet: str, caption: Caption = NO_CAPTION
+) -> Image.Image:
+    """Tracks one under the other, wrapped where they are long, over the caption.
 
     Args:
         tracks: all of C channels and L positions.
         letters: what is at each position, L characters; " " where nothing is.
         alphabet: the letters of the channels, C characters; any other names none.
-        caption: its first line stands out.
+        caption: what is said under them.
 
     Each track is a row of pixels for each channel, coloured as maps are; that of an attribution
     is under the letters, coloured by their own channel's value, and over them drawn as high as it,
@@ -100,10 +104,9 @@ def strips(tracks: Sequence[Track], letters: str, alphabet: str, caption: str = 
         end, titled = min(start + size, last), start == first or len(drawn) > 1
         parts = [block for track in drawn for block in track.blocks(start, end, titled=titled)]
         rows.append(stack([_axis(start, end), *parts], 3))
-    styles = dict.fromkeys(track.style for track in tracks if track.is_attribution)
-    key = "; ".join([_LOGO_WORDS, *(style.strip_words for style in styles)])
     body = stack([*rows, blank(NARROWEST, 1)], 28)
-    return captioned(body, "\n".join(filter(None, [caption, note, key])), 0.8)
+    notes = [*filter(None, [note]), _LOGO_WORDS, *caption.notes]
+    return captioned(body, replace(caption, notes=notes), 0.8)
 
 
 class _Drawn:
@@ -122,7 +125,9 @@ class _Drawn:
 
     def blocks(self, start: int, end: int, *, titled: bool) -> list[Block]:
         """The parts of a row of positions, from the top."""
-        title = written(self.track.title, 18, INK, GUTTER + CELL * (end - start), 1)
+        title = written(
+            self.track.title.replace("\n", " · "), 18, INK, GUTTER + CELL * (end - start), 1
+        )
         parts = [blank(1, 4), *title] if titled else []
         if self.track.is_attribution:
             parts = [*parts, self._logo(start, end), self._letters(start, end)]

@@ -9,10 +9,12 @@ import numpy as np
 from retrograph.methods import METHODS
 from retrograph.results.context import ExplainContext
 from retrograph.results.explained import ExplainedInput
-from retrograph.results.unit_names import class_name
+from retrograph.results.unit_names import class_name, split_unit
 
 _MOST_CLASSES = 5
 _MOST_CLASSES_IN_CAPTION = 3
+_SUM_TOLERANCE = 0.01
+"""How far from 1 probabilities may sum, in float16 and quantised models."""
 
 
 def parameter_lines(context: ExplainContext) -> list[str]:
@@ -26,14 +28,61 @@ def parameter_lines(context: ExplainContext) -> list[str]:
     return [f"{', '.join(titles)}: {text}" for text, titles in lines.items()]
 
 
-def caption_lines(explained: ExplainedInput) -> list[str]:
-    """Everything that is said of an input under its picture."""
+def printed_lines(explained: ExplainedInput) -> list[str]:
+    """Everything that is printed of an input."""
     return [
         *unit_lines(explained),
         *map(str, explained.balances),
         *_class_lines(explained),
         *([explained.note] if explained.note else []),
     ]
+
+
+def picture_lines(explained: ExplainedInput) -> list[str]:
+    """What is said of an input under its picture, the most important first."""
+    alias, count = explained.context.contract.alias, len(explained.units)
+    if count == 1:
+        unit = explained.context.unit(explained.units[0])
+        *probability, activation = unit_measures(explained, 0)
+        head = [" · ".join([unit, *probability]), f"{alias} · {activation}"]
+    else:
+        head = [f"{count} units of {alias}"]
+    return [
+        *head,
+        *_blank_lines(explained),
+        *map(str, explained.balances),
+        *_class_lines(explained),
+        *([explained.note] if explained.note else []),
+    ]
+
+
+def picture_notes(context: ExplainContext) -> list[str]:
+    """The small print of every picture: parameters that are not the usual ones, and the device."""
+    return parameter_lines(context)
+
+
+def unit_measures(explained: ExplainedInput, k: int) -> list[str]:
+    """The numbers of unit k: of a class how probable the model finds it, and the activation."""
+    return [*_probability(explained, k), f"activation {explained.scores[k]:.4g}"]
+
+
+def _probability(explained: ExplainedInput, k: int) -> list[str]:
+    """The probability of a class, where the model gives some; of scores their softmax."""
+    scores, context = explained.classes, explained.context
+    if scores is None or not context.is_class:
+        return []
+    channel, _ = split_unit(explained.units[k], context.contract.channel_axis)
+    if len(scores) <= channel:
+        return []
+    values = scores.astype(np.float64)
+    if values.min() >= 0 and abs(values.sum() - 1) < _SUM_TOLERANCE:
+        return [f"probability {_share(values[channel])}"]
+    powers = np.exp(values - values.max())
+    return [f"softmax {_share(powers[channel] / powers.sum())}"]
+
+
+def _share(value: float) -> str:
+    return f"{value:.3f}" if value >= 0.001 else f"{value:.2g}"
 
 
 def unit_lines(explained: ExplainedInput) -> list[str]:

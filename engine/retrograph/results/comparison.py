@@ -11,18 +11,18 @@ import numpy as np
 from PIL import Image
 
 from retrograph.errors import InputError, command, parameter, spelled
-from retrograph.render import SCALE, Style, Table, values_key
+from retrograph.render import SCALE, Table
 from retrograph.results.base import Result
 from retrograph.results.caption import parameter_lines, unit_lines
 from retrograph.results.context import ExplainContext
 from retrograph.results.explanation import Explanation
+from retrograph.results.legend import Legend
 from retrograph.results.maps import (
     attribution_picture,
     has_picture,
     input_picture,
-    is_coloured,
     is_drawable,
-    style_of,
+    is_smooth,
 )
 from retrograph.results.notes import Note, gather_notes
 from retrograph.results.record import explained_dict
@@ -97,8 +97,7 @@ class ComparisonTable:
         self._context = context
         self._notes = gather_notes(context.contracts)
         self._table = Table(["input", *map(self._titled, context.methods)])
-        self._drawn: dict[tuple[Style | None, bool], dict[str, None]] = {}
-        """The columns by their style, None for an input, and whether colours are apart."""
+        self._legend = Legend()
 
     def add(self, explanation: Explanation) -> None:
         """A row for an input.
@@ -114,13 +113,8 @@ class ComparisonTable:
             )
         maps = [attribution_picture(explained, method) for method in self._context.methods]
         caption = "\n".join([Path(explained.name).name, *unit_lines(explained)])
-        self._table.add(caption, [input_picture(explained), *maps])
-        if not has_picture(explained):
-            self._drawn.setdefault((None, False), {})["input"] = None
-        for method in self._context.methods:
-            style = style_of(method, explained)
-            coloured = style.has_sign and is_coloured(method, explained)
-            self._drawn.setdefault((style, coloured), {})[method] = None
+        self._table.add(caption, [input_picture(explained), *maps], smooth=is_smooth(explained))
+        self._legend.add(explained, values=not has_picture(explained))
 
     def page(self, title: str, left_out: Mapping[str, str]) -> Image.Image:
         """The rows, with what is to be known of them.
@@ -129,13 +123,9 @@ class ComparisonTable:
             title: its first line stands out.
             left_out: why methods are left out, by their titles.
         """
-        keys = [
-            (", ".join(names), style.key(coloured=coloured) if style else values_key())
-            for (style, coloured), names in self._drawn.items()
-        ]
         return self._table.page(
             title,
-            keys,
+            self._legend.keys,
             [
                 *(f"{self._mark(note)} {note}".strip() for note in self._notes),
                 *parameter_lines(self._context),

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from retrograph.errors import InputError, spelled
+from retrograph.errors import InputError
 from retrograph.results.base import Result
-from retrograph.results.caption import caption_lines, unit_lines
+from retrograph.results.caption import unit_lines
 from retrograph.results.explained import ExplainedInput
 from retrograph.results.figure import figure, has_figure
 from retrograph.results.record import explained_dict
@@ -34,8 +34,7 @@ class Explanation(ExplainedInput, Result):
                 f"{self.name} has {self.array.ndim} axes and cannot be drawn; save its arrays as "
                 ".npz"
             )
-        styled = self.styled(style)
-        return figure(styled, "\n".join(map(spelled, caption_lines(styled))))
+        return figure(self.styled(style))
 
     def to_dict(self) -> dict[str, Any]:
         """What `retrograph explain --json` prints of it."""

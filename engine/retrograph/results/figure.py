@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from PIL import Image
 
-from retrograph.inputs import AttributionMap
+from retrograph.errors import spelled
+from retrograph.inputs import AttributionMap, ShownInput
+from retrograph.render import SCALE, Caption
+from retrograph.results.caption import picture_lines, picture_notes, unit_measures
 from retrograph.results.explained import ExplainedInput
+from retrograph.results.legend import Legend
 from retrograph.results.maps import kind_of, style_of
 
 
@@ -14,19 +20,37 @@ def has_figure(explained: ExplainedInput) -> bool:
     return kind_of(explained).can_draw(explained.array)
 
 
-def figure(explained: ExplainedInput, caption: str) -> Image.Image:
-    """The input and its attributions, over the caption's lines.
+def figure(explained: ExplainedInput) -> Image.Image:
+    """The input and its attributions, over what is said of them.
 
     Raises:
         InputError: an attribution is not finite.
     """
     maps = [
         AttributionMap(
-            title=method if len(explained.units) == 1 else f"{method} · {unit}",
+            title=_title(explained, method, k),
             values=explained.attributions[method][k],
             style=style_of(method, explained),
         )
-        for k, unit in enumerate(map(explained.context.unit, explained.units))
+        for k in range(len(explained.units))
         for method in explained.context.methods
     ]
-    return kind_of(explained).figure(explained.array, explained.shown, maps, caption)
+    kind = kind_of(explained)
+    legend = Legend()
+    legend.add(explained, values=kind.draws_values(explained.array, explained.shown))
+    caption = Caption(
+        text="\n".join(map(spelled, picture_lines(explained))),
+        keys=legend.keys,
+        notes=[*map(spelled, picture_notes(explained.context)), SCALE],
+    )
+    shown = ShownInput(f"input\n{Path(explained.name).name}", explained.array, explained.shown)
+    return kind.figure(shown, maps, caption)
+
+
+def _title(explained: ExplainedInput, method: str, k: int) -> str:
+    """The method; of several units the unit, and what is known of it."""
+    if len(explained.units) == 1:
+        return method
+    unit = explained.context.unit(explained.units[k])
+    measures = " · ".join(unit_measures(explained, k))
+    return f"{unit}\n{method} · {measures}"

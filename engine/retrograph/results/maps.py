@@ -39,7 +39,13 @@ def style_of(method: str, explained: ExplainedInput) -> Style:
     """How the attribution of a method is drawn: what is no picture cannot lie under an overlay."""
     name = explained.context.contracts[method].method
     usual = METHODS[name].style if name in METHODS else "signed"
-    return style_named(explained.context.style or usual, has_picture=has_picture(explained))
+    asked = explained.context.style or usual
+    return style_named(asked, usual=usual, has_picture=has_picture(explained))
+
+
+def is_smooth(explained: ExplainedInput) -> bool:
+    """Whether the pictures of an input are enlarged without edges between their pixels."""
+    return any(style_of(method, explained).is_smooth for method in explained.context.methods)
 
 
 def has_picture(explained: ExplainedInput) -> bool:

@@ -11,12 +11,14 @@ from PIL import Image
 
 from retrograph.errors import InputError
 from retrograph.preprocess import BadInput
-from retrograph.render import sheet
+from retrograph.render import SCALE, Caption, sheet
 from retrograph.results.base import Result
+from retrograph.results.caption import picture_notes
 from retrograph.results.context import ExplainContext
 from retrograph.results.explained import ExplainedInput
 from retrograph.results.explanation import Explanation
-from retrograph.results.maps import attribution_picture, input_picture
+from retrograph.results.legend import Legend
+from retrograph.results.maps import attribution_picture, has_picture, input_picture, is_smooth
 from retrograph.results.record import explained_dict
 from retrograph.results.unit_names import split_unit
 from retrograph.runtime import Array
@@ -84,20 +86,19 @@ class Sheet(Result):
 
     def image(self, style: str | None = None) -> Image.Image:
         """The grid, each input beside its attributions."""
-        context = self.context
-        cells = [
-            (
-                _label(each),
-                [input_picture(each), *(attribution_picture(each, m) for m in context.methods)],
-            )
-            for each in (explanation.styled(style) for explanation in self.explanations)
-        ]
+        context, each_styled = self.context, [e.styled(style) for e in self.explanations]
+        legend, cells = Legend(), []
+        for each in each_styled:
+            maps = [attribution_picture(each, method) for method in context.methods]
+            cells.append((_label(each), [input_picture(each), *maps]))
+            legend.add(each, values=not has_picture(each))
         title = (
             f"{', '.join(context.methods)} · {context.contract.alias}\n"
             f"{self.title} · input beside its attribution · label: "
             f"{'class' if context.is_class else 'channel (row, column)'} and activation"
         )
-        return sheet(cells, self.columns, title)
+        caption = Caption(keys=legend.keys, notes=[*picture_notes(context), SCALE])
+        return sheet(cells, self.columns, title, caption, smooth=any(map(is_smooth, each_styled)))
 
     def to_dict(self) -> dict[str, Any]:
         """What `retrograph explain --json` prints of these units."""

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from PIL import Image
 
 from retrograph.model import SCORES
-from retrograph.render import Table, panel, sheet
+from retrograph.render import Caption, Table, panel, sheet
 from retrograph.render.colour import Picture
 from retrograph.results.unit_names import class_name
 from retrograph.synthesis.context import SynthesisContext
@@ -23,7 +23,7 @@ def single_page(
     """Titled pictures side by side, over what is measured of one input."""
     name = context.unit_name(maximum.unit)
     caption = f"{context.layer} · {name}\n{describe(maximum, context)}\n{_step_count([maximum])}"
-    return panel(columns, caption)
+    return panel(columns, Caption(caption))
 
 
 def sheet_page(maxima: Sequence[Maximum], context: SynthesisContext) -> Image.Image:

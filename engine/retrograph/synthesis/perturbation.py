@@ -12,7 +12,7 @@ from PIL import Image
 
 from retrograph.errors import InputError, parameter
 from retrograph.preprocess.picture import Pixels
-from retrograph.render import film, panel, signed
+from retrograph.render import Caption, film, panel, signed
 from retrograph.render.colour import Picture
 from retrograph.render.planes import plane
 from retrograph.results.base import Result
@@ -99,7 +99,7 @@ class Perturbation(Result):
             (f"change, {factor:g} times", self._drawn_change(factor)),
             (now, self._drawn_result()),
         ]
-        return panel(columns, "\n".join(self.describe()[1:]))
+        return panel(columns, Caption("\n".join(self.describe()[1:])))
 
     def check_success(self) -> None:
         """Raises InputError where no change was found."""

@@ -13,8 +13,8 @@ from typing import Protocol
 
 import numpy as np
 
+from retrograph.render.smoothing import blurred
 from retrograph.synthesis.space import Canvas
-from retrograph.synthesis.views import mirrored
 
 
 class Regulariser(Protocol):
@@ -51,21 +51,7 @@ class Blur:
     def __call__(self, canvas: Canvas, gradient: Canvas, step: int) -> Canvas:
         if step % self.every:
             return canvas
-        rows, columns = (gaussian(extent, self.sigma) for extent in canvas.shape[2:])
-        blurred: Canvas = rows @ canvas @ columns.T
-        return blurred
-
-
-def gaussian(extent: int, sigma: float) -> Canvas:
-    """The matrix [extent, extent] of a Gaussian blur along an axis, mirrored at its ends."""
-    reach = int(np.ceil(4 * sigma))
-    offsets = np.arange(-reach, reach + 1)
-    weights = np.exp(-0.5 * (offsets / sigma) ** 2)
-    matrix = np.zeros((extent, extent))
-    for offset, weight in zip(offsets, weights / weights.sum(), strict=True):
-        places = mirrored(np.arange(extent) + offset, extent)
-        np.add.at(matrix, (np.arange(extent), places), weight)
-    return matrix
+        return blurred(canvas, self.sigma)
 
 
 @dataclass(frozen=True)

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
-import numpy.typing as npt
 
+from retrograph.render.smoothing import mirrored
 from retrograph.synthesis.space import Canvas
 
 Size = tuple[int, ...]
@@ -88,12 +88,6 @@ def sampling(extent: int, canvas: int, *, pitch: float = 1.0, shift: float = 0.0
     for index, weight in ((before, 1 - part), (before + 1, part)):
         np.add.at(matrix, (rows, mirrored(index.astype(np.int64), canvas)), weight)
     return matrix
-
-
-def mirrored(index: npt.NDArray[np.int64], extent: int) -> npt.NDArray[np.int64]:
-    """Indices from beyond the ends of an axis, mirrored there."""
-    around = np.mod(index, 2 * extent)
-    return np.where(around < extent, around, 2 * extent - 1 - around)
 
 
 def resized(canvas: Canvas, size: Size) -> Canvas:

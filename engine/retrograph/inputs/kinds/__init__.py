@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from retrograph.inputs.kinds.array import ArrayInput
-from retrograph.inputs.kinds.base import AttributionMap, InputKind
+from retrograph.inputs.kinds.base import AttributionMap, InputKind, ShownInput
 from retrograph.inputs.kinds.letters import LetterInput
 from retrograph.inputs.kinds.picture import PictureInput
 from retrograph.inputs.kinds.table import TableInput
@@ -23,7 +23,7 @@ KINDS: Final[tuple[type[InputKind], ...]] = (
 )
 """An input is of the first kind that matches it; the last one matches all."""
 
-__all__ = ["KINDS", "ArrayInput", "AttributionMap", "InputKind", "input_kind"]
+__all__ = ["KINDS", "ArrayInput", "AttributionMap", "InputKind", "ShownInput", "input_kind"]
 
 
 def input_kind(

@@ -23,11 +23,28 @@ from retrograph.preprocess import (
 )
 from retrograph.preprocess.arrays import AnyArray, as_inputs, finite
 from retrograph.preprocess.recipe import USE_NPY, describe
-from retrograph.render import Style, colour, panel, signed
+from retrograph.render import Caption, Style, colour, panels, signed
 from retrograph.render.planes import plane
 
 _MOST_AXES = 4
 """The axes of an array that can be drawn."""
+_ACROSS = 4
+"""The pictures of a row of a figure."""
+
+
+@dataclass(frozen=True)
+class ShownInput:
+    """An input that is drawn beside its attributions.
+
+    Attributes:
+        title: what it is; a second line says where it is from.
+        array: [*input].
+        picture: what it was made of; None where that is not known, or it is none.
+    """
+
+    title: str
+    array: AnyArray
+    picture: Image.Image | None
 
 
 @dataclass(frozen=True)
@@ -35,7 +52,7 @@ class AttributionMap:
     """An attribution that is drawn.
 
     Attributes:
-        title: what it is, in a few words.
+        title: what it is, in a few words; a second line says more.
         values: [*input], or with one entry along an axis whose entries have it in common.
         style: how it is drawn.
     """
@@ -156,6 +173,10 @@ class InputKind(ABC):
         """Whether an attribution can be laid over the input."""
         return shown is not None
 
+    def draws_values(self, array: AnyArray, shown: Image.Image | None) -> bool:
+        """Whether a figure has the values of the input as a plane."""
+        return not self.has_picture(shown)
+
     def is_coloured(self, attribution: AnyArray, shown: Image.Image | None) -> bool:
         """Whether a signed map [*input] has red, green and blue apart; else it is grey."""
         return False
@@ -211,21 +232,19 @@ class InputKind(ABC):
         return shrink(first, longest), shrink(second, longest)
 
     def figure(
-        self,
-        array: AnyArray,
-        shown: Image.Image | None,
-        maps: Sequence[AttributionMap],
-        caption: str,
+        self, shown: ShownInput, maps: Sequence[AttributionMap], caption: Caption
     ) -> Image.Image:
-        """An input beside its attributions, over the caption's lines.
+        """An input beside its attributions, over the caption.
 
         Raises:
             InputError: an attribution is not finite.
         """
-        columns = [("input", self.input_picture(array, shown))]
+        array, picture = shown.array, shown.picture
+        cells = [(shown.title, self.input_picture(array, picture))]
         for each in maps:
-            columns.append((each.title, self.map_picture(each.values, each.style, array, shown)))
-        return panel(columns, caption)
+            cells.append((each.title, self.map_picture(each.values, each.style, array, picture)))
+        rows = [cells[i : i + _ACROSS] for i in range(0, len(cells), _ACROSS)]
+        return panels(rows, caption, smooth=any(each.style.is_smooth for each in maps))
 
 
 def shrink(picture: colour.Picture, longest: int) -> Image.Image:

@@ -10,11 +10,11 @@ import numpy as np
 from PIL import Image
 
 from retrograph.errors import InputError
-from retrograph.inputs.kinds.base import AttributionMap, InputKind
+from retrograph.inputs.kinds.base import AttributionMap, InputKind, ShownInput
 from retrograph.preprocess import Coding, InputAxes, Item, Pending
 from retrograph.preprocess.arrays import AnyArray
 from retrograph.preprocess.sequences import read_fasta
-from retrograph.render import STYLES, Style, Track, colour, letter_tiles, strips
+from retrograph.render import STYLES, Caption, Style, Track, colour, letter_tiles, strips
 
 _MOST_LETTERS = 64
 """Longer parts of a sequence are drawn as colours alone where they have to be small."""
@@ -73,18 +73,18 @@ class LetterInput(InputKind):
         matrix = coding.matrix(np.broadcast_to(values, array.shape))
         return letter_tiles(coding.letters(array), matrix, coding.alphabet, style)
 
+    def draws_values(self, array: AnyArray, shown: Image.Image | None) -> bool:
+        """Where the letters do not tell them."""
+        return not self._coding.is_one_hot(array)
+
     def figure(
-        self,
-        array: AnyArray,
-        shown: Image.Image | None,
-        maps: Sequence[AttributionMap],
-        caption: str,
+        self, shown: ShownInput, maps: Sequence[AttributionMap], caption: Caption
     ) -> Image.Image:
         """The attributions as strips under the letters; the input too if these do not tell it."""
-        coding, tracks = self._coding, []
-        if not coding.is_one_hot(array):
+        coding, array, tracks = self._coding, shown.array, []
+        if self.draws_values(array, shown.picture):
             style = STYLES["signed"]
-            tracks.append(Track("input", coding.matrix(array), style, is_attribution=False))
+            tracks.append(Track(shown.title, coding.matrix(array), style, is_attribution=False))
         for each in maps:
             values = np.broadcast_to(each.values, array.shape)
             tracks.append(Track(each.title, coding.matrix(values), each.style))

@@ -9,7 +9,7 @@ import numpy as np
 from PIL import Image
 
 from retrograph.errors import InputError
-from retrograph.inputs.kinds.base import AttributionMap, InputKind
+from retrograph.inputs.kinds.base import AttributionMap, InputKind, ShownInput
 from retrograph.preprocess import Coding, InputAxes, Item, Pending, PictureFile
 from retrograph.preprocess.arrays import AnyArray
 from retrograph.preprocess.videos import (
@@ -19,7 +19,7 @@ from retrograph.preprocess.videos import (
     read_video,
     videos_of,
 )
-from retrograph.render import Style, Table, colour, film, spaced
+from retrograph.render import Caption, Style, Table, colour, film, spaced
 
 _NOTE = "evenly spaced frames; each map has one scale for all frames"
 
@@ -88,20 +88,17 @@ class VideoInput(InputKind):
         return film(self._map_frames(values, style, array))
 
     def figure(
-        self,
-        array: AnyArray,
-        shown: Image.Image | None,
-        maps: Sequence[AttributionMap],
-        caption: str,
+        self, shown: ShownInput, maps: Sequence[AttributionMap], caption: Caption
     ) -> Image.Image:
         """Evenly spaced frames in a row, over the same frames of each attribution."""
-        rows = [("input", self._frames(array))]
-        rows += [(m.title, self._map_frames(m.values, m.style, array)) for m in maps]
+        rows = [(shown.title, self._frames(shown.array))]
+        rows += [(m.title, self._map_frames(m.values, m.style, shown.array)) for m in maps]
         places = spaced(len(rows[0][1]))
         table = Table([f"frame {place + 1}" for place in places])
+        smooth = any(each.style.is_smooth for each in maps)
         for title, frames in rows:
-            table.add(title, [frames[place] for place in places])
-        return table.page(caption, notes=[_NOTE])
+            table.add(title, [frames[place] for place in places], smooth=smooth)
+        return table.page(caption.text, caption.keys, [_NOTE, *caption.notes])
 
     def _frames(self, array: AnyArray) -> colour.Pixels:
         """The frames, uint8 [T, H, W, 3]."""
@@ -114,6 +111,10 @@ class VideoInput(InputKind):
         rows_axis = 1 if recipe.layout == "nchw" else 0
         tall = np.concatenate(np.broadcast_to(stack, (len(frames), *stack.shape[1:])), rows_axis)
         drawn = style.draw(
-            tall, layout=recipe.layout, order=recipe.order, picture=np.concatenate(frames)
+            tall,
+            layout=recipe.layout,
+            order=recipe.order,
+            picture=np.concatenate(frames),
+            frames=len(frames),
         )
         return drawn.reshape(frames.shape)

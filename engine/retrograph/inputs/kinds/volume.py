@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 from PIL import Image
 
-from retrograph.inputs.kinds.base import AttributionMap, InputKind
+from retrograph.inputs.kinds.base import AttributionMap, InputKind, ShownInput
 from retrograph.preprocess import Coding, InputAxes
 from retrograph.preprocess.arrays import AnyArray
-from retrograph.render import grey_slices, sheet, slices, spaced
+from retrograph.render import Caption, grey_slices, sheet, slices, spaced
 
 _COLUMNS = 3
 _SLICES = (
@@ -30,20 +31,21 @@ class VolumeInput(InputKind):
         """Depth, height and width, or four axes of which nothing is known."""
         return axes.takes_volumes or len(axes.item) == 4
 
+    def draws_values(self, array: AnyArray, shown: Image.Image | None) -> bool:
+        """Its slices are grey from black to white, which the figure says itself."""
+        return False
+
     def figure(
-        self,
-        array: AnyArray,
-        shown: Image.Image | None,
-        maps: Sequence[AttributionMap],
-        caption: str,
+        self, shown: ShownInput, maps: Sequence[AttributionMap], caption: Caption
     ) -> Image.Image:
         """Evenly spaced slices, each beside the same slice of the attributions."""
-        volume = self.axes.to_volume(array)
+        volume = self.axes.to_volume(shown.array)
         drawn = [grey_slices(volume)]
         for each in maps:
-            values = np.broadcast_to(each.values, array.shape)
+            values = np.broadcast_to(each.values, shown.array.shape)
             drawn.append(slices(self.axes.to_volume(values), each.style))
         depth = volume.shape[1]
         cells = [(f"slice {i + 1} of {depth}", [part[i] for part in drawn]) for i in spaced(depth)]
-        titles = ", ".join(each.title for each in maps)
-        return sheet(cells, _COLUMNS, f"input beside {titles}\n{caption}\n{_SLICES}")
+        titles = ", ".join(each.title.partition("\n")[0] for each in maps)
+        head = f"{shown.title.partition(chr(10))[2] or 'input'}\ninput beside {titles}"
+        return sheet(cells, _COLUMNS, head, replace(caption, notes=[_SLICES, *caption.notes]))

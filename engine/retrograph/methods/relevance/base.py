@@ -39,6 +39,8 @@ class RelevanceMethod(Method):
 
     biases: str = field(default="keep", kw_only=True)
 
+    style = "red-blue"
+
     def __post_init__(self) -> None:
         if self.biases not in BIASES:
             raise InputError(f"{self.name}: biases is '{self.biases}'; give {' or '.join(BIASES)}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar, Final
 
 import numpy as np
@@ -16,10 +16,16 @@ from retrograph.render.colour import (
     Order,
     Picture,
     Pixels,
+    channels_last,
+    to_bytes,
+    to_unit,
 )
+from retrograph.render.smoothing import blurred
 
 BAR_WIDTH: Final = 300
 BAR_HEIGHT: Final = 40
+SIGMA: Final = 0.015
+"""The sigma of the blur of smooth maps, as a share of their shorter side."""
 
 
 @dataclass(frozen=True)
@@ -37,22 +43,36 @@ class Key:
     text: str
 
 
+@dataclass(frozen=True)
 class Style(ABC):
-    """A way to draw attributions.
+    """A way to draw attributions: what of the channels is drawn, and in which colours.
 
     Attributes:
+        is_smooth: whether maps are blurred a little, which takes the grid of strides out of them,
+            and small pictures are enlarged without edges between their pixels.
         name: by which it is chosen.
         has_sign: whether what speaks for a unit looks otherwise than what speaks against it.
-        on_picture: whether it is drawn on the picture that was explained.
-        strip_words: what the colours of a strip under a sequence mean.
+        on_picture: whether it can only be drawn on the picture that was explained.
     """
+
+    is_smooth: bool = False
 
     name: ClassVar[str]
     has_sign: ClassVar[bool]
     on_picture: ClassVar[bool] = False
-    strip_words: ClassVar[str]
 
     @abstractmethod
+    def plane(self, values: Floats, order: Order) -> Floats:
+        """What is drawn of an attribution [H, W, C]: [H, W], or [H, W, 3] of its colours."""
+
+    @abstractmethod
+    def colours(self, plane: Floats, picture: Picture | None) -> Floats:
+        """The colours [H, W, 3], from 0 to 255, of a plane whose values are from -1 to 1."""
+
+    @abstractmethod
+    def _key(self, coloured: bool) -> Key:
+        """The legend, without what is said of smoothing."""
+
     def draw(
         self,
         attribution: Attribution,
@@ -61,6 +81,7 @@ class Style(ABC):
         order: Order = "rgb",
         picture: Picture | None = None,
         percentile: float = PERCENTILE,
+        frames: int = 1,
     ) -> Pixels:
         """The attribution in colours, uint8 [H, W, 3].
 
@@ -68,21 +89,43 @@ class Style(ABC):
             attribution: [C, H, W], or [H, W, C] by `layout`.
             layout: nchw or nhwc.
             order: of the channels: rgb, bgr or gray.
-            picture: what was explained, uint8 [H, W, 3] or of Pillow, for a style that is drawn on
-                it.
+            picture: what was explained, uint8 [H, W, 3] or of Pillow.
             percentile: of the magnitudes other than 0, the end of the colours.
+            frames: how many pictures of one height lie under each other in the attribution.
 
         Raises:
             InputError: the attribution is not finite.
+            ValueError: the style is drawn on a picture, and there is none of that height and width.
         """
+        plane = self.plane(channels_last(attribution, layout), order)
+        if self.is_smooth:
+            plane = _smooth(plane, frames)
+        return to_bytes(self.colours(to_unit(plane, percentile), picture))
 
-    @abstractmethod
     def key(self, *, coloured: bool = True) -> Key:
-        """The legend.
+        """The legend; of a smooth style it says how smooth it is.
 
         Args:
             coloured: whether the map has the picture's three colours by themselves.
         """
+        key = self._key(coloured)
+        if not self.is_smooth:
+            return key
+        blur = f"a Gaussian of {100 * SIGMA:g} % of the shorter side"
+        return replace(key, text=f"{key.text}; smoothed by {blur}")
+
+    def sharp(self) -> Style:
+        """The same without smoothing."""
+        return replace(self, is_smooth=False)
+
+
+def _smooth(plane: Floats, frames: int) -> Floats:
+    """A plane [H, W] or [H, W, 3], each of its frames blurred by itself."""
+    height, width = plane.shape[0] // frames, plane.shape[1]
+    parts = np.moveaxis(plane.reshape(frames, height, width, -1), -1, 1)
+    smooth = blurred(parts, SIGMA * min(height, width))
+    back: Floats = np.moveaxis(smooth, 1, -1).reshape(plane.shape)
+    return back
 
 
 def ramp(start: float) -> Floats:

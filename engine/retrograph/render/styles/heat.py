@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
+import numpy as np
+
 from retrograph.render.colour import (
     PERCENTILE,
     Attribution,
+    Floats,
     Layout,
     Order,
     Picture,
     Pixels,
     magma,
-    magnitude,
-    to_bytes,
 )
 from retrograph.render.styles.base import Key, Style, bar, ramp
 
@@ -26,27 +29,23 @@ def heat(
     Raises:
         InputError: the attribution is not finite.
     """
-    return to_bytes(magma(magnitude(attribution, layout, percentile)))
+    return Heat().draw(attribution, layout=layout, percentile=percentile)
 
 
+@dataclass(frozen=True)
 class Heat(Style):
     """Black is zero, brighter matters more, whatever the sign."""
 
     name = "heat"
     has_sign = False
-    strip_words = "in strips of heat black is 0, brighter is larger, whatever the sign"
 
-    def draw(
-        self,
-        attribution: Attribution,
-        *,
-        layout: Layout = "nchw",
-        order: Order = "rgb",
-        picture: Picture | None = None,
-        percentile: float = PERCENTILE,
-    ) -> Pixels:
-        return heat(attribution, layout=layout, percentile=percentile)
+    def plane(self, values: Floats, order: Order) -> Floats:
+        largest: Floats = np.abs(values).max(axis=2)
+        return largest
 
-    def key(self, *, coloured: bool = True) -> Key:
+    def colours(self, plane: Floats, picture: Picture | None) -> Floats:
+        return magma(plane)
+
+    def _key(self, coloured: bool) -> Key:
         text = "how much a place matters, whatever the sign: the largest magnitude of its channels"
         return Key(bar(heat(ramp(0), percentile=100)), ("0", "most"), text)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
@@ -11,15 +12,13 @@ from retrograph.render.colour import (
     LUMA,
     PERCENTILE,
     Attribution,
+    Floats,
     Layout,
-    Order,
     Picture,
     Pixels,
     magma,
-    magnitude,
-    to_bytes,
 )
-from retrograph.render.styles.base import BAR_WIDTH, Key, Style, bar, ramp
+from retrograph.render.styles.base import BAR_WIDTH, Key, bar, ramp
 from retrograph.render.styles.heat import Heat
 
 DIMMED: Final = 0.55
@@ -41,33 +40,24 @@ def overlay(
         InputError: the attribution is not finite.
         ValueError: the picture is not of the attribution's height and width.
     """
-    light = magma(magnitude(attribution, layout, percentile))
-    grey = DIMMED * (np.asarray(picture) @ np.array(LUMA))[..., np.newaxis]
-    return to_bytes(255 - (255 - grey) * (255 - light) / 255)
+    return Overlay().draw(attribution, layout=layout, picture=picture, percentile=percentile)
 
 
-class Overlay(Style):
+@dataclass(frozen=True)
+class Overlay(Heat):
     """Heat as light cast on the picture."""
 
     name = "overlay"
-    has_sign = False
     on_picture = True
-    strip_words = Heat.strip_words
 
-    def draw(
-        self,
-        attribution: Attribution,
-        *,
-        layout: Layout = "nchw",
-        order: Order = "rgb",
-        picture: Picture | None = None,
-        percentile: float = PERCENTILE,
-    ) -> Pixels:
+    def colours(self, plane: Floats, picture: Picture | None) -> Floats:
         if picture is None:
             raise ValueError("an overlay is drawn on a picture")
-        return overlay(picture, attribution, layout=layout, percentile=percentile)
+        grey = DIMMED * (np.asarray(picture) @ np.array(LUMA))[..., np.newaxis]
+        lit: Floats = 255 - (255 - grey) * (255 - magma(plane)) / 255
+        return lit
 
-    def key(self, *, coloured: bool = True) -> Key:
+    def _key(self, coloured: bool) -> Key:
         ground = np.full((1, BAR_WIDTH, 3), GREY, np.uint8)
         drawn = overlay(ground, ramp(0), percentile=100)
         text = "how much a place matters, cast as light on the picture, which is dimmed and grey"

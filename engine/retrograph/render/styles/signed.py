@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from retrograph.render.colour import (
     GREY,
     PERCENTILE,
     Attribution,
+    Floats,
     Layout,
     Order,
     Picture,
     Pixels,
-    channels_last,
-    to_bytes,
-    to_unit,
 )
 from retrograph.render.styles.base import Key, Style, bar, ramp
 
@@ -35,34 +35,26 @@ def signed(
     Raises:
         InputError: the attribution is not finite.
     """
-    values = channels_last(attribution, layout)
-    if values.shape[2] not in (1, 3):
-        values = values.sum(axis=2, keepdims=True)
-    if order == "bgr":
-        values = values[..., ::-1]
-    pixels = to_bytes(GREY + (GREY - 1) * to_unit(values, percentile))
-    return np.ascontiguousarray(np.broadcast_to(pixels, (*pixels.shape[:2], 3)))
+    return Signed().draw(attribution, layout=layout, order=order, percentile=percentile)
 
 
+@dataclass(frozen=True)
 class Signed(Style):
     """Grey is zero, brighter speaks for the unit, darker against it."""
 
     name = "signed"
     has_sign = True
-    strip_words = "in grey strips grey is 0, brighter is for the unit, darker against it"
 
-    def draw(
-        self,
-        attribution: Attribution,
-        *,
-        layout: Layout = "nchw",
-        order: Order = "rgb",
-        picture: Picture | None = None,
-        percentile: float = PERCENTILE,
-    ) -> Pixels:
-        return signed(attribution, layout=layout, order=order, percentile=percentile)
+    def plane(self, values: Floats, order: Order) -> Floats:
+        if values.shape[2] not in (1, 3):
+            values = values.sum(axis=2, keepdims=True)
+        return values[..., ::-1] if order == "bgr" else values
 
-    def key(self, *, coloured: bool = True) -> Key:
+    def colours(self, plane: Floats, picture: Picture | None) -> Floats:
+        greys = GREY + (GREY - 1) * plane
+        return np.ascontiguousarray(np.broadcast_to(greys, (*greys.shape[:2], 3)))
+
+    def _key(self, coloured: bool) -> Key:
         text = "grey is 0, brighter is positive, for the unit, darker is negative, against it"
         if coloured:
             text += "; each of the picture's colours, red, green and blue, by itself"

@@ -1,0 +1,92 @@
+"""What stands under pictures: a few lines, what the colours mean, and small print."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from PIL import Image, ImageDraw, ImageFont
+
+from retrograph.render.blocks import (
+    INK,
+    SOFT,
+    Block,
+    beside,
+    blank,
+    framed,
+    margin,
+    stack,
+    topped,
+    written,
+)
+from retrograph.render.styles import Key
+
+_GAP: Final = 28
+"""Between a key's bar and its words."""
+
+
+@dataclass(frozen=True)
+class Caption:
+    """What is said under pictures.
+
+    Attributes:
+        text: lines, the first of which stands out.
+        keys: what the colours mean, each behind the titles of the pictures that have them.
+        notes: the small print.
+    """
+
+    text: str = ""
+    keys: Sequence[tuple[str, Key]] = ()
+    notes: Sequence[str] = ()
+
+
+NO_CAPTION: Final = Caption()
+
+
+def captioned(block: Block, caption: Caption, unit: float) -> Block:
+    """The block over its caption, `unit` times the usual size, in a margin of white."""
+    parts = caption_parts(caption, unit, block.width)
+    return margin(stack([block, *parts], 22 * unit), 44 * unit)
+
+
+def caption_parts(caption: Caption, unit: float, width: int) -> list[Block]:
+    """The lines, the keys and the small print, as far as there are any."""
+    first, *others = caption.text.splitlines() or [""]
+    text = [*written(first, 26 * unit, INK, width, 3), *lines(others, 24 * unit, width, 3)]
+    keys = [keyed(names, key, unit, width) for names, key in caption.keys]
+    notes = lines(caption.notes, 17 * unit, width)
+    return [
+        stack(blocks, gap * unit) for blocks, gap in ((text, 4), (keys, 14), (notes, 4)) if blocks
+    ]
+
+
+def lines(texts: Sequence[str], size: float, width: int, most: int = 20) -> list[Block]:
+    """Lines that do not stand out, each wrapped into no more than so many."""
+    return [block for text in texts for block in written(text, size, SOFT, width, most)]
+
+
+def keyed(names: str, key: Key, unit: float, width: int) -> Block:
+    """A key's bar, with its ends named, beside its words; under them where there is no room."""
+    scale = max(1, round(unit))
+    bar = framed(key.bar.repeat(scale, axis=0).repeat(scale, axis=1))
+    labels = blank(bar.width, round(24 * unit))
+    draw, font = ImageDraw.Draw(labels), ImageFont.load_default(17 * unit)
+    last = len(key.ends) - 1
+    for i, label in enumerate(key.ends):
+        anchor = "l" if i == 0 else "r" if i == last else "m"
+        place = (i * bar.width / last, labels.height / 2)
+        draw.text(place, label, fill=SOFT, font=font, anchor=f"{anchor}m")
+    named = stack([bar, labels], 2)
+    room = width - bar.width - _GAP
+    below = room < bar.width
+    words = _words(names, key, unit, width if below else room)
+    if below:
+        return stack([named, words], 4)
+    tallest = max(named.height, words.height)
+    return beside([topped(block, block.width, tallest) for block in (named, words)], _GAP)
+
+
+def _words(names: str, key: Key, unit: float, width: int) -> Image.Image:
+    head = written(names, 20 * unit, INK, width, 4)
+    return stack([*head, *lines([key.text], 18 * unit, width)], 2)

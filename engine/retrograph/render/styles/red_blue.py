@@ -1,0 +1,47 @@
+"""Red speaks for the unit, blue against it, in one number for each place."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from retrograph.render.colour import LUMA, Floats, Order, Picture
+from retrograph.render.styles.base import Key, Style, bar, ramp
+
+FAINT: Final = 0.16
+"""The share of its contrast that a picture keeps under a map."""
+COLOURS: Final = bytes.fromhex(
+    "0b2f6b 17549c 3f82c4 86b4de c6dcf0 ffffff fbd3bd f39a7b dc5b4b b5222f 6d0a22"
+)
+"""From what speaks against to what speaks for, evenly spaced, as dark at both ends."""
+
+
+@dataclass(frozen=True)
+class RedBlue(Style):
+    """Red speaks for the unit, blue against it, in one number for each place."""
+
+    name = "red-blue"
+    has_sign = True
+
+    def plane(self, values: Floats, order: Order) -> Floats:
+        total: Floats = values.sum(axis=2)
+        return total
+
+    def colours(self, plane: Floats, picture: Picture | None) -> Floats:
+        controls = np.frombuffer(COLOURS, np.uint8).reshape(-1, 3)
+        places = np.linspace(-1, 1, len(controls))
+        inks = np.stack([np.interp(plane, places, channel) for channel in controls.T], axis=-1)
+        if picture is None:
+            return inks
+        shade = 255 - np.asarray(picture, np.float64) @ np.array(LUMA)
+        faint: Floats = inks * (1 - FAINT * shade / 255)[..., np.newaxis]
+        return faint
+
+    def _key(self, coloured: bool) -> Key:
+        text = (
+            "red is positive, for the unit, blue is negative, against it, no colour is 0; the "
+            "channels of a place are summed"
+        )
+        return Key(bar(RedBlue().draw(ramp(-1), percentile=100)), ("against", "0", "for"), text)

@@ -1,0 +1,37 @@
+"""What the colours of explained inputs mean, each style once, behind the methods drawn in it."""
+
+from __future__ import annotations
+
+from retrograph.render import Key, Style, values_key
+from retrograph.results.explained import ExplainedInput
+from retrograph.results.maps import is_coloured, style_of
+
+
+class Legend:
+    """The keys of pictures, gathered input by input."""
+
+    def __init__(self) -> None:
+        self._names: dict[tuple[Style | None, bool], dict[str, None]] = {}
+        """What is drawn in a style, None for values, and whether its colours are apart."""
+
+    def add(self, explained: ExplainedInput, *, values: bool) -> None:
+        """The styles of an input's attributions.
+
+        Args:
+            explained: the input.
+            values: whether the values of the input itself are drawn.
+        """
+        if values:
+            self._names.setdefault((None, False), {})["input"] = None
+        for method in explained.context.methods:
+            style = style_of(method, explained)
+            coloured = style.has_sign and is_coloured(method, explained)
+            self._names.setdefault((style, coloured), {})[method] = None
+
+    @property
+    def keys(self) -> list[tuple[str, Key]]:
+        """Each style's key, behind the names of what is drawn in it."""
+        return [
+            (", ".join(names), style.key(coloured=coloured) if style else values_key())
+            for (style, coloured), names in self._names.items()
+        ]
