@@ -25,7 +25,7 @@ class Legend:
             self._names.setdefault((None, False), {})["input"] = None
         for method in explained.context.methods:
             style = style_of(method, explained)
-            coloured = style.has_sign and is_coloured(method, explained)
+            coloured = style.in_colours and is_coloured(method, explained)
             self._names.setdefault((style, coloured), {})[method] = None
 
     @property

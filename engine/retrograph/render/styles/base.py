@@ -52,6 +52,7 @@ class Style(ABC):
             and small pictures are enlarged without edges between their pixels.
         name: by which it is chosen.
         has_sign: whether what speaks for a unit looks otherwise than what speaks against it.
+        in_colours: whether a picture's three colours are drawn apart.
         on_picture: whether it can only be drawn on the picture that was explained.
     """
 
@@ -59,6 +60,7 @@ class Style(ABC):
 
     name: ClassVar[str]
     has_sign: ClassVar[bool]
+    in_colours: ClassVar[bool] = False
     on_picture: ClassVar[bool] = False
 
     @abstractmethod

@@ -44,6 +44,7 @@ class Signed(Style):
 
     name = "signed"
     has_sign = True
+    in_colours = True
 
     def plane(self, values: Floats, order: Order) -> Floats:
         if values.shape[2] not in (1, 3):
