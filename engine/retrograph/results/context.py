@@ -25,7 +25,7 @@ class ExplainContext:
         kind: of the input.
         labels: the class names, if known.
         device: where it runs.
-        style: signed, heat or overlay; None for that of each method.
+        style: as in `style_named`; None for that of each method.
     """
 
     contracts: Mapping[str, Contract]
