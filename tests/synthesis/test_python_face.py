@@ -13,7 +13,7 @@ from PIL import Image
 
 import retrograph
 from retrograph import InputError
-from retrograph.render import panel, sheet
+from retrograph.render import Caption, panel, sheet
 from support import nets
 from support.cli_case import opened, picture
 from support.generator_nets import generator
@@ -91,7 +91,7 @@ def test_a_single_input_is_a_panel_several_a_sheet_and_snapshots_are_strips() ->
     assert single[0].picture is not None
     _, measured = single.describe(single[0])
     caption = f"scores · blue dog\n{measured}\n4 steps"
-    assert single.image() == panel([("blue dog", single[0].picture)], caption)
+    assert single.image() == panel([("blue dog", single[0].picture)], Caption(caption))
     assert several.image().width > single.image().width
     assert strips.image().height > several.image().height
     with pytest.raises(InputError, match="leave style out"):
@@ -192,7 +192,7 @@ def test_a_dream_is_beside_its_photograph_and_of_a_wanted_size() -> None:
     assert (shown == np.asarray(photograph)).all()
     _, measured = dream.describe(dream[0])
     caption = f"relu1 · whole layer\n{measured}\n4 steps"
-    wanted = panel([("photograph", shown), ("dream", dream[0].picture)], caption)
+    wanted = panel([("photograph", shown), ("dream", dream[0].picture)], Caption(caption))
     assert dream.image() == wanted
     small = retrograph.dream(nets.cnn(), photograph, layer="relu1", size=(10, 15), settings=FEW)
     assert small[0].input.shape == (3, 10, 15)
