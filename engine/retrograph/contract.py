@@ -6,12 +6,15 @@ Every key starts with "retrograph."; values are text, lists and shapes JSON.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
-from typing import Any
+from typing import Any, TypeAlias
 
 from retrograph.errors import InputError
 from retrograph.names import BIAS_RELEVANCE, PREFIX, SCORE, UNIT, attribution_names
+
+Places: TypeAlias = Sequence[Sequence[float] | None]
+"""Where a tensor lies in an input: [axis, stride, centre] for every axis of an item of it."""
 
 STRICT = {"straight_through": "no"}
 """Among the parameters of a graph in which rounding passes nothing."""
@@ -31,7 +34,7 @@ class Contract:
             number, a target of rank 0 included; null where a dimension is open.
         select: how the unit is chosen: top, channel, unit or cotangent.
         many: whether K units of each item are explained at once.
-        explained: the explained inputs.
+        explained: the explained inputs, or inner tensors.
         source_sha256: of the source model's file.
         preprocessing: how a picture becomes the input (see `Preprocessing.to_json`), or "".
         labels: class names, if the source model carries them.
@@ -45,6 +48,11 @@ class Contract:
             nothing of it.
         onnxruntime: the lowest release of ONNX Runtime that has what the graph is made of, such as
             1.21; "" in files that say nothing of it.
+        inputs: where inner tensors are explained, the model's input that each is computed from.
+        places: where inner tensors are explained, where each lies in its input: for every axis of
+            an item of the input [axis, stride, centre] (position q along that axis of the
+            tensor, counted from the back, sees the input around stride * q + centre), or null
+            where no single axis follows it.
     """
 
     version: str
@@ -64,6 +72,13 @@ class Contract:
     channel_axis: int = 0
     names: Mapping[str, str] = field(default_factory=dict)
     onnxruntime: str = ""
+    inputs: tuple[str, ...] = ()
+    places: tuple[Places, ...] = ()
+
+    @property
+    def shown(self) -> str:
+        """The model's input that is shown beside an attribution: the first explained one."""
+        return (self.inputs or self.explained)[0]
 
     @property
     def layer(self) -> str:
@@ -103,7 +118,10 @@ class Contract:
 
     def to_properties(self) -> dict[str, str]:
         """As metadata properties."""
-        return {PREFIX + f.name: _text(getattr(self, f.name)) for f in fields(self)}
+        texts = {f.name: _text(getattr(self, f.name)) for f in fields(self)}
+        if not self.inputs:
+            texts = {name: text for name, text in texts.items() if name not in _OF_INNER}
+        return {PREFIX + name: text for name, text in texts.items()}
 
     @classmethod
     def from_properties(cls, properties: Mapping[str, str]) -> Contract | None:
@@ -127,16 +145,18 @@ class Contract:
             raise InputError(
                 f"the built graph's metadata are damaged ({error}); build it again"
             ) from None
-        for name in ("shape", "explained", "labels", "notes"):
+        for name in ("shape", "explained", "labels", "notes", "inputs", "places"):
             parsed[name] = tuple(parsed[name])
         return cls(**parsed)
 
 
+_OF_INNER = {"inputs", "places"}
 _PLAIN = {"version", "method", "target", "alias", "select", "source_sha256", "preprocessing"}
 _PLAIN |= {"precision", "onnxruntime"}
 _KINDS = {"parameters": dict, "names": dict, "shape": list, "many": bool, "explained": list}
-_KINDS |= {"labels": list, "notes": list, "channel_axis": int}
+_KINDS |= {"labels": list, "notes": list, "channel_axis": int, "inputs": list, "places": list}
 _LATER = {"precision": "float32", "names": "{}", "channel_axis": "0", "onnxruntime": ""}
+_LATER |= dict.fromkeys(_OF_INNER, "[]")
 """What files of earlier versions do not have, and what is so of them."""
 
 

@@ -28,6 +28,7 @@ from retrograph.preprocess import (
 from retrograph.results.attribution import Attribution
 from retrograph.results.context import ExplainContext
 from retrograph.runtime import TF32, Array, Session, Spec, suited, with_tf32
+from retrograph.sources import inputs_of
 
 if TYPE_CHECKING:
     from onnx import ModelProto
@@ -58,7 +59,8 @@ def build(
         select: which unit of the layer: top (the most active one), channel, unit (chosen at run
             time by the input `select`) or cotangent (any weighting, by the input `cotangent`).
         many: explain K units of each item at once, sharing the forward pass.
-        wrt: the inputs to explain; every floating-point input that the layer depends on if None.
+        wrt: what is explained: inputs, or inner tensors by alias or name, such as embeddings, whose
+            shape the attribution has; every floating-point input that the layer depends on if None.
         preprocessing: how a picture becomes the input, stored in the metadata: a preset's name or
             a `Preprocessing`, fitted to the input's axes. It also bounds the input, for methods.
         device: cpu or cuda, what the operators of the backward pass suit best (cuda also for other
@@ -100,13 +102,15 @@ def _with_preprocessing(
     source: Model, request: Request, preprocessing: Preprocessing | str | None
 ) -> ModelProto:
     """The built graph, which tells how a picture becomes its input, where that is known."""
-    axes = source.axes(request.sources[0]) if request.sources else None
-    recipe = _recipe(preprocessing, source, request.sources, axes)
+    inputs = inputs_of(source.graph, request.sources)
+    axes = source.axes(inputs[0]) if inputs else None
+    recipe = _recipe(preprocessing, source, inputs, axes)
     if recipe is None:
         return source.build(request)
-    limits = recipe.limits() if axes is None or axes.frame is None else axes.limits(recipe)
-    bounded = replace(request, method=request.method.within(*limits))
-    return source.build(bounded, recipe.to_json())
+    if inputs == request.sources:
+        limits = recipe.limits() if axes is None or axes.frame is None else axes.limits(recipe)
+        request = replace(request, method=request.method.within(*limits))
+    return source.build(request, recipe.to_json())
 
 
 class Explainer:
@@ -188,7 +192,7 @@ class Explainer:
         contract = Contract.from_properties(self._session.metadata)
         assert contract is not None
         self.contract = contract
-        self._find_axes = _axes_finder(model, source, contract.explained[0])
+        self._find_axes = _axes_finder(model, source, contract.shown)
         lacking = {*contract.added} - {*self._session.outputs}
         if lacking:
             raise InputError(
@@ -235,7 +239,7 @@ class Explainer:
         Raises:
             InputError: an input has a wrong shape, or a unit is out of range.
         """
-        name = self.contract.explained[0]
+        name = self.contract.shown
         feeds = dict(x) if isinstance(x, Mapping) else {name: np.asarray(x)}
         shape = np.shape(feeds.get(name, ()))
         chosen = self._selection(unit, shape[0] if shape else 1)

@@ -7,12 +7,12 @@ from collections.abc import Sequence
 from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from onnx import ModelProto, helper
 
 from retrograph._version import __version__
-from retrograph.backward import Request, blocked, build_backward, check_support
+from retrograph.backward import Request, build_backward, check_support
 from retrograph.contract import STRICT, Contract
 from retrograph.errors import InputError
 from retrograph.heads import Heads, find_heads
@@ -28,7 +28,6 @@ from retrograph.ir.io.store import new_files, runnable, save
 from retrograph.ir.io.validate import blaming_damage
 from retrograph.ir.passes.canonicalize import canonicalize
 from retrograph.ir.passes.to_float16 import PRECISIONS, Precision, halved
-from retrograph.ir.path import path
 from retrograph.ir.patterns.straight_through import without_straight_through
 from retrograph.labels import parse_labels
 from retrograph.layers import Layers, find_layer, layers
@@ -44,6 +43,7 @@ from retrograph.preprocess import (
 from retrograph.report import Report
 from retrograph.scores import Scores, find_scores, flat_notes
 from retrograph.selector import KINDS, Select, target_of
+from retrograph.sources import inner_notes, inputs_of, origins, places, sources_of
 
 SCORES = "scores"
 """The alias of the class scores, whatever operator makes them."""
@@ -137,7 +137,7 @@ class Model:
     def layers(self) -> Layers:
         """Every explainable tensor, in order, with its alias."""
         with blaming_damage(self.proto):
-            return layers(self.graph, self._input_names())
+            return layers(self.graph, self._origins)
 
     def target(self, name: str | None) -> str:
         """The tensor to explain, by alias or name; the class scores for None or "scores".
@@ -145,7 +145,7 @@ class Model:
         Raises:
             InputError: there is no such layer, or no layer depends on an input.
         """
-        if not self.inputs:
+        if not self._origins:
             raise InputError(
                 "the model has no floating-point input, nor whole numbers that it casts to "
                 "floating point itself, so there is no gradient; export it with the picture as "
@@ -153,7 +153,7 @@ class Model:
             )
         if name is None or (name == SCORES and self.graph.tensor(name) is None):
             return self.scores.target
-        return find_layer(self.graph, self._input_names(), name)
+        return find_layer(self.graph, self._origins, name)
 
     def taken(self, name: str) -> DType:
         """The element type that the file takes for an input."""
@@ -197,7 +197,7 @@ class Model:
             InputError: no output depends on an input, or nodes that cannot be treated cut them off.
         """
         with blaming_damage(self.proto):
-            return find_scores(self.graph, self._input_names())
+            return find_scores(self.graph, self._origins)
 
     def heads(self, size: Sequence[int] = (), labels: int | None = None) -> Heads:
         """What the outputs are: boxes, maps or classes, and the logits behind them.
@@ -232,7 +232,7 @@ class Model:
 
     def item(self, name: str) -> Shape:
         """The shape of one item of a tensor; () where its rank is not known."""
-        source = self.inputs[0].name
+        source = self._origins[0]
         found = target_of(self.graph, follow_batch(self.graph), name, source)
         return () if found is None else found.item
 
@@ -270,11 +270,12 @@ class Model:
         tensor = self.target(layer)
         kind: Select = select  # type: ignore[assignment]
         suited: Device = device
+        sources = sources_of(self.graph, tensor, wrt)
         computed: Precision = precision
         graph = self.graph if straight_through else without_straight_through(self.graph)
         return Request(
             graph=halved(graph, tensor) if computed == "float16" else graph,
-            sources=self._sources(tensor, wrt),
+            sources=sources,
             target=tensor,
             method=method_named(method).resolved(self.target),
             select=kind,
@@ -283,7 +284,7 @@ class Model:
             outputs=outputs,
             precision=computed,
             straight_through=straight_through,
-            notes=self._notes(tensor),
+            notes=(*self._notes(tensor), *inner_notes(self.graph, sources)),
         )
 
     def report(self, request: Request) -> Report:
@@ -330,6 +331,7 @@ class Model:
             precision=request.precision,
             names=report.names,
             onnxruntime=need(model).text,
+            **self._inner_facts(request.sources),
         )
         kept = {k: v for k, v in self.properties.items() if not k.startswith("retrograph.")}
         helper.set_model_props(model, kept | contract.to_properties())
@@ -347,41 +349,26 @@ class Model:
         """What is to be known of a target, whatever the method."""
         if self._is_scores(target):
             return self.scores.notes
-        return flat_notes(self.graph, self._input_names(), target)
+        return flat_notes(self.graph, self._origins, target)
 
     def _is_scores(self, tensor: str) -> bool:
         scores = self._scores_or_none
         return scores is not None and tensor == scores.target
 
-    def _input_names(self) -> list[str]:
-        return [t.name for t in self.inputs]
+    @cached_property
+    def _origins(self) -> list[str]:
+        return origins(self.graph)
 
-    def _sources(self, target: str, wrt: str | Sequence[str] | None) -> tuple[str, ...]:
-        names = self._input_names()
-        if wrt is None:
-            reached = path(self.graph, names, [target], blocked(self.graph)).tensors
-            return self._usual([name for name in names if name in reached] or names)
-        stands = {entry.tensor: name for name, entry in self.graph.entries.items()}
-        given = (wrt,) if isinstance(wrt, str) else wrt
-        wanted = tuple(dict.fromkeys(stands.get(name, name) for name in given))
-        for name in wanted:
-            if name not in names:
-                raise InputError(
-                    f"no floating-point input '{name}'; the model has: {', '.join(names)}"
-                )
-        return wanted
-
-    def _usual(self, names: Sequence[str]) -> tuple[str, ...]:
-        """Those of some inputs that are explained if none is named.
-
-        Whole numbers are left out where there is floating point with as many axes: then they are
-        masks or sizes rather than what the model looks at.
-        """
-        ranks = {name: self.tensor(name).rank or 0 for name in names}
-        whole = [name for name in names if name in self.graph.entries]
-        floats = [name for name in names if name not in self.graph.entries]
-        most = max((ranks[name] for name in whole), default=0)
-        return tuple(floats if any(ranks[name] >= most for name in floats) else names)
+    def _inner_facts(self, sources: Sequence[str]) -> dict[str, Any]:
+        """What the metadata say where inner tensors are explained."""
+        inputs = inputs_of(self.graph, sources)
+        if inputs == tuple(sources):
+            return {}
+        found = [
+            places(self.graph, name, shown, self.axes(shown))
+            for name, shown in zip(sources, inputs, strict=True)
+        ]
+        return {"inputs": inputs, "places": tuple(found)}
 
 
 Source: TypeAlias = str | os.PathLike[str] | ModelProto | Model

@@ -282,14 +282,16 @@ def test_whole_numbers_beside_a_picture_of_floats_are_no_default() -> None:
         assert json.loads(kept["retrograph.explained"]) == explained
 
 
-def test_tokens_are_no_picture() -> None:
+def test_tokens_are_no_picture_but_choose_embeddings() -> None:
     nodes = [
         N("Gather", ["table", "x"], ["e"]),
         N("ReduceMean", ["e"], ["y"], axes=[1], keepdims=0),
     ]
     table = {"table": rng.normal(size=(9, 5))}
-    with pytest.raises(InputError, match="no floating-point input"):
-        retrograph.build(model(nodes, TensorProto.INT64, (1, 7), table))
+    source = model(nodes, TensorProto.INT64, (1, 7), table)
+    explainer = retrograph.Explainer(source, method="gradient", select="unit")
+    found = explainer.attribute(np.arange(7)[np.newaxis], unit=2).attribution
+    assert np.array_equal(found, np.broadcast_to(np.eye(5, dtype=np.float32)[2] / 7, (1, 7, 5)))
 
 
 @pytest.mark.parametrize("bad", [np.full((1, 8, 8, 3), 300), np.full((1, 8, 8, 3), 0.5)])

@@ -19,7 +19,7 @@ from retrograph.benchmarks.tables import (
     machine_lines,
     warnings,
 )
-from retrograph.cli.options import add_command, add_method, add_param
+from retrograph.cli.options import add_command, add_method, add_param, add_wrt
 from retrograph.cli.progress import progress_bar
 from retrograph.cli.terminal import console, count, print_table, visible
 from retrograph.pipeline.destination import Destination
@@ -51,7 +51,7 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     add_method(parser, "guided")
     add_param(parser)
     parser.add_argument("--layer", metavar="NAME", help="the layer to explain (class scores)")
-    parser.add_argument("--wrt", metavar="INPUT", help="the input to explain")
+    add_wrt(parser)
     parser.add_argument(
         "--units", type=count, default=1, metavar="K", help="the K most active units at once (1)"
     )

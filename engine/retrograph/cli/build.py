@@ -11,6 +11,7 @@ from retrograph.cli.options import (
     add_param,
     add_preprocessing,
     add_straight_through,
+    add_wrt,
     chosen_preprocessing,
     one_method,
 )
@@ -48,7 +49,7 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     parser.add_argument("--layer", metavar="NAME", help="the layer to explain (class scores)")
     parser.add_argument("--select", default="top", choices=KINDS, help="how a unit is chosen")
     parser.add_argument("--many", action="store_true", help="K units of an item at once")
-    parser.add_argument("--wrt", action="append", metavar="INPUT", help="the input to explain")
+    add_wrt(parser, action="append")
     parser.add_argument(
         "--no-outputs",
         dest="outputs",

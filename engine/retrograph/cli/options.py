@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from typing import Any
 
 from retrograph.cli.terminal import count, visible
 from retrograph.errors import InputError
@@ -169,9 +170,19 @@ def add_explaining(parser: argparse.ArgumentParser, methods: str) -> None:
     parser.add_argument(
         "--alphabet", metavar="LETTERS", help="of a sequence's channels: dna, rna, protein, ACGT"
     )
-    parser.add_argument("--wrt", metavar="INPUT", help="the model's input to explain (the first)")
+    add_wrt(parser)
     add_device(parser)
     parser.add_argument("--threads", type=count, help="threads of the runtime")
+
+
+def add_wrt(parser: argparse.ArgumentParser, **more: Any) -> None:
+    """What is explained."""
+    parser.add_argument(
+        "--wrt",
+        metavar="TENSOR",
+        help="the input to explain (the first), or an inner tensor such as relu1 or an embedding",
+        **more,
+    )
 
 
 def add_device(parser: argparse.ArgumentParser) -> None:

@@ -316,7 +316,7 @@ def _opened(
     """The session of these graphs, with its reference where they have one."""
     lead = next(iter(graphs.explainers.values()))
     kind, notes = choose_kind(
-        model, lead.contract.explained[0], settings.reading.preprocessing, settings.reading.alphabet
+        model, lead.contract.shown, settings.reading.preprocessing, settings.reading.alphabet
     )
     context = ExplainContext(
         contracts={title: each.contract for title, each in graphs.explainers.items()},

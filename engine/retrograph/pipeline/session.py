@@ -80,7 +80,7 @@ class ExplainSession:
     @property
     def signature(self) -> Signature:
         """What the graphs take."""
-        specs, name = self.lead.inputs, self.lead.contract.explained[0]
+        specs, name = self.lead.inputs, self.lead.contract.shown
         explained = next(spec for spec in specs if spec.name == name)
         return Signature(specs, explained, self.context.kind, self.batch, self.apart)
 

@@ -103,7 +103,7 @@ class Attribution(GraphOutputs, Result):
     def _bare_items(self) -> tuple[Item, ...]:
         """The rows of the explained input, as pictures where they look like some."""
         contract, kind = self.context.contract, self.context.kind
-        name, axes = contract.explained[0], kind.axes
+        name, axes = contract.shown, kind.axes
         is_assumed = axes.frame is not None and not contract.preprocessing
         return tuple(
             Item(

@@ -32,6 +32,7 @@ def printed_lines(explained: ExplainedInput) -> list[str]:
     """Everything that is printed of an input."""
     return [
         *unit_lines(explained),
+        *_inner_lines(explained.context),
         *map(str, explained.balances),
         *_class_lines(explained),
         *([explained.note] if explained.note else []),
@@ -58,7 +59,7 @@ def picture_lines(explained: ExplainedInput) -> list[str]:
 
 def picture_notes(context: ExplainContext) -> list[str]:
     """The small print of every picture: parameters that are not the usual ones, and the device."""
-    return parameter_lines(context)
+    return [*_inner_lines(context), *parameter_lines(context)]
 
 
 def unit_measures(explained: ExplainedInput, k: int) -> list[str]:
@@ -83,6 +84,17 @@ def _probability(explained: ExplainedInput, k: int) -> list[str]:
 
 def _share(value: float) -> str:
     return f"{value:.3f}" if value >= 0.001 else f"{value:.2g}"
+
+
+def _inner_lines(context: ExplainContext) -> list[str]:
+    """A line where the attribution is that of an inner tensor."""
+    contract = context.contract
+    if not contract.inputs:
+        return []
+    return [
+        f"by '{contract.explained[0]}', whose attribution is drawn where it lies in the input, "
+        "summed over its channels"
+    ]
 
 
 def unit_lines(explained: ExplainedInput) -> list[str]:

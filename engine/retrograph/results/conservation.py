@@ -27,6 +27,7 @@ class Balance:
         inputs: how much of it reached the input.
         biases: how much fell to biases, and to what else does not depend on the explained input.
         beside: what that is, in words.
+        where: what is explained, in words.
     """
 
     method: str
@@ -35,6 +36,7 @@ class Balance:
     inputs: float
     biases: float
     beside: str = "biases and constants"
+    where: str = "the input"
 
     @property
     def lost(self) -> float:
@@ -46,7 +48,7 @@ class Balance:
         return {"start": self.start, "inputs": self.inputs, "biases": self.biases}
 
     def __str__(self) -> str:
-        parts = [f"{self.inputs:.4g} of {self.start:.4g} in the input"]
+        parts = [f"{self.inputs:.4g} of {self.start:.4g} in {self.where}"]
         if abs(self.biases) > _SMALL * abs(self.start):
             parts.append(f"{self.biases:.4g} in {self.beside}")
         if abs(self.lost) > _SMALL * max(map(abs, (self.start, self.inputs, self.biases))):
@@ -69,10 +71,17 @@ def balances(
         inputs: the names of the model's inputs, also of those that are not explained.
     """
     return tuple(
-        balance if each.attributions.keys() >= {*inputs} else replace(balance, beside=_OTHERS)
+        _in_words(balance, contracts[title], inputs)
         for title, each in outputs.items()
         for balance in _of(title, METHODS.get(contracts[title].method), each, row)
     )
+
+
+def _in_words(balance: Balance, contract: Contract, inputs: Collection[str]) -> Balance:
+    """A balance whose parts are called rightly where not all inputs are explained."""
+    if contract.inputs:
+        return replace(balance, where=" and ".join(f"'{name}'" for name in contract.explained))
+    return balance if {*contract.explained} >= {*inputs} else replace(balance, beside=_OTHERS)
 
 
 def _of(title: str, method: Method | None, outputs: GraphOutputs, row: int) -> Iterator[Balance]:

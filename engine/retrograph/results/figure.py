@@ -12,7 +12,7 @@ from retrograph.render import SCALE, Caption
 from retrograph.results.caption import picture_lines, picture_notes, unit_measures
 from retrograph.results.explained import ExplainedInput
 from retrograph.results.legend import Legend
-from retrograph.results.maps import kind_of, style_of
+from retrograph.results.maps import drawn_values, kind_of, style_of
 
 
 def has_figure(explained: ExplainedInput) -> bool:
@@ -29,7 +29,7 @@ def figure(explained: ExplainedInput) -> Image.Image:
     maps = [
         AttributionMap(
             title=_title(explained, method, k),
-            values=explained.attributions[method][k],
+            values=drawn_values(explained, method, k),
             style=style_of(method, explained),
         )
         for k in range(len(explained.units))

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from retrograph.errors import InputError
 from retrograph.inputs import ArrayInput, InputKind
 from retrograph.methods import METHODS
 from retrograph.render import Style, style_named
 from retrograph.render.colour import Picture
 from retrograph.results.explained import ExplainedInput
+from retrograph.results.onto_input import onto_input
+from retrograph.runtime import Array
 
 
 def kind_of(explained: ExplainedInput) -> InputKind:
@@ -31,8 +34,27 @@ def attribution_picture(explained: ExplainedInput, method: str, k: int = 0) -> P
     Raises:
         InputError: it is not finite.
     """
-    values, style = explained.attributions[method][k], style_of(method, explained)
+    values, style = drawn_values(explained, method, k), style_of(method, explained)
     return kind_of(explained).map_picture(values, style, explained.array, explained.shown)
+
+
+def drawn_values(explained: ExplainedInput, method: str, k: int = 0) -> Array:
+    """The attribution of a method for unit k; that of an inner tensor where it lies in the input.
+
+    Raises:
+        InputError: that is not known.
+    """
+    contract = explained.context.contracts[method]
+    values: Array = explained.attributions[method][k]
+    if not contract.places:
+        return values
+    drawn = onto_input(values, contract.places[0], explained.array.shape)
+    if drawn is None:
+        raise InputError(
+            f"no axis of '{contract.explained[0]}' {list(values.shape)} follows one of the input, "
+            "so its attribution cannot be drawn there; save it as .npz"
+        )
+    return drawn
 
 
 def style_of(method: str, explained: ExplainedInput) -> Style:
@@ -55,5 +77,4 @@ def has_picture(explained: ExplainedInput) -> bool:
 
 def is_coloured(method: str, explained: ExplainedInput) -> bool:
     """Whether a signed map of a method has red, green and blue apart; else it is grey."""
-    attribution = explained.attributions[method][0]
-    return kind_of(explained).is_coloured(attribution, explained.shown)
+    return kind_of(explained).is_coloured(drawn_values(explained, method), explained.shown)

@@ -27,11 +27,12 @@ def explained_dict(
         more: entries under their names.
 
     Returns:
-        methods, layer, tensor, device, parameters, what `more` holds, notes and explained, a list
-        of input, file, note, units and classes.
+        methods, layer, wrt, tensor, device, parameters, what `more` holds, notes and explained, a
+        list of input, file, note, units and classes.
     """
     contract = context.contract
     head: dict[str, Any] = {"methods": [*context.methods], "layer": contract.alias}
+    head |= {"wrt": [*contract.explained]}
     head |= {"tensor": contract.target, "device": context.device, "parameters": context.parameters}
     texts = [*map(str, gather_notes(context.contracts)), *notes]
     return {

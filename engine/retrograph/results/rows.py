@@ -45,7 +45,7 @@ def explanations(
     _check_units(outputs, items[0].name)
     if not context.kind.axes.batched:
         outputs = {title: each.with_rows(context.kind.axes) for title, each in outputs.items()}
-    elif len(_lead(outputs).score) != len(feeds[contract.explained[0]]):
+    elif len(_lead(outputs).score) != len(feeds[contract.shown]):
         return [_joined(items[0].name, feeds, outputs, context)]
     return [_row(item, feeds, outputs, row, context) for row, item in enumerate(items)]
 
@@ -137,7 +137,7 @@ def _joined(
         context=context,
         name=name,
         shown=None,
-        array=feeds[context.contract.explained[0]],
+        array=feeds[context.contract.shown],
         attributions={title: each.attribution[np.newaxis] for title, each in outputs.items()},
         scores=lead.score.reshape(-1),
         units=lead.unit.reshape(-1, lead.unit.shape[-1]),
