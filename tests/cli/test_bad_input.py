@@ -90,7 +90,7 @@ def test_a_wrong_option_of_explain(
 
 BUILDS = [
     ("-o out.onnx --layer relu9", "no layer 'relu9'", "did you mean"),
-    ("-o out.onnx --method giuded", "giuded", "see retrograph build --help"),
+    ("-o out.onnx --method giuded", "giuded", "did you mean 'guided'"),
     ("-o out.onnx --select some", "some", "see retrograph build --help"),
     ("-o out.onnx --wrt y", "no floating-point input 'y'", "the model has: x"),
     ("-o out.png", "-o out.png", "give it the suffix .onnx"),

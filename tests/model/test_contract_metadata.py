@@ -152,7 +152,7 @@ def test_a_target_only_behind_a_step_function_is_refused(op: str) -> None:
         ({"layer": "relu2"}, r"no layer 'relu2'.*did you mean.*'relu1'"),
         ({"layer": "score"}, r"no layer 'score'.*did you mean.*'scores'"),
         ({"layer": "w1"}, "'w1' is not explainable"),
-        ({"method": "guide"}, "unknown method 'guide'.*gradient, deconvnet, guided"),
+        ({"method": "guideed"}, "unknown method .guideed.; did you mean .guided.*gradient, saliency"),
         ({"select": "class"}, "unknown select 'class'.*top, channel, unit, cotangent"),
         ({"preprocessing": "vgg"}, "unknown preprocessing 'vgg'.*imagenet"),
     ],
