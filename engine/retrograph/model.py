@@ -209,7 +209,7 @@ class Model:
         Raises:
             InputError: the graph is damaged, or has no floating-point input.
         """
-        names = self._input_names() or [self.target(None)]  # raises: nothing can be explained
+        names = self._origins or [self.target(None)]  # raises: nothing can be explained
         count = len(self.labels) if labels is None else labels
         shape, frame = sized(self.axes(names[0]), size)
         with blaming_damage(self.proto):
