@@ -51,7 +51,7 @@ def explain(
     x: Input | Sequence[Input],
     unit: Unit | ArrayLike | None = None,
     *,
-    method: str | Method = "guided",
+    method: str | Method | None = None,
     layer: str | None = None,
     top: int = 1,
     wrt: str | Sequence[str] | None = None,
@@ -77,7 +77,8 @@ def explain(
         unit: the most active one if None; the number of a class or of a channel, which is taken at
             its most active position; the unit's index in an item of the layer, [r], or one for
             each input, [N, r]; or the name of a class.
-        method, layer, wrt: as in `build`.
+        method: guided if None, or gradient, which a note says, where there is no ReLU.
+        layer, wrt: as in `build`.
         top: explain so many of the most active units of each input.
         labels: the class names, a file or a list; those that the model's file carries if None.
         preprocessing: as in `build`; if None as the model's file says, else scaled to 0-1.
@@ -104,14 +105,14 @@ def explain(
 
 
 def _question(
-    method: str | Method,
+    method: str | Method | None,
     unit: Unit | ArrayLike | None,
     layer: str | None,
     top: int,
     wrt: str | Sequence[str] | None,
 ) -> Question:
     """What is asked by one method; of units for each input the first stands for all."""
-    if not isinstance(method, (str, Method)):
+    if method is not None and not isinstance(method, (str, Method)):
         raise InputError(
             f"method is one method, not {method!r:.60}; compare and explain_all take several"
         )
@@ -141,7 +142,7 @@ def explain_all(
     model: Source,
     inputs: Input | Iterable[Input],
     *,
-    method: MethodChoice = "guided",
+    method: MethodChoice | None = None,
     unit: Unit | None = None,
     layer: str | None = None,
     top: int = 1,

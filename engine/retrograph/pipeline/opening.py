@@ -23,6 +23,8 @@ from retrograph.results.context import ExplainContext
 
 USUAL = "guided"
 """The method, if none is asked for."""
+WITHOUT_RELU = "gradient"
+"""The same, of a model on whose path there is no ReLU."""
 COMPARED = "gradient,deconvnet,guided"
 """The methods that are compared, if none is asked for."""
 
@@ -104,6 +106,7 @@ class LayerFacts:
         shape: of one item of it; None where a dimension is open.
         channel_axis: the axis of an item that counts channels.
         sources: the inputs that are explained if none is named.
+        has_relu: whether a ReLU lies between them and the layer.
     """
 
     target: str
@@ -111,6 +114,12 @@ class LayerFacts:
     shape: tuple[int | None, ...]
     channel_axis: int
     sources: tuple[str, ...]
+    has_relu: bool
+
+    @property
+    def usual(self) -> str:
+        """The method, if none is asked for."""
+        return USUAL if self.has_relu else WITHOUT_RELU
 
 
 def layer_facts(model: Model, settings: ExplainSettings) -> LayerFacts:
@@ -120,13 +129,20 @@ def layer_facts(model: Model, settings: ExplainSettings) -> LayerFacts:
         InputError: there is no such layer or input.
     """
     if (c := model.contract) is not None:
-        return LayerFacts(c.target, c.alias, c.shape, c.channel_axis, c.explained)
+        return LayerFacts(c.target, c.alias, c.shape, c.channel_axis, c.explained, True)
     request = model.request(
         method="gradient", layer=settings.question.layer, wrt=settings.question.wrt
     )
     report = model.report(request)
     alias = model.alias(request.target)
-    return LayerFacts(request.target, alias, report.item, report.channel_axis, request.sources)
+    return LayerFacts(
+        target=request.target,
+        alias=alias,
+        shape=report.item,
+        channel_axis=report.channel_axis,
+        sources=request.sources,
+        has_relu=bool(report.relu),
+    )
 
 
 def open_session(model: Model, settings: ExplainSettings) -> ExplainSession:
@@ -157,10 +173,21 @@ def open_for(
     """The same, where the layer and the unit are known."""
     if model.contract is not None:
         return _take(model, model.contract, settings, labels, choice)
-    methods = chosen_methods(settings.question.method or USUAL, settings.question.parameters)
+    named = settings.question.method
+    methods = chosen_methods(named or facts.usual, settings.question.parameters)
     explainer = _maker(model, settings, facts, choice)
     explainers = {title: explainer(method=method) for title, method in methods.items()}
-    return _opened(model, settings, labels, choice, _Graphs(explainer, methods, explainers))
+    session = _opened(model, settings, labels, choice, _Graphs(explainer, methods, explainers))
+    if named is not None or facts.has_relu:
+        return session
+    context = replace(session.context, notes=(*session.context.notes, _NO_RELU))
+    return replace(session, context=context)
+
+
+_NO_RELU = (
+    f"no {parameter('method')} is named, and there is no ReLU between the layer and the input: "
+    f"explained by {WITHOUT_RELU}"
+)
 
 
 def open_comparison(model: Model, settings: ExplainSettings) -> ExplainSession:

@@ -87,7 +87,8 @@ class ExplainSession:
     @property
     def notes(self) -> tuple[str, ...]:
         """What is to be known of how inputs are read and put into batches."""
-        return tuple(filter(None, (*self.input_notes, self.signature.note)))
+        notes = (*self.context.notes, *self.input_notes, self.signature.note)
+        return tuple(filter(None, notes))
 
     @property
     def question(self) -> str:

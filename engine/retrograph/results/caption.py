@@ -59,7 +59,7 @@ def picture_lines(explained: ExplainedInput) -> list[str]:
 
 def picture_notes(context: ExplainContext) -> list[str]:
     """The small print of every picture: parameters that are not the usual ones, and the device."""
-    return [*_inner_lines(context), *parameter_lines(context)]
+    return [*_inner_lines(context), *context.notes, *parameter_lines(context)]
 
 
 def unit_measures(explained: ExplainedInput, k: int) -> list[str]:

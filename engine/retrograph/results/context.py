@@ -25,6 +25,7 @@ class ExplainContext:
         kind: of the input.
         labels: the class names, if known.
         device: where it runs.
+        notes: what is to be known of how the question was understood, a line each.
         style: as in `style_named`; None for that of each method.
     """
 
@@ -33,6 +34,7 @@ class ExplainContext:
     labels: tuple[str, ...]
     device: str
     style: str | None = None
+    notes: tuple[str, ...] = ()
 
     @property
     def contract(self) -> Contract:

@@ -34,7 +34,7 @@ def explained_dict(
     head: dict[str, Any] = {"methods": [*context.methods], "layer": contract.alias}
     head |= {"wrt": [*contract.explained]}
     head |= {"tensor": contract.target, "device": context.device, "parameters": context.parameters}
-    texts = [*map(str, gather_notes(context.contracts)), *notes]
+    texts = [*map(str, gather_notes(context.contracts)), *context.notes, *notes]
     return {
         **head,
         **more,
