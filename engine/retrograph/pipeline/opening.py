@@ -106,7 +106,8 @@ class LayerFacts:
         shape: of one item of it; None where a dimension is open.
         channel_axis: the axis of an item that counts channels.
         sources: the inputs that are explained if none is named.
-        has_relu: whether a ReLU lies between them and the layer.
+        has_relu: whether a rule for ReLUs is not refused: one lies between them and the layer, or
+            elsewhere in the model and no other activation on the way.
     """
 
     target: str
@@ -141,7 +142,7 @@ def layer_facts(model: Model, settings: ExplainSettings) -> LayerFacts:
         shape=report.item,
         channel_axis=report.channel_axis,
         sources=request.sources,
-        has_relu=bool(report.relu),
+        has_relu=bool(report.relu or (request.graph.relu_like and not report.smooth)),
     )
 
 
