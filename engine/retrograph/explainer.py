@@ -25,8 +25,10 @@ from retrograph.preprocess import (
     choose_coding,
     named_preprocessing,
 )
+from retrograph.receptive_field import Field
 from retrograph.results.attribution import Attribution
 from retrograph.results.context import ExplainContext
+from retrograph.results.seen import seen_field
 from retrograph.runtime import TF32, Array, Session, Spec, suited, with_tf32
 from retrograph.sources import inputs_of
 
@@ -192,7 +194,7 @@ class Explainer:
         contract = Contract.from_properties(self._session.metadata)
         assert contract is not None
         self.contract = contract
-        self._find_axes = _axes_finder(model, source, contract.shown)
+        self._find_axes, self._find_field = _finders(model, source, contract)
         lacking = {*contract.added} - {*self._session.outputs}
         if lacking:
             raise InputError(
@@ -212,6 +214,7 @@ class Explainer:
             kind=input_kind(axes, recipe, coding),
             labels=contract.labels,
             device=self.device,
+            field=self._find_field(),
         )
 
     @property
@@ -315,15 +318,19 @@ class Explainer:
         return np.broadcast_to(index, (rows, *index.shape[1:])).astype(np.int64)
 
 
-def _axes_finder(model: Source, source: Model, name: str) -> Callable[[], InputAxes]:
-    """What finds the axes of an input; of a built graph, which is not analysed, when asked for.
+def _finders(
+    model: Source, source: Model, contract: Contract
+) -> tuple[Callable[[], InputAxes], Callable[[], Field | None]]:
+    """What finds the axes of the explained input, and what of it a unit sees.
 
-    The weights of an opened file do not stay in memory.
+    Of a built graph, which is not analysed, they do so when they are asked. The weights of an
+    opened file do not stay in memory.
     """
+    name = contract.shown
     if source.contract is not None:
-        return lambda: opened(model).axes(name)
-    axes = source.axes(name)
-    return lambda: axes
+        return lambda: opened(model).axes(name), lambda: seen_field(opened(model), contract)
+    axes, field = source.axes(name), seen_field(source, contract)
+    return lambda: axes, lambda: field
 
 
 def _check_unchanged(contract: Contract, chosen: Mapping[str, object]) -> None:

@@ -1,4 +1,4 @@
-"""What a picture of an explained input says: its class, its colours, the small print."""
+"""What a picture of an explained input says and shows: its class, its colours, what a unit sees."""
 
 from __future__ import annotations
 
@@ -10,16 +10,17 @@ import pytest
 import retrograph as rg
 from retrograph.render import STYLES
 from retrograph.results.caption import picture_lines
+from retrograph.results.figure import attribution_maps
 from support import nets
 from support.page_case import find
 
 X = np.random.default_rng(3).random((1, 3, 16, 16)).astype(np.float32)
+X32 = np.random.default_rng(4).random((1, 3, 32, 32)).astype(np.float32)
 NAMES = ["cat", "dog", "owl", "bee"]
 
 
-def explained(proto: Any, **keywords: Any) -> Any:
-    answer = rg.explain(rg.Model(proto), X, device="cpu", **keywords)
-    return answer.explanations[0] if hasattr(answer, "explanations") else answer
+def explained(proto: Any, x: np.ndarray = X, **keywords: Any) -> Any:
+    return rg.explain(rg.Model(proto), x, device="cpu", **keywords).explanations[0]
 
 
 @pytest.mark.parametrize(
@@ -68,3 +69,41 @@ def test_what_sums_to_one_is_a_probability() -> None:
 
 def test_without_names_no_probability_is_claimed() -> None:
     assert picture_lines(explained(nets.cnn(size=16)))[0].startswith("unit ")
+
+
+def windows_of(explanation: Any) -> list[Any]:
+    return [each.window for each in attribution_maps(explanation)]
+
+
+def test_the_window_is_what_the_unit_sees() -> None:
+    """Convolutions 3x3, a pool 2x2, a convolution 3x3: 8 pixels a side, 2 from unit to unit."""
+    explanation = explained(nets.cnn(size=32), X32, unit=(1, 7, 3), layer="conv2")
+    assert windows_of(explanation) == [((11, 19), (3, 11))]
+    support = np.argwhere(explanation.attributions["guided"][0].any(axis=0))
+    assert support.min(axis=0).tolist() >= [11, 3]
+    assert support.max(axis=0).tolist() < [19, 11]
+
+
+def test_the_window_follows_the_channels_last() -> None:
+    proto = nets.cnn(size=32)
+    proto.graph.node.insert(0, nets.node("Transpose", "y", "x", perm=[0, 3, 1, 2]))
+    del proto.graph.input[:]
+    proto.graph.input.append(nets.info("y", ["N", 32, 32, 3]))
+    last = explained(proto, X32.transpose(0, 2, 3, 1), unit=(1, 7, 3), layer="relu2")
+    assert windows_of(last) == [((11, 19), (3, 11))]
+
+
+def test_the_picture_has_the_part_that_the_unit_sees() -> None:
+    explanation = explained(nets.cnn(size=32), X32, unit=(1, 7, 3), layer="relu2")
+    shown = np.asarray(explanation.shown)[11:19, 3:11]
+    find(explanation.image(), shown.repeat(56, axis=0).repeat(56, axis=1))
+
+
+def test_a_built_graph_knows_the_window_too() -> None:
+    built = rg.build(nets.cnn(size=32), layer="relu2", select="unit")
+    answer = rg.Explainer(built, device="cpu").attribute(X32, unit=(1, 7, 3))
+    assert windows_of(answer.explanations[0]) == [((11, 19), (3, 11))]
+
+
+def test_class_scores_see_all() -> None:
+    assert windows_of(explained(nets.cnn(size=16))) == [None]

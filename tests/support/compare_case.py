@@ -25,8 +25,8 @@ class Page(Table):
         Page.made = self
         self.titles, self.captions = list(titles), []
 
-    def add(self, caption: str, pictures: Sequence[Any], *, smooth: bool = False) -> None:
-        super().add(caption, pictures, smooth=smooth)
+    def add(self, caption: str, pictures: Sequence[Any], **more: Any) -> None:
+        super().add(caption, pictures, **more)
         self.captions.append(caption)
 
     def page(

@@ -7,6 +7,7 @@ from retrograph.inputs.kinds import (
     AttributionMap,
     InputKind,
     ShownInput,
+    Window,
     input_kind,
 )
 from retrograph.inputs.reader import Reader, count_inputs, iter_inputs, iter_pending
@@ -18,6 +19,7 @@ __all__ = [
     "InputKind",
     "Reader",
     "ShownInput",
+    "Window",
     "choose_kind",
     "count_inputs",
     "fitted_preprocessing",

@@ -20,6 +20,7 @@ from retrograph.pipeline.session import ExplainSession, Reference
 from retrograph.pipeline.units import Unit, UnitChoice, parse_unit
 from retrograph.preprocess import Preprocessing
 from retrograph.results.context import ExplainContext
+from retrograph.results.seen import seen_field
 
 USUAL = "guided"
 """The method, if none is asked for."""
@@ -346,7 +347,9 @@ def _opened(
     kind, notes = choose_kind(
         model, lead.contract.shown, settings.reading.preprocessing, settings.reading.alphabet
     )
+    contract = lead.contract
     context = ExplainContext(
+        field=seen_field(model, contract),
         contracts={title: each.contract for title, each in graphs.explainers.items()},
         kind=kind,
         labels=labels,

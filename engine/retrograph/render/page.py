@@ -31,6 +31,9 @@ SMALL: Final = 224
 LONGEST: Final = 2048
 """The long side, in pixels, that no picture is enlarged beyond."""
 PANEL_SIDE: Final = 448
+PANEL_NARROWEST: Final = 720
+_ELONGATED: Final = 1.5
+"""How many times as long as wide a picture of a panel is enlarged less."""
 SHEET_SIDE: Final = 160
 SHEET_LONGEST: Final = 480
 CELL_SIDE: Final = 224
@@ -104,14 +107,21 @@ def panels(
         smooth: whether small pictures are enlarged without edges between their pixels.
     """
     first = [
-        framed(enlarge(cell[1], PANEL_SIDE, smooth=smooth)) for cell in rows[0] if cell is not None
+        framed(enlarge(cell[1], panel_side(cell[1]), smooth=smooth)) for cell in rows[0] if cell
     ]
     width = max(block.width for block in first)
     height = max(block.height for block in first)
     across = max(map(len, rows))
     unit = max(1.0, math.sqrt(width * height) / PANEL_SIDE, across * width / WIDEST)
     drawn = [_panel_row(row, width, height, unit, smooth=smooth) for row in rows]
-    return captioned(stack(drawn, 24 * unit), caption, unit)
+    body = stack([*drawn, blank(PANEL_NARROWEST, 1)], 24 * unit)
+    return captioned(body, caption, unit)
+
+
+def panel_side(picture: Picture) -> int:
+    """The short side that a picture of a panel is enlarged to: less where it is elongated."""
+    short, long = sorted(np.asarray(picture).shape[:2])
+    return round(PANEL_SIDE * min(1.0, math.sqrt(_ELONGATED * short / long)))
 
 
 def _panel_row(
@@ -119,13 +129,15 @@ def _panel_row(
 ) -> Block:
     heads = [_panel_title(cell[0] if cell else "", width, unit) for cell in row]
     tallest = max(head.height for head in heads)
-    blocks = []
-    for cell, head in zip(row, heads, strict=True):
-        page = blank(width, height)
-        if cell is not None:
-            block = framed(fill(cell[1], width - 2, height - 2, smooth=smooth))
-            page.paste(block, ((width - block.width) // 2, (height - block.height) // 2))
-        blocks.append(stack([topped(head, width, tallest), page], 6 * unit))
+    pictures = [
+        framed(fill(cell[1], width - 2, height - 2, smooth=smooth)) if cell else blank(1, 1)
+        for cell in row
+    ]
+    high = max(picture.height for picture in pictures)
+    blocks = [
+        stack([topped(head, width, tallest), topped(picture, width, high)], 6 * unit)
+        for head, picture in zip(heads, pictures, strict=True)
+    ]
     return beside(blocks, 28 * unit)
 
 
@@ -194,12 +206,20 @@ class Table:
         self._titles = titles
         self._rows: list[tuple[str, list[Block]]] = []
 
-    def add(self, caption: str, pictures: Sequence[Picture], *, smooth: bool = False) -> None:
+    def add(
+        self,
+        caption: str,
+        pictures: Sequence[Picture],
+        *,
+        side: int = CELL_SIDE,
+        smooth: bool = False,
+    ) -> None:
         """A row: uint8 [H, W, 3] or of Pillow, of any sizes, one for each column.
 
         They begin where their column and the row begin. The caption's first line stands out.
+        The short side of small ones is enlarged to `side`.
         """
-        blocks = [framed(_thumbnail(each, CELL_SIDE, CELL_LONGEST, smooth)) for each in pictures]
+        blocks = [framed(_thumbnail(each, side, CELL_LONGEST, smooth)) for each in pictures]
         self._rows.append((caption, blocks))
 
     def page(

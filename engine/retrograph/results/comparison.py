@@ -12,17 +12,17 @@ from PIL import Image
 
 from retrograph.errors import InputError, command, parameter, spelled
 from retrograph.render import SCALE, Table
+from retrograph.render.page import CELL_SIDE
 from retrograph.results.base import Result
 from retrograph.results.caption import parameter_lines, unit_lines
 from retrograph.results.context import ExplainContext
 from retrograph.results.explanation import Explanation
+from retrograph.results.figure import attribution_maps, shown_input
 from retrograph.results.legend import Legend
 from retrograph.results.maps import (
-    attribution_picture,
     has_picture,
-    input_picture,
     is_drawable,
-    is_smooth,
+    kind_of,
 )
 from retrograph.results.notes import Note, gather_notes
 from retrograph.results.record import explained_dict
@@ -111,9 +111,13 @@ class ComparisonTable:
                 f"{explained.name} has {explained.array.ndim} axes and cannot be drawn; keep its "
                 f"arrays with {command('explain_all')} and {parameter('npz', True)}"
             )
-        maps = [attribution_picture(explained, method) for method in self._context.methods]
-        caption = "\n".join([Path(explained.name).name, *unit_lines(explained)])
-        self._table.add(caption, [input_picture(explained), *maps], smooth=is_smooth(explained))
+        maps = attribution_maps(explained)
+        rows = kind_of(explained).rows(shown_input(explained), maps, CELL_SIDE)
+        captions = ["\n".join([Path(explained.name).name, *unit_lines(explained)])]
+        captions += [row[0][0].replace("\n", ", ") for row in rows[1:] if row[0]]
+        for caption, row in zip(captions, rows, strict=True):
+            pictures = [cell[1] for cell in row if cell is not None]
+            self._table.add(caption, pictures, side=1)
         self._legend.add(explained, values=not has_picture(explained))
 
     def page(self, title: str, left_out: Mapping[str, str]) -> Image.Image:

@@ -9,6 +9,7 @@ from typing import Any
 from retrograph.contract import Contract
 from retrograph.inputs import InputKind
 from retrograph.output import safe_name
+from retrograph.receptive_field import Field
 from retrograph.render import style_named
 from retrograph.results.unit_names import channel_names, describe_unit, names_classes
 
@@ -26,6 +27,7 @@ class ExplainContext:
         labels: the class names, if known.
         device: where it runs.
         notes: what is to be known of how the question was understood, a line each.
+        field: what a unit of the layer sees of the explained input; None where that is not known.
         style: as in `style_named`; None for that of each method.
     """
 
@@ -33,6 +35,7 @@ class ExplainContext:
     kind: InputKind
     labels: tuple[str, ...]
     device: str
+    field: Field | None = None
     style: str | None = None
     notes: tuple[str, ...] = ()
 

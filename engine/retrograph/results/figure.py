@@ -13,6 +13,7 @@ from retrograph.results.caption import picture_lines, picture_notes, unit_measur
 from retrograph.results.explained import ExplainedInput
 from retrograph.results.legend import Legend
 from retrograph.results.maps import drawn_values, kind_of, style_of
+from retrograph.results.seen import seen_window
 
 
 def has_figure(explained: ExplainedInput) -> bool:
@@ -26,15 +27,6 @@ def figure(explained: ExplainedInput) -> Image.Image:
     Raises:
         InputError: an attribution is not finite.
     """
-    maps = [
-        AttributionMap(
-            title=_title(explained, method, k),
-            values=drawn_values(explained, method, k),
-            style=style_of(method, explained),
-        )
-        for k in range(len(explained.units))
-        for method in explained.context.methods
-    ]
     kind = kind_of(explained)
     legend = Legend()
     legend.add(explained, values=kind.draws_values(explained.array, explained.shown))
@@ -43,8 +35,27 @@ def figure(explained: ExplainedInput) -> Image.Image:
         keys=legend.keys,
         notes=[*map(spelled, picture_notes(explained.context)), SCALE],
     )
-    shown = ShownInput(f"input\n{Path(explained.name).name}", explained.array, explained.shown)
-    return kind.figure(shown, maps, caption)
+    return kind.figure(shown_input(explained), attribution_maps(explained), caption)
+
+
+def shown_input(explained: ExplainedInput) -> ShownInput:
+    """The input as it is drawn, under its file's name."""
+    return ShownInput(f"input\n{Path(explained.name).name}", explained.array, explained.shown)
+
+
+def attribution_maps(explained: ExplainedInput) -> list[AttributionMap]:
+    """The attributions as they are drawn: for each unit, by each method."""
+    windowed = kind_of(explained).has_windows
+    return [
+        AttributionMap(
+            title=_title(explained, method, k),
+            values=drawn_values(explained, method, k),
+            style=style_of(method, explained),
+            window=seen_window(explained, k) if windowed else None,
+        )
+        for k in range(len(explained.units))
+        for method in explained.context.methods
+    ]
 
 
 def _title(explained: ExplainedInput, method: str, k: int) -> str:

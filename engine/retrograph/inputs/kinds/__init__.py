@@ -12,6 +12,7 @@ from retrograph.inputs.kinds.table import TableInput
 from retrograph.inputs.kinds.video import VideoInput
 from retrograph.inputs.kinds.volume import VolumeInput
 from retrograph.preprocess import Coding, InputAxes, Preprocessing
+from retrograph.render.seen import Window
 
 KINDS: Final[tuple[type[InputKind], ...]] = (
     LetterInput,
@@ -23,7 +24,15 @@ KINDS: Final[tuple[type[InputKind], ...]] = (
 )
 """An input is of the first kind that matches it; the last one matches all."""
 
-__all__ = ["KINDS", "ArrayInput", "AttributionMap", "InputKind", "ShownInput", "input_kind"]
+__all__ = [
+    "KINDS",
+    "ArrayInput",
+    "AttributionMap",
+    "InputKind",
+    "ShownInput",
+    "Window",
+    "input_kind",
+]
 
 
 def input_kind(

@@ -24,7 +24,9 @@ from retrograph.preprocess import (
 from retrograph.preprocess.arrays import AnyArray, as_inputs, finite
 from retrograph.preprocess.recipe import USE_NPY, describe
 from retrograph.render import Caption, Style, colour, panels, signed
+from retrograph.render.page import Titled, panel_side
 from retrograph.render.planes import plane
+from retrograph.render.seen import Seen, Window, seen_rows
 
 _MOST_AXES = 4
 """The axes of an array that can be drawn."""
@@ -55,11 +57,13 @@ class AttributionMap:
         title: what it is, in a few words; a second line says more.
         values: [*input], or with one entry along an axis whose entries have it in common.
         style: how it is drawn.
+        window: the rows and columns of a picture that the unit sees; None for all.
     """
 
     title: str
     values: AnyArray
     style: Style
+    window: Window | None = None
 
 
 @dataclass(frozen=True)
@@ -77,6 +81,7 @@ class InputKind(ABC):
         things: what inputs of this kind are called where they are counted.
         mend_shape: what to do about an array that does not fit the model's input.
         is_file_each: whether every picture file is an input by itself.
+        has_windows: whether figures show what of the input a unit sees.
     """
 
     axes: InputAxes
@@ -87,6 +92,7 @@ class InputKind(ABC):
     things: ClassVar[str] = "inputs"
     mend_shape: ClassVar[str] = "reshape it"
     is_file_each: ClassVar[bool] = True
+    has_windows: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
         if self.axes.frame is not None and self.coding is None:
@@ -239,12 +245,34 @@ class InputKind(ABC):
         Raises:
             InputError: an attribution is not finite.
         """
-        array, picture = shown.array, shown.picture
-        cells = [(shown.title, self.input_picture(array, picture))]
-        for each in maps:
-            cells.append((each.title, self.map_picture(each.values, each.style, array, picture)))
-        rows = [cells[i : i + _ACROSS] for i in range(0, len(cells), _ACROSS)]
+        picture = self.input_picture(shown.array, shown.picture)
+        rows = self.rows(shown, maps, panel_side(picture))
+        if len(rows) == 1:
+            (cells,) = rows
+            rows = [cells[i : i + _ACROSS] for i in range(0, len(cells), _ACROSS)]
         return panels(rows, caption, smooth=any(each.style.is_smooth for each in maps))
+
+    def rows(
+        self, shown: ShownInput, maps: Sequence[AttributionMap], side: int
+    ) -> list[list[Titled | None]]:
+        """An input beside its attributions, over the parts that units see.
+
+        Args:
+            shown, maps: as in `figure`.
+            side: what the short side of small pictures is enlarged to.
+
+        Raises:
+            InputError: an attribution is not finite.
+        """
+        array, picture = shown.array, shown.picture
+        seen = [
+            Seen(each.title, self.map_picture(each.values, each.style, array, picture), each.window)
+            for each in maps
+        ]
+        smooth = any(each.style.is_smooth for each in maps)
+        return seen_rows(
+            (shown.title, self.input_picture(array, picture)), seen, side, smooth=smooth
+        )
 
 
 def shrink(picture: colour.Picture, longest: int) -> Image.Image:

@@ -35,6 +35,7 @@ class PictureInput(InputKind):
 
     name = "picture"
     things = "pictures"
+    has_windows = True
     mend_shape = (
         "floats are the model's input as it is: reshape it, or give pictures as bytes (uint8), as "
         "files or as pictures of Pillow"

@@ -1,0 +1,70 @@
+"""What a unit sees: a box around it, and the part in it by itself."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from retrograph.render import enlarge
+from retrograph.render.seen import Seen, boxed, seen_rows
+from support.page_case import random_picture
+
+WINDOW = ((8, 20), (12, 30))
+
+
+def test_a_box_lies_around_its_window_and_stands_out() -> None:
+    picture = random_picture(64, 64)
+    drawn, plain = boxed(picture, [WINDOW], 256), enlarge(picture, 256)
+    np.testing.assert_array_equal(drawn[32:80, 48:120], plain[32:80, 48:120])
+    changed = np.argwhere((drawn != plain).any(axis=2))
+    assert changed.min(axis=0).tolist() >= [28, 44]
+    assert changed.max(axis=0).tolist() <= [84, 124]
+    edge = {tuple(pixel) for pixel in drawn[28:32, 80]}
+    assert (255, 255, 255) in edge
+    assert (20, 20, 20) in edge
+
+
+def test_a_box_at_the_border_stays_in_the_picture() -> None:
+    picture = np.full((64, 64, 3), 128, np.uint8)
+    drawn = boxed(picture, [((0, 8), (0, 64))], 64)
+    assert drawn.shape == (64, 64, 3)
+    assert (drawn[:, 0] != 128).any()
+    assert (drawn[16:] == 128).all()
+
+
+def test_without_windows_nothing_is_drawn() -> None:
+    picture = random_picture(32, 32)
+    ((input_cell, cell),) = seen_rows(("input", picture), [Seen("guided", picture, None)], 64)
+    assert input_cell is not None
+    assert cell is not None
+    for _, drawn in (input_cell, cell):
+        np.testing.assert_array_equal(drawn, enlarge(picture, 64))
+
+
+def test_the_parts_lie_under_their_pictures() -> None:
+    picture, other = random_picture(32, 32), random_picture(32, 32)[::-1]
+    window = ((4, 8), (10, 18))
+    whole, parts = seen_rows(("input", picture), [Seen("guided", other, window)], 64)
+    assert [cell and cell[0] for cell in whole] == ["input", "guided"]
+    for cell, source in zip(parts, (picture, other), strict=True):
+        assert cell is not None
+        wanted = source[4:8, 10:18].repeat(8, axis=0).repeat(8, axis=1)
+        np.testing.assert_array_equal(cell[1], wanted)
+    assert parts[0] is not None
+    assert parts[0][0] == "what the unit sees\n4 x 8 pixels, enlarged 8 times"
+
+
+def test_several_units_are_numbered_and_have_parts_of_their_own() -> None:
+    picture, window, other = random_picture(32, 32), ((4, 8), (10, 18)), ((0, 4), (0, 4))
+    maps = [Seen("a", picture, window), Seen("b", picture, other), Seen("c", picture, None)]
+    whole, inputs, attributions = seen_rows(("input", picture), maps, 64)
+    assert [cell and cell[0] for cell in whole] == ["input", "1 · a", "2 · b", "c"]
+    assert [cell is None for cell in inputs] == [True, False, False, True]
+    assert [cell is None for cell in attributions] == [True, False, False, True]
+    assert inputs[2] is not None
+    np.testing.assert_array_equal(inputs[2][1], enlarge(picture[:4, :4], 64))
+
+
+def test_nearly_the_whole_picture_has_a_box_alone() -> None:
+    picture = random_picture(32, 32)
+    window = ((0, 30), (2, 32))
+    assert len(seen_rows(("input", picture), [Seen("a", picture, window)], 64)) == 1
