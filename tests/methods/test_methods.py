@@ -11,6 +11,7 @@ import pytest
 
 import make_methods
 import retrograph
+from retrograph import methods
 from retrograph.errors import InputError
 from retrograph.ir.emit import Emitter
 from retrograph.ir.graph import Tensor
@@ -176,6 +177,21 @@ def test_the_command_line_lists_them(capsys: pytest.CaptureFixture[str]) -> None
     assert "tau" in one["formula"]
     assert "Kim" in run(capsys, "methods", "rectgrad").out
     assert run(capsys, "methods", "magic").code == 2
+
+
+def test_python_says_of_a_method_what_the_command_line_does(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    records = json.loads(run(capsys, "methods", "--json").out)
+    assert records == [methods.describe(name).to_dict() for name in METHODS]
+    page = methods.describe(methods.RectGrad(quantile=0.5))
+    assert page.to_dict()["parameters"]["quantile"]["default"] == 0.5
+    assert "\nquantile (0.5): " in str(page)
+    assert repr(page) == f"<Page rectgrad: {page.summary}>"
+    with pytest.raises(retrograph.InputError, match="magic"):
+        methods.describe("magic")
+    with pytest.raises(retrograph.InputError, match=r"'doubled' lacks Formula, .* Beware; write"):
+        methods.describe(Doubled())
 
 
 @pytest.mark.parametrize("method", ["guided", "deconvnet"])

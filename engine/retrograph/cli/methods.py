@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import argparse
 import json
-from typing import Any
 
 from rich.text import Text
 
 from retrograph.cli.options import near_method_names
 from retrograph.cli.terminal import console, print_table
-from retrograph.methods import METHODS, Method, method_named
-from retrograph.methods.page import page
+from retrograph.methods import METHODS, Page, describe
 
 _EXAMPLES = """\
 examples:
@@ -49,42 +47,24 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
 
 
 def _run(args: argparse.Namespace) -> int:
-    chosen = [*METHODS.values()] if args.name is None else [method_named(args.name)]
+    pages = [describe(name) for name in ([*METHODS] if args.name is None else [args.name])]
     if args.json:
-        print(json.dumps([_record(method) for method in chosen], indent=1, ensure_ascii=False))
+        print(json.dumps([page.to_dict() for page in pages], indent=1, ensure_ascii=False))
     elif args.name is None:
-        _print_list(chosen)
+        rows = [(page.name, page.summary) for page in pages]
+        print_table(console(), ("method", "what it shows"), rows)
     else:
-        _print_page(chosen[0])
+        _print_page(pages[0])
     return 0
 
 
-def _record(method: Method) -> dict[str, Any]:
-    told = page(method)
-    return {
-        "name": method.name,
-        "summary": told.summary,
-        "needs_relu": method.needs_relu,
-        "parameters": {
-            name: {"default": default, "meaning": told.parameters[name]}
-            for name, default in method.parameters.items()
-        },
-        **{heading.lower(): words for heading, words in told.sections.items()},
-    }
-
-
-def _print_list(methods: list[Method]) -> None:
-    rows = [(method.name, page(method).summary) for method in methods]
-    print_table(console(), ("method", "what it shows"), rows)
-
-
-def _print_page(method: Method) -> None:
-    told, out = page(method), console()
-    out.print(Text(f"{method.name}: {told.summary}", "bold"))
-    rows = [(heading.lower(), words) for heading, words in told.sections.items()]
+def _print_page(page: Page) -> None:
+    out = console()
+    out.print(Text(f"{page.name}: {page.summary}", "bold"))
+    rows = [(heading.lower(), words) for heading, words in page.sections.items()]
     rows += [
-        (name, f"{words} Set by --param {name}=VALUE{_default(method.parameters[name])}.")
-        for name, words in told.parameters.items()
+        (name, f"{words} Set by --param {name}=VALUE{_default(page.defaults[name])}.")
+        for name, words in page.parameters.items()
     ]
     print_table(out, (), rows)
 

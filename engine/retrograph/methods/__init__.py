@@ -8,6 +8,7 @@ from retrograph.methods.deeplift import DeepLiftRescale
 from retrograph.methods.gradient import InputXGradient, Saliency
 from retrograph.methods.near_names import method_name
 from retrograph.methods.noise import SmoothGrad, VarGrad
+from retrograph.methods.page import Page, page
 from retrograph.methods.path_integral import ExpectedGradients, IntegratedGradients
 from retrograph.methods.relevance.composites import (
     LrpEpsilonAlpha2Beta1,
@@ -48,6 +49,19 @@ def method_named(name: str | Method) -> Method:
     return name if isinstance(name, Method) else METHODS[method_name(name, METHODS)]
 
 
+def describe(method: str | Method) -> Page:
+    """What a method shows, its formula, source, use and limits, and its parameters.
+
+    Raises:
+        InputError: there is no such method, or several are meant.
+
+    Example:
+        >>> print(retrograph.methods.describe("grad-cam"))
+        >>> [retrograph.methods.describe(name).summary for name in retrograph.methods.METHODS]
+    """
+    return page(method_named(method))
+
+
 __all__ = [
     "DECONVNET",
     "GRADIENT",
@@ -75,9 +89,11 @@ __all__ = [
     "LrpZPlus",
     "MapMethod",
     "Method",
+    "Page",
     "RectGrad",
     "Saliency",
     "SmoothGrad",
     "VarGrad",
+    "describe",
     "method_named",
 ]
