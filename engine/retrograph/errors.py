@@ -89,6 +89,9 @@ class RetrographError(Exception):
     def __str__(self) -> str:
         return spelled(self.message)
 
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({str(self)!r})"
+
 
 class InputError(RetrographError):
     """A mistake in what was given; the message says what, where and how to mend, in one line."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike
+from PIL.Image import Image
 
 from retrograph.backward import Request
 from retrograph.contract import Contract
@@ -217,6 +219,9 @@ class Explainer:
             field=self._find_field(),
         )
 
+    def __repr__(self) -> str:
+        return f"<Explainer {self.contract.method} of {self.contract.layer} on {self.device}>"
+
     @property
     def inputs(self) -> tuple[Spec, ...]:
         """The model's own inputs."""
@@ -242,6 +247,8 @@ class Explainer:
         Raises:
             InputError: an input has a wrong shape, or a unit is out of range.
         """
+        if isinstance(x, (str, os.PathLike, Image)):
+            raise InputError("attribute() takes arrays; give files and pictures to explain()")
         name = self.contract.shown
         feeds = dict(x) if isinstance(x, Mapping) else {name: np.asarray(x)}
         shape = np.shape(feeds.get(name, ()))
@@ -279,7 +286,9 @@ class Explainer:
             return {chooser: np.asarray(unit)}
         index = np.asarray(unit)
         if not np.issubdtype(index.dtype, np.integer):
-            raise InputError(f"`unit` takes whole numbers, not {index.dtype}")
+            raise InputError(
+                f"`unit` takes whole numbers, not {unit!r:.60}; explain() takes classes by name"
+            )
         if kind == "top":
             return {chooser: self._unit_count(index)}
         return {chooser: self._indices(index, count)}

@@ -1,14 +1,15 @@
-"""Wrong keywords of the public functions, refused with the right ones."""
+"""Wrong keywords and numbers given to the public functions, refused with the right ones."""
 
 from __future__ import annotations
 
 import difflib
 import inspect
+import operator
 from collections.abc import Callable
 from functools import wraps
-from typing import ParamSpec, TypeVar
+from typing import ParamSpec, SupportsIndex, TypeVar
 
-from retrograph.errors import InputError
+from retrograph.errors import InputError, parameter
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -46,6 +47,15 @@ def checked_keywords(function: Callable[P, R]) -> Callable[P, R]:
         return function(*args, **kwargs)
 
     return call
+
+
+def check_counts(**values: object) -> None:
+    """Raises InputError for the first of some numbers that is none from 1; None is not given."""
+    for name, value in values.items():
+        if value is None:
+            continue
+        if not isinstance(value, SupportsIndex) or operator.index(value) < 1:
+            raise InputError(f"{parameter(name)} is {value!r:.60}; give a whole number from 1")
 
 
 def _explained(

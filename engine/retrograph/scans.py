@@ -70,7 +70,7 @@ class Scan(ScanReader, Result):
     def patches(
         self,
         layers: str | Sequence[str] | None = None,
-        channels: Sequence[int] | None = None,
+        channels: int | Sequence[int] | None = None,
         *,
         k: int | None = None,
         method: str | Method = "guided",
@@ -89,7 +89,8 @@ class Scan(ScanReader, Result):
 
         Args:
             layers: aliases or tensors of those scanned; all if None.
-            channels: their numbers; all if None. Of several layers, each has those that it has.
+            channels: their numbers, or one; all if None. Of several layers, each has those that it
+                has.
             k: patches of a channel; as many as were scanned if None.
             method: how a unit is explained.
             style: how attributions are drawn, a name of `retrograph.render.STYLES`; the method's

@@ -12,6 +12,7 @@ from retrograph.benchmarks.runner import Runner
 from retrograph.benchmarks.subject import Subject
 from retrograph.benchmarks.timing import alternate
 from retrograph.contract import Contract
+from retrograph.keywords import check_counts
 from retrograph.methods import Method
 from retrograph.runtime import Array, suited
 
@@ -46,6 +47,7 @@ def measure(
         InputError, UnsupportedError, DeviceError: as in `Explainer`, or an input's size is not
             known.
     """
+    check_counts(batch=batch, units=units, rounds=rounds, threads=threads)
     feeds = subject.feeds(batch, item)
     items = next((array.shape[0] for array in feeds.values() if array.ndim), 1)
     runners = _runners(subject, methods, feeds, units, device, threads)

@@ -112,7 +112,7 @@ def bench(
     opened = model if isinstance(model, Model) else Model(model)
     methods = chosen_methods(method, parameters)
     subject = Subject(opened, layer, wrt)
-    batches = [batch] if batch is None or isinstance(batch, int) else list(batch)
+    batches = [batch] if batch is None or isinstance(batch, (int, str)) else list(batch)
     cases: list[Case] = []
     for size in batches:
         case = measure(

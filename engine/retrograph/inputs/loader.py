@@ -35,6 +35,10 @@ def as_list(inputs: Input | Iterable[Input]) -> list[Input]:
     if isinstance(inputs, (str, os.PathLike, Image.Image, Mapping)):
         return [inputs]
     if not hasattr(inputs, "__array__"):
+        if not isinstance(inputs, Iterable):
+            raise InputError(
+                f"{inputs!r:.60} is no input; give a path, a picture of Pillow or an array"
+            )
         values = list(inputs)
         if all(isinstance(v, _VALUES) or hasattr(v, "__array__") for v in values):
             return [v if isinstance(v, _VALUES) else np.asarray(v) for v in values]

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from retrograph.errors import InputError
 from retrograph.inputs.kinds import InputKind
 from retrograph.inputs.reader import Reader, iter_inputs
 from retrograph.preprocess import BadInput, Item
@@ -31,6 +32,8 @@ def read_input(source: OneInput, kind: InputKind) -> Item:
     """
     if not isinstance(source, (str, os.PathLike)):
         value = source if isinstance(source, Image.Image) else np.asarray(source)
+        if isinstance(value, np.ndarray) and value.dtype.kind not in "biuf":
+            raise InputError(f"{source!r:.60} is not one input; give a path, a picture or an array")
         return Reader(kind).from_memory(value, "the input")
     item = next(iter_inputs([source], kind))
     if isinstance(item, BadInput):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from retrograph.errors import InputError
 from retrograph.methods.base import Arrival, Method
 from retrograph.methods.cam import GradCam, GradCamPlusPlus, GuidedGradCam, LayerCam, MapMethod
 from retrograph.methods.deeplift import DeepLiftRescale
@@ -46,7 +47,13 @@ def method_named(name: str | Method) -> Method:
     Raises:
         InputError: there is none, or several are meant.
     """
-    return name if isinstance(name, Method) else METHODS[method_name(name, METHODS)]
+    if isinstance(name, Method):
+        return name
+    if isinstance(name, type) and issubclass(name, Method):
+        raise InputError(f"{name.__name__} is a class of methods; give {name.__name__}()")
+    if not isinstance(name, str):
+        raise InputError(f"{name!r:.60} is no method; give a name, such as guided, or a `Method`")
+    return METHODS[method_name(name, METHODS)]
 
 
 def describe(method: str | Method) -> Page:

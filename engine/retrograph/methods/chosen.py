@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TypeAlias
 
 from retrograph.errors import InputError, parameter
@@ -31,7 +31,7 @@ def chosen_methods(methods: MethodChoice, parameters: Sequence[str] = ()) -> dic
     """
     if isinstance(methods, str):
         return _by_name(methods, parameters)
-    listed = [methods] if isinstance(methods, Method) else methods
+    listed = methods if isinstance(methods, Iterable) else [methods]
     distinct = list(dict.fromkeys(method_named(method) for method in listed))
     if not distinct:
         raise InputError(f"no method is given; choose from: {', '.join(METHODS)}")

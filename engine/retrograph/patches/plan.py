@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from retrograph.errors import InputError, parameter
+from retrograph.keywords import check_counts
 from retrograph.methods import Method, method_named
 from retrograph.model import Source
 from retrograph.patches.context import PatchContext
@@ -95,7 +96,7 @@ def plan_patches(
     scan: ScanReader,
     *,
     layers: str | Sequence[str] | None = None,
-    channels: Sequence[int] | None = None,
+    channels: int | Sequence[int] | None = None,
     k: int | None = None,
     method: str | Method = "guided",
     style: str | None = None,
@@ -131,9 +132,7 @@ def plan_patches(
     numbers = {layer.alias: _chosen_channels(layer, channels, len(chosen)) for layer in chosen}
     if style is not None:
         style_named(style, has_picture=True)
-    for name, number in (("k", k), ("batch", batch)):
-        if number is not None and number < 1:
-            raise InputError(f"{name} is {number}; give a whole number from 1")
+    check_counts(k=k, batch=batch)
     by = method_named(method)
     folder = None if out is None else PatchFolder(out, force=force)
     context = PatchContext.build(
@@ -153,7 +152,7 @@ def _chosen_layers(scan: ScanReader, names: str | Sequence[str] | None) -> list[
 
 
 def _chosen_channels(
-    layer: ScannedLayer, channels: Sequence[int] | None, layers: int
+    layer: ScannedLayer, channels: int | Sequence[int] | None, layers: int
 ) -> tuple[int, ...]:
     """The wanted channels of a layer; of several layers those that each has.
 
@@ -162,7 +161,7 @@ def _chosen_channels(
     """
     if channels is None:
         return layer.channels
-    wanted = sorted(set(channels))
+    wanted = sorted({channels} if isinstance(channels, int) else set(channels))
     if not wanted:
         raise InputError(f"no channel is named; leave {parameter('channels')} out for all of them")
     lacking = [channel for channel in wanted if channel not in layer.channels]

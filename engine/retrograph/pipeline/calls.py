@@ -20,7 +20,7 @@ from numpy.typing import ArrayLike
 from retrograph.errors import InputError
 from retrograph.inputs.loader import Input, Progress, as_list
 from retrograph.keywords import checked_keywords
-from retrograph.methods import Method
+from retrograph.methods import Method, method_named
 from retrograph.methods.chosen import MethodChoice
 from retrograph.model import Source, opened
 from retrograph.pipeline.batch import attribute_batch
@@ -112,10 +112,12 @@ def _question(
     wrt: str | Sequence[str] | None,
 ) -> Question:
     """What is asked by one method; of units for each input the first stands for all."""
-    if method is not None and not isinstance(method, (str, Method)):
+    if isinstance(method, Iterable) and not isinstance(method, str):
         raise InputError(
             f"method is one method, not {method!r:.60}; compare and explain_all take several"
         )
+    if method is not None and not isinstance(method, str):
+        method = method_named(method)
     rows = _unit_rows(unit)
     return Question(
         method=method,

@@ -12,6 +12,7 @@ from retrograph.contract import Contract
 from retrograph.errors import DeviceError, InputError, RetrographError, UnsupportedError, parameter
 from retrograph.explainer import Explainer
 from retrograph.inputs import choose_kind
+from retrograph.keywords import check_counts
 from retrograph.methods import Method
 from retrograph.methods.chosen import MethodChoice, chosen_methods
 from retrograph.model import Model
@@ -19,6 +20,7 @@ from retrograph.pipeline.labels import Labels, model_labels
 from retrograph.pipeline.session import ExplainSession, Reference
 from retrograph.pipeline.units import Unit, UnitChoice, parse_unit
 from retrograph.preprocess import Preprocessing
+from retrograph.render import style_named
 from retrograph.results.context import ExplainContext
 from retrograph.results.seen import seen_field
 
@@ -49,6 +51,14 @@ class Question:
     layer: str | None = None
     top: int = 1
     wrt: str | tuple[str, ...] | None = None
+
+    def methods(self, usual: MethodChoice) -> dict[str, Method]:
+        """The methods by their titles; the usual ones where none is asked for.
+
+        Raises:
+            InputError: a method or a parameter is none.
+        """
+        return chosen_methods(usual if self.method is None else self.method, self.parameters)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,6 +97,9 @@ class ExplainSettings:
         batch: how many inputs a run takes where the model leaves that open.
         outputs: whether the graphs keep the model's own outputs.
         style: how attributions are drawn; each method's own way if None.
+
+    Raises:
+        InputError: a number is none from 1, or there is no such style.
     """
 
     question: Question
@@ -95,6 +108,11 @@ class ExplainSettings:
     batch: int = 1
     outputs: bool = True
     style: str | None = None
+
+    def __post_init__(self) -> None:
+        check_counts(top=self.question.top, batch=self.batch)
+        if self.style is not None:
+            style_named(self.style)
 
 
 @dataclass(frozen=True)
@@ -159,7 +177,7 @@ def open_session(model: Model, settings: ExplainSettings) -> ExplainSession:
     if model.contract is not None:
         _check_takes(model.contract, settings)
     else:
-        chosen_methods(settings.question.method or USUAL, settings.question.parameters)
+        settings.question.methods(USUAL)
     facts = layer_facts(model, settings)
     choice = choose_unit(facts, settings.question, labels)
     return open_for(model, settings, labels, facts, choice)
@@ -176,7 +194,7 @@ def open_for(
     if model.contract is not None:
         return _take(model, model.contract, settings, labels, choice)
     named = settings.question.method
-    methods = chosen_methods(named or facts.usual, settings.question.parameters)
+    methods = settings.question.methods(facts.usual)
     explainer = _maker(model, settings, facts, choice)
     explainers = {title: explainer(method=method) for title, method in methods.items()}
     session = _opened(model, settings, labels, choice, _Graphs(explainer, methods, explainers))
@@ -200,7 +218,7 @@ def open_comparison(model: Model, settings: ExplainSettings) -> ExplainSession:
         RetrographError: no graph can be built; the reason of the first.
     """
     labels = model_labels(model, settings.reading.labels)
-    methods = chosen_methods(settings.question.method or COMPARED, settings.question.parameters)
+    methods = settings.question.methods(COMPARED)
     if model.contract is not None:
         model.request(method="gradient")  # raises: a built graph has one method
     facts = layer_facts(model, settings)

@@ -26,9 +26,9 @@ def as_inputs(array: AnyArray, shape: Shape, item: Shape, mend: str = "reshape i
     if batch.dtype.kind not in "biuf":
         raise InputError(f"its values are {array.dtype}; save them as float32")
     if batch.ndim != len(item) + 1 or not all(map(_fits, batch.shape[1:], item)):
-        omit = ", the batch axis may be left out" if len(item) < len(shape) else ""
+        omit = " (the batch axis may be left out)" if len(item) < len(shape) else ""
         raise InputError(
-            f"{size_text(array)} does not fit the model's input {describe(shape)}; {mend}{omit}"
+            f"{size_text(array)} does not fit the model's input {describe(shape)}{omit}; {mend}"
         )
     if batch.size == 0:
         raise InputError("the array is empty; save at least one input")

@@ -79,6 +79,8 @@ class Preprocessing:
         if not 0 < self.crop_fraction <= 1:
             raise InputError(f"crop is {self.crop_fraction}; give a fraction above 0, at most 1")
         for name, values in (("mean", self.mean), ("std", self.std)):
+            if not isinstance(values, Sequence):
+                raise InputError(f"{name} is {values}; give a value a channel, such as ({values},)")
             if len(values) not in (1, self.channels):
                 raise InputError(
                     f"{name} has {len(values)} values for {self.order} input; "

@@ -35,7 +35,7 @@ class _ResultType(ABCMeta):
             except TypeError as error:
                 maker = getattr(cls, "made_by", "the functions of retrograph")
                 raise InputError(
-                    f"a {cls.__name__} is what {maker} gives; call that ({error})"
+                    f"{cls.__name__} is what {maker} gives; call that ({error})"
                 ) from None
             raise
 
@@ -74,7 +74,7 @@ class Result(metaclass=_ResultType):
         Raises:
             InputError: the answer has no arrays.
         """
-        raise InputError(f"a {type(self).__name__} has no arrays; save it as .png or .json")
+        raise InputError(f"{type(self).__name__} has no arrays; save it as .png or .json")
 
     def refuse_style(self, style: str | None) -> None:
         """For an answer that is drawn in one way: raises InputError where a style is given."""

@@ -10,6 +10,7 @@ import numpy as np
 from PIL import Image
 
 from retrograph.errors import InputError
+from retrograph.keywords import check_counts
 from retrograph.preprocess import BadInput
 from retrograph.render import SCALE, Caption, sheet
 from retrograph.results.base import Result
@@ -29,15 +30,15 @@ class Sheet(Result):
     """The strongest units of many inputs in a grid.
 
     Attributes:
-        explanations: of one unit each, the strongest first; those that are given may be in any
-            order, and of several units.
+        explanations: of one unit each, the strongest first; what is given may be in any order, of
+            several units, or what `explain` and `compare` give.
         columns: cells a row.
 
     Raises:
         InputError: there is no explanation, or something else is among them.
 
     Example:
-        >>> retrograph.Sheet(retrograph.explain("net.onnx", ["dog.jpg", "cat.jpg"]).explanations)
+        >>> retrograph.Sheet(retrograph.explain("net.onnx", ["dog.jpg", "cat.jpg"]))
         >>> retrograph.Sheet.strongest(retrograph.explain_all("net.onnx", "photos/"), grid=(5, 5))
     """
 
@@ -47,7 +48,8 @@ class Sheet(Result):
     columns: int = 5
 
     def __post_init__(self) -> None:
-        cells = [unit for each in self.explanations for unit in _checked(each).by_unit()]
+        given = getattr(self.explanations, "explanations", self.explanations)
+        cells = [unit for each in given for unit in _checked(each).by_unit()]
         if not cells:
             raise InputError("nothing is explained, so there is no sheet; give an input")
         cells.sort(key=_strength)
@@ -66,7 +68,11 @@ class Sheet(Result):
         Raises:
             InputError: there is no explanation, or something else is among them.
         """
-        rows, columns = grid
+        try:
+            rows, columns = grid
+            check_counts(rows=rows, columns=columns)
+        except (TypeError, ValueError):
+            raise InputError(f"grid is {grid!r}; give rows and columns, as in (5, 5)") from None
         best: list[Explanation] = []
         for explanation in explanations:
             both = [*best, *_checked(explanation).by_unit()]

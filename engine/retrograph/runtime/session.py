@@ -11,6 +11,7 @@ import numpy as np
 
 from retrograph.errors import DeviceError, InputError, parameter
 from retrograph.ir.io.runtime_releases import Need, version_of
+from retrograph.keywords import check_counts
 from retrograph.runtime.captured import Captured
 from retrograph.runtime.feeds import Array, Spec, checked
 from retrograph.runtime.old_releases import disabled_optimizers, loadable
@@ -213,6 +214,7 @@ def _options(threads: int | None, folder: str | None) -> Any:
     options = import_runtime().SessionOptions()
     options.log_severity_level = 4  # its errors are raised, too
     options.enable_mem_pattern = False  # a plan of all memory takes about twice as much of it
+    check_counts(threads=threads)
     if threads is not None:
         options.intra_op_num_threads = threads
     if folder is not None:

@@ -14,9 +14,9 @@ from retrograph.errors import InputError
 from retrograph.inputs import Reader
 from retrograph.inputs.loader import load_items
 from retrograph.inputs.single_input import OneInput
-from retrograph.keywords import checked_keywords
+from retrograph.keywords import check_counts, checked_keywords
 from retrograph.methods import Method
-from retrograph.methods.chosen import MethodChoice, chosen_methods
+from retrograph.methods.chosen import MethodChoice
 from retrograph.model import Model, Source
 from retrograph.pipeline.labels import Labels
 from retrograph.pipeline.opening import ExplainSettings, Question, Reading, Running, open_session
@@ -44,7 +44,7 @@ class CheckSettings:
     """Which checks are made, and how.
 
     Attributes:
-        checks: names of `CHECKS`.
+        checks: names of `CHECKS`, in a text with commas.
         order, stages: as in `randomisation`.
         draws: as in `random_logit`.
         steps, baseline, rank: as in `faithfulness`.
@@ -61,6 +61,9 @@ class CheckSettings:
     seed: int = 0
 
     def __post_init__(self) -> None:
+        check_counts(stages=self.stages, draws=self.draws, steps=self.steps)
+        if isinstance(self.checks, str):
+            object.__setattr__(self, "checks", tuple(self.checks.split(",")))
         for name in self.checks:
             if name not in CHECKS:
                 raise InputError(f"no check '{name}'; choose from {', '.join(CHECKS)}")
@@ -140,7 +143,7 @@ def plan_sanity(model: Source, explained: ExplainSettings) -> SanityPlan:
     opened = model if isinstance(model, Model) else Model(model)
     opened.request(method="gradient", layer=question.layer, wrt=question.wrt)
     session = open_session(opened, explained)
-    methods = chosen_methods(question.method or DEFAULT_METHODS, question.parameters)
+    methods = question.methods(DEFAULT_METHODS)
     return SanityPlan(
         opened,
         tuple(methods.values()),

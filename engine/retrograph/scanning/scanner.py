@@ -12,6 +12,7 @@ from retrograph._version import __version__
 from retrograph.errors import InputError, parameter
 from retrograph.inputs import InputKind, choose_kind
 from retrograph.inputs.loader import Batch, Input, Signature, as_list, count_all, load_batches
+from retrograph.keywords import check_counts
 from retrograph.output import make_folder
 from retrograph.prefetch import prefetch_map
 from retrograph.preprocess import BadInput, Item
@@ -64,9 +65,7 @@ class Scanner:
         labels: Sequence[str] = (),
         file: str | None = None,
     ) -> None:
-        for name, number in (("k", k), ("batch", batch)):
-            if number < 1:
-                raise InputError(f"{name} is {number}; give a whole number from 1")
+        check_counts(k=k, batch=batch)
         self.session, self.inputs = session, as_list(inputs)
         self.layers = _layers(session, channels)
         self.batch = session.batch(batch)

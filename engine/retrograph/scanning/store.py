@@ -9,7 +9,7 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
+from typing import Any, SupportsIndex
 
 from retrograph.errors import InputError, command
 from retrograph.pointers import refuse_pointer_file
@@ -71,6 +71,8 @@ class ScannedLayer:
 
     def refusal(self, channel: int) -> str:
         """Why a channel has no units: the layer does not have it, or it was not scanned."""
+        if not isinstance(channel, SupportsIndex):
+            return f"{channel!r} is no channel of '{self.alias}'; give its number"
         count = self.shape[self.channel_axis]
         if channel < 0 or (count is not None and channel >= count):
             last = "on" if count is None else f"to {count - 1}"

@@ -69,6 +69,8 @@ def new_files(model: ModelProto, out: Path, *, force: bool) -> list[Path]:
     Raises:
         InputError: one exists and `force` is not set, or holds the weights.
     """
+    if not isinstance(model, ModelProto):
+        raise InputError(f"{model!r:.60} is no onnx.ModelProto; give what build() gives")
     apart = held_bytes(model) >= LARGE or any(map(is_external, tensors(model)))
     files = [out, out.with_name(f"{out.name}.data")] if apart else [out]
     for file in files:

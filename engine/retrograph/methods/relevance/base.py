@@ -47,6 +47,8 @@ class RelevanceMethod(Method):
         for name in ("epsilon", "gamma", "alpha", "beta"):
             value = getattr(self, name, 1.0)
             least = "above 0" if name == "epsilon" else "of 0 or more"
+            if not isinstance(value, (int, float)):
+                raise InputError(f"{self.name}: {name} is {value!r}; give a number {least}")
             if not math.isfinite(value) or value < 0 or (name == "epsilon" and value == 0):
                 raise InputError(f"{self.name}: {name} is {value}; give a number {least}")
 
