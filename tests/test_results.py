@@ -57,7 +57,7 @@ MAKERS = {
 def test_an_answer_says_what_makes_it(answer: type[Result]) -> None:
     with pytest.raises(InputError) as told:
         answer()
-    assert f"a {answer.__name__} is what {MAKERS[answer]} gives; call that (" in str(told.value)
+    assert f"{answer.__name__} is what {MAKERS[answer]} gives; call that (" in str(told.value)
 
 
 def test_every_answer_of_the_face_says_what_makes_it() -> None:

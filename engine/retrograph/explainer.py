@@ -63,14 +63,13 @@ def build(
         select: which unit of the layer: top (the most active one), channel, unit (chosen at run
             time by the input `select`) or cotangent (any weighting, by the input `cotangent`).
         many: explain K units of each item at once, sharing the forward pass.
-        wrt: what is explained: inputs, or inner tensors by alias or name, such as embeddings, whose
-            shape the attribution has; every floating-point input that the layer depends on if None.
+        wrt: inputs, or inner tensors by alias or name, such as embeddings, whose shape the
+            attribution has; every floating-point input that the layer depends on if None.
         preprocessing: how a picture becomes the input, stored in the metadata: a preset's name or
             a `Preprocessing`, fitted to the input's axes. It also bounds the input, for methods.
         device: cpu or cuda, what the operators of the backward pass suit best (cuda also for other
             accelerators); the file runs on any.
-        outputs: whether the model's own outputs are kept. Without them nothing behind the layer
-            is computed.
+        outputs: whether the model's own are kept; else nothing behind the layer is computed.
         precision: float32 (the model's own types), or float16 for a float32 model: forward and
             backward pass in float16, inputs and outputs still float32.
         straight_through: whether what rounds in a quantised network passes the cotangent as if it
