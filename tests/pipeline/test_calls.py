@@ -332,8 +332,8 @@ def test_a_picture_of_floats_is_told_what_floats_are(here: Path) -> None:
     picture = np.zeros((8, 8, 3), np.float32)
     with pytest.raises(rg.InputError) as told:
         rg.explain("net.onnx", picture)
-    said = "float32 8x8x3 does not fit the model's input ?x3x8x8; floats are the model's input as"
-    assert said in str(told.value)
+    assert "float32 8x8x3 does not fit the model's input ?x3x8x8" in str(told.value)
+    assert "; floats are the model's input as it is: reshape it, or" in str(told.value)
     assert "give pictures as bytes (uint8), as files or as pictures of Pillow" in str(told.value)
     as_bytes = rg.explain("net.onnx", picture.astype(np.uint8))
     assert as_bytes.attribution.shape == (1, 3, 8, 8)

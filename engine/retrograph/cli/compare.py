@@ -51,8 +51,8 @@ cannot treat) is reported in one line, its column is left out, and the exit code
 method is left it is 2 or 3. One bad input of several is reported, the others go on, and the exit
 code is 2. Nothing is replaced without --force.
 
---json prints an object: methods, parameters, left_out {{method: reason}}, layer, tensor, device,
-file, notes, explained, a list as in `retrograph explain`.
+--json prints an object: methods, parameters, left_out {{method: reason}}, layer, wrt, tensor,
+device, file, notes, explained, a list as in `retrograph explain`.
 """
 
 
