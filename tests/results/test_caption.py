@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import retrograph as rg
 from retrograph.methods.chosen import chosen_methods
-from retrograph.pipeline.opening import ExplainSettings, Question, Running, open_comparison
+from retrograph.pipeline.opening import open_comparison
+from retrograph.pipeline.settings import ExplainSettings, Question, Running
 from retrograph.results.caption import parameter_lines
 from support import nets
 

@@ -13,7 +13,7 @@ from retrograph.methods import METHODS, Method
 from retrograph.methods.chosen import chosen_methods
 from retrograph.methods.near_names import method_name
 from retrograph.methods.smooth import CHOICES
-from retrograph.pipeline.opening import ExplainSettings, Question, Reading, Running
+from retrograph.pipeline.settings import ExplainSettings, Question, Reading, Running
 from retrograph.preprocess import PRESETS, Preprocessing, parse_preprocessing
 from retrograph.render import STYLES, style_named
 from retrograph.runtime import PROVIDERS, TF32

@@ -14,14 +14,9 @@ from retrograph.blank import Blanks
 from retrograph.errors import InputError
 from retrograph.model import Model, Source
 from retrograph.pipeline.labels import check_labels, class_count, model_labels, named_labels
-from retrograph.pipeline.opening import (
-    ExplainSettings,
-    LayerFacts,
-    choose_unit,
-    layer_facts,
-    open_for,
-)
+from retrograph.pipeline.opening import LayerFacts, choose_unit, layer_facts, open_for
 from retrograph.pipeline.session import ExplainSession
+from retrograph.pipeline.settings import ExplainSettings
 
 READY = 4
 """How many sessions stay ready; the one unused for longest gives way."""

@@ -28,15 +28,8 @@ from retrograph.pipeline.cache import ready_session
 from retrograph.pipeline.comparing import compare_all
 from retrograph.pipeline.destination import Destination
 from retrograph.pipeline.labels import Labels
-from retrograph.pipeline.opening import (
-    COMPARED,
-    ExplainSettings,
-    Question,
-    Reading,
-    Running,
-    open_comparison,
-    open_session,
-)
+from retrograph.pipeline.opening import open_comparison, open_session
+from retrograph.pipeline.settings import COMPARED, ExplainSettings, Question, Reading, Running
 from retrograph.pipeline.units import Unit, whole_numbers
 from retrograph.pipeline.writing import write_explanations
 from retrograph.preprocess import BadInput, Preprocessing

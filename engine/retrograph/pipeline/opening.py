@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 
 from retrograph.blank import Blanks
@@ -12,107 +12,15 @@ from retrograph.contract import Contract
 from retrograph.errors import DeviceError, InputError, RetrographError, UnsupportedError, parameter
 from retrograph.explainer import Explainer
 from retrograph.inputs import choose_kind
-from retrograph.keywords import check_counts
 from retrograph.methods import Method
-from retrograph.methods.chosen import MethodChoice, chosen_methods
+from retrograph.methods.chosen import MethodChoice
 from retrograph.model import Model
-from retrograph.pipeline.labels import Labels, model_labels
+from retrograph.pipeline.labels import model_labels
 from retrograph.pipeline.session import ExplainSession, Reference
-from retrograph.pipeline.units import Unit, UnitChoice, parse_unit
-from retrograph.preprocess import Preprocessing
-from retrograph.render import style_named
+from retrograph.pipeline.settings import COMPARED, USUAL, WITHOUT_RELU, ExplainSettings, Question
+from retrograph.pipeline.units import UnitChoice, parse_unit
 from retrograph.results.context import ExplainContext
 from retrograph.results.seen import seen_field
-
-USUAL = "guided"
-"""The method, if none is asked for."""
-WITHOUT_RELU = "gradient"
-"""The same, of a model on whose path there is no ReLU."""
-COMPARED = "gradient,deconvnet,guided"
-"""The methods that are compared, if none is asked for."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Question:
-    """What is asked of a model.
-
-    Attributes:
-        method: a method, or several; the usual ones of the command if None.
-        parameters: of the methods, where they are a text: see `chosen_methods`.
-        unit: see `parse_unit`.
-        layer: alias or tensor; the class scores if None.
-        top: how many of the most active units.
-        wrt: the inputs that are explained; the first if None.
-    """
-
-    method: MethodChoice | None = None
-    parameters: Sequence[str] = ()
-    unit: Unit | None = None
-    layer: str | None = None
-    top: int = 1
-    wrt: str | tuple[str, ...] | None = None
-
-    def methods(self, usual: MethodChoice) -> dict[str, Method]:
-        """The methods by their titles; the usual ones where none is asked for.
-
-        Raises:
-            InputError: a method or a parameter is none.
-        """
-        return chosen_methods(usual if self.method is None else self.method, self.parameters)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Reading:
-    """How inputs are read, and classes named.
-
-    Attributes:
-        labels: the class names: a file or a list; those that the model's file carries if None.
-        preprocessing: how a picture becomes the input; as the model's file says if None.
-        alphabet: the letters of a sequence's channels; as the model's file says if None.
-    """
-
-    labels: Labels | None = None
-    preprocessing: Preprocessing | str | None = None
-    alphabet: str | None = None
-
-
-@dataclass(frozen=True)
-class Running:
-    """Where and how graphs run; the attributes are the keywords of `Explainer`."""
-
-    device: str = "auto"
-    threads: int | None = None
-    precision: str | None = None
-    straight_through: bool | None = None
-
-
-@dataclass(frozen=True)
-class ExplainSettings:
-    """What is asked of a model, and how it is answered.
-
-    Attributes:
-        question: the methods, the layer and the unit.
-        reading: of the inputs.
-        running: of the graphs.
-        batch: how many inputs a run takes where the model leaves that open.
-        outputs: whether the graphs keep the model's own outputs.
-        style: how attributions are drawn; each method's own way if None.
-
-    Raises:
-        InputError: a number is none from 1, or there is no such style.
-    """
-
-    question: Question
-    reading: Reading = field(default_factory=Reading)
-    running: Running = field(default_factory=Running)
-    batch: int = 1
-    outputs: bool = True
-    style: str | None = None
-
-    def __post_init__(self) -> None:
-        check_counts(top=self.question.top, batch=self.batch)
-        if self.style is not None:
-            style_named(self.style)
 
 
 @dataclass(frozen=True)

@@ -19,8 +19,9 @@ from retrograph.methods import Method
 from retrograph.methods.chosen import MethodChoice
 from retrograph.model import Model, Source
 from retrograph.pipeline.labels import Labels
-from retrograph.pipeline.opening import ExplainSettings, Question, Reading, Running, open_session
+from retrograph.pipeline.opening import open_session
 from retrograph.pipeline.session import ExplainSession
+from retrograph.pipeline.settings import ExplainSettings, Question, Reading, Running
 from retrograph.pipeline.units import Unit
 from retrograph.preprocess import BadInput, Item, Preprocessing
 from retrograph.runtime import Array
