@@ -10,11 +10,14 @@ from retrograph.cli.explain_report import Printed, announce, report
 from retrograph.cli.options import (
     add_command,
     add_explaining,
+    add_inputs,
     add_output,
     add_precision,
     add_preprocessing,
     add_straight_through,
     explain_settings,
+    given_inputs,
+    input_files,
 )
 from retrograph.cli.progress import Mistakes, progress_bar
 from retrograph.cli.spelling import as_option
@@ -59,6 +62,7 @@ device, file, notes, explained, a list as in `retrograph explain`.
 def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Register the command."""
     parser = add_command(commands, "compare", "methods side by side in one picture", _EXAMPLES)
+    add_inputs(parser)
     add_explaining(parser, "gradient,deconvnet,guided")
     add_precision(parser)
     add_straight_through(parser)
@@ -70,12 +74,12 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
 def _run(args: argparse.Namespace) -> int:
     destination = Destination(
         args.output,
-        [*args.inputs, args.model],
+        [*input_files(args), args.model],
         single="compare.png",
         arrays=False,
         force=args.force,
     )
-    settings = explain_settings(args)
+    settings, inputs = explain_settings(args), given_inputs(args)
     out = console(stderr=args.json)
     model = Model(args.model)
     with out.status("building"):
@@ -88,7 +92,7 @@ def _run(args: argparse.Namespace) -> int:
     table = ComparisonTable(session.context)
     explained: list[Explanation] = []
     with progress_bar(out, "explaining") as bar:
-        batches = first_inputs(session.batches(args.inputs, bar.to), Printed(out, "note: "))
+        batches = first_inputs(session.batches(inputs, bar.to), Printed(out, "note: "))
         batches = tell_distance(batches, session, distances)
         for explanation in mistakes.sieve(session.explain_all(batches)):
             with mistakes.reported():

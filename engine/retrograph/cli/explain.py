@@ -8,11 +8,14 @@ from retrograph.cli.explain_report import Printed, announce, report
 from retrograph.cli.options import (
     add_command,
     add_explaining,
+    add_inputs,
     add_output,
     add_precision,
     add_preprocessing,
     add_straight_through,
     explain_settings,
+    given_inputs,
+    input_files,
 )
 from retrograph.cli.progress import Mistakes, progress_bar
 from retrograph.cli.terminal import console, count, grid
@@ -39,7 +42,8 @@ _EXAMPLES = """\
 Inputs: pictures, and folders and archives of them (.zip, .tar, .tar.gz), what is hidden left out;
 .npy and .npz, bytes as pictures, floats as the model's input as it is; .csv, a picture a row, whose
 header, if any, says where the label and the pixels stand (without one, a value more than a picture
-has is its label). A model of several inputs takes .npz files with an array by the name of each. A
+has is its label). A model of several inputs takes .npz files with an array by the name of each, or
+--input left=a.jpg right=b.jpg scale=0.5: files, and numbers that are held. A
 model of a fixed batch of N is run on N inputs at once, the last one repeated; one of an open batch
 on --batch N, with the same results up to rounding. Inputs are decoded ahead, and pictures drawn
 while the next input is run.
@@ -64,6 +68,7 @@ as .npz, with the arrays input, score, unit and attribution_METHOD. Nothing is r
 def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Register the command."""
     parser = add_command(commands, "explain", "what in a picture drives a unit?", _EXAMPLES)
+    add_inputs(parser)
     add_explaining(parser, "guided")
     add_precision(parser)
     add_straight_through(parser)
@@ -83,12 +88,12 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
 def _run(args: argparse.Namespace) -> int:
     destination = Destination(
         args.output,
-        [*args.inputs, args.model],
+        [*input_files(args), args.model],
         single=None if args.sheet is None else "sheet.png",
         arrays=args.npz,
         force=args.force,
     )
-    settings = explain_settings(args)
+    settings, inputs = explain_settings(args), given_inputs(args)
     out = console(stderr=args.json)
     with out.status("building"):
         session = open_session(Model(args.model), settings)
@@ -96,7 +101,7 @@ def _run(args: argparse.Namespace) -> int:
     mistakes, distances = Mistakes(), Printed(out)
     explained: list[Explanation] = []
     with progress_bar(out, "explaining") as bar:
-        batches = tell_distance(session.batches(args.inputs, bar.to), session, distances)
+        batches = tell_distance(session.batches(inputs, bar.to), session, distances)
         if args.sheet is None:
             for explanation in mistakes.sieve(write_explanations(batches, session, destination)):
                 report(explanation, out)

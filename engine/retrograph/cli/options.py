@@ -8,6 +8,7 @@ from typing import Any
 
 from retrograph.cli.terminal import count, visible
 from retrograph.errors import InputError
+from retrograph.inputs.loader import Input
 from retrograph.ir.passes.to_float16 import PRECISIONS
 from retrograph.methods import METHODS, Method
 from retrograph.methods.chosen import chosen_methods
@@ -155,9 +156,6 @@ def add_explaining(parser: argparse.ArgumentParser, methods: str) -> None:
         parser: takes the options.
         methods: those that are taken if none is given, for the help.
     """
-    parser.add_argument(
-        "inputs", metavar="INPUT", nargs="+", help="pictures, folders, .npy, .npz, .csv, FASTA"
-    )
     add_method(parser, methods, more="; a column each")
     add_param(parser)
     parser.add_argument(
@@ -173,6 +171,62 @@ def add_explaining(parser: argparse.ArgumentParser, methods: str) -> None:
     add_wrt(parser)
     add_device(parser)
     parser.add_argument("--threads", type=count, help="threads of the runtime")
+
+
+def add_files(parser: argparse.ArgumentParser, least: str = "+") -> None:
+    """What is explained: files and folders."""
+    parser.add_argument(
+        "inputs", metavar="INPUT", nargs=least, help="pictures, folders, .npy, .npz, .csv, FASTA"
+    )
+
+
+def add_inputs(parser: argparse.ArgumentParser) -> None:
+    """What is explained: files and folders, or a value for each input of a model of several."""
+    add_files(parser, least="*")
+    parser.add_argument(
+        "--input",
+        dest="named",
+        nargs="+",
+        action="append",
+        default=[],
+        type=named_value,
+        metavar="NAME=VALUE",
+        help="of a model of several inputs: a file, or a number, for each by its name",
+    )
+
+
+def named_value(text: str) -> tuple[str, str | float]:
+    """A model's input and what it takes: `left=a.jpg`, `scale=0.5`."""
+    name, equals, value = text.partition("=")
+    if not (name and equals and value):
+        raise argparse.ArgumentTypeError(f"'{text}' is no NAME=VALUE, such as left=a.jpg")
+    try:
+        return name, float(value)
+    except ValueError:
+        return name, value
+
+
+def given_inputs(args: argparse.Namespace) -> list[Input]:
+    """What the options give to be explained.
+
+    Raises:
+        InputError: they give nothing, or a name twice.
+    """
+    named = [dict(pairs) for pairs in args.named]
+    for pairs, found in zip(args.named, named, strict=True):
+        if len(found) < len(pairs):
+            names = [name for name, _ in pairs]
+            twice = next(name for name in names if names.count(name) > 1)
+            raise InputError(f"--input names '{twice}' twice; give each input one value")
+    if not args.inputs and not named:
+        raise InputError("nothing is given to be explained; name a picture, a folder or an array")
+    return [*args.inputs, *named]
+
+
+def input_files(args: argparse.Namespace) -> list[str]:
+    """The files among them, none of which may be replaced."""
+    values = [value for pairs in args.named for _, value in pairs]
+    return [*args.inputs, *(value for value in values if isinstance(value, str))]
 
 
 def add_wrt(parser: argparse.ArgumentParser, **more: Any) -> None:

@@ -11,6 +11,7 @@ from retrograph.cli.explain_report import announce
 from retrograph.cli.options import (
     add_command,
     add_explaining,
+    add_files,
     add_preprocessing,
     explain_settings,
 )
@@ -54,6 +55,7 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Register the command."""
     summary = "do the maps depend on the weights and the class? the published sanity checks"
     parser = add_command(commands, "sanity", summary, _EXAMPLES)
+    add_files(parser)
     add_explaining(parser, ",".join(DEFAULT_METHODS))
     checks = parser.add_argument_group("checks")
     checks.add_argument(

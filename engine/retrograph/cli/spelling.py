@@ -14,6 +14,7 @@ OPTIONS: Final = {
 SWITCHES: Final = {
     ("straight_through", "False"): "--straight-through no",
     ("outputs", "False"): "--no-outputs",
+    ("x", "{NAME: VALUE}"): "--input NAME=VALUE",
 }
 """The options that stand for a parameter and its value together."""
 OF_METHODS: Final = {"baselines"}

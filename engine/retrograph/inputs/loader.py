@@ -6,7 +6,7 @@ import os
 import re
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
 from typing import TypeAlias
@@ -17,6 +17,7 @@ from PIL import Image
 from retrograph.errors import InputError, parameter
 from retrograph.inputs.kinds import InputKind
 from retrograph.inputs.named_arrays import named_feeds, named_items, read_named
+from retrograph.inputs.named_values import Value, read_values
 from retrograph.inputs.reader import Reader, count_inputs
 from retrograph.preprocess import BadInput, Item, Pending, default_workers, prefetch_decode
 from retrograph.preprocess.batches import Batcher
@@ -25,9 +26,9 @@ from retrograph.runtime import Array, Spec
 Progress: TypeAlias = Callable[[int, int | None], None]
 """Takes how many are done, and of how many, None where that is not known."""
 
-Input: TypeAlias = str | os.PathLike[str] | Image.Image | Array | Mapping[str, Array]
+Input: TypeAlias = str | os.PathLike[str] | Image.Image | Array | Mapping[str, Value]
 """A file, a folder, a picture of Pillow's, an array, with or without a batch axis, or, for a model
-of several inputs, an array for each by its name."""
+of several inputs, a value for each by its name: one of these, or a number that is held."""
 
 
 def as_list(inputs: Input | Iterable[Input]) -> list[Input]:
@@ -58,6 +59,7 @@ class Signature:
         kind: what that is.
         wanted: how many inputs a run is to take where the model leaves that open.
         apart: whether an input gives the same whatever the others of its batch are.
+        kinds: those of the model's inputs that are read from files, where it has several.
     """
 
     specs: tuple[Spec, ...]
@@ -65,6 +67,7 @@ class Signature:
     kind: InputKind
     wanted: int = 1
     apart: bool = True
+    kinds: Mapping[str, InputKind] = field(default_factory=dict)
 
     @property
     def fixed_batch(self) -> int | None:
@@ -136,7 +139,8 @@ def load_batches(
 
     Args:
         inputs: files and folders, see `iter_inputs`, pictures and arrays; of a model of several
-            inputs .npz files or mappings with an array by the name of each, which are run whole.
+            inputs .npz files with an array by the name of each, or mappings with a value, which
+            are run whole.
         signature: what the model takes.
         start: the number of the input that is the first.
         workers: how many threads decode; as many as there are processors, 8 at most, if None.
@@ -210,8 +214,14 @@ def _read(reader: Reader, path: Path, value: Input) -> Iterator[Pending]:
     if isinstance(value, (str, os.PathLike)):
         return reader.read(path)
     if isinstance(value, Mapping):
-        value = next(iter(value.values()))
+        return _read(reader, path, _sole(value))
     return reader.read_value(str(path), value)
+
+
+def _sole(values: Mapping[str, Value]) -> Input:
+    """What a model of one input takes of values by name."""
+    value = next(iter(values.values()))
+    return np.asarray(value) if isinstance(value, (int, float)) else value
 
 
 def _stem(name: str, path: Path) -> str:
@@ -284,10 +294,15 @@ def _named_batches(inputs: Iterable[Input], signature: Signature, start: int) ->
 
 
 def _named_batch(value: Input, name: str, signature: Signature) -> Batch:
-    """The run of one input: of a file, or of arrays in memory."""
+    """The run of one input: of a file, or of values by name."""
     specs, explained, kind = signature.specs, signature.explained, signature.kind
-    in_memory = isinstance(value, Mapping)
-    arrays = value if isinstance(value, Mapping) else read_named(Path(name), specs, explained)
+    if not isinstance(value, Mapping):
+        feeds = named_feeds(name, read_named(Path(name), specs, explained), specs)
+        stem = Path(name).stem
+        return Batch(named_items(name, stem, feeds[explained.name], explained, kind), feeds)
+    arrays, read = read_values(name, value, specs, signature.kinds)
     feeds = named_feeds(name, arrays, specs)
-    stem = name if in_memory else Path(name).stem
-    return Batch(named_items(name, stem, feeds[explained.name], explained, kind), feeds)
+    if explained.name in read:
+        item = read[explained.name]
+        return Batch((replace(item, stem=Path(item.name).stem),), feeds)
+    return Batch(named_items(name, name, feeds[explained.name], explained, kind), feeds)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from retrograph.errors import InputError, one_line
+from retrograph.errors import InputError, one_line, parameter
 from retrograph.inputs.kinds import InputKind
 from retrograph.pointers import refuse_pointer_file
 from retrograph.preprocess import Item
@@ -29,7 +29,7 @@ def read_named(path: Path, specs: Sequence[Spec], explained: Spec) -> dict[str, 
     if path.suffix.lower() != ".npz" or path.is_dir():
         needed = ", ".join(f"'{s.name}' ({s})" for s in specs if s.name != explained.name)
         raise InputError(
-            f"{path}: the model takes {needed} besides a picture or array; {_mend(specs)}"
+            f"{path}: the model takes {needed} besides '{explained.name}'; {_mend(specs)}"
         )
     return _load(path)
 
@@ -75,7 +75,8 @@ def named_items(
 
 def _mend(specs: Sequence[Spec]) -> str:
     names = ", ".join(s.name for s in specs)
-    return f"give an .npz with an array by the name of each input: {names}"
+    each = parameter("x", "{NAME: VALUE}")
+    return f"give a picture, an array or a number for each input ({names}) by {each}, or an .npz"
 
 
 def _finite_rows(name: str, explained: Array, spec: Spec, kind: InputKind) -> Array:

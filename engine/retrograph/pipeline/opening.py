@@ -12,6 +12,7 @@ from retrograph.contract import Contract
 from retrograph.errors import DeviceError, InputError, RetrographError, UnsupportedError, parameter
 from retrograph.explainer import Explainer
 from retrograph.inputs import choose_kind
+from retrograph.inputs.named_values import kinds_of
 from retrograph.methods import Method
 from retrograph.methods.chosen import MethodChoice
 from retrograph.model import Model
@@ -286,10 +287,26 @@ def _opened(
     session = ExplainSession(
         graphs.explainers, context, choice, blanks, top=settings.question.top, input_notes=notes
     )
+    if len(lead.inputs) > 1:
+        session = _of_several_inputs(session, model, settings)
     if settings.batch != 1:
         apart = model.keeps_rows_apart(lead.contract.target)
         session = replace(session, batch=settings.batch, apart=apart)
     return replace(session, reference=_reference(session, settings.running.precision, graphs))
+
+
+def _of_several_inputs(
+    session: ExplainSession, model: Model, settings: ExplainSettings
+) -> ExplainSession:
+    """The session of a model of several inputs, each of which may be read from a file."""
+    kinds, notes = kinds_of(model, session.lead.inputs, settings.reading.preprocessing)
+    shown = session.lead.contract.shown
+    others = [name for name in kinds if name != shown]
+    if settings.question.wrt is None and others:
+        more = " or ".join(str(parameter("wrt", name)) for name in others)
+        notes = (f"explained by input '{shown}' alone; {more} explains by another", *notes)
+    context = replace(session.context, notes=(*session.context.notes, *notes))
+    return replace(session, kinds=kinds, context=context)
 
 
 def _reference(session: ExplainSession, precision: str | None, graphs: _Graphs) -> Reference | None:

@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike
 from retrograph.blank import Blanks
 from retrograph.errors import InputError, RetrographError
 from retrograph.explainer import Explainer
+from retrograph.inputs import InputKind
 from retrograph.inputs.loader import (
     Batch,
     Input,
@@ -59,6 +60,7 @@ class ExplainSession:
         input_notes: what is to be known of how inputs are read.
         left_out: why methods could not be built for the model, by their titles.
         reference: what the first explanation is held against; None where there is no need.
+        kinds: those of the model's inputs that are read from files, where it has several.
     """
 
     explainers: Mapping[str, Explainer]
@@ -71,6 +73,7 @@ class ExplainSession:
     input_notes: tuple[str, ...] = ()
     left_out: Mapping[str, RetrographError] = field(default_factory=dict)
     reference: Reference | None = None
+    kinds: Mapping[str, InputKind] = field(default_factory=dict)
 
     @property
     def lead(self) -> Explainer:
@@ -82,7 +85,8 @@ class ExplainSession:
         """What the graphs take."""
         specs, name = self.lead.inputs, self.lead.contract.shown
         explained = next(spec for spec in specs if spec.name == name)
-        return Signature(specs, explained, self.context.kind, self.batch, self.apart)
+        kinds = {**self.kinds, name: self.context.kind}
+        return Signature(specs, explained, self.context.kind, self.batch, self.apart, kinds)
 
     @property
     def notes(self) -> tuple[str, ...]:

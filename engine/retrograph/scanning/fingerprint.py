@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from retrograph.inputs.loader import Input, input_name
+from retrograph.inputs.named_values import Value
 from retrograph.preprocess.folders import pictures_in
 
 MEMORY = "memory"
@@ -39,8 +41,12 @@ def _of(value: Input) -> dict[str, Any]:
     if isinstance(value, (str, os.PathLike)):
         return _of_path(Path(value))
     digest = hashlib.sha256()
-    arrays = value if isinstance(value, Mapping) else {"": np.asarray(value)}
-    for name, array in sorted(arrays.items()):
+    named: Mapping[str, Value] = value if isinstance(value, Mapping) else {"": value}
+    for name, each in sorted(named.items()):
+        if isinstance(each, (str, os.PathLike)):
+            digest.update(f"{name}\0{json.dumps(_of_path(Path(each)))}\0".encode())
+            continue
+        array = np.asarray(each)
         digest.update(f"{name}\0{array.dtype}\0{array.shape}\0".encode())
         digest.update(np.ascontiguousarray(array).data)
     return {MEMORY: digest.hexdigest()}
