@@ -40,6 +40,9 @@ def check(
         layer: as in `build`.
         wrt: as in `build`.
 
+    Returns:
+        A verdict on each method, the nodes that block, those that are treated apart, and notes.
+
     Raises:
         InputError: what was given is wrong: the file, the layer, the input.
     """

@@ -59,3 +59,19 @@ def test_what_is_no_explanation_makes_no_sheet() -> None:
         rg.Sheet.strongest(["dog.png"])
     with pytest.raises(rg.InputError, match="give an input"):
         rg.Sheet([])
+
+
+def test_arrays_of_several_sizes_are_no_rows_of_one() -> None:
+    model = nets.cnn(size="s")
+    inputs = [noise(1, 3, 8, 8), noise(1, 3, 8, 10)]
+    compared = rg.compare(model, inputs, "guided", device="cpu")
+    for answer in (compared, rg.Sheet(compared)):
+        with pytest.raises(rg.InputError, match=r"of several sizes.*save each of `explanations`"):
+            answer.arrays()
+    alike = rg.compare(model, X[:2], "guided", device="cpu").arrays()
+    assert {name: array.shape for name, array in alike.items()} == {
+        "input": (2, 3, 8, 8),
+        "score": (2, 1),
+        "unit": (2, 1, 1),
+        "attribution_guided": (2, 1, 3, 8, 8),
+    }

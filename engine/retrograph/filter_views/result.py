@@ -120,6 +120,9 @@ def filters(
         preprocessing: how a picture becomes the input, whose std is undone, or a preset's name;
             as the model's file says if None.
 
+    Returns:
+        Weights [M, C, *K] of M filters over C input channels, which draw themselves.
+
     Raises:
         InputError: there is no such convolution, filter, input channel or preset, or the graph
             computes the weights.

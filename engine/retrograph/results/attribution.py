@@ -66,7 +66,14 @@ class Attribution(GraphOutputs, Result):
         return tuple(self.find_blanks(explanation, row) for row, explanation in enumerate(each))
 
     def image(self, style: str | None = None) -> Image.Image:
-        """The input beside its attribution, over a caption; several inputs as rows of a table."""
+        """The input beside its attribution, over a caption; several inputs as rows of a table.
+
+        Args:
+            style: signed, heat or overlay; if None the method's own.
+
+        Raises:
+            InputError: there is no such style, or an input cannot be drawn.
+        """
         if len(self.explanations) == 1:
             return self.explanations[0].image(style)
         table = ComparisonTable(self.context.styled(style))
@@ -80,7 +87,13 @@ class Attribution(GraphOutputs, Result):
         return explained_dict(self.explanations, self.context)
 
     def arrays(self) -> dict[str, Array]:
-        """The outputs that the graph adds, by their names in the contract, and the inputs."""
+        """The outputs that the graph adds, by their names in the contract, and the inputs.
+
+        Returns:
+            `attribution` [N, *input] (with many [N, K, *input]; `attribution.<input>` of several),
+            `score` [N], `unit` int64 [N, r], by a method of relevance `bias_relevance` [N]; and
+            `input`, or `input.<name>` each.
+        """
         names = [name.removeprefix("retrograph.") for name in self.context.contract.attributions]
         arrays = dict(zip(names, self.attributions.values(), strict=True))
         arrays |= {"score": self.score, "unit": self.unit}

@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from PIL import Image
 
 from retrograph.errors import InputError, command, parameter, spelled
@@ -16,7 +15,7 @@ from retrograph.render.page import CELL_SIDE
 from retrograph.results.base import Result
 from retrograph.results.caption import parameter_lines, unit_lines
 from retrograph.results.context import ExplainContext
-from retrograph.results.explanation import Explanation
+from retrograph.results.explanation import Explanation, stacked
 from retrograph.results.figure import attribution_maps, shown_input
 from retrograph.results.legend import Legend
 from retrograph.results.maps import (
@@ -52,7 +51,14 @@ class Comparison(Result):
     notes: tuple[str, ...] = ()
 
     def image(self, style: str | None = None) -> Image.Image:
-        """A row for each input, a column for each method, over what the colours mean."""
+        """A row for each input, a column for each method, over what the colours mean.
+
+        Args:
+            style: signed, heat or overlay, for all columns; if None each method's own.
+
+        Raises:
+            InputError: there is no such style, or an input cannot be drawn.
+        """
         table = ComparisonTable(self.context.styled(style))
         for explanation in self.explanations:
             table.add(explanation)
@@ -63,9 +69,16 @@ class Comparison(Result):
         return comparison_dict(self.explanations, self.context, self.left_out, None, self.notes)
 
     def arrays(self) -> dict[str, Array]:
-        """`input`, `score`, `unit` and `attribution_METHOD`, a row for each input of one size."""
-        each = [explanation.arrays() for explanation in self.explanations]
-        return {name: np.stack([arrays[name] for arrays in each]) for name in each[0]}
+        """For N inputs of one size, K units each: those of `Explanation.arrays`, N rows each.
+
+        Returns:
+            `input` [N, *input], `score` [N, K], `unit` int64 [N, K, r] and, for each method,
+            `attribution_METHOD` [N, K, *input].
+
+        Raises:
+            InputError: the inputs are of several sizes.
+        """
+        return stacked([explanation.arrays() for explanation in self.explanations])
 
     def summary(self) -> str:
         """The methods, and how many inputs."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -25,6 +26,12 @@ class Explanation(ExplainedInput, Result):
 
     def image(self, style: str | None = None) -> Image.Image:
         """The input beside its attributions, over a caption.
+
+        Args:
+            style: signed, heat or overlay; if None each method's own.
+
+        Raises:
+            InputError: there is no such style, or the input cannot be drawn.
 
         Sequences of letters are drawn as letters as high as their attributions, of volumes evenly
         spaced slices, of videos evenly spaced frames.
@@ -74,3 +81,18 @@ class Explanation(ExplainedInput, Result):
             )
             for k in range(len(self.units))
         ]
+
+
+def stacked(rows: Sequence[Mapping[str, Array]]) -> dict[str, Array]:
+    """Arrays by their names, each with a row for each input.
+
+    Raises:
+        InputError: the inputs are of several sizes.
+    """
+    try:
+        return {name: np.stack([row[name] for row in rows]) for name in rows[0]}
+    except ValueError:
+        raise InputError(
+            "the inputs are of several sizes, so their arrays are no rows of one; save each of "
+            "`explanations` by itself"
+        ) from None

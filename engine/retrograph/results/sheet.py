@@ -6,7 +6,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 from PIL import Image
 
 from retrograph.errors import InputError
@@ -17,7 +16,7 @@ from retrograph.results.base import Result
 from retrograph.results.caption import picture_notes
 from retrograph.results.context import ExplainContext
 from retrograph.results.explained import ExplainedInput
-from retrograph.results.explanation import Explanation
+from retrograph.results.explanation import Explanation, stacked
 from retrograph.results.legend import Legend
 from retrograph.results.maps import attribution_picture, has_picture, input_picture, is_smooth
 from retrograph.results.record import explained_dict
@@ -38,7 +37,7 @@ class Sheet(Result):
         InputError: there is no explanation, or something else is among them.
 
     Example:
-        >>> retrograph.Sheet(retrograph.explain("net.onnx", ["dog.jpg", "cat.jpg"]))
+        >>> retrograph.Sheet(retrograph.explain("net.onnx", ["dog.jpg", "cat.jpg"]).explanations)
         >>> retrograph.Sheet.strongest(retrograph.explain_all("net.onnx", "photos/"), grid=(5, 5))
     """
 
@@ -91,7 +90,14 @@ class Sheet(Result):
         return "the strongest unit" if count == 1 else f"the {count} strongest units"
 
     def image(self, style: str | None = None) -> Image.Image:
-        """The grid, each input beside its attributions."""
+        """The grid, each input beside its attributions.
+
+        Args:
+            style: signed, heat or overlay, for all cells; if None each method's own.
+
+        Raises:
+            InputError: there is no such style.
+        """
         context, each_styled = self.context, [e.styled(style) for e in self.explanations]
         legend, cells = Legend(), []
         for each in each_styled:
@@ -111,17 +117,21 @@ class Sheet(Result):
         return explained_dict(self.explanations, self.context)
 
     def arrays(self) -> dict[str, Array]:
-        """Those of the cells, in their order: inputs of one size only."""
-        cells = self.explanations
-        arrays = {
-            f"attribution_{method}": np.stack([each.attributions[method][0] for each in cells])
-            for method in self.context.methods
-        }
-        return arrays | {
-            "input": np.stack([each.array for each in cells]),
-            "score": np.stack([each.scores[0] for each in cells]),
-            "unit": np.stack([each.units[0] for each in cells]),
-        }
+        """Those of the N cells, in their order, of inputs of one size.
+
+        Returns:
+            For each method `attribution_METHOD` [N, *input]; `input` [N, *input], `score` [N] and
+            `unit` int64 [N, r].
+
+        Raises:
+            InputError: the inputs are of several sizes.
+        """
+        return stacked([self._row(each) for each in self.explanations])
+
+    def _row(self, cell: Explanation) -> dict[str, Array]:
+        attributions = {f"attribution_{m}": cell.attributions[m][0] for m in self.context.methods}
+        one = {"input": cell.array, "score": cell.scores[0], "unit": cell.units[0]}
+        return attributions | one
 
     def summary(self) -> str:
         """The methods, the layer and how many units."""

@@ -192,6 +192,9 @@ def sanity(
         checks, order, stages, draws, steps, baseline, rank, seed: as in `CheckSettings`.
         tell: takes in words what is being done.
 
+    Returns:
+        What each check finds of each method, as numbers, a plot and words.
+
     Raises:
         InputError: an input cannot be read, there is no such method, layer, unit or check, or a
             library of the extra `sanity` is missing.

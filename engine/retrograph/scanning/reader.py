@@ -100,8 +100,12 @@ class ScanReader:
     def top(self, layer: str, channel: int) -> list[TopUnit]:
         """The strongest units of a channel, the strongest first, one a picture.
 
+        Args:
+            layer: its alias or tensor.
+            channel: its number, from 0.
+
         Raises:
-            InputError: the layer or the channel was not scanned.
+            InputError: the layer or the channel is not there, or was not scanned.
         """
         scanned = self.layer(layer)
         if channel not in scanned.channels:

@@ -61,6 +61,9 @@ def dream(
 
     The others are as in `maximize`.
 
+    Returns:
+        One input [*input], its picture uint8 [H, W, 3], and how the layer grew.
+
     Raises:
         InputError: the model takes no pictures, or there is no such layer, unit or file.
         UnsupportedError: no gradient can be built.

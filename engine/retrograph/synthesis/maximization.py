@@ -72,6 +72,9 @@ def maximize(
         generator_range: what it gives for black and for white, if its file does not tell.
         progress: called with the numbers of steps done and of all steps.
 
+    Returns:
+        For each unit an input [*input], its picture and activation; they draw themselves.
+
     Raises:
         InputError: there is no such layer, unit or file, or a number cannot be.
         UnsupportedError: no gradient can be built.

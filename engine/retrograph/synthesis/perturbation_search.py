@@ -83,6 +83,9 @@ def perturb(
         settings: how it is searched for, or some of its numbers by their names.
         device, threads, progress: as in `maximize`.
 
+    Returns:
+        The change [*input] (1 from black to white), the changed input, scores before and after.
+
     Raises:
         InputError: the model tells no classes apart, there is no such class, or the picture has
             it already.

@@ -46,6 +46,11 @@ _PIECE = 2**24
 def save(model: ModelProto, path: str | os.PathLike[str], *, force: bool = False) -> list[Path]:
     """Write a model, whole or not at all.
 
+    Args:
+        model: in memory, such as `build` gives; over 2 GB its weights go into a file beside it.
+        path: the new file.
+        force: whether files that are there are replaced.
+
     Returns:
         The model's file, and that of its weights where they lie apart.
 
