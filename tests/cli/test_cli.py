@@ -89,7 +89,6 @@ def test_help_has_examples(capsys: Capture, command: str) -> None:
     text = good(capsys, f"{command} --help")
     assert "examples:\n  retrograph " in text
     assert max(map(len, text.splitlines())) <= 100
-    assert command in ("", "explain") or "--json prints" in text.replace("\n", " ")
 
 
 def test_negative_values_need_no_equals_sign(here: Path, capsys: Capture) -> None:
@@ -135,7 +134,7 @@ def test_layers_as_json(here: Path, capsys: Capture) -> None:
         "default_target": False,
     }
     assert records[-1]["default_target"] is True
-    documented = good(capsys, "layers --help")
+    documented = good(capsys, "help layers")
     assert all(f"\n  {key} " in documented for key in records[0])
 
 

@@ -296,7 +296,7 @@ def test_methods_that_take_different_units_are_not_put_side_by_side(
 
 def test_json_is_as_the_help_says(here: Path, capsys: Capture) -> None:
     told = json.loads(run(capsys, *["compare", "net.onnx", "dog.png", "--json"]).out)
-    documented = good(capsys, "compare --help").partition("--json prints an object:")[2]
+    documented = good(capsys, "help compare").partition("--json prints an object:")[2]
     assert all(key in documented for key in told)
     assert told["file"] == "compare.png"
     (record,) = told["explained"]

@@ -80,7 +80,7 @@ def test_a_plain_network(here: Path, capsys: Capture) -> None:
 
 def test_every_key_is_documented(here: Path, capsys: Capture) -> None:
     _, record = checked(capsys, nets.cnn())
-    documented = run(capsys, "check", "--help").out
+    documented = run(capsys, "help", "check").out
     assert all(f"\n  {key} " in documented for key in record)
     for inner in ("{tensor, alias, shape}", "{name: {possible, reason, needs, notes}}"):
         assert inner in documented

@@ -186,4 +186,4 @@ def test_a_parameter_for_a_graph_that_is_built(here: Path, capsys: Capture) -> N
 
 def test_the_page_of_a_method_names_the_option(capsys: Capture) -> None:
     assert "--param quantile=VALUE, 0.98 by default" in good(capsys, "methods rectgrad")
-    assert "--param NAME=VALUE" in good(capsys, "methods --help")
+    assert "--param NAME=VALUE" in good(capsys, "help methods")

@@ -16,6 +16,7 @@ from retrograph.cli import (
     explain,
     filters,
     heads,
+    help,
     layers,
     maximize,
     methods,
@@ -23,8 +24,9 @@ from retrograph.cli import (
     sanity,
     scan,
 )
+from retrograph.cli.parser import Help, Parser
 from retrograph.cli.spelling import as_option
-from retrograph.cli.terminal import Parser, complain, join_negative_values, never_fail_to_encode
+from retrograph.cli.terminal import complain, join_negative_values, never_fail_to_encode
 from retrograph.errors import RetrographError, UnsupportedError
 
 _EPILOG = """\
@@ -46,7 +48,8 @@ examples:
 exit codes:
   0 done   2 a mistake in what was given, in one line   3 operators that cannot be treated, listed
 
-Each command explains itself: retrograph explain --help
+Each command explains itself: retrograph explain --help, and all of it: retrograph help explain
+Topics: retrograph help inputs | preprocessing | units | drawing | running
 """
 
 
@@ -95,13 +98,13 @@ def _parser() -> argparse.ArgumentParser:
         prog="retrograph",
         description="Guided backpropagation and its family for any CNN in an ONNX file.",
         epilog=_EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        formatter_class=Help,
     )
     parser.add_argument("--version", action="version", version=f"retrograph {__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     for command in (
         *(layers, heads, check, methods, explain, compare, sanity),
-        *(scan, patches, filters, maximize, build, bench),
+        *(scan, patches, filters, maximize, build, bench, help),
     ):
         command.add(commands)
     return parser

@@ -19,7 +19,7 @@ from retrograph.benchmarks.tables import (
     machine_lines,
     warnings,
 )
-from retrograph.cli.options import add_command, add_method, add_param, add_wrt
+from retrograph.cli.options import add_command, add_method, add_param, add_threads, add_wrt
 from retrograph.cli.progress import progress_bar
 from retrograph.cli.terminal import console, count, print_table, visible
 from retrograph.pipeline.destination import Destination
@@ -70,9 +70,7 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     )
     parser.add_argument("--rounds", type=count, default=20, metavar="N", help="times of each (20)")
     parser.add_argument("--device", default="cpu", help="cpu (default), cuda, or a provider's name")
-    parser.add_argument(
-        "--threads", type=count, default=cores(), help="threads of the runtime (one a core)"
-    )
+    add_threads(parser, default=cores())
     output = parser.add_argument_group("output")
     output.add_argument("-o", "--output", metavar="PATH", help="a plot: a picture's name")
     output.add_argument("--force", action="store_true", help="replace a file that exists")

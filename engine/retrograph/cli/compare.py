@@ -46,8 +46,8 @@ _EXAMPLES = f"""\
   retrograph compare net.onnx dog.jpg --method guided,rectgrad --param rectgrad.quantile=0.9
 
 One picture, compare.png if -o names no other: a row for each input, a column for each method. Under
-the rows it says what the colours mean, and what is to be known of a method on this model. Inputs
-are as in `retrograph explain`, at most {MOST_ROWS} rows; a method's graph is built once for all.
+the rows it says what the colours mean, and what is to be known of a method on this model. At most
+{MOST_ROWS} rows; a method's graph is built once for all. Inputs: see `retrograph help inputs`.
 
 A method that cannot be built for the model (one for ReLUs where there are none, an operator that it
 cannot treat) is reported in one line, its column is left out, and the exit code stays 0; where no

@@ -17,6 +17,7 @@ from retrograph.cli.options import (
     given_inputs,
     input_files,
 )
+from retrograph.cli.parser import group_named
 from retrograph.cli.progress import Mistakes, progress_bar
 from retrograph.cli.terminal import console, count, grid
 from retrograph.model import Model
@@ -39,22 +40,7 @@ _EXAMPLES = """\
   retrograph explain net.guided.onnx dog.jpg                           a graph that build has made
   retrograph explain dna.onnx promoters.fa --alphabet ACGT             letters, by their channels
 
-Inputs: pictures, and folders and archives of them (.zip, .tar, .tar.gz), what is hidden left out;
-.npy and .npz, bytes as pictures, floats as the model's input as it is; .csv, a picture a row, whose
-header, if any, says where the label and the pixels stand (without one, a value more than a picture
-has is its label). A model of several inputs takes .npz files with an array by the name of each, or
---input left=a.jpg right=b.jpg scale=0.5: files, and numbers that are held. A
-model of a fixed batch of N is run on N inputs at once, the last one repeated; one of an open batch
-on --batch N, with the same results up to rounding. Inputs are decoded ahead, and pictures drawn
-while the next input is run.
-Videos, [N, T, C, H, W] or [N, C, T, H, W]: animated GIF or WebP, folders and archives of them or of
-folders of frames, each folder a video in the order of the numbers in its names, and arrays; as many
-frames as the model takes, evenly spaced. They are drawn as strips of frames.
-Sequences of letters, [N, C, L] or [N, L, C]: FASTA (.fa, .fasta, .faa, .fna, also .gz), one-hot by
---alphabet or the alphabet in the model's metadata: a letter for each channel in order, "." for a
-channel that is none ("29." for 29 of them), or a name: dna ACGT, rna ACGU, protein in the order
-ACDEFGHIKLMNPQRSTVWY. What is short is padded with zeros, what is long is cut, unknown letters are
-all zero: a note says so. With an alphabet arrays are drawn with their letters, too.
+Inputs: see `retrograph help inputs`.
 
 Outputs: INPUT.LAYER.METHOD.png in the folder -o, or the picture -o; what cannot be drawn is kept
 as .npz, with the arrays input, score, unit and attribution_METHOD. Nothing is replaced without
@@ -73,7 +59,7 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     add_precision(parser)
     add_straight_through(parser)
     parser.add_argument("--top", type=count, default=1, metavar="N", help="the N most active units")
-    parser.add_argument(
+    group_named(parser, "running").add_argument(
         "--batch", type=count, default=1, metavar="N", help="inputs a run, where that is open (1)"
     )
     output = add_output(parser)

@@ -15,6 +15,7 @@ from retrograph.cli.options import (
     add_command,
     add_device,
     add_preprocessing,
+    add_threads,
     chosen_preprocessing,
 )
 from retrograph.cli.progress import progress_bar
@@ -106,7 +107,7 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
         "--perturb", metavar="PICTURE", help="the change that makes it class --unit"
     )
     add_device(parser)
-    parser.add_argument("--threads", type=count, help="threads of the runtime")
+    add_threads(parser)
     _add_generator(parser)
     _add_ascent(parser)
     _add_output(parser)

@@ -7,12 +7,11 @@ import json
 
 from rich.text import Text
 
-from retrograph.cli.options import near_method_names
+from retrograph.cli.options import add_page, near_method_names
 from retrograph.cli.terminal import console, print_table
 from retrograph.methods import METHODS, Page, describe
 
 _EXAMPLES = """\
-examples:
   retrograph methods
   retrograph methods guided        its formula, source, use and limits
   retrograph methods --json        for a program
@@ -32,13 +31,8 @@ has one of that name, or --param METHOD.NAME=VALUE for that method:
 
 def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Register the command."""
-    parser = commands.add_parser(
-        "methods",
-        help="list the attribution methods, with formulas and limits",
-        description="List the attribution methods.",
-        epilog=_EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    summary = "list the attribution methods, with formulas and limits"
+    parser = add_page(commands, "methods", summary, _EXAMPLES)
     parser.add_argument(
         "name", metavar="NAME", nargs="?", type=near_method_names, help="say all of this one"
     )

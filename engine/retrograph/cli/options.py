@@ -6,6 +6,7 @@ import argparse
 import sys
 from typing import Any
 
+from retrograph.cli.parser import Help, Parser, group_named
 from retrograph.cli.terminal import count, visible
 from retrograph.errors import InputError
 from retrograph.inputs.loader import Input
@@ -20,35 +21,54 @@ from retrograph.render import STYLES, style_named
 from retrograph.runtime import PROVIDERS, TF32
 
 
-def add_command(
+def add_page(
     commands: argparse._SubParsersAction[argparse.ArgumentParser],
     name: str,
     description: str,
-    examples: str,
+    text: str,
 ) -> argparse.ArgumentParser:
-    """A command with its description and examples."""
-    parser: argparse.ArgumentParser = commands.add_parser(
+    """A command and its help.
+
+    Args:
+        commands: takes it.
+        name: of the command.
+        description: in a few words.
+        text: examples, and behind an empty line what `retrograph help NAME` says besides.
+    """
+    examples, _, manual = text.partition("\n\n")
+    parser = commands.add_parser(
         name,
         help=description,
         description=description,
         epilog=f"examples:\n{examples}",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        formatter_class=Help,
     )
+    assert isinstance(parser, Parser)
+    parser.manual = manual
+    return parser
+
+
+def add_command(
+    commands: argparse._SubParsersAction[argparse.ArgumentParser],
+    name: str,
+    description: str,
+    text: str,
+) -> argparse.ArgumentParser:
+    """A command that takes a model; the arguments are those of `add_page`."""
+    parser = add_page(commands, name, description, text)
     parser.add_argument("model", metavar="MODEL", help="an .onnx file")
     return parser
 
 
 def add_preprocessing(parser: argparse.ArgumentParser) -> None:
     """How a picture becomes the model's input: a preset and each part by itself."""
-    group = parser.add_argument_group(
-        "preprocessing", "how a picture becomes the input; each part overrides the preset"
-    )
-    group.add_argument(
+    parser.add_argument(
         "--preprocess",
         metavar="PRESET",
         choices=[*PRESETS],
-        help=f"one of {', '.join(PRESETS)}",
+        help=f"how a picture becomes the input: {', '.join(PRESETS)}",
     )
+    group = group_named(parser, "preprocessing")
     group.add_argument("--scale", help="factor on the values 0-255, such as 1/255")
     group.add_argument("--mean", metavar="M[,M,M]", help="subtracted after scaling, per channel")
     group.add_argument("--std", metavar="S[,S,S]", help="divided by after the mean, per channel")
@@ -132,7 +152,7 @@ def add_param(parser: argparse.ArgumentParser) -> None:
         metavar="NAME=VALUE",
         help="a parameter of the chosen methods that have it; METHOD.NAME=VALUE of one",
     )
-    parser.add_argument(
+    group_named(parser, "methods").add_argument(
         "--activations",
         action="append",
         dest="param",
@@ -165,12 +185,24 @@ def add_explaining(parser: argparse.ArgumentParser, methods: str) -> None:
         "--unit", default="top", metavar="UNIT", help="top (default), channel, index or class name"
     )
     parser.add_argument("--labels", metavar="FILE", help="class names: a line each, JSON, YAML")
-    parser.add_argument(
-        "--alphabet", metavar="LETTERS", help="of a sequence's channels: dna, rna, protein, ACGT"
-    )
+    add_alphabet(parser)
     add_wrt(parser)
     add_device(parser)
-    parser.add_argument("--threads", type=count, help="threads of the runtime")
+    add_threads(parser)
+
+
+def add_alphabet(parser: argparse.ArgumentParser) -> None:
+    """Which channels of a sequence are which letters."""
+    group_named(parser, "inputs").add_argument(
+        "--alphabet", metavar="LETTERS", help="of a sequence's channels: dna, rna, protein, ACGT"
+    )
+
+
+def add_threads(parser: argparse.ArgumentParser, **more: Any) -> None:
+    """How many threads run an operator."""
+    group_named(parser, "running").add_argument(
+        "--threads", type=count, metavar="N", help="threads of the runtime", **more
+    )
 
 
 def add_files(parser: argparse.ArgumentParser, least: str = "+") -> None:
@@ -242,7 +274,7 @@ def add_wrt(parser: argparse.ArgumentParser, **more: Any) -> None:
 def add_device(parser: argparse.ArgumentParser) -> None:
     """Where it runs."""
     names = ", ".join(PROVIDERS)
-    parser.add_argument(
+    group_named(parser, "running").add_argument(
         "--device",
         default="auto",
         metavar="NAME",
@@ -253,7 +285,7 @@ def add_device(parser: argparse.ArgumentParser) -> None:
 
 def add_straight_through(parser: argparse.ArgumentParser) -> None:
     """What rounding passes; None where it is not said."""
-    parser.add_argument(
+    group_named(parser, "running").add_argument(
         "--straight-through",
         type=_yes_or_no,
         metavar="{yes,no}",
@@ -270,7 +302,7 @@ def _yes_or_no(text: str) -> bool:
 
 def add_precision(parser: argparse.ArgumentParser) -> None:
     """What is computed in; None where it is left to the model."""
-    parser.add_argument(
+    group_named(parser, "running").add_argument(
         "--precision",
         choices=(*PRECISIONS, TF32),
         help="what is computed in, the model's own types (float32) if left out; tf32 is for CUDA; "
@@ -294,8 +326,8 @@ def add_style(parser: argparse._ActionsContainer) -> None:
         "--style",
         type=_style,
         metavar="NAME[,smooth]",
-        help=f"how attributions are drawn: {', '.join(STYLES)}, each method's own if left out; "
-        "smooth, alone or behind a name, blurs maps a little and enlarges small pictures softly",
+        help=f"how attributions are drawn, each method's own way if left out: {', '.join(STYLES)}, "
+        "smooth (`retrograph help drawing`)",
     )
 
 

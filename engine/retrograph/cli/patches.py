@@ -8,7 +8,15 @@ from itertools import islice
 from rich.console import Console
 from rich.text import Text
 
-from retrograph.cli.options import add_device, add_method, add_param, add_style, one_method
+from retrograph.cli.options import (
+    add_device,
+    add_method,
+    add_page,
+    add_param,
+    add_style,
+    add_threads,
+    one_method,
+)
 from retrograph.cli.progress import progress_bar
 from retrograph.cli.terminal import channels, complain, console, count, visible
 from retrograph.patches import Patches, PatchPlan, plan_patches
@@ -16,7 +24,6 @@ from retrograph.results.base import json_text
 from retrograph.scanning import ScanReader
 
 _EXAMPLES = """\
-examples:
   retrograph patches run/ -o patches/                        every scanned layer and channel
   retrograph patches run/ --layer relu5 --channels 0-15 -o patches/
   retrograph patches run/ --layer relu3,relu5 -k 5 --method gradient -o patches/
@@ -45,13 +52,7 @@ _MOST_TOLD = 20
 def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Register the command."""
     summary = "what do a scan's strongest units see? patches and their attributions"
-    parser: argparse.ArgumentParser = commands.add_parser(
-        "patches",
-        help=summary,
-        description=summary,
-        epilog=_EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = add_page(commands, "patches", summary, _EXAMPLES)
     parser.add_argument("store", metavar="RUN", help="what `retrograph scan` has written")
     parser.add_argument("--layer", metavar="NAME[,NAME]", help="of those scanned; all if left out")
     parser.add_argument(
@@ -68,7 +69,7 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
         "--batch", type=count, default=32, metavar="N", help="units a run, where that is open (32)"
     )
     add_device(parser)
-    parser.add_argument("--threads", type=count, help="threads of the runtime")
+    add_threads(parser)
     parser.add_argument("-o", "--output", required=True, metavar="OUT", help="a folder")
     parser.add_argument("--force", action="store_true", help="replace files that exist")
     parser.add_argument("--json", action="store_true", help="print what was made as JSON")

@@ -8,7 +8,14 @@ from collections.abc import Sequence
 from rich.console import Console
 from rich.text import Text
 
-from retrograph.cli.options import add_command, add_device, add_preprocessing, chosen_preprocessing
+from retrograph.cli.options import (
+    add_alphabet,
+    add_command,
+    add_device,
+    add_preprocessing,
+    add_threads,
+    chosen_preprocessing,
+)
 from retrograph.cli.progress import Bar, progress_bar
 from retrograph.cli.scan_report import print_report
 from retrograph.cli.spelling import as_option
@@ -26,12 +33,7 @@ _EXAMPLES = """\
   sqlite3 run/scan.sqlite "SELECT name, activation FROM top JOIN picture ON picture = id
                            WHERE layer = 'relu5' AND channel = 17 ORDER BY rank"
 
-Inputs: pictures, and folders and archives of them (.zip, .tar, .tar.gz, .tgz, .tar.bz2, .tar.xz;
-nothing is unpacked to disk); .npy and .npz, bytes as pictures, floats as the model's input as it
-is; .csv, a picture a row, whose header, if any, says where the label and the pixels stand. What is
-hidden is left out. Classes: the folders of a folder or archive, where all its pictures lie in such,
-or the labels in a .csv. A model of several inputs takes .npz files with an array by the
-name of each.
+Inputs and classes: see `retrograph help inputs`.
 
 The store is RUN/scan.sqlite; SCAN.md says what its tables hold. A scan that is interrupted goes on
 where it stopped when the same command is given again. One bad input of several is reported, kept
@@ -76,11 +78,9 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     parser.add_argument(
         "--labels", metavar="FILE", help="class names of the model: a line each, JSON, YAML"
     )
-    parser.add_argument(
-        "--alphabet", metavar="LETTERS", help="of a sequence's channels: dna, rna, protein, ACGT"
-    )
+    add_alphabet(parser)
     add_device(parser)
-    parser.add_argument("--threads", type=count, help="threads of the runtime")
+    add_threads(parser)
     parser.add_argument("--workers", type=count, metavar="N", help="threads that decode pictures")
     output = parser.add_argument_group("output")
     output.add_argument("-o", "--output", required=True, metavar="RUN", help="a folder")

@@ -7,22 +7,13 @@ import io
 import re
 import sys
 from collections.abc import Iterable, Sequence
-from typing import NoReturn, TextIO
+from typing import TextIO
 
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 _COLUMN_GAP = 2
-
-
-class Parser(argparse.ArgumentParser):
-    """A parser whose errors are one line, like those of the rest of the program."""
-
-    def error(self, message: str) -> NoReturn:
-        """Print the mistake and where help is, and leave with exit code 2."""
-        complain(f"{message}; see {self.prog} --help")
-        sys.exit(2)
 
 
 def count(text: str) -> int:

@@ -1,0 +1,78 @@
+"""Help is a page, and all of a command and what commands have in common are told on request."""
+
+from __future__ import annotations
+
+import argparse
+
+import pytest
+
+from retrograph import cli
+from retrograph.cli.parser import RARE, Parser
+from retrograph.cli.topics import TOPICS
+from support.cli_case import good, run
+
+Capture = pytest.CaptureFixture[str]
+
+COMMANDS = (
+    *("layers", "heads", "check", "methods", "explain", "compare", "sanity", "scan", "patches"),
+    *("filters", "maximize", "build", "bench", "help"),
+)
+
+
+def parsers() -> dict[str, argparse.ArgumentParser]:
+    actions = cli._parser()._actions
+    (commands,) = (a for a in actions if isinstance(a, argparse._SubParsersAction))
+    return dict(commands.choices)
+
+
+def test_every_command_is_counted() -> None:
+    assert {*COMMANDS} <= {*parsers()}
+
+
+@pytest.mark.parametrize("command", ["", *parsers()])
+def test_help_is_a_page(capsys: Capture, monkeypatch: pytest.MonkeyPatch, command: str) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    lines = good(capsys, f"{command} --help").splitlines()
+    assert len(lines) <= 60
+    assert max(map(len, lines)) <= 100
+
+
+@pytest.mark.parametrize("command", parsers())
+def test_every_option_is_named_and_told_on_request(capsys: Capture, command: str) -> None:
+    page, manual = good(capsys, f"{command} --help"), good(capsys, f"help {command}")
+    for action in parsers()[command]._actions:
+        name = (action.option_strings or [str(action.metavar)])[-1]
+        assert name in page
+        assert name in manual
+        if action.help and action.option_strings[-1:] != ["--help"]:
+            assert action.help.split()[0] in manual
+
+
+@pytest.mark.parametrize("topic", TOPICS)
+def test_a_topic_has_its_words_and_its_options(capsys: Capture, topic: str) -> None:
+    told = good(capsys, f"help {topic}")
+    assert told.startswith(TOPICS[topic])
+    for parser in parsers().values():
+        for group in parser._action_groups:
+            if group.title == topic:
+                assert all(a.option_strings[-1] in told for a in group._group_actions)
+    assert max(map(len, told.splitlines())) <= 100
+
+
+def test_rare_options_are_told_under_their_topics() -> None:
+    rare = {g.title for p in parsers().values() for g in p._action_groups if g.title in RARE}
+    assert rare == {*RARE}
+
+
+def test_what_is_not_told_is_a_mistake_with_a_hint(capsys: Capture) -> None:
+    done = run(capsys, "help", "preproces")
+    assert done.code == 2
+    assert "did you mean 'preprocessing'" in done.err
+    assert "explain" in good(capsys, "help")
+
+
+def test_usage_is_a_line(capsys: Capture) -> None:
+    assert good(capsys, "scan --help").splitlines()[0] == (
+        "usage: retrograph scan MODEL INPUT ... --layer NAME[,NAME] -o RUN [options]"
+    )
+    assert all(isinstance(parser, Parser) for parser in parsers().values())
