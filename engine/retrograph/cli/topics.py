@@ -26,7 +26,8 @@ letters     [N, C, L] or [N, L, C]: FASTA (.fa, .fasta, .faa, .fna, also .gz), o
 A model of several inputs takes .npz files with an array by the name of each, or --input left=a.jpg
 right=b.jpg scale=0.5: files, and numbers that are held. A model of a fixed batch of N is run on N
 inputs at once, the last one repeated; one of an open batch on --batch N, with the same results up
-to rounding. Inputs are decoded ahead, and pictures drawn while the next input is run. One bad input of several is reported, the others go on, and the exit code is 2.
+to rounding. Inputs are decoded ahead, and pictures drawn while the next input is run. One bad input
+of several is reported, the others go on, and the exit code is 2.
 """
 
 PREPROCESSING: Final = """\
