@@ -14,14 +14,18 @@ def attention(graph: Graph, node: NodeProto) -> list[NodeProto] | None:
     """The function body, its softmax kept from rows of -inf.
 
     Of a row that is masked whole the softmax is NaN, and so is its derivative; the body makes 0 of
-    it only behind the softmax. The same choice before it leaves numbers everywhere.
+    it only behind the softmax. The same choice before it leaves numbers everywhere. The body of
+    onnx 1.22 and before has no such choice, and NaN stays NaN.
     """
     nodes = function_body(graph, node)
     if nodes is None:
         return None
     softmax = next(n for n in nodes if n.op_type == "Softmax")
     cast = next(n for n in nodes if softmax.output[0] in n.input)
-    choice = next(n for n in nodes if n.op_type == "Where" and n.input[2] == cast.output[0])
+    choices = [n for n in nodes if n.op_type == "Where" and n.input[2] == cast.output[0]]
+    if not choices:
+        return nodes
+    choice = choices[0]
     x, masked, place = softmax.input[0], choice.input[0], nodes.index(choice)
     zero, safe = (graph.fresh(f"{node.name}/{hint}") for hint in ("zero", "safe"))
     guarded = [
