@@ -12,7 +12,7 @@ from PIL import Image, ImageFont
 
 from retrograph.errors import InputError
 from retrograph.methods import METHODS, Method
-from retrograph.render import SCALE, STYLES, Table, enlarge, style_named, values_key
+from retrograph.render import SCALE, STYLES, Style, Table, enlarge, style_named, values_key
 from retrograph.render.text import wrap
 from support.page_case import find, random_picture
 
@@ -117,14 +117,21 @@ def test_keys_are_drawn_as_attributions_are() -> None:
     np.testing.assert_allclose(dim, 0.55 * 128, atol=4)
 
 
-def test_the_ends_of_a_legend_are_named_at_their_sides() -> None:
+@pytest.mark.parametrize(
+    "style", [each for each in STYLES.values() if each.has_sign], ids=lambda each: each.name
+)
+def test_a_legend_names_its_ends_for_and_against(style: Style) -> None:
     """What is drawn of -1 and of 1 has the colours of the ends that are called so."""
-    negative, positive = np.full((1, 1, 2), -1.0), np.full((1, 1, 2), 1.0)
-    signed_key, heat_key = STYLES["signed"].key(coloured=False), STYLES["heat"].key()
-    ends = {name: signed_key.bar[0, place] for name, place in (("against", 0), ("for", -1))}
-    assert signed_key.ends == ("against", "0", "for")
-    assert (STYLES["signed"].draw(negative)[0, 0] == ends["against"]).all()
-    assert (STYLES["signed"].draw(positive)[0, 0] == ends["for"]).all()
+    key = style.key(coloured=False)
+    ends = dict(zip(key.ends, key.bar[0, [0, key.bar.shape[1] // 2, -1]], strict=True))
+    for value, name in ((-1.0, "against"), (1.0, "for")):
+        drawn = style.draw(np.full((1, 1, 2), value))
+        np.testing.assert_array_equal(drawn[0, 0], ends[name])
+    np.testing.assert_allclose(style.draw(np.zeros((1, 1, 2)))[0, 0], ends["0"], atol=4)
+
+
+def test_the_ends_of_a_legend_are_named_at_their_sides() -> None:
+    positive, heat_key = np.full((1, 1, 2), 1.0), STYLES["heat"].key()
     assert heat_key.ends == ("0", "most")
     assert (STYLES["heat"].draw(positive)[0, 0] == heat_key.bar[0, -1]).all()
     assert (STYLES["heat"].draw(0 * positive)[0, 0] == heat_key.bar[0, 0]).all()
