@@ -20,6 +20,11 @@ DETECTORS = ("anchors", "distances", "priors", "centres")
 FRAME = (48, 64)
 
 
+def arrays(name):
+    with np.load(GOLDENS / f"{name}.npz") as stored:
+        return dict(stored)
+
+
 def run(model, x):
     """All outputs of a model, of one item, by name."""
     text = model.SerializeToString() if hasattr(model, "SerializeToString") else str(model)
@@ -38,7 +43,7 @@ def read_boxes(heads: Heads, model, x, label=None, least=0.0):
 @pytest.fixture(scope="module", params=DETECTORS)
 def detector(request):
     path = GOLDENS / f"{request.param}.onnx"
-    return path, np.load(GOLDENS / f"{request.param}.npz"), Model(path).heads()
+    return path, arrays(request.param), Model(path).heads()
 
 
 def test_the_strongest_box_of_each_class_is_that_of_pytorch(detector):
@@ -93,7 +98,7 @@ def test_the_order_of_coordinates_is_told_from_the_cells(order, form):
     heads = Model(model).heads()
     assert heads.boxes.form == form
     assert heads.boxes.unit == "frame"
-    golden = np.load(GOLDENS / "priors.npz")
+    golden = arrays("priors")
     box = read_boxes(heads, model, golden["x"], 1)[0]
     np.testing.assert_allclose(box.corners, golden["box"][1], rtol=1e-4, atol=1e-3)
 
@@ -106,7 +111,7 @@ def test_boxes_and_scores_with_the_boxes_last():
         output.name = new
         dims = output.type.tensor_type.shape.dim
         dims[1].dim_value, dims[2].dim_value = dims[2].dim_value, dims[1].dim_value
-    golden = np.load(GOLDENS / "priors.npz")
+    golden = arrays("priors")
     box = read_boxes(Model(model).heads(), model, golden["x"], 2)[0]
     np.testing.assert_allclose(box.corners, golden["box"][2], rtol=1e-4, atol=1e-3)
 
@@ -144,7 +149,7 @@ def test_boxes_are_read_before_a_suppression_in_the_graph():
     assert head.count == 120
     assert head.classes == 3
     assert "NonMaxSuppression" in head.kind
-    golden = np.load(GOLDENS / "priors.npz")
+    golden = arrays("priors")
     del model.graph.output[:]
     for name in head.tensors:
         model.graph.output.append(helper.make_empty_tensor_value_info(name))
@@ -247,7 +252,7 @@ def test_overlapping_boxes_are_left_out_within_a_class():
 
 
 def _table(tensor, width, columns):
-    return {"tensor": tensor, "shape": [5, width], "axes": ["box", "value"], "columns": columns}
+    return {"tensor": tensor, "shape": [5, width], "axes": ["anchor", "value"], "columns": columns}
 
 
 def test_heads_of_an_open_size_are_read_at_a_usual_one(tmp_path):

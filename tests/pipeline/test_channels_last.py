@@ -89,9 +89,9 @@ def test_names_in_text_and_json(here: Path, capsys: pytest.CaptureFixture[str]) 
     values = all_activations(parse(NET), "r", noise(7, 6, 3)[None])[0]
     ran = run(capsys, "explain", "net.onnx", "x.npy", "--top", "3", "--json", *options)
     units = json.loads(ran.out)["explained"][0]["units"]
-    order = np.argsort(-values, axis=None, kind="stable")[:3]
-    for unit, place in zip(units, order, strict=True):
-        y, x, c = (int(i) for i in np.unravel_index(place, values.shape))
+    order = np.argsort(-values.max(axis=(0, 1)), kind="stable")[:3].tolist()
+    for unit, c in zip(units, order, strict=True):
+        y, x = (int(i) for i in np.unravel_index(values[..., c].argmax(), (7, 6)))
         assert (unit["unit"], unit["name"]) == ([y, x, c], f"channel {c} at ({y}, {x})")
     ran = run(capsys, "explain", "net.onnx", "x.npy", "--unit", "7", *options)
     y, x = np.unravel_index(values[..., 7].argmax(), (7, 6))

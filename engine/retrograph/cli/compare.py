@@ -84,7 +84,7 @@ def _run(args: argparse.Namespace) -> int:
     model = Model(args.model)
     with out.status("building"):
         session = open_comparison(model, settings)
-    announce(session.context, session.notes, out)
+    announce(session, out)
     left_out = left_out_reasons(session)
     for name, reason in left_out.items():
         complain(f"{name} is left out: {spelled(reason, as_option)}")

@@ -38,6 +38,8 @@ _EXAMPLES = """\
   retrograph explain net.onnx photos/ --top 3 -o maps/                 a folder, three classes each
   retrograph explain net.onnx test.npz --layer relu3 --sheet 5x5 -o sheet.png
   retrograph explain net.guided.onnx dog.jpg                           a graph that build has made
+  retrograph explain detector.onnx street.jpg --class person           its best box
+  retrograph explain segmenter.onnx cat.jpg --class cat                its pixels
   retrograph explain dna.onnx promoters.fa --alphabet ACGT             letters, by their channels
 
 Inputs: see `retrograph help inputs`.
@@ -58,7 +60,13 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     add_explaining(parser, "guided")
     add_precision(parser)
     add_straight_through(parser)
-    parser.add_argument("--top", type=count, default=1, metavar="N", help="the N most active units")
+    parser.add_argument(
+        "--top",
+        type=count,
+        default=1,
+        metavar="N",
+        help="the N most active units, channels of a layer or boxes",
+    )
     group_named(parser, "running").add_argument(
         "--batch", type=count, default=1, metavar="N", help="inputs a run, where that is open (1)"
     )
@@ -83,7 +91,7 @@ def _run(args: argparse.Namespace) -> int:
     out = console(stderr=args.json)
     with out.status("building"):
         session = open_session(Model(args.model), settings)
-    announce(session.context, session.notes, out)
+    announce(session, out)
     mistakes, distances = Mistakes(), Printed(out)
     explained: list[Explanation] = []
     with progress_bar(out, "explaining") as bar:

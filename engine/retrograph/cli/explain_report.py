@@ -2,29 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 from rich.console import Console
 from rich.text import Text
 
 from retrograph.cli.spelling import as_option
 from retrograph.cli.terminal import visible
 from retrograph.errors import spelled
+from retrograph.pipeline.objective_session import ObjectiveSession
+from retrograph.pipeline.session import ExplainSession
 from retrograph.results.caption import parameter_lines, printed_lines
-from retrograph.results.context import ExplainContext
 from retrograph.results.explanation import Explanation
 from retrograph.results.notes import gather_notes
 
+_MOST_FOUND = 12
+"""The boxes that are listed."""
 
-def announce(context: ExplainContext, notes: Iterable[str], out: Console) -> None:
+
+def announce(session: ExplainSession, out: Console) -> None:
     """Say what is going to be explained, and what should be known of it."""
+    context, notes = session.context, session.notes
     contract = context.contract
     tensor = contract.layer.removeprefix(contract.alias)
-    head = Text.assemble(
-        (", ".join(context.methods), "bold"),
+    source: list[str | tuple[str, str]] = [
         " from layer ",
         (visible(contract.alias), "bold"),
-        visible(f"{tensor} to '{contract.explained[0]}' on {context.device}"),
+        visible(tensor),
+    ]
+    if isinstance(session, ObjectiveSession):
+        source = [" from the ", (visible(session.question), "bold")]
+    head = Text.assemble(
+        (", ".join(context.methods), "bold"),
+        *source,
+        visible(f" to '{contract.explained[0]}' on {context.device}"),
     )
     out.print(head, soft_wrap=True)
     for line in parameter_lines(context):
@@ -37,7 +46,10 @@ def report(explanation: Explanation, out: Console) -> None:
     """Print what was explained, and where it is if that is a file of its own."""
     out.print(Text(visible(explanation.name), "bold"), soft_wrap=True)
     where = [] if explanation.file is None else [f"-> {explanation.file}"]
-    for line in (*printed_lines(explanation), *where):
+    found = explanation.found.lines
+    more = [f"   ... {len(found) - _MOST_FOUND} more"] if len(found) > _MOST_FOUND else []
+    listed = [f"   {line}" for line in found[:_MOST_FOUND]] + more
+    for line in (*printed_lines(explanation), *listed, *where):
         out.print(f"  {visible(spelled(line, as_option))}", soft_wrap=True)
 
 

@@ -31,7 +31,7 @@ understood), notes and heads, a list of objects; of boxes:
   activation    what is still to be made of the scores: none | sigmoid | softmax
   background    which of the scores is no class: none | first | last
   levels        scores, boxes, objectness: each a tensor, the shape of its item with axes told apart
-                (value, box, anchor, row, column), and the entries of the axis value; anchors: their
+                (value, anchor, row, column), and the entries of the axis value; anchors: their
                 widths and heights in pixels
 """
 

@@ -6,6 +6,7 @@ import argparse
 import sys
 from typing import Any
 
+from retrograph.cli.aim import add_aim, chosen_aim
 from retrograph.cli.parser import Help, Parser, group_named
 from retrograph.cli.terminal import count, visible
 from retrograph.errors import InputError
@@ -186,6 +187,7 @@ def add_explaining(parser: argparse.ArgumentParser, methods: str) -> None:
     )
     parser.add_argument("--labels", metavar="FILE", help="class names: a line each, JSON, YAML")
     add_alphabet(parser)
+    add_aim(parser)
     add_wrt(parser)
     add_device(parser)
     add_threads(parser)
@@ -351,6 +353,7 @@ def explain_settings(args: argparse.Namespace) -> ExplainSettings:
         unit=args.unit,
         layer=args.layer,
         top=args.top,
+        aim=chosen_aim(args),
         wrt=args.wrt,
     )
     reading = Reading(

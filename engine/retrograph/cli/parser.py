@@ -12,6 +12,7 @@ from retrograph.cli.terminal import complain
 
 RARE: Final = {
     "methods": "what methods take besides --param",
+    "boxes": "of detectors and segmentation",
     "inputs": "how inputs are read besides",
     "preprocessing": "each part overrides the preset",
     "running": "where and how it runs",

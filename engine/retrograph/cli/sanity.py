@@ -137,7 +137,7 @@ def _run(args: argparse.Namespace) -> int:
     out = console(stderr=args.json)
     with out.status("building"):
         plan = plan_sanity(args.model, settings)
-    announce(plan.session.context, plan.session.notes, out)
+    announce(plan.session, out)
     mistakes = Mistakes()
     items = list(mistakes.sieve(plan.read(args.inputs)))
     if not items:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 OPTIONS: Final = {
+    "class_": "--class",
     "output": "-o",
     "out": "-o",
     "parameters": "--param",

@@ -68,6 +68,31 @@ Which neuron is explained: --layer names the tensor, --unit the neuron in it.
 Of a unit that sees a part of the picture the part is drawn as a box, and enlarged.
 """
 
+BOXES: Final = """\
+Boxes of detectors and maps of segmentation nets, as people ask for them.
+
+Of a detector `explain` lists the boxes (after a suppression of its own, read before one in the
+graph) and explains the strongest, drawn on input and map. What is explained is the logit behind the
+box's class score, not a coordinate; places are pixels of the input as the model sees it.
+
+  retrograph explain det.onnx street.jpg                     the strongest box
+  retrograph explain det.onnx street.jpg --box 2             the third
+  retrograph explain det.onnx street.jpg --at 120,80         the strongest at that pixel
+  retrograph explain det.onnx street.jpg --class person      the best person
+  retrograph explain det.onnx street.jpg --what objectness   or box: its width and height
+  retrograph explain det.onnx street.jpg --top 3             a row each
+
+Of a map --class sums the class's scores over the pixels that are predicted as it, their contour
+drawn: --over mask. --over all takes every position, X,Y one, X0,Y0,X1,Y1 a rectangle; with --layer
+the same of any layer with positions.
+
+  retrograph explain seg.onnx cat.jpg --class cat --labels voc.txt
+  retrograph explain seg.onnx cat.jpg --class cat --over 120,80
+
+`retrograph heads MODEL` tells how the outputs were understood; where that is wrong, correct what it
+prints with --json and give it as --head.
+"""
+
 DRAWING: Final = """\
 How attributions are drawn: --style, by each method's own way if it is left out.
 
@@ -92,6 +117,7 @@ TOPICS: Final = {
     "inputs": INPUTS,
     "preprocessing": PREPROCESSING,
     "units": UNITS,
+    "boxes": BOXES,
     "drawing": DRAWING,
     "running": RUNNING,
 }

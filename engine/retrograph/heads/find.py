@@ -11,6 +11,7 @@ from retrograph.errors import InputError, parameter
 from retrograph.heads.box_head import BoxHead
 from retrograph.heads.elements import Element, shape_of
 from retrograph.heads.kinds import KINDS, Evidence, Head, Output
+from retrograph.heads.kinds.maps import map_table
 from retrograph.heads.maps_and_classes import ClassHead, MapHead
 from retrograph.heads.reading import Reader, Reading
 from retrograph.heads.selection import Selection, find_selection
@@ -165,6 +166,19 @@ def _matched(outputs: Sequence[Output], evidence: Evidence) -> tuple[list[Head],
         heads += found
         read += taken
     return heads, read
+
+
+def map_of_layer(heads: Heads, layer: str) -> Heads:
+    """A layer as the only head, a map; without heads where it has no positions.
+
+    Args:
+        heads: of the model.
+        layer: the tensor.
+    """
+    evidence = Evidence(heads.reader.graph, heads.reader, heads.frame, None)
+    table = map_table(layer, evidence)
+    found = () if table is None else (MapHead("the layer that was named", layer, table),)
+    return replace(heads, heads=found, unread=())
 
 
 def head_from_json(text: str) -> BoxHead | MapHead:

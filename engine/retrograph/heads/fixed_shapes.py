@@ -26,13 +26,28 @@ def sized(axes: InputAxes, size: Sequence[int] = ()) -> tuple[list[int], tuple[i
         The shape, and the size; None for what has no height and width. Four axes of which nothing
         tells what they count are taken for [N, C, H, W].
     """
-    spatial: tuple[int, ...] = axes.spatial if len(axes.spatial) == 2 else ()
-    if not spatial and len(axes.shape) == 4:
-        spatial = tuple(axis - int(axes.batched) for axis in (2, 3))
+    spatial = _spatial(axes)
     sides = dict(zip(spatial, size or (USUAL_SIDE, USUAL_SIDE), strict=False))
     item = [d if isinstance(d, int) else sides.get(axis, 1) for axis, d in enumerate(axes.item)]
-    frame = (item[spatial[0]], item[spatial[1]]) if spatial else None
-    return [1] * int(axes.batched) + item, frame
+    return [1] * int(axes.batched) + item, frame_of(axes, item)
+
+
+def frame_of(axes: InputAxes, item: Sequence[int]) -> tuple[int, int] | None:
+    """Height and width of an item of an input; None for what has none.
+
+    Args:
+        axes: of the input.
+        item: the shape of the item.
+    """
+    spatial = _spatial(axes)
+    return (int(item[spatial[0]]), int(item[spatial[1]])) if spatial else None
+
+
+def _spatial(axes: InputAxes) -> tuple[int, ...]:
+    """The axes of an item that are height and width; () where there are none."""
+    if len(axes.spatial) == 2:
+        return axes.spatial
+    return (len(axes.item) - 2, len(axes.item) - 1) if len(axes.shape) == 4 else ()
 
 
 def is_fixed(graph: Graph) -> bool:

@@ -25,7 +25,7 @@ class Table:
     Attributes:
         tensor: its name.
         shape: of an item, its axes told apart: [85 * 3, 13, 13] as (3, 85, 13, 13).
-        axes: a name for each axis, such as anchor, row, column, box; one is "value".
+        axes: a name for each axis, such as anchor, row, column; one is "value".
         columns: the first entry of the value axis, and the one after the last.
         start: how many numbers of the item stand before the table, where it is a part of it.
     """

@@ -10,6 +10,7 @@ import numpy as np
 from retrograph.errors import InputError, parameter
 from retrograph.inputs.loader import Batch, Input, as_list
 from retrograph.pipeline.blanks import with_blanks
+from retrograph.pipeline.objective_session import ObjectiveSession, attribute_found
 from retrograph.pipeline.session import ExplainSession
 from retrograph.pipeline.units import parse_unit
 from retrograph.preprocess import Item
@@ -36,6 +37,8 @@ def attribute_batch(
     if not batches:
         raise InputError("there is no input; give at least one")
     _check_alike(session, batches)
+    if isinstance(session, ObjectiveSession):
+        return attribute_found(session, batches)
     runs = [
         _run(session, batch, rows)
         for batch, rows in zip(batches, _parts(session, batches, units), strict=True)

@@ -13,10 +13,14 @@ from typing import Any, NamedTuple, TypeAlias
 from retrograph.blank import Blanks
 from retrograph.errors import InputError
 from retrograph.model import Model, Source
+from retrograph.pipeline.aim import ANYTHING
+from retrograph.pipeline.finder import Finder
 from retrograph.pipeline.labels import check_labels, class_count, model_labels, named_labels
-from retrograph.pipeline.opening import LayerFacts, choose_unit, layer_facts, open_for
+from retrograph.pipeline.objective_opening import finder_for
+from retrograph.pipeline.objective_session import ObjectiveSession
+from retrograph.pipeline.opening import LayerFacts, choose_unit, layer_facts, open_finding, open_for
 from retrograph.pipeline.session import ExplainSession
-from retrograph.pipeline.settings import ExplainSettings
+from retrograph.pipeline.settings import ExplainSettings, Question
 
 READY = 4
 """How many sessions stay ready; the one unused for longest gives way."""
@@ -107,6 +111,7 @@ class Cache:
 
 sessions = Cache(READY)
 _known = Cache(READY)
+_finders = Cache(READY)
 
 
 def ready_session(source: Source, settings: ExplainSettings) -> ExplainSession:
@@ -133,6 +138,9 @@ def ready_session(source: Source, settings: ExplainSettings) -> ExplainSession:
     if settings.reading.labels is not None:
         labels, where = named_labels(settings.reading.labels)
         check_labels(labels, known.classes, where)
+    finder = _finder(opener, question, labels, known.facts)
+    if finder is not None:
+        return _ready_objectives(opener, settings, labels, finder)
     choice = choose_unit(known.facts, question, labels)
     asked = replace(
         settings,
@@ -148,6 +156,36 @@ def ready_session(source: Source, settings: ExplainSettings) -> ExplainSession:
 
     session: ExplainSession = sessions.get((opener.key, asked, choice.select), make)
     return replace(session, choice=choice)
+
+
+def _finder(
+    opener: _Opener, question: Question, labels: tuple[str, ...], facts: LayerFacts
+) -> Finder | None:
+    """What finds the numbers that are asked for; of a layer and a unit that are named none."""
+    if question.unit not in (None, "top") and question.aim.is_open:
+        return None
+    key = (opener.key, replace(question, method=None, parameters=()), labels)
+    finder: Finder | None = _finders.get(
+        key, lambda: finder_for(opener.model, question, labels, facts)
+    )
+    return finder
+
+
+def _ready_objectives(
+    opener: _Opener, settings: ExplainSettings, labels: tuple[str, ...], finder: Finder
+) -> ExplainSession:
+    """The session that explains what a finder finds; its graphs serve other finders, too."""
+    question = replace(settings.question, unit=None, top=1, aim=ANYTHING)
+    reading = replace(settings.reading, labels=labels)
+    asked = replace(settings, question=question, reading=reading)
+
+    def make() -> ExplainSession:
+        session = open_finding(opener.model, asked, labels, finder, open_for)
+        return replace(session, blanks=Blanks(opener.source, settings.running.threads))
+
+    session = sessions.get((opener.key, asked, type(finder), finder.usual), make)
+    assert isinstance(session, ObjectiveSession)
+    return replace(session, finder=finder)
 
 
 def _learn(model: Model, settings: ExplainSettings) -> _Known:

@@ -23,6 +23,7 @@ from retrograph.keywords import checked_keywords
 from retrograph.methods import Method, method_named
 from retrograph.methods.chosen import MethodChoice
 from retrograph.model import Source, opened
+from retrograph.pipeline.aim import HeadLayout, Pixels, aim_of
 from retrograph.pipeline.batch import attribute_batch
 from retrograph.pipeline.cache import ready_session
 from retrograph.pipeline.comparing import compare_all
@@ -47,6 +48,12 @@ def explain(
     method: str | Method | None = None,
     layer: str | None = None,
     top: int = 1,
+    box: int | None = None,
+    at: Pixels | None = None,
+    class_: str | int | None = None,
+    what: str | None = None,
+    over: Pixels | None = None,
+    head: HeadLayout | None = None,
     wrt: str | Sequence[str] | None = None,
     labels: Labels | None = None,
     preprocessing: Preprocessing | str | None = None,
@@ -72,7 +79,17 @@ def explain(
             each input, [N, r]; or the name of a class.
         method: guided if None, or gradient, which a note says, where there is no ReLU.
         layer, wrt: as in `build`.
-        top: explain so many of the most active units of each input.
+        top: explain so many of the most active units of each input: of a detector the strongest
+            boxes, of a layer with positions its most active channels.
+        box: the number of a box of a detector, the strongest being 0, which is explained if nothing
+            is asked.
+        at: "X,Y" or (x, y): the strongest box at that pixel of the input, or that pixel of a map.
+        class_: a class by its name or number: its best box, its pixels of a map.
+        what: of a box its class (the logit, the default), objectness or box (width and height).
+        over: the positions of a map over which a class's scores are summed: mask (those that are
+            predicted as it, the default), all, "X,Y", or "X0,Y0,X1,Y1".
+        head: the layout of the outputs, where it is not found right: a file of `retrograph heads
+            --json`, its object, or a head of `Model.heads()`.
         labels: the class names, a file or a list; those that the model's file carries if None.
         preprocessing: as in `build`; if None as the model's file says, else scaled to 0-1.
         alphabet: the letters of a sequence's channels: dna, rna, protein, or such as ACGT.
@@ -88,7 +105,8 @@ def explain(
         DeviceError: ONNX Runtime or the device is not there.
         UnsupportedError: the graph cannot be built.
     """
-    question = _question(method, unit, layer, top, wrt)
+    aim = aim_of(box=box, at=at, class_=class_, what=what, over=over, head=head)
+    question = replace(_question(method, unit, layer, top, wrt), aim=aim)
     reading = Reading(labels=labels, preprocessing=preprocessing, alphabet=alphabet)
     running = Running(device, threads, precision, straight_through)
     # A batch of 2, that it is found out whether inputs can share a run.
@@ -141,6 +159,12 @@ def explain_all(
     unit: Unit | None = None,
     layer: str | None = None,
     top: int = 1,
+    box: int | None = None,
+    at: Pixels | None = None,
+    class_: str | int | None = None,
+    what: str | None = None,
+    over: Pixels | None = None,
+    head: HeadLayout | None = None,
     batch: int = 16,
     wrt: str | None = None,
     labels: Labels | None = None,
@@ -159,7 +183,8 @@ def explain_all(
     """What in each of many inputs drives a unit: read ahead, no more than a few in memory.
 
     Args:
-        model, unit, layer, top, labels, preprocessing, alphabet: as in `explain`.
+        model, unit, layer, top, box, at, class_, what, over, head, labels, preprocessing,
+            alphabet: as in `explain`.
         inputs: what `explain` takes, of any sizes that the model takes.
         method: a name, several with commas, a method with parameters of its own, or several.
         batch: how many inputs a run takes where the model leaves that open and keeps them apart.
@@ -180,7 +205,8 @@ def explain_all(
         InputError: what was given is wrong: the file, the layer, a method, the unit, the folder.
         DeviceError, UnsupportedError: as in `explain`.
     """
-    question = Question(method=method, unit=unit, layer=layer, top=top, wrt=wrt)
+    aim = aim_of(box=box, at=at, class_=class_, what=what, over=over, head=head)
+    question = Question(method=method, unit=unit, layer=layer, top=top, aim=aim, wrt=wrt)
     reading = Reading(labels=labels, preprocessing=preprocessing, alphabet=alphabet)
     running = Running(device, threads, precision, straight_through)
     settings = ExplainSettings(question, reading, running, batch=batch, style=style)
@@ -214,6 +240,12 @@ def compare(
     *,
     unit: Unit | None = None,
     layer: str | None = None,
+    box: int | None = None,
+    at: Pixels | None = None,
+    class_: str | int | None = None,
+    what: str | None = None,
+    over: Pixels | None = None,
+    head: HeadLayout | None = None,
     batch: int = 1,
     wrt: str | None = None,
     labels: Labels | None = None,
@@ -233,7 +265,8 @@ def compare(
         inputs: as in `explain_all`, at most 100.
         methods: names, with commas or in a list, or methods with parameters of their own, such as
             `retrograph.methods.LrpGamma(gamma=0.1)`.
-        unit, layer, labels, preprocessing, alphabet: as in `explain`.
+        unit, layer, box, at, class_, what, over, head, labels, preprocessing, alphabet: as in
+            `explain`.
         batch, wrt, style, progress: as in `explain_all`.
         device, threads, precision, straight_through: as in `Explainer`.
 
@@ -246,7 +279,8 @@ def compare(
         DeviceError: ONNX Runtime or the device is not there.
         UnsupportedError: no method can be built for the model.
     """
-    question = Question(method=methods, unit=unit, layer=layer, wrt=wrt)
+    aim = aim_of(box=box, at=at, class_=class_, what=what, over=over, head=head)
+    question = Question(method=methods, unit=unit, layer=layer, aim=aim, wrt=wrt)
     reading = Reading(labels=labels, preprocessing=preprocessing, alphabet=alphabet)
     running = Running(device, threads, precision, straight_through)
     settings = ExplainSettings(question, reading, running, batch=batch, style=style)

@@ -16,7 +16,10 @@ from retrograph.inputs.named_values import kinds_of
 from retrograph.methods import Method
 from retrograph.methods.chosen import MethodChoice
 from retrograph.model import Model
+from retrograph.pipeline.aim import ANYTHING
+from retrograph.pipeline.finder import Finder
 from retrograph.pipeline.labels import model_labels
+from retrograph.pipeline.objective_opening import finder_for, open_objectives, output_notes
 from retrograph.pipeline.session import ExplainSession, Reference
 from retrograph.pipeline.settings import COMPARED, USUAL, WITHOUT_RELU, ExplainSettings, Question
 from retrograph.pipeline.units import UnitChoice, parse_unit
@@ -77,19 +80,65 @@ def layer_facts(model: Model, settings: ExplainSettings) -> LayerFacts:
 def open_session(model: Model, settings: ExplainSettings) -> ExplainSession:
     """Build a graph for each method, or take the graph that is built already.
 
+    What is explained is found in the outputs for each input where boxes, regions or channels are
+    asked for, and where nothing is asked of a detector.
+
     Raises:
-        InputError: there is no such method, layer, unit or input.
+        InputError: there is no such method, layer, unit or input, or what is asked does not go
+            together.
         DeviceError: ONNX Runtime or the device is not there.
         UnsupportedError: a graph cannot be built.
     """
+    labels, facts = _checked(model, settings)
+    finder = finder_for(model, settings.question, labels, facts)
+    if finder is not None:
+        return open_finding(model, settings, labels, finder, open_for)
+    session = open_for(
+        model, settings, labels, facts, choose_unit(facts, settings.question, labels)
+    )
+    notes = output_notes(model, settings.question, labels)
+    return replace(session, input_notes=(*session.input_notes, *notes))
+
+
+def open_units(model: Model, settings: ExplainSettings) -> ExplainSession:
+    """As `open_session`, of units by their indices alone: the most active one if none is named."""
+    labels, facts = _checked(model, settings)
+    return open_for(model, settings, labels, facts, choose_unit(facts, settings.question, labels))
+
+
+def _checked(model: Model, settings: ExplainSettings) -> tuple[tuple[str, ...], LayerFacts]:
+    """The class names and what is known of the layer, where the methods can be asked for."""
     labels = model_labels(model, settings.reading.labels)
     if model.contract is not None:
         _check_takes(model.contract, settings)
     else:
         settings.question.methods(USUAL)
-    facts = layer_facts(model, settings)
-    choice = choose_unit(facts, settings.question, labels)
-    return open_for(model, settings, labels, facts, choice)
+    return labels, layer_facts(model, settings)
+
+
+def open_finding(
+    model: Model,
+    settings: ExplainSettings,
+    labels: tuple[str, ...],
+    finder: Finder,
+    open_layer: Callable[..., ExplainSession],
+) -> ExplainSession:
+    """The session that explains what a finder finds.
+
+    Args:
+        model, settings: as in `open_session`.
+        labels: the class names.
+        finder: of what is asked.
+        open_layer: `open_for`, or what takes the same.
+    """
+
+    def at(layer: str, select: str) -> ExplainSession:
+        question = replace(settings.question, layer=layer, unit=None, top=1, aim=ANYTHING)
+        asked = replace(settings, question=question)
+        facts = layer_facts(model, asked)
+        return open_layer(model, asked, labels, facts, UnitChoice(select, (0,) * len(facts.shape)))
+
+    return open_objectives(finder, at, settings.running)
 
 
 def open_for(
@@ -131,10 +180,29 @@ def open_comparison(model: Model, settings: ExplainSettings) -> ExplainSession:
     if model.contract is not None:
         model.request(method="gradient")  # raises: a built graph has one method
     facts = layer_facts(model, settings)
-    choice = choose_unit(facts, settings.question, labels)
-    explainer = _maker(model, settings, facts, choice)
     for method in methods.values():
         model.request(method=method, layer=settings.question.layer, wrt=settings.question.wrt)
+    finder = finder_for(model, settings.question, labels, facts)
+    if finder is not None:
+        return open_finding(model, settings, labels, finder, _open_tolerant)
+    choice = choose_unit(facts, settings.question, labels)
+    return _open_tolerant(model, settings, labels, facts, choice)
+
+
+def _open_tolerant(
+    model: Model,
+    settings: ExplainSettings,
+    labels: tuple[str, ...],
+    facts: LayerFacts,
+    choice: UnitChoice,
+) -> ExplainSession:
+    """As `open_for`, without the methods that cannot be built.
+
+    Raises:
+        RetrographError: no graph can be built; the reason of the first.
+    """
+    methods = settings.question.methods(COMPARED)
+    explainer = _maker(model, settings, facts, choice)
     explainers: dict[str, Explainer] = {}
     left_out: dict[str, RetrographError] = {}
     for title, method in methods.items():
@@ -156,7 +224,8 @@ def choose_unit(facts: LayerFacts, question: Question, labels: Sequence[str]) ->
     Raises:
         InputError: there is no such unit.
     """
-    choice = parse_unit(question.unit, facts.shape, labels, facts.alias, facts.channel_axis)
+    wanted = question.unit if question.aim.class_ is None else question.aim.class_
+    choice = parse_unit(wanted, facts.shape, labels, facts.alias, facts.channel_axis)
     if question.top > 1 and choice.select != "top":
         raise InputError(
             f"{parameter('top', 'N')} explains the N most active units; leave "

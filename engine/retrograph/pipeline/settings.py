@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from retrograph.keywords import check_counts
 from retrograph.methods import Method
 from retrograph.methods.chosen import MethodChoice, chosen_methods
+from retrograph.pipeline.aim import ANYTHING, Aim
 from retrograph.pipeline.labels import Labels
 from retrograph.pipeline.units import Unit
 from retrograph.preprocess import Preprocessing
@@ -30,7 +31,9 @@ class Question:
         parameters: of the methods, where they are a text: see `chosen_methods`.
         unit: see `parse_unit`.
         layer: alias or tensor; the class scores if None.
-        top: how many of the most active units.
+        top: how many of the most active units; of boxes, or of the channels of a layer with
+            positions, how many of these.
+        aim: what is asked of the outputs instead of a unit by its index.
         wrt: the inputs that are explained; the first if None.
     """
 
@@ -39,6 +42,7 @@ class Question:
     unit: Unit | None = None
     layer: str | None = None
     top: int = 1
+    aim: Aim = ANYTHING
     wrt: str | tuple[str, ...] | None = None
 
     def methods(self, usual: MethodChoice) -> dict[str, Method]:

@@ -20,6 +20,9 @@ Unit: TypeAlias = str | int | Sequence[int]
 """A unit as it is named: "top", a class or channel by number or name, or an index."""
 
 
+_NO_NUMBER = {"unit": "neither top nor numbers such as 17 or 17,4,5", "class_": "no number"}
+
+
 @dataclass(frozen=True)
 class UnitChoice:
     """How a unit that is named is chosen.
@@ -60,7 +63,7 @@ def parse_unit(
         return UnitChoice("top")
     if re.fullmatch(r"-?\d{1,18}(\s*,\s*-?\d{1,18})*", unit):
         return _by_number(tuple(int(p) for p in unit.split(",")), shape, layer, channel_axis)
-    index = _class_named(unit, labels)
+    index = class_named(unit, labels)
     if names_classes(labels, shape, channel_axis):
         return UnitChoice("unit", _full(index, shape, channel_axis))
     if channel_names(labels, shape, layer, channel_axis):
@@ -92,8 +95,8 @@ def whole_numbers(unit: ArrayLike) -> tuple[int, ...]:
         ) from None
 
 
-def _named(unit: str) -> str:
-    return parameter("unit", f"'{unit}'")
+def _named(unit: str, name: str = "unit") -> str:
+    return parameter(name, f"'{unit}'")
 
 
 def _size(shape: Sequence[int | None]) -> str:
@@ -128,10 +131,20 @@ def _full(index: int, shape: Sequence[int | None], channel_axis: int) -> tuple[i
     return tuple(index if axis == channel_axis else 0 for axis in range(len(shape)))
 
 
-def _class_named(text: str, labels: Sequence[str]) -> int:
+def class_named(text: str, labels: Sequence[str], name: str = "unit") -> int:
+    """The number of the class of this name, or of one of its synonyms or a part of it.
+
+    Args:
+        text: the name.
+        labels: of all classes.
+        name: the parameter that it was given as, for messages.
+
+    Raises:
+        InputError: no class is called so, or several are.
+    """
     if not labels:
         raise InputError(
-            f"{_named(text)} is neither top nor numbers such as 17 or 17,4,5; "
+            f"{_named(text, name)} is {_NO_NUMBER[name]}; "
             f"for the name of a class give {parameter('labels', 'FILE')}"
         )
     wanted = text.strip().casefold()
@@ -145,7 +158,7 @@ def _class_named(text: str, labels: Sequence[str]) -> int:
             return classes[0]
         if classes:
             names = ", ".join(f"{i} {labels[i]}" for i in classes[:5])
-            raise InputError(f"{_named(text)} may mean: {names}; give the number")
+            raise InputError(f"{_named(text, name)} may mean: {names}; give the number")
     synonyms = {part.strip().casefold(): label for label in labels for part in label.split(",")}
     near = dict.fromkeys(synonyms[n] for n in difflib.get_close_matches(wanted, synonyms, n=3))
     hint = f"did you mean {' or '.join(map(repr, near))}?" if near else "see the file of labels"

@@ -4,6 +4,7 @@ from retrograph.render.caption import NO_CAPTION, Caption
 from retrograph.render.film import film
 from retrograph.render.legend import SCALE, values_key
 from retrograph.render.letters import letter_tiles
+from retrograph.render.marks import NO_MARKS, Marks, marked
 from retrograph.render.page import Table, enlarge, panel, panels, sheet
 from retrograph.render.save import save_picture
 from retrograph.render.strip import Track, strips
@@ -14,11 +15,13 @@ from retrograph.render.volume import grey_slices, slices, spaced
 
 __all__ = [
     "NO_CAPTION",
+    "NO_MARKS",
     "SCALE",
     "SMOOTH",
     "STYLES",
     "Caption",
     "Key",
+    "Marks",
     "Style",
     "Table",
     "TextTable",
@@ -28,6 +31,7 @@ __all__ = [
     "grey_slices",
     "heat",
     "letter_tiles",
+    "marked",
     "overlay",
     "panel",
     "panels",

@@ -37,6 +37,7 @@ class Attribution(GraphOutputs, Result):
         items: the inputs with their names and pictures; None where only arrays are known.
         find_blanks: gives an explanation and its row why it is 0 everywhere, where it is; None
             where nothing tells.
+        told: the explanations, where they are there already: of what was found in the outputs.
     """
 
     made_by = "explain() or Explainer.attribute()"
@@ -45,6 +46,7 @@ class Attribution(GraphOutputs, Result):
     make_context: Callable[[], ExplainContext] = field(kw_only=True)
     items: tuple[Item, ...] | None = field(default=None, kw_only=True)
     find_blanks: FindBlanks | None = field(default=None, kw_only=True)
+    told: tuple[Explanation, ...] = field(default=(), kw_only=True)
 
     @cached_property
     def context(self) -> ExplainContext:
@@ -58,6 +60,8 @@ class Attribution(GraphOutputs, Result):
         Raises:
             InputError: an activation or an attribution is no number.
         """
+        if self.told:
+            return self.told
         (method,) = self.context.methods
         items = self.items or self._bare_items()
         each = explanations(items, self.feeds, {method: self}, self.context)

@@ -32,6 +32,7 @@ def printed_lines(explained: ExplainedInput) -> list[str]:
     """Everything that is printed of an input."""
     return [
         *unit_lines(explained),
+        *([explained.found.title] if explained.found.title else []),
         *_inner_lines(explained.context),
         *map(str, explained.balances),
         *_class_lines(explained),
@@ -43,13 +44,15 @@ def picture_lines(explained: ExplainedInput) -> list[str]:
     """What is said of an input under its picture, the most important first."""
     alias, count = explained.context.contract.alias, len(explained.units)
     if count == 1:
-        unit = explained.context.unit(explained.units[0])
         *probability, activation = unit_measures(explained, 0)
-        head = [" · ".join([unit, *probability]), f"{alias} · {activation}"]
+        head = [" · ".join([explained.unit_name(0), *probability])]
+        head.append(f"{_layer_text(explained, 0)} · {activation}")
     else:
-        head = [f"{count} units of {alias}"]
+        things = "numbers" if explained.objective(0) else f"units of {alias}"
+        head = [f"{count} {things}"]
     return [
         *head,
+        *([explained.found.title] if explained.found.title else []),
         *_blank_lines(explained),
         *map(str, explained.balances),
         *_class_lines(explained),
@@ -64,13 +67,20 @@ def picture_notes(context: ExplainContext) -> list[str]:
 
 def unit_measures(explained: ExplainedInput, k: int) -> list[str]:
     """The numbers of unit k: of a class how probable the model finds it, and the activation."""
-    return [*_probability(explained, k), f"activation {explained.scores[k]:.4g}"]
+    word = "activation" if explained.objective(k) is None else "value"
+    return [*_probability(explained, k), f"{word} {explained.scores[k]:.4g}"]
+
+
+def _layer_text(explained: ExplainedInput, k: int) -> str:
+    """The layer of unit k; of what was found in the outputs which number of it."""
+    objective = explained.objective(k)
+    return explained.context.contract.alias if objective is None else objective.where
 
 
 def _probability(explained: ExplainedInput, k: int) -> list[str]:
     """The probability of a class, where the model gives some; of scores their softmax."""
     scores, context = explained.classes, explained.context
-    if scores is None or not context.is_class:
+    if scores is None or not context.is_class or explained.objective(k) is not None:
         return []
     channel, _ = split_unit(explained.units[k], context.contract.channel_axis)
     if len(scores) <= channel:
@@ -99,12 +109,16 @@ def _inner_lines(context: ExplainContext) -> list[str]:
 
 def unit_lines(explained: ExplainedInput) -> list[str]:
     """A line for each explained unit, its layer and activation; and for maps of nothing but 0."""
-    context = explained.context
-    lines = [
-        f"{context.contract.alias} · {context.unit(unit)} · activation {score:.4g}"
-        for unit, score in zip(explained.units, explained.scores, strict=True)
-    ]
+    lines = [_unit_line(explained, k) for k in range(len(explained.units))]
     return [*lines, *_blank_lines(explained)]
+
+
+def _unit_line(explained: ExplainedInput, k: int) -> str:
+    objective, score = explained.objective(k), float(explained.scores[k])
+    if objective is None:
+        contract = explained.context.contract
+        return f"{contract.alias} · {explained.unit_name(k)} · activation {score:.4g}"
+    return f"{objective.name} · {objective.where} · value {score:.4g}"
 
 
 def _blank_lines(explained: ExplainedInput) -> list[str]:
@@ -112,7 +126,7 @@ def _blank_lines(explained: ExplainedInput) -> list[str]:
     several = len(explained.units) > 1
     alike: dict[tuple[str, str], list[str]] = {}
     for blank in explained.blanks:
-        unit = explained.context.unit(explained.units[blank.place]) if several else ""
+        unit = explained.unit_name(blank.place) if several else ""
         alike.setdefault((unit and f" for {unit}", blank.reason), []).append(blank.method)
     return [
         f"0 everywhere{unit} by {', '.join(methods)}" + (f": {reason}" if reason else "")

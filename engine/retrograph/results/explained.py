@@ -8,6 +8,7 @@ from PIL import Image
 
 from retrograph.results.conservation import Balance
 from retrograph.results.context import ExplainContext
+from retrograph.results.objective import NOTHING, Found, Objective
 from retrograph.runtime import Array
 
 
@@ -43,6 +44,9 @@ class ExplainedInput:
         note: what is to be known of how it was read; "" where there is nothing.
         balances: where relevance went, for each method of relevance and each unit.
         blanks: the attributions that are 0 everywhere.
+        found: what was found in the outputs, where that is explained instead of units by their
+            indices.
+        frame: height and width of the input, where it has them and something was found.
         rows_joined: whether the array and the attributions are those of a whole batch.
     """
 
@@ -58,4 +62,16 @@ class ExplainedInput:
     note: str = ""
     balances: tuple[Balance, ...] = ()
     blanks: tuple[Blank, ...] = ()
+    found: Found = NOTHING
+    frame: tuple[int, int] | None = None
     rows_joined: bool = False
+
+    def objective(self, k: int) -> Objective | None:
+        """What was found that unit k stands for; None where the unit was chosen by its index."""
+        objectives = self.found.objectives
+        return objectives[k] if k < len(objectives) and objectives[k].name else None
+
+    def unit_name(self, k: int) -> str:
+        """Unit k in words."""
+        objective = self.objective(k)
+        return self.context.unit(self.units[k]) if objective is None else objective.name

@@ -78,6 +78,7 @@ class Explanation(ExplainedInput, Result):
                 blanks=tuple(replace(b, place=0) for b in self.blanks if b.place == k),
                 scores=self.scores[k : k + 1],
                 units=self.units[k : k + 1],
+                found=replace(self.found, objectives=self.found.objectives[k : k + 1]),
             )
             for k in range(len(self.units))
         ]

@@ -12,7 +12,7 @@ from retrograph.render import SCALE, Caption
 from retrograph.results.caption import picture_lines, picture_notes, unit_measures
 from retrograph.results.explained import ExplainedInput
 from retrograph.results.legend import Legend
-from retrograph.results.maps import drawn_values, kind_of, style_of
+from retrograph.results.maps import drawn_values, kind_of, marks_of, style_of
 from retrograph.results.seen import seen_window
 
 
@@ -40,7 +40,8 @@ def figure(explained: ExplainedInput) -> Image.Image:
 
 def shown_input(explained: ExplainedInput) -> ShownInput:
     """The input as it is drawn, under its file's name."""
-    return ShownInput(f"input\n{Path(explained.name).name}", explained.array, explained.shown)
+    title = f"input\n{Path(explained.name).name}"
+    return ShownInput(title, explained.array, explained.shown, marks_of(explained))
 
 
 def attribution_maps(explained: ExplainedInput) -> list[AttributionMap]:
@@ -51,7 +52,8 @@ def attribution_maps(explained: ExplainedInput) -> list[AttributionMap]:
             title=_title(explained, method, k),
             values=drawn_values(explained, method, k),
             style=style_of(method, explained),
-            window=seen_window(explained, k) if windowed else None,
+            window=seen_window(explained, k) if windowed and not explained.objective(k) else None,
+            marks=marks_of(explained, k),
         )
         for k in range(len(explained.units))
         for method in explained.context.methods
@@ -62,6 +64,6 @@ def _title(explained: ExplainedInput, method: str, k: int) -> str:
     """The method; of several units the unit, and what is known of it."""
     if len(explained.units) == 1:
         return method
-    unit = explained.context.unit(explained.units[k])
+    unit = explained.unit_name(k)
     measures = " · ".join(unit_measures(explained, k))
     return f"{unit}\n{method} · {measures}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from retrograph.errors import InputError
 from retrograph.inputs import ArrayInput, InputKind
 from retrograph.methods import METHODS
-from retrograph.render import Style, style_named
+from retrograph.render import Marks, Style, marked, style_named
 from retrograph.render.colour import Picture
 from retrograph.results.explained import ExplainedInput
 from retrograph.results.onto_input import onto_input
@@ -25,7 +25,8 @@ def is_drawable(explained: ExplainedInput) -> bool:
 
 def input_picture(explained: ExplainedInput) -> Picture:
     """The input; of a video some frames."""
-    return kind_of(explained).input_picture(explained.array, explained.shown)
+    picture = kind_of(explained).input_picture(explained.array, explained.shown)
+    return marked(picture, marks_of(explained))
 
 
 def attribution_picture(explained: ExplainedInput, method: str, k: int = 0) -> Picture:
@@ -35,7 +36,19 @@ def attribution_picture(explained: ExplainedInput, method: str, k: int = 0) -> P
         InputError: it is not finite.
     """
     values, style = drawn_values(explained, method, k), style_of(method, explained)
-    return kind_of(explained).map_picture(values, style, explained.array, explained.shown)
+    picture = kind_of(explained).map_picture(values, style, explained.array, explained.shown)
+    return marked(picture, marks_of(explained, k))
+
+
+def marks_of(explained: ExplainedInput, k: int | None = None) -> Marks:
+    """The box or the contour of what unit k stands for; those of all units if None."""
+    numbers = range(len(explained.units)) if k is None else [k]
+    objectives = [each for each in map(explained.objective, numbers) if each is not None]
+    return Marks(
+        frame=explained.frame or (1, 1),
+        boxes=[each.box for each in objectives if each.box is not None],
+        masks=[each.mask for each in objectives if each.mask is not None],
+    )
 
 
 def drawn_values(explained: ExplainedInput, method: str, k: int = 0) -> Array:

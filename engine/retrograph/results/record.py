@@ -51,12 +51,22 @@ def _record(explained: ExplainedInput) -> dict[str, Any]:
         "units": [
             {
                 "unit": [int(i) for i in unit],
-                "name": explained.context.unit(unit),
+                "name": explained.unit_name(k),
                 "activation": float(score),
                 "relevance": {b.method: b.record() for b in explained.balances if b.place == k},
                 "blank": {b.method: spelled(b.reason) for b in explained.blanks if b.place == k},
+                **_objective_record(explained, k),
             }
             for k, (unit, score) in enumerate(zip(explained.units, explained.scores, strict=True))
         ],
         "classes": class_records(explained),
+        **explained.found.records,
     }
+
+
+def _objective_record(explained: ExplainedInput, k: int) -> dict[str, Any]:
+    """What was found that unit k stands for: its layer and what it is; {} for a plain unit."""
+    objective = explained.objective(k)
+    if objective is None:
+        return {}
+    return {"layer": objective.layer, "explained": objective.where, **objective.record}

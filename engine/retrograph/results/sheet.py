@@ -159,6 +159,8 @@ def _label(explained: ExplainedInput) -> str:
     """The unit of a cell and its activation."""
     context = explained.context
     channel, position = split_unit(explained.units[0], context.contract.channel_axis)
-    unit = context.unit(explained.units[0])
+    unit = explained.unit_name(0)
+    if explained.objective(0) is not None:
+        return f"{unit} · {float(explained.scores[0]):.3g}"
     place = f"{channel} ({', '.join(map(str, position))})" if position else unit
     return f"{place} · {float(explained.scores[0]):.3g}"

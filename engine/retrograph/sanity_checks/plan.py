@@ -19,7 +19,7 @@ from retrograph.methods import Method
 from retrograph.methods.chosen import MethodChoice
 from retrograph.model import Model, Source
 from retrograph.pipeline.labels import Labels
-from retrograph.pipeline.opening import open_session
+from retrograph.pipeline.opening import open_units
 from retrograph.pipeline.session import ExplainSession
 from retrograph.pipeline.settings import ExplainSettings, Question, Reading, Running
 from retrograph.pipeline.units import Unit
@@ -143,7 +143,7 @@ def plan_sanity(model: Source, explained: ExplainSettings) -> SanityPlan:
     question, running = explained.question, explained.running
     opened = model if isinstance(model, Model) else Model(model)
     opened.request(method="gradient", layer=question.layer, wrt=question.wrt)
-    session = open_session(opened, explained)
+    session = open_units(opened, explained)
     methods = question.methods(DEFAULT_METHODS)
     return SanityPlan(
         opened,

@@ -48,7 +48,7 @@ def _head_of(output: Output, evidence: Evidence) -> BoxHead | None:
     stop = _last_score(readings)
     if stop == 4 or any(reading.is_score for reading in readings[:4]):
         return None
-    axes = ("box", "value") if axis else ("value", "box")
+    axes = ("anchor", "value") if axis else ("value", "anchor")
     table = Table(output.name, output.shape, axes, (0, columns))
     first = 4 + int(_has_objectness(readings[:stop], axis, evidence))
     if first == stop:
@@ -160,7 +160,7 @@ def _cells(
 def score_table(output: Output, rows: int) -> Table:
     """An output of scores as a table with so many rows; one number a row may have no axis."""
     if len(output.shape) == 1:
-        return Table(output.name, (*output.shape, 1), ("box", "value"), (0, 1))
+        return Table(output.name, (*output.shape, 1), ("anchor", "value"), (0, 1))
     axis = int(output.shape[0] == rows)
-    axes = ("box", "value") if axis else ("value", "box")
+    axes = ("anchor", "value") if axis else ("value", "anchor")
     return Table(output.name, output.shape, axes, (0, output.shape[axis]))

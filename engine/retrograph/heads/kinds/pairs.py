@@ -122,7 +122,9 @@ def _box_table(boxes: Output, evidence: Evidence) -> Table:
     """An output of boxes as a table: its rows by the cells of a feature map, where it is moved."""
     axis = int(boxes.shape[0] >= boxes.shape[1])
     columns = boxes.shape[axis]
-    plain = Table(boxes.name, boxes.shape, ("box", "value") if axis else ("value", "box"), (0, 4))
+    plain = Table(
+        boxes.name, boxes.shape, ("anchor", "value") if axis else ("value", "anchor"), (0, 4)
+    )
     root = evidence.root_shape(boxes)
     if not evidence.reader.read(boxes.at(0)).is_bare or len(root) != 4 or not axis:
         return plain

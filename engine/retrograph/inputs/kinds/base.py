@@ -23,7 +23,7 @@ from retrograph.preprocess import (
 )
 from retrograph.preprocess.arrays import AnyArray, as_inputs, finite
 from retrograph.preprocess.recipe import USE_NPY, describe
-from retrograph.render import Caption, Style, colour, panels, signed
+from retrograph.render import NO_MARKS, Caption, Marks, Style, colour, marked, panels, signed
 from retrograph.render.page import Titled, panel_side
 from retrograph.render.planes import plane
 from retrograph.render.seen import Seen, Window, seen_rows
@@ -42,11 +42,13 @@ class ShownInput:
         title: what it is; a second line says where it is from.
         array: [*input].
         picture: what it was made of; None where that is not known, or it is none.
+        marks: boxes and contours on it.
     """
 
     title: str
     array: AnyArray
     picture: Image.Image | None
+    marks: Marks = NO_MARKS
 
 
 @dataclass(frozen=True)
@@ -58,12 +60,14 @@ class AttributionMap:
         values: [*input], or with one entry along an axis whose entries have it in common.
         style: how it is drawn.
         window: the rows and columns of a picture that the unit sees; None for all.
+        marks: boxes and contours on it.
     """
 
     title: str
     values: AnyArray
     style: Style
     window: Window | None = None
+    marks: Marks = NO_MARKS
 
 
 @dataclass(frozen=True)
@@ -265,14 +269,13 @@ class InputKind(ABC):
             InputError: an attribution is not finite.
         """
         array, picture = shown.array, shown.picture
-        seen = [
-            Seen(each.title, self.map_picture(each.values, each.style, array, picture), each.window)
-            for each in maps
-        ]
         smooth = any(each.style.is_smooth for each in maps)
-        return seen_rows(
-            (shown.title, self.input_picture(array, picture)), seen, side, smooth=smooth
-        )
+        seen = []
+        for each in maps:
+            drawn = self.map_picture(each.values, each.style, array, picture)
+            seen.append(Seen(each.title, marked(drawn, each.marks, side, smooth), each.window))
+        first = marked(self.input_picture(array, picture), shown.marks, side, smooth)
+        return seen_rows((shown.title, first), seen, side, smooth=smooth)
 
 
 def shrink(picture: colour.Picture, longest: int) -> Image.Image:

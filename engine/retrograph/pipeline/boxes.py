@@ -1,0 +1,234 @@
+"""Boxes of a detector as people ask for them, and the logits that are explained of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from retrograph.errors import InputError, parameter
+from retrograph.heads import Box, BoxHead, Heads
+from retrograph.heads.box_head import LEAST_SCORE
+from retrograph.heads.decoders import sides_of
+from retrograph.heads.describe import class_reading, objectness_reading
+from retrograph.heads.elements import shape_of
+from retrograph.heads.reading import Reading
+from retrograph.pipeline.aim import Aim
+from retrograph.pipeline.finder import Finder, named, names_of_classes, number_of_class
+from retrograph.results.objective import Found, Objective
+from retrograph.runtime import Array
+
+
+@dataclass(frozen=True)
+class BoxFinder(Finder):
+    """Finds the boxes of an input, and what is explained of those that are asked for.
+
+    Attributes:
+        aim: what is asked.
+    """
+
+    aim: Aim = field(default_factory=Aim)
+
+    def tensors(self, frame: Sequence[int]) -> tuple[str, ...]:
+        """The outputs that the boxes are in."""
+        return self._head(self.heads(frame)).tensors
+
+    @property
+    def usual(self) -> tuple[str, str]:
+        """The layer of the class logits of the first level."""
+        heads = self.heads(())
+        head = self._head(heads)
+        if self.aim.what == "box":
+            return head.levels[0].boxes[0].tensor, "cotangent"
+        return self._reading(heads, head, Box(0, 0, 0, 0, (0, 0, 0, 0), {})).element.tensor, "unit"
+
+    @property
+    def question(self) -> str:
+        """Which box, and what of it."""
+        what = {"objectness": "objectness logit", "box": "width and height"}
+        return f"{what.get(self.aim.what or '', 'class logit')} of {self._which}"
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """How the outputs were understood."""
+        heads = self.heads(())
+        head = self._head(heads)
+        classes = "1 class" if head.classes == 1 else f"{head.classes} classes"
+        how = "as the layout that was given has them" if self.aim.head else head.kind
+        line = f"{head.count} candidate boxes of {classes} ({how}); `retrograph heads` tells more"
+        return (line, *head.notes, *heads.notes)
+
+    def find(self, values: Mapping[str, Array], frame: Sequence[int]) -> Found:
+        """The boxes, and the one or those that are asked for."""
+        heads = self.heads(frame)
+        head = self._head(heads)
+        names = names_of_classes(self.labels, head.classes)
+        label = None
+        if self.aim.class_ is not None:
+            label = number_of_class(self.aim.class_, names, head.classes)
+        boxes = head.boxes(values, frame, label)
+        chosen = self._chosen(boxes)
+        strong = [box for box in boxes if box.score >= LEAST_SCORE]
+        title = _title(len(strong), boxes)
+        return Found(
+            objectives=tuple(
+                self._objective(number, box, heads, head, names) for number, box in chosen
+            ),
+            title=title,
+            lines=tuple(
+                f"{number:2}  {box.score:.2f}  {named(box.label, names)}  {_place(box)}"
+                for number, box in enumerate(boxes)
+            ),
+            records={"boxes": [_record(n, box, names) for n, box in enumerate(boxes)]},
+        )
+
+    @property
+    def _which(self) -> str:
+        aim = self.aim
+        if aim.box is not None:
+            return f"box {aim.box}"
+        of_class = "" if aim.class_ is None else f" of class {aim.class_}"
+        if aim.at is not None:
+            return f"the strongest box{of_class} at {_numbers(aim.at)}"
+        if self.top > 1:
+            return f"the {self.top} strongest boxes{of_class}"
+        return f"the strongest box{of_class}"
+
+    def _head(self, heads: Heads) -> BoxHead:
+        head = self.aim.head if isinstance(self.aim.head, BoxHead) else heads.boxes
+        if head is None:
+            raise InputError(
+                "no boxes are found in the model's outputs (see `retrograph heads`); give their "
+                f"layout with {parameter('head', 'FILE')}, or choose a layer and a unit"
+            )
+        return head
+
+    def _chosen(self, boxes: Sequence[Box]) -> list[tuple[int, Box]]:
+        """The boxes that are explained, with their numbers.
+
+        Raises:
+            InputError: there is no such box.
+        """
+        numbered = [*enumerate(boxes)]
+        if not boxes:
+            raise InputError("the model gives no box; check the layout with `retrograph heads`")
+        if self.aim.box is not None:
+            if self.aim.box >= len(boxes):
+                raise InputError(
+                    f"{parameter('box', self.aim.box)} is not there: {len(boxes)} "
+                    f"{'box is' if len(boxes) == 1 else 'boxes are'} found; count from 0"
+                )
+            return [numbered[self.aim.box]]
+        if self.aim.at is None:
+            return numbered[: self.top]
+        x, y = self.aim.at
+        there = [each for each in numbered if each[1].holds(x, y)]
+        if not there:
+            number, box = min(numbered, key=lambda each: _distance(each[1], x, y))
+            raise InputError(
+                f"no box is at {_numbers(self.aim.at)}; the nearest is {number} at {_place(box)}, "
+                "in pixels of the input as the model sees it"
+            )
+        return there[: self.top]
+
+    def _objective(
+        self, number: int, box: Box, heads: Heads, head: BoxHead, names: Sequence[str]
+    ) -> Objective:
+        title = f"{named(box.label, names)}, box {number}, score {box.score:.2f}"
+        told = _record(number, box, names)
+        record = {"box": number, "what": self.aim.what or "class"}
+        record |= {key: told[key] for key in ("class", "score", "corners", "place")}
+        if self.aim.what == "box":
+            return self._sides(title, box, heads, head, record)
+        reading = self._reading(heads, head, box)
+        element = reading.element
+        shape = shape_of(heads.reader.graph, element.tensor)
+        what = "objectness" if self.aim.what == "objectness" else "class"
+        return Objective(
+            name=title,
+            layer=element.tensor,
+            shape=shape,
+            place=int(np.ravel_multi_index(element.index, shape)),
+            where=f"{what} logit{_before(reading)}{_axes(box)}"
+            + (f", class {box.label}" if what == "class" else ""),
+            box=box.corners,
+            record=record,
+        )
+
+    def _reading(self, heads: Heads, head: BoxHead, box: Box) -> Reading:
+        """How the number that is explained of a box is made.
+
+        Raises:
+            InputError: the boxes have no objectness.
+        """
+        level = head.levels[box.level]
+        if self.aim.what != "objectness":
+            return class_reading(heads, level, box.row, head.column(box.label))
+        reading = objectness_reading(heads, level, box.row)
+        if reading is None:
+            raise InputError(
+                f"the boxes have no objectness of their own; give {parameter('what')} class or box"
+            )
+        return reading
+
+    def _sides(
+        self, title: str, box: Box, heads: Heads, head: BoxHead, record: Mapping[str, Any]
+    ) -> Objective:
+        """The width and height of a box, in the numbers that the output has for them."""
+        level = head.levels[box.level]
+        table = level.boxes[0]
+        size = shape_of(heads.reader.graph, table.tensor)
+        weights = np.zeros(int(np.prod(size)))
+        for column, weight in zip(range(table.width), sides_of(head.form), strict=False):
+            weights[table.flat_index(box.row, column)] = weight
+        return Objective(
+            name=title,
+            layer=table.tensor,
+            shape=size,
+            weights=weights.reshape(size),
+            where=f"width and height of the box, as the output has them{_axes(box)}",
+            box=box.corners,
+            record=record,
+        )
+
+
+def _title(strong: int, boxes: Sequence[Box]) -> str:
+    if not strong:
+        return f"no box of at least {LEAST_SCORE}; the strongest is {boxes[0].score:.3f}"
+    return f"{strong} {'box' if strong == 1 else 'boxes'} of at least {LEAST_SCORE}"
+
+
+def _before(reading: Reading) -> str:
+    return f" before {reading.squash}" if reading.squash else ""
+
+
+def _axes(box: Box) -> str:
+    """Where the numbers of a box stand, by the names of the axes."""
+    return "".join(f", {name} {place}" for name, place in box.place.items())
+
+
+def _place(box: Box) -> str:
+    x0, y0, x1, y1 = (round(each) for each in box.corners)
+    return f"x {x0} to {x1}, y {y0} to {y1}"
+
+
+def _numbers(at: Sequence[float]) -> str:
+    return ",".join(f"{each:g}" for each in at)
+
+
+def _record(number: int, box: Box, names: Sequence[str]) -> dict[str, Any]:
+    return {
+        "number": number,
+        "class": box.label,
+        "name": named(box.label, names),
+        "score": box.score,
+        "corners": [*box.corners],
+        "place": box.place,
+    }
+
+
+def _distance(box: Box, x: float, y: float) -> float:
+    x0, y0, x1, y1 = box.corners
+    return max(x0 - x, 0, x - x1) + max(y0 - y, 0, y - y1)

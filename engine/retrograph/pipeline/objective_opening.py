@@ -1,0 +1,195 @@
+"""What finds the numbers that are asked for, and the session that explains them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import fields
+from typing import TYPE_CHECKING
+
+from retrograph.errors import InputError, parameter
+from retrograph.heads import Heads, MapHead, map_of_layer
+from retrograph.heads.fixed_shapes import is_fixed
+from retrograph.heads.maps_and_classes import ClassHead
+from retrograph.heads.selection import is_selecting
+from retrograph.model import Model
+from retrograph.pipeline.boxes import BoxFinder
+from retrograph.pipeline.distinct_channels import ChannelFinder
+from retrograph.pipeline.finder import Finder
+from retrograph.pipeline.objective_session import (
+    Explainers,
+    ForwardPass,
+    LayerExplainers,
+    ObjectiveSession,
+)
+from retrograph.pipeline.regions import RegionFinder
+from retrograph.pipeline.session import ExplainSession
+from retrograph.pipeline.settings import Question, Running
+from retrograph.results.unit_names import has_no_positions
+
+if TYPE_CHECKING:
+    from retrograph.pipeline.opening import LayerFacts
+
+_PLAIN_RANK = 2
+"""The axes of an output of classes."""
+
+
+def finder_for(
+    model: Model, question: Question, labels: tuple[str, ...], facts: LayerFacts
+) -> Finder | None:
+    """What finds the numbers that are asked for; None where a unit is chosen by its index.
+
+    Args:
+        model: the source model, or a graph that retrograph has built.
+        question: what is asked.
+        labels: the class names.
+        facts: of the layer that would be explained.
+
+    Raises:
+        InputError: what is asked does not go together, or with the model.
+    """
+    aim = question.aim
+    is_top = question.unit in (None, "top")
+    if not aim.is_open and (model.contract is not None or not is_top):
+        raise InputError(
+            f"{aim.asked}: that is for a source model, and instead of {parameter('unit')}; leave "
+            "one out"
+        )
+    if model.contract is not None or not is_top:
+        return None
+    heads = HeadsBySize(model, len(labels) or None)
+    if question.layer is not None:
+        if aim.is_open:
+            return _distinct_channels(question, heads, labels, facts)
+        return RegionFinder(labels, heads.of_layer(facts.target), question.top, aim)
+    if aim.is_open and not _may_have_boxes(model):
+        return _distinct_channels(question, heads, labels, facts)
+    return _of_outputs(question, heads, labels, facts)
+
+
+def _of_outputs(
+    question: Question, heads: HeadsBySize, labels: tuple[str, ...], facts: LayerFacts
+) -> Finder | None:
+    aim, found = question.aim, heads(())
+    asks_boxes = aim.box is not None or aim.what is not None
+    is_map = isinstance(aim.head, MapHead) or (found.boxes is None and found.map is not None)
+    if aim.over is not None or (is_map and not asks_boxes and not aim.is_open):
+        return RegionFinder(labels, heads, question.top, aim)
+    if found.boxes is not None or asks_boxes or aim.at is not None or aim.head is not None:
+        return BoxFinder(labels, heads, question.top, aim)
+    return None if aim.class_ is not None else _distinct_channels(question, heads, labels, facts)
+
+
+def _distinct_channels(
+    question: Question, heads: HeadsBySize, labels: tuple[str, ...], facts: LayerFacts
+) -> Finder | None:
+    """The most active channels instead of units, where a layer has positions."""
+    if question.top == 1 or has_no_positions(facts.shape, facts.channel_axis):
+        return None
+    channels = facts.shape[facts.channel_axis]
+    if channels == 1:
+        return None
+    if channels is not None and question.top > channels:
+        raise InputError(
+            f"{parameter('top', question.top)} is more than the {channels} channels of "
+            f"'{facts.alias}'; give a smaller number"
+        )
+    return ChannelFinder(
+        labels, heads, question.top, facts.target, len(facts.shape), facts.channel_axis
+    )
+
+
+def _may_have_boxes(model: Model) -> bool:
+    """Whether it is worth asking what the outputs are: of fixed sizes, of many axes, selected."""
+    graph = model.graph
+    tensors = [graph.tensor(name) for name in graph.output_names()]
+    ranks = [None if tensor is None else tensor.rank for tensor in tensors]
+    return (
+        is_fixed(graph)
+        or any(rank is None or rank > _PLAIN_RANK for rank in ranks)
+        or any(map(is_selecting, graph.nodes))
+    )
+
+
+class HeadsBySize:
+    """The layout of a model's outputs for each size of its input.
+
+    Args:
+        model: the source model.
+        labels: how many class names there are.
+        layer: the one whose map is explained instead of the outputs; None for these.
+    """
+
+    def __init__(self, model: Model, labels: int | None, layer: str | None = None) -> None:
+        self._model, self._labels, self._layer = model, labels, layer
+        self._known: dict[tuple[int, ...], Heads] = {}
+
+    def __call__(self, frame: Sequence[int]) -> Heads:
+        """The layout for a height and width; () for the usual ones."""
+        size = () if is_fixed(self._model.graph) else tuple(frame)
+        if size not in self._known:
+            heads = self._model.heads(size, self._labels)
+            self._known[size] = heads if self._layer is None else map_of_layer(heads, self._layer)
+        return self._known[size]
+
+    def of_layer(self, layer: str) -> HeadsBySize:
+        """The same of a layer."""
+        return HeadsBySize(self._model, self._labels, layer)
+
+
+def open_objectives(
+    finder: Finder, open_layer: Callable[[str, str], ExplainSession], running: Running
+) -> ObjectiveSession:
+    """The session that explains what a finder finds.
+
+    Args:
+        finder: of what is asked.
+        open_layer: gives a session for a layer, and for how its unit is chosen.
+        running: where graphs run.
+    """
+    layer, select = finder.usual
+    base = open_layer(layer, select)
+
+    def make(layer: str, select: str) -> Explainers:
+        return open_layer(layer, select).explainers
+
+    layers = LayerExplainers(make)
+    layers.know(layer, select, base.explainers)
+    same = {field.name: getattr(base, field.name) for field in fields(ExplainSession)}
+    return ObjectiveSession(
+        **{**same, "reference": None, "top": 1},
+        finder=finder,
+        forward=ForwardPass(running.device, running.threads),
+        layers=layers,
+    )
+
+
+def output_notes(model: Model, question: Question, labels: Sequence[str]) -> tuple[str, ...]:
+    """What is to be known of the outputs where one unit of the first is explained."""
+    if model.contract is not None or question.layer is not None:
+        return ()
+    if len(model.graph.output_names()) == 1 and not _may_have_boxes(model):
+        return ()
+    heads = model.heads((), len(labels) or None)
+    notes = []
+    if question.unit in (None, "top") and len(heads) and isinstance(heads.heads[0], MapHead):
+        notes.append(
+            "one position of a map is explained; "
+            f"{parameter('class_', 'NAME')} sums a class over its pixels, "
+            f"{parameter('over', 'X,Y')} takes another"
+        )
+    others = [head for head in heads.heads[1:] if isinstance(head, (ClassHead, MapHead))]
+    if others and isinstance(heads.heads[0], (ClassHead, MapHead)):
+        named = ", ".join(
+            f"'{head.output}' ({head.classes} {'classes' if head.name == 'classes' else 'channels'}"
+            f": {parameter('layer', _layer_of(head))})"
+            for head in others
+        )
+        first = heads.heads[0]
+        notes.append(
+            f"the model has {len(heads)} heads; explained is '{first.output}', not {named}"
+        )
+    return tuple(notes)
+
+
+def _layer_of(head: ClassHead | MapHead) -> str:
+    return head.layer if isinstance(head, ClassHead) else head.table.tensor

@@ -1,0 +1,247 @@
+"""A session that first looks at the outputs for an input, and explains what it finds there."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from retrograph.errors import InputError
+from retrograph.explainer import Explainer
+from retrograph.heads.fixed_shapes import frame_of
+from retrograph.inputs.loader import Batch, batch_of
+from retrograph.ir.compose.truncate import forward
+from retrograph.model import runnable
+from retrograph.pipeline.blanks import with_blanks
+from retrograph.pipeline.finder import Finder
+from retrograph.pipeline.session import ExplainSession
+from retrograph.results.attribution import Attribution
+from retrograph.results.explanation import Explanation
+from retrograph.results.objective import Found, Objective
+from retrograph.results.rows import explanations
+from retrograph.runtime import Array, Session
+
+Explainers = Mapping[str, Explainer]
+
+
+class ForwardPass:
+    """Runs the tensors that a finder needs, made ready once for each size of the input.
+
+    Args:
+        device, threads: as in `Explainer`.
+    """
+
+    def __init__(self, device: str, threads: int | None) -> None:
+        self._device, self._threads = device, threads
+        self._sessions: dict[tuple[object, ...], Session] = {}
+
+    def run(
+        self, finder: Finder, feeds: Mapping[str, Array], frame: tuple[int, int]
+    ) -> dict[str, Array]:
+        """The tensors of the finder for these inputs."""
+        tensors = finder.tensors(frame)
+        key = (tensors, frame)
+        if key not in self._sessions:
+            with runnable(forward(finder.graph(frame), *tensors)) as (model, folder, needed):
+                self._sessions[key] = Session(model, self._device, self._threads, folder, needed)
+        session = self._sessions[key]
+        names = {spec.name for spec in session.inputs}
+        return session.run({name: feed for name, feed in feeds.items() if name in names})
+
+
+class LayerExplainers:
+    """The explainers of each method for a layer, made when they are asked for and kept.
+
+    Args:
+        make: makes them by the layer and by how its unit is chosen.
+    """
+
+    def __init__(self, make: Callable[[str, str], Explainers]) -> None:
+        self._make = make
+        self._made: dict[tuple[str, str], Explainers] = {}
+
+    def know(self, layer: str, select: str, explainers: Explainers) -> None:
+        """Take those of a layer that are made already."""
+        self._made[layer, select] = explainers
+
+    def of(self, layer: str, select: str) -> Explainers:
+        """Those of a layer."""
+        if (layer, select) not in self._made:
+            self._made[layer, select] = self._make(layer, select)
+        return self._made[layer, select]
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class ObjectiveSession(ExplainSession):
+    """Explains boxes, regions or channels that are found in the outputs for each input.
+
+    Attributes:
+        finder: finds them.
+        forward: runs what the finder needs.
+        layers: gives the graphs of the layers whose numbers are explained.
+    """
+
+    finder: Finder
+    forward: ForwardPass
+    layers: LayerExplainers
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What is to be known of how inputs are read, and how the outputs were understood."""
+        return (*super().notes, *self.finder.notes)
+
+    @property
+    def question(self) -> str:
+        """What is asked of every input, in words."""
+        return self.finder.question
+
+    def explain(self, batch: Batch) -> list[Explanation]:
+        """The explanations of a batch's inputs, which are run one by one.
+
+        Raises:
+            InputError: what is asked for is not found, or a graph cannot be run.
+        """
+        return [self.explain_one(batch, row)[0] for row in range(len(batch.items))]
+
+    def attribute(self, batch: Batch, unit: ArrayLike | None = None) -> dict[str, Attribution]:
+        """Not possible: what is explained differs from input to input."""
+        raise InputError("what is explained is found in each input; use explain or explain_all")
+
+    def explain_one(self, batch: Batch, row: int) -> tuple[Explanation, list[Attribution]]:
+        """The explanation of one input of a batch, and what the graph of each number gave.
+
+        Raises:
+            InputError: what is asked for is not found, or a graph cannot be run.
+        """
+        single = self._single(batch, row)
+        axes = self.context.kind.axes
+        frame = frame_of(axes, single.items[0].array.shape) or (1, 1)
+        values = self.forward.run(self.finder, single.feeds, frame)
+        found = self.finder.find(values, frame)
+        parts = [self._of_objective(single, objective) for objective in found.objectives]
+        return _together([part for part, _ in parts], found, frame), [each for _, each in parts]
+
+    def _single(self, batch: Batch, row: int) -> Batch:
+        """The run of one input of a batch alone."""
+        if len(batch.items) == 1:
+            return batch
+        if len(self.signature.specs) == 1:
+            return batch_of([batch.items[row]], self.signature)
+        count = len(batch.items)
+        feeds = {
+            name: value[row : row + 1] if np.ndim(value) and len(value) == count else value
+            for name, value in batch.feeds.items()
+        }
+        return Batch([batch.items[row]], feeds)
+
+    def _of_objective(self, batch: Batch, objective: Objective) -> tuple[Explanation, Attribution]:
+        select = "unit" if objective.weights is None else "cotangent"
+        explainers = self.layers.of(objective.layer, select)
+        lead = next(iter(explainers.values()))
+        rows = len(batch.feeds[lead.contract.explained[0]])
+        unit: Array
+        if objective.weights is None:
+            unit = np.array(objective.unit(len(lead.contract.shape)), np.int64)
+        else:
+            unit = _for_rows(objective.weights, rows)
+        outputs = {title: each.attribute(batch.feeds, unit) for title, each in explainers.items()}
+        context = replace(
+            self.context, contracts={title: each.contract for title, each in explainers.items()}
+        )
+        (explanation, *_) = explanations(
+            batch.items, batch.feeds, outputs, context, self.blanks.nonfinite_weights
+        )
+        told = with_blanks(explanation, 0, batch.feeds, explainers, self.blanks)
+        return told, next(iter(outputs.values()))
+
+
+def _for_rows(weights: Array, rows: int) -> Array:
+    """The weights for each row of a batch of a fixed size."""
+    return np.repeat(weights, rows, axis=0) if rows > 1 and len(weights) == 1 else weights
+
+
+def _together(parts: Sequence[Explanation], found: Found, frame: tuple[int, int]) -> Explanation:
+    """The explanations of several objectives of one input as one."""
+    first = parts[0]
+    return replace(
+        first,
+        attributions={
+            title: np.concatenate([part.attributions[title] for part in parts])
+            for title in first.attributions
+        },
+        scores=np.concatenate([part.scores for part in parts]),
+        units=_stacked([part.units for part in parts]),
+        balances=tuple(replace(b, place=k) for k, part in enumerate(parts) for b in part.balances),
+        blanks=tuple(replace(b, place=k) for k, part in enumerate(parts) for b in part.blanks),
+        found=found,
+        frame=frame,
+        classes=None if found.title else first.classes,
+    )
+
+
+def _stacked(units: Sequence[Array]) -> Array:
+    """Units [K, r] of layers of several ranks, the shorter ones after zeros."""
+    rank = max(unit.shape[-1] for unit in units)
+    wide = [np.pad(u, [(0, 0)] * (u.ndim - 1) + [(rank - u.shape[-1], 0)]) for u in units]
+    return np.concatenate(wide)
+
+
+def attribute_found(session: ObjectiveSession, batches: Sequence[Batch]) -> Attribution:
+    """The attributions of all inputs of batches in one, [N, *input], of K numbers [N, K, *input].
+
+    Args:
+        session: of one method.
+        batches: inputs of one size, all good.
+
+    Raises:
+        InputError: what is asked for is not found, or of several inputs not as often.
+    """
+    told: list[Explanation] = []
+    rows: list[Attribution] = []
+    for batch in batches:
+        for row in range(len(batch.items)):
+            explanation, parts = session.explain_one(batch, row)
+            told.append(explanation)
+            rows.append(_of_numbers(parts, several=session.finder.top > 1))
+    first = rows[0]
+    if any(each.score.shape != first.score.shape for each in rows):
+        raise InputError(
+            "not as many boxes are found in each input; explain them one by one, or with "
+            "explain_all"
+        )
+    return replace(
+        first,
+        attributions={
+            name: np.concatenate([each.attributions[name] for each in rows])
+            for name in first.attributions
+        },
+        score=np.concatenate([each.score for each in rows]),
+        unit=_stacked([each.unit for each in rows]),
+        outputs={
+            name: np.concatenate([each.outputs[name] for each in rows])
+            for name, value in first.outputs.items()
+            if np.ndim(value)
+        },
+        feeds={name: np.concatenate([each.feeds[name] for each in rows]) for name in first.feeds},
+        items=tuple(item for batch in batches for item in batch.items),
+        make_context=lambda: told[0].context,
+        told=tuple(told),
+    )
+
+
+def _of_numbers(parts: Sequence[Attribution], *, several: bool) -> Attribution:
+    """The attributions of the numbers of one input, with an axis for them if there may be more."""
+    first = parts[0]
+    if not several:
+        return replace(first, score=first.score[:1], unit=first.unit[:1])
+    return replace(
+        first,
+        attributions={
+            name: np.stack([part.attributions[name][0] for part in parts])[np.newaxis]
+            for name in first.attributions
+        },
+        score=np.array([[part.score[0] for part in parts]]),
+        unit=_stacked([part.unit[:1] for part in parts])[np.newaxis],
+    )

@@ -1,0 +1,100 @@
+"""Boxes and contours drawn on pictures, dark around bright, so that they show on anything."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image, ImageDraw
+
+from retrograph.render.colour import Picture
+from retrograph.render.page import PANEL_SIDE, enlarge
+
+BRIGHT: Final = (255, 230, 60)
+DARK: Final = (20, 20, 24)
+_THIN = 160
+"""The short side, in pixels, for which a line is one pixel wide."""
+
+
+@dataclass(frozen=True, eq=False)
+class Marks:
+    """What is drawn on the pictures of an input.
+
+    Attributes:
+        frame: height and width of the input, in whose pixels boxes are.
+        boxes: x0 y0 x1 y1 each.
+        masks: bool [rows, columns] each, over the whole input.
+    """
+
+    frame: tuple[int, int]
+    boxes: Sequence[tuple[float, float, float, float]] = ()
+    masks: Sequence[npt.NDArray[Any]] = ()
+
+    def __bool__(self) -> bool:
+        return bool(self.boxes) or bool(self.masks)
+
+
+NO_MARKS: Final = Marks((1, 1))
+
+
+def marked(picture: Picture, marks: Marks, side: int = PANEL_SIDE, smooth: bool = False) -> Picture:
+    """The picture with the marks on it, enlarged before where it is small.
+
+    Args:
+        picture: of the whole input.
+        marks: boxes and contours.
+        side: what the short side of a small one is enlarged to.
+        smooth: whether it is enlarged without edges between its pixels.
+    """
+    if not marks:
+        return picture
+    image = Image.fromarray(enlarge(picture, side, smooth=smooth))
+    width = max(1, round(min(image.size) / _THIN))
+    lines = Image.new("L", image.size)
+    draw = ImageDraw.Draw(lines)
+    scale = image.width / marks.frame[1], image.height / marks.frame[0]
+    for box in marks.boxes:
+        draw.rectangle(_placed(box, scale, image.size), outline=255, width=width)
+    inside = np.asarray(lines) > 0
+    for mask in marks.masks:
+        inside = inside | _thick(_contour(_resized(mask, image.size)), width - 1)
+    pixels = np.array(image)
+    pixels[_thick(inside, max(1, width // 2))] = DARK
+    pixels[inside] = BRIGHT
+    return pixels
+
+
+def _placed(
+    box: tuple[float, float, float, float], scale: tuple[float, float], size: tuple[int, int]
+) -> tuple[int, int, int, int]:
+    """The box in pixels of the picture, its lines within it."""
+    x0, x1 = sorted(round(min(max(x * scale[0], 0), size[0] - 1)) for x in box[::2])
+    y0, y1 = sorted(round(min(max(y * scale[1], 0), size[1] - 1)) for y in box[1::2])
+    return x0, y0, x1, y1
+
+
+def _resized(mask: npt.NDArray[Any], size: tuple[int, int]) -> npt.NDArray[np.bool_]:
+    """The mask in the size of the picture, its edges smooth."""
+    bytes_ = Image.fromarray(mask.astype(np.uint8) * 255)
+    is_larger = mask.shape[1] < size[0]
+    how = Image.Resampling.BILINEAR if is_larger else Image.Resampling.NEAREST
+    return np.asarray(bytes_.resize(size, how)) > 127
+
+
+def _contour(mask: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
+    """The pixels of a mask that have a neighbour outside it."""
+    padded = np.pad(mask, 1, mode="edge")
+    neighbours = padded[:-2, 1:-1] & padded[2:, 1:-1] & padded[1:-1, :-2] & padded[1:-1, 2:]
+    edge: npt.NDArray[np.bool_] = mask & ~neighbours
+    return edge
+
+
+def _thick(lines: npt.NDArray[np.bool_], by: int) -> npt.NDArray[np.bool_]:
+    """The same, so many pixels wider on each side."""
+    for _ in range(by):
+        padded = np.pad(lines, 1)
+        lines = lines | padded[:-2, 1:-1] | padded[2:, 1:-1] | padded[1:-1, :-2] | padded[1:-1, 2:]
+    return lines

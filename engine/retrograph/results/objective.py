@@ -1,0 +1,68 @@
+"""What is explained of one input where that is more than a unit by its index: a box, a region."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from retrograph.runtime import Array
+
+Corners: TypeAlias = tuple[float, float, float, float]
+
+
+@dataclass(frozen=True, eq=False)
+class Objective:
+    """A number that a layer gives: one of its units, or a weighted sum of them.
+
+    Attributes:
+        name: what it is, in a few words: "person 0.93, box 0".
+        layer: the tensor.
+        shape: of the layer for one item, its batch axis included if it has one.
+        place: the unit's place in that, in row-major order; None for a sum.
+        weights: of a sum, in that shape; None for a unit.
+        where: which number of the layer that is, in words.
+        box: x0 y0 x1 y1 in pixels of the model's input, which is drawn; None where there is none.
+        mask: the positions [rows, columns] that are summed, whose contour is drawn; None where
+            there are none.
+        record: what a program is told besides.
+    """
+
+    name: str
+    layer: str
+    shape: tuple[int, ...]
+    place: int | None = None
+    weights: Array | None = None
+    where: str = ""
+    box: Corners | None = None
+    mask: Array | None = None
+    record: Mapping[str, Any] = field(default_factory=dict)
+
+    def unit(self, rank: int) -> tuple[int, ...]:
+        """The index of the unit in an item of so many axes."""
+        assert self.place is not None
+        index = [int(i) for i in np.unravel_index(self.place, self.shape)]
+        return tuple(index[len(index) - rank :]) or (0,)
+
+
+@dataclass(frozen=True, eq=False)
+class Found:
+    """What was found in the outputs for one input.
+
+    Attributes:
+        objectives: what is explained, in order.
+        title: what was found, in words: "3 boxes of at least 0.25".
+        lines: a line for each thing that was found.
+        records: the same for a program: a list for each name.
+    """
+
+    objectives: tuple[Objective, ...]
+    title: str = ""
+    lines: tuple[str, ...] = ()
+    records: Mapping[str, list[dict[str, Any]]] = field(default_factory=dict)
+
+
+NOTHING = Found(())
+"""Nothing was looked for."""
