@@ -179,3 +179,14 @@ def test_slices_are_evenly_spaced_from_first_to_last() -> None:
     many = spaced(1000)
     assert (len(many), many[0], many[-1]) == (12, 0, 999)
     assert max(np.diff(many)) - min(np.diff(many)) <= 1
+
+
+def test_padding_is_left_out_and_said() -> None:
+    """Of 170 positions with 33 letters 40 are drawn."""
+    values = values_of(4, 170)
+    drawn = signed(values[None])
+    page = strips([Track("guided", values, STYLES["signed"])], ("A" * 33).ljust(170), "ACGT")
+    assert len(find_all(page, cells(drawn[:, :40]))) == 1
+    assert find_all(page, cells(drawn[:, :41])) == []
+    full = strips([Track("guided", values, STYLES["signed"])], "A" * 170, "ACGT")
+    assert page.height < full.height - 150

@@ -41,6 +41,8 @@ ROW: Final = 80
 MOST: Final = 20 * ROW
 """The positions that are drawn of a longer sequence."""
 NARROWEST: Final = 880
+_ROUND: Final = 10
+"""The positions that are drawn of a padded sequence are a multiple of this."""
 
 INKS: Final = {
     (0, 130, 60): "A",
@@ -98,6 +100,7 @@ def strips(
     """
     drawn = [_Drawn(track, letters, alphabet) for track in tracks]
     first, last, note = _window(tracks, len(letters))
+    last, empty = _without_padding(tracks, letters, first, last)
     size = last - first if last - first <= WHOLE else ROW
     rows = []
     for start in range(first, last, size):
@@ -105,7 +108,7 @@ def strips(
         parts = [block for track in drawn for block in track.blocks(start, end, titled=titled)]
         rows.append(stack([_axis(start, end), *parts], 3))
     body = stack([*rows, blank(NARROWEST, 1)], 28)
-    notes = [*filter(None, [note]), _LOGO_WORDS, *caption.notes]
+    notes = [*filter(None, [note, empty]), _LOGO_WORDS, *caption.notes]
     return captioned(body, replace(caption, notes=notes), 0.8)
 
 
@@ -222,3 +225,19 @@ def _window(tracks: Sequence[Track], length: int) -> tuple[int, int, str]:
     first = int(best[len(best) // 2])
     note = f"positions {first + 1} to {first + MOST} of {length}, where the attribution is largest"
     return first, first + MOST, note
+
+
+def _without_padding(
+    tracks: Sequence[Track], letters: str, first: int, last: int
+) -> tuple[int, str]:
+    """The position after the last that is drawn, where no letters follow, and what is left out."""
+    filled = len(letters[first:last].rstrip())
+    end = min(last, first + -(-filled // _ROUND) * _ROUND)
+    if not filled or end == last:
+        return last, ""
+    sizes = sum(np.abs(t.values).sum(axis=0) for t in tracks if t.is_attribution)
+    share = np.sum(sizes[end:last]) / (np.sum(sizes) or 1)
+    return end, (
+        f"positions {end + 1} to {last} are empty and left out; they have {share:.0%} of the "
+        "attribution's magnitude"
+    )

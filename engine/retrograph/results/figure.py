@@ -8,7 +8,7 @@ from PIL import Image
 
 from retrograph.errors import spelled
 from retrograph.inputs import AttributionMap, ShownInput
-from retrograph.render import SCALE, Caption
+from retrograph.render import Caption
 from retrograph.results.caption import picture_lines, picture_notes, unit_measures
 from retrograph.results.explained import ExplainedInput
 from retrograph.results.legend import Legend
@@ -33,7 +33,10 @@ def figure(explained: ExplainedInput) -> Image.Image:
     caption = Caption(
         text="\n".join(map(spelled, picture_lines(explained))),
         keys=legend.keys,
-        notes=[*map(spelled, picture_notes(explained.context)), SCALE],
+        notes=[
+            *map(spelled, picture_notes(explained.context)),
+            *kind.scale_notes(explained.array),
+        ],
     )
     return kind.figure(shown_input(explained), attribution_maps(explained), caption)
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from retrograph.inputs.kinds.base import InputKind
+from retrograph.inputs.kinds.numbers import NumberInput
 from retrograph.preprocess import Coding, InputAxes
 
 
-class ArrayInput(InputKind):
+class ArrayInput(NumberInput):
     """An array of any number of axes."""
 
     name = "array"

@@ -23,7 +23,17 @@ from retrograph.preprocess import (
 )
 from retrograph.preprocess.arrays import AnyArray, as_inputs, finite
 from retrograph.preprocess.recipe import USE_NPY, describe
-from retrograph.render import NO_MARKS, Caption, Marks, Style, colour, marked, panels, signed
+from retrograph.render import (
+    NO_MARKS,
+    SCALE,
+    Caption,
+    Marks,
+    Style,
+    colour,
+    marked,
+    panels,
+    signed,
+)
 from retrograph.render.page import Titled, panel_side
 from retrograph.render.planes import plane
 from retrograph.render.seen import Seen, Window, seen_rows
@@ -32,6 +42,8 @@ _MOST_AXES = 4
 """The axes of an array that can be drawn."""
 _ACROSS = 4
 """The pictures of a row of a figure."""
+_WIDE = 2.5
+"""How many times as wide as high are pictures that have a row for each."""
 
 
 @dataclass(frozen=True)
@@ -187,6 +199,10 @@ class InputKind(ABC):
         """Whether a figure has the values of the input as a plane."""
         return not self.has_picture(shown)
 
+    def scale_notes(self, array: AnyArray) -> Sequence[str]:
+        """What the small print of a figure says of the scale of its colours."""
+        return (SCALE,)
+
     def is_coloured(self, attribution: AnyArray, shown: Image.Image | None) -> bool:
         """Whether a signed map [*input] has red, green and blue apart; else it is grey."""
         return False
@@ -253,7 +269,8 @@ class InputKind(ABC):
         rows = self.rows(shown, maps, panel_side(picture))
         if len(rows) == 1:
             (cells,) = rows
-            rows = [cells[i : i + _ACROSS] for i in range(0, len(cells), _ACROSS)]
+            across = 1 if _is_wide(picture) else _ACROSS
+            rows = [cells[i : i + across] for i in range(0, len(cells), across)]
         return panels(rows, caption, smooth=any(each.style.is_smooth for each in maps))
 
     def rows(
@@ -276,6 +293,12 @@ class InputKind(ABC):
             seen.append(Seen(each.title, marked(drawn, each.marks, side, smooth), each.window))
         first = marked(self.input_picture(array, picture), shown.marks, side, smooth)
         return seen_rows((shown.title, first), seen, side, smooth=smooth)
+
+
+def _is_wide(picture: colour.Picture) -> bool:
+    """Whether pictures lie better under than beside each other."""
+    height, width = np.asarray(picture).shape[:2]
+    return bool(width > _WIDE * height)
 
 
 def shrink(picture: colour.Picture, longest: int) -> Image.Image:

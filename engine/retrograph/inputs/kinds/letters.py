@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -88,4 +89,7 @@ class LetterInput(InputKind):
         for each in maps:
             values = np.broadcast_to(each.values, array.shape)
             tracks.append(Track(each.title, coding.matrix(values), each.style))
+        _, _, file = shown.title.partition("\n")
+        if file and not self.draws_values(array, shown.picture):
+            caption = replace(caption, text=f"{caption.text}\n{file}")
         return strips(tracks, coding.letters(array), coding.alphabet, caption)

@@ -87,6 +87,10 @@ class VideoInput(InputKind):
         """Those of the same frames."""
         return film(self._map_frames(values, style, array))
 
+    def scale_notes(self, array: AnyArray) -> Sequence[str]:
+        """Which frames are drawn."""
+        return (_NOTE, *super().scale_notes(array))
+
     def figure(
         self, shown: ShownInput, maps: Sequence[AttributionMap], caption: Caption
     ) -> Image.Image:
@@ -98,7 +102,7 @@ class VideoInput(InputKind):
         smooth = any(each.style.is_smooth for each in maps)
         for title, frames in rows:
             table.add(title, [frames[place] for place in places], smooth=smooth)
-        return table.page(caption.text, caption.keys, [_NOTE, *caption.notes])
+        return table.page(caption.text, caption.keys, caption.notes)
 
     def _frames(self, array: AnyArray) -> colour.Pixels:
         """The frames, uint8 [T, H, W, 3]."""

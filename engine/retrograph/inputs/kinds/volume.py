@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 import numpy as np
 from PIL import Image
@@ -35,6 +34,10 @@ class VolumeInput(InputKind):
         """Its slices are grey from black to white, which the figure says itself."""
         return False
 
+    def scale_notes(self, array: AnyArray) -> Sequence[str]:
+        """Which slices are drawn, and in which colours."""
+        return (_SLICES, *super().scale_notes(array))
+
     def figure(
         self, shown: ShownInput, maps: Sequence[AttributionMap], caption: Caption
     ) -> Image.Image:
@@ -48,4 +51,4 @@ class VolumeInput(InputKind):
         cells = [(f"slice {i + 1} of {depth}", [part[i] for part in drawn]) for i in spaced(depth)]
         titles = ", ".join(each.title.partition("\n")[0] for each in maps)
         head = f"{shown.title.partition(chr(10))[2] or 'input'}\ninput beside {titles}"
-        return sheet(cells, _COLUMNS, head, replace(caption, notes=[_SLICES, *caption.notes]))
+        return sheet(cells, _COLUMNS, head, caption)
