@@ -41,6 +41,8 @@ ROW: Final = 80
 MOST: Final = 20 * ROW
 """The positions that are drawn of a longer sequence."""
 NARROWEST: Final = 880
+_WORTH: Final = 20
+"""The positions of padding that are left out, at least."""
 _ROUND: Final = 10
 """The positions that are drawn of a padded sequence are a multiple of this."""
 
@@ -233,7 +235,8 @@ def _without_padding(
     """The position after the last that is drawn, where no letters follow, and what is left out."""
     filled = len(letters[first:last].rstrip())
     end = min(last, first + -(-filled // _ROUND) * _ROUND)
-    if not filled or end == last:
+    others = [t.values[:, end:last].any() for t in tracks if not t.is_attribution]
+    if not filled or last - end < _WORTH or any(others):
         return last, ""
     sizes = sum(np.abs(t.values).sum(axis=0) for t in tracks if t.is_attribution)
     share = np.sum(sizes[end:last]) / (np.sum(sizes) or 1)
