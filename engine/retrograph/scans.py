@@ -15,8 +15,8 @@ from typing import Any
 from PIL import Image
 
 from retrograph.errors import InputError, parameter
-from retrograph.inputs import choose_kind
-from retrograph.inputs.loader import Input, Signature
+from retrograph.inputs import PreprocessingChoice, choose_kind, choose_preprocessing
+from retrograph.inputs.loader import Input, Signature, as_list
 from retrograph.keywords import checked_keywords
 from retrograph.methods import Method
 from retrograph.model import Model, Source
@@ -220,7 +220,7 @@ def scan(
         labels: the names of the model's classes, or a file of them; its own if None.
         alphabet: which channel of a sequence is which letter: dna, rna, protein, or the letters.
         preprocessing: how pictures become inputs, a preset's name or a `Preprocessing`; the
-            model's own, else 0-1, if None.
+            model's own, else looked for among the presets on the first pictures, if None.
         device, threads: as in `Explainer`.
         workers: how many threads decode; as many as there are processors, 8 at most, if None.
         force: whether what is in the folder is replaced.
@@ -255,10 +255,14 @@ class ScanPlan:
     Attributes:
         scanner: the layers, the device and the inputs of it.
         notes: what is to be known of how inputs are read.
+        preprocessing: how pictures become the input; None where it takes none.
+        labels: the class names, if known.
     """
 
     scanner: Scanner
     notes: Sequence[str]
+    preprocessing: PreprocessingChoice | None
+    labels: tuple[str, ...]
 
     def count(self) -> int | None:
         """How many inputs there are; None where only reading them all tells."""
@@ -310,11 +314,15 @@ def plan_scan(
     source = model if isinstance(model, Model) else Model(model)
     names = model_labels(source, labels)
     session = ProbeSession(source, [layers] if isinstance(layers, str) else layers, device, threads)
-    kind, notes = choose_kind(source, session.input.name, preprocessing, alphabet)
+    name, values = session.input.name, as_list(inputs)
+    known = choose_preprocessing(
+        source, name, preprocessing, values, alphabet=alphabet, device=device, threads=threads
+    )
+    kind, notes = choose_kind(source, name, known, alphabet)
     signature = Signature(session.inputs, session.input, kind)
     scanner = Scanner(
         session,
-        inputs,
+        values,
         channels=channels,
         k=k,
         kind=kind,
@@ -323,4 +331,4 @@ def plan_scan(
         labels=names,
         file=source.file,
     )
-    return ScanPlan(scanner, tuple(filter(None, [*notes, signature.note])))
+    return ScanPlan(scanner, tuple(filter(None, [*notes, signature.note])), known, names)

@@ -158,7 +158,9 @@ def test_the_files_own_preprocessing_is_taken_and_another_goes_before(here: Path
     np.testing.assert_allclose(stored, (cropped.feeds["x"] - mean) / std, atol=1e-5)
     named = rg.explain("net.onnx", "0.png", preprocessing="imagenet")
     np.testing.assert_array_equal(named.feeds["x"], stored)
-    assert "preprocessing" in rg.explain("net.onnx", "0.png").explanations[0].note
+    known = rg.explain("net.onnx", "0.png").context.preprocessing
+    assert known is not None
+    assert known.source == "assumed"
     assert not named.explanations[0].note
 
 

@@ -55,7 +55,7 @@ method is left it is 2 or 3. One bad input of several is reported, the others go
 code is 2. Nothing is replaced without --force.
 
 --json prints an object: methods, parameters, left_out {{method: reason}}, layer, wrt, tensor,
-device, file, notes, explained, a list as in `retrograph explain`.
+device, preprocessing, file, notes, explained, a list as in `retrograph explain`.
 """
 
 
@@ -83,7 +83,7 @@ def _run(args: argparse.Namespace) -> int:
     out = console(stderr=args.json)
     model = Model(args.model)
     with out.status("building"):
-        session = open_comparison(model, settings)
+        session = open_comparison(model, settings, inputs)
     announce(session, out)
     left_out = left_out_reasons(session)
     for name, reason in left_out.items():

@@ -48,8 +48,9 @@ Outputs: INPUT.LAYER.METHOD.png in the folder -o, or the picture -o; what cannot
 as .npz, with the arrays input, score, unit and attribution_METHOD. Nothing is replaced without
 --force. One bad input of several is reported, the others go on, and the exit code is 2.
 
---json prints an object: methods, parameters, layer, tensor, device, notes, explained, a list of
-{input, file, note, units: [{unit, name, activation, blank}], classes: [{class, name, score}]}.
+--json prints an object: methods, parameters, layer, tensor, device, preprocessing {name,
+source, sure, pictures, note, warning, tried}, notes, explained, a list of {input, file, note,
+units: [{unit, name, activation, blank}], classes: [{class, name, score}]}.
 """
 
 
@@ -90,7 +91,7 @@ def _run(args: argparse.Namespace) -> int:
     settings, inputs = explain_settings(args), given_inputs(args)
     out = console(stderr=args.json)
     with out.status("building"):
-        session = open_session(Model(args.model), settings)
+        session = open_session(Model(args.model), settings, inputs)
     announce(session, out)
     mistakes, distances = Mistakes(), Printed(out)
     explained: list[Explanation] = []

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from rich.console import Console
 from rich.text import Text
 
 from retrograph.cli.spelling import as_option
 from retrograph.cli.terminal import visible
 from retrograph.errors import spelled
+from retrograph.inputs import PreprocessingChoice
 from retrograph.pipeline.objective_session import ObjectiveSession
 from retrograph.pipeline.session import ExplainSession
 from retrograph.results.caption import parameter_lines, printed_lines
@@ -40,6 +43,18 @@ def announce(session: ExplainSession, out: Console) -> None:
         out.print(visible(line), soft_wrap=True)
     for note in (*notes, *map(str, gather_notes(context.contracts))):
         out.print(f"note: {visible(spelled(note, as_option))}", soft_wrap=True)
+    if context.preprocessing is not None:
+        print_preprocessing(context.preprocessing, context.labels, out)
+
+
+def print_preprocessing(choice: PreprocessingChoice, labels: Sequence[str], out: Console) -> None:
+    """Say how pictures become the input and how that is known, and loudly what looks wrong."""
+    warning = choice.warning(labels)
+    if warning or choice.source not in ("given", "stored"):
+        out.print(f"note: {visible(spelled(choice.note(labels), as_option))}", soft_wrap=True)
+    if warning:
+        text = Text(f"warning: {visible(spelled(warning, as_option))}", "bold yellow")
+        out.print(text, soft_wrap=True)
 
 
 def report(explanation: Explanation, out: Console) -> None:

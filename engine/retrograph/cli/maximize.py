@@ -38,6 +38,7 @@ from retrograph.synthesis import (
     picture_files,
     resolve,
 )
+from retrograph.synthesis.context import as_pictures
 from retrograph.synthesis.slope import MEASURES, PLACES
 
 _EXAMPLES = """\
@@ -192,6 +193,7 @@ def _run(args: argparse.Namespace) -> int:
         layer=args.layer,
         labels=args.labels,
         preprocessing=chosen_preprocessing(args),
+        pictures=as_pictures(args.perturb or args.dream or args.start),
     )
     return _perturb(args, request) if args.perturb else _ascend(args, request)
 

@@ -136,7 +136,7 @@ def _run(args: argparse.Namespace) -> int:
     settings = explain_settings(args)
     out = console(stderr=args.json)
     with out.status("building"):
-        plan = plan_sanity(args.model, settings)
+        plan = plan_sanity(args.model, settings, args.inputs)
     announce(plan.session, out)
     mistakes = Mistakes()
     items = list(mistakes.sieve(plan.read(args.inputs)))

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from rich.console import Console
 from rich.text import Text
 
+from retrograph.cli.explain_report import print_preprocessing
 from retrograph.cli.options import (
     add_alphabet,
     add_command,
@@ -44,9 +45,9 @@ peak is above 0, and is dead if it fires in none. A class drives a channel that 
 half of the class's pictures. Selectivity is the index of Morcos et al. (2018): (a - b) / (a + b)
 of the class's mean peak a and the mean b of the others', peaks below 0 taken as 0.
 
---json prints an object: store, pictures {good, bad}, problems [{name, problem}], classes, layers
-[{alias, tensor, shape, receptive_field, channels, dead, driven_by_most, selective [{channel,
-class, strength, mean_peak, fires, classes}]}].
+--json prints an object: store, pictures {good, bad}, preprocessing, problems [{name, problem}],
+classes, layers [{alias, tensor, shape, receptive_field, channels, dead, driven_by_most,
+selective [{channel, class, strength, mean_peak, fires, classes}]}].
 """
 
 _MOST_TOLD = 20
@@ -136,6 +137,8 @@ def _announce(plan: ScanPlan, out: Console) -> None:
     out.print(Text.assemble((visible(", ".join(layers)), "bold"), visible(where)), soft_wrap=True)
     for note in plan.notes:
         out.print(Text(visible(spelled(note, as_option)), "dim"), soft_wrap=True)
+    if plan.preprocessing is not None:
+        print_preprocessing(plan.preprocessing, plan.labels, out)
 
 
 class _Watch:

@@ -1,6 +1,6 @@
 """A model's inputs: what kind they are, read from files, in the batches that the model takes."""
 
-from retrograph.inputs.choice import choose_kind, fitted_preprocessing
+from retrograph.inputs.choice import choose_kind, choose_preprocessing, fitted_preprocessing
 from retrograph.inputs.kinds import (
     KINDS,
     ArrayInput,
@@ -10,6 +10,7 @@ from retrograph.inputs.kinds import (
     Window,
     input_kind,
 )
+from retrograph.inputs.preprocessing_choice import PreprocessingChoice
 from retrograph.inputs.reader import Reader, count_inputs, iter_inputs, iter_pending
 
 __all__ = [
@@ -17,10 +18,12 @@ __all__ = [
     "ArrayInput",
     "AttributionMap",
     "InputKind",
+    "PreprocessingChoice",
     "Reader",
     "ShownInput",
     "Window",
     "choose_kind",
+    "choose_preprocessing",
     "count_inputs",
     "fitted_preprocessing",
     "input_kind",

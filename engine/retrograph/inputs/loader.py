@@ -171,13 +171,14 @@ def load_items(
             owners.append(owner)
             yield each
 
-    threads = 0 if all(map(_is_floats, inputs)) else workers or default_workers()
+    threads = 0 if all(map(is_floats, inputs)) else workers or default_workers()
     for item in prefetch_decode(pending(), threads, ahead=2 * batch + threads):
         owner = owners.popleft()
         yield item if isinstance(item, BadInput) else replace(item, stem=_stem(item.name, owner))
 
 
-def _is_floats(value: Input) -> bool:
+def is_floats(value: Input) -> bool:
+    """Whether it is an array in memory of floats, which are the model's input as they are."""
     return isinstance(value, np.ndarray) and value.dtype.kind == "f"
 
 

@@ -11,39 +11,13 @@ import numpy as np
 from PIL import Image
 
 from retrograph.errors import InputError
-from retrograph.inputs.choice import choose_kind
 from retrograph.inputs.kinds import InputKind
 from retrograph.inputs.reader import Reader
-from retrograph.model import Model
-from retrograph.preprocess import BadInput, Item, Preprocessing
+from retrograph.preprocess import BadInput, Item
 from retrograph.runtime import Array, Spec
 
 Value: TypeAlias = str | os.PathLike[str] | Image.Image | Array | float
 """What one input takes: a file, a picture of Pillow's, an array, or a number for all its values."""
-
-
-def kinds_of(
-    model: Model, specs: tuple[Spec, ...], preprocessing: Preprocessing | str | None = None
-) -> tuple[dict[str, InputKind], tuple[str, ...]]:
-    """The kinds of a model's floating-point inputs, by their names, and what is to be known.
-
-    Args:
-        model: the source model, or a built graph.
-        specs: the inputs that a run takes.
-        preprocessing: how pictures become them; where it does not go with one, such as a depth
-            map of a single channel, that one's pictures are scaled to 0-1.
-    """
-    found, notes = {}, []
-    floats = {tensor.name for tensor in model.inputs}
-    for spec in specs:
-        if spec.name not in floats:
-            continue
-        try:
-            found[spec.name] = choose_kind(model, spec.name, preprocessing)[0]
-        except InputError:
-            found[spec.name] = choose_kind(model, spec.name, "0-1")[0]
-            notes.append(f"pictures for '{spec.name}' are scaled to 0-1")
-    return found, tuple(notes)
 
 
 def read_values(

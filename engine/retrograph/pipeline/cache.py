@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import OrderedDict
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -12,15 +12,20 @@ from typing import Any, NamedTuple, TypeAlias
 
 from retrograph.blank import Blanks
 from retrograph.errors import InputError
+from retrograph.inputs import PreprocessingChoice
+from retrograph.inputs.classes import class_count
+from retrograph.inputs.loader import Input, is_floats
 from retrograph.model import Model, Source
 from retrograph.pipeline.aim import ANYTHING
 from retrograph.pipeline.finder import Finder
-from retrograph.pipeline.labels import check_labels, class_count, model_labels, named_labels
+from retrograph.pipeline.known_preprocessing import find_preprocessing, with_preprocessing
+from retrograph.pipeline.labels import check_labels, model_labels, named_labels
 from retrograph.pipeline.objective_opening import finder_for
 from retrograph.pipeline.objective_session import ObjectiveSession
 from retrograph.pipeline.opening import LayerFacts, choose_unit, layer_facts, open_finding, open_for
 from retrograph.pipeline.session import ExplainSession
 from retrograph.pipeline.settings import ExplainSettings, Question
+from retrograph.results.context import ExplainContext
 
 READY = 4
 """How many sessions stay ready; the one unused for longest gives way."""
@@ -112,9 +117,12 @@ class Cache:
 sessions = Cache(READY)
 _known = Cache(READY)
 _finders = Cache(READY)
+_preprocessings = Cache(READY)
 
 
-def ready_session(source: Source, settings: ExplainSettings) -> ExplainSession:
+def ready_session(
+    source: Source, settings: ExplainSettings, inputs: Sequence[Input] = ()
+) -> ExplainSession:
     """The session for what is asked of a model; it stays ready for the next call.
 
     A file that has changed is read again.
@@ -124,6 +132,8 @@ def ready_session(source: Source, settings: ExplainSettings) -> ExplainSession:
             and digested by each call.
         settings: what is asked, all of it hashable but the labels; where it names no inputs, all
             are explained.
+        inputs: what is explained. How pictures become the model's input is looked for on the first
+            call with pictures, and once more on the first with several, and then remembered.
 
     Raises:
         InputError: what is asked is wrong: the file, the layer, the method, the unit.
@@ -138,6 +148,7 @@ def ready_session(source: Source, settings: ExplainSettings) -> ExplainSession:
     if settings.reading.labels is not None:
         labels, where = named_labels(settings.reading.labels)
         check_labels(labels, known.classes, where)
+    settings = _with_remembered(opener, settings, known.facts, inputs)
     finder = _finder(opener, question, labels, known.facts)
     if finder is not None:
         return _ready_objectives(opener, settings, labels, finder)
@@ -155,7 +166,30 @@ def ready_session(source: Source, settings: ExplainSettings) -> ExplainSession:
         return replace(session, blanks=blanks, reference=None)
 
     session: ExplainSession = sessions.get((opener.key, asked, choice.select), make)
-    return replace(session, choice=choice)
+    return replace(session, choice=choice, context=_told(session, settings))
+
+
+def _told(session: ExplainSession, settings: ExplainSettings) -> ExplainContext:
+    """What a session knows, with how the preprocessing of this call was chosen."""
+    return replace(session.context, preprocessing=settings.reading.known)
+
+
+def _with_remembered(
+    opener: _Opener, settings: ExplainSettings, facts: LayerFacts, inputs: Sequence[Input]
+) -> ExplainSettings:
+    """The settings with the preprocessing that was chosen for the first pictures."""
+    pictures = [each for each in inputs if not is_floats(each)]
+    is_several = len(pictures) > 1 or any(map(_is_folder, pictures))
+    key = opener.key, facts.shown, settings.reading.preprocessing, settings.reading.alphabet
+    choice: PreprocessingChoice | None = _preprocessings.get(
+        (*key, bool(pictures), is_several),
+        lambda: find_preprocessing(opener.model, settings, facts.shown, pictures),
+    )
+    return with_preprocessing(settings, choice)
+
+
+def _is_folder(value: Input) -> bool:
+    return isinstance(value, (str, os.PathLike)) and Path(value).is_dir()
 
 
 def _finder(
@@ -185,7 +219,7 @@ def _ready_objectives(
 
     session = sessions.get((opener.key, asked, type(finder), finder.usual), make)
     assert isinstance(session, ObjectiveSession)
-    return replace(session, finder=finder)
+    return replace(session, finder=finder, context=_told(session, settings))
 
 
 def _learn(model: Model, settings: ExplainSettings) -> _Known:

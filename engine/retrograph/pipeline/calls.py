@@ -111,8 +111,9 @@ def explain(
     running = Running(device, threads, precision, straight_through)
     # A batch of 2, that it is found out whether inputs can share a run.
     settings = ExplainSettings(question, reading, running, batch=2, outputs=outputs)
-    session = replace(ready_session(model, settings), batch=batch)
-    return attribute_batch(session, x, _unit_rows(unit))
+    inputs = as_list(x)
+    session = replace(ready_session(model, settings, inputs), batch=batch)
+    return attribute_batch(session, inputs, _unit_rows(unit))
 
 
 def _question(
@@ -225,7 +226,7 @@ def _explained(
     progress: Progress | None,
 ) -> Iterator[Explanation | BadInput]:
     """The explanations of all inputs, written where they have a destination."""
-    session = open_session(opened(model), settings)
+    session = open_session(opened(model), settings, inputs)
     batches = session.batches(inputs, progress)
     if destination is None:
         return session.explain_all(batches)
@@ -284,5 +285,6 @@ def compare(
     reading = Reading(labels=labels, preprocessing=preprocessing, alphabet=alphabet)
     running = Running(device, threads, precision, straight_through)
     settings = ExplainSettings(question, reading, running, batch=batch, style=style)
-    source = opened(model)
-    return compare_all(source, open_comparison(source, settings), as_list(inputs), progress)
+    source, values = opened(model), as_list(inputs)
+    session = open_comparison(source, settings, values)
+    return compare_all(source, session, values, progress)

@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from retrograph.errors import InputError
+from retrograph.inputs.classes import class_count
 from retrograph.labels import parse_labels
-from retrograph.model import SCORES, Model
+from retrograph.model import Model
 from retrograph.pointers import refuse_pointer_file
 
 Labels = str | os.PathLike[str] | Sequence[str]
@@ -78,20 +79,3 @@ def check_labels(labels: Sequence[str], classes: int | None, source: str) -> Non
             f"{source}: names {len(labels)} classes and the model has {classes}; "
             "give a file with a line for each, in order"
         )
-
-
-def class_count(model: Model) -> int | None:
-    """How many classes the model tells apart; None if it is no classifier, or does not say."""
-    if model.contract is not None:
-        item: Sequence[int | str | None] = model.contract.shape
-        return _only_long(item) if model.contract.alias == SCORES else None
-    try:
-        return _only_long(model.item(model.target(None)))
-    except InputError:
-        return None
-
-
-def _only_long(item: Sequence[int | str | None]) -> int | None:
-    """The one dimension that is not 1; None where it is open, or there is none or another."""
-    long = [d for d in item if d != 1] or [*item[:1]]
-    return long[0] if len(long) == 1 and isinstance(long[0], int) else None

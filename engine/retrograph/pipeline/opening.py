@@ -12,12 +12,14 @@ from retrograph.contract import Contract
 from retrograph.errors import DeviceError, InputError, RetrographError, UnsupportedError, parameter
 from retrograph.explainer import Explainer
 from retrograph.inputs import choose_kind
-from retrograph.inputs.named_values import kinds_of
+from retrograph.inputs.choice import kinds_of
+from retrograph.inputs.loader import Input
 from retrograph.methods import Method
 from retrograph.methods.chosen import MethodChoice
 from retrograph.model import Model
 from retrograph.pipeline.aim import ANYTHING
 from retrograph.pipeline.finder import Finder
+from retrograph.pipeline.known_preprocessing import find_preprocessing, with_preprocessing
 from retrograph.pipeline.labels import model_labels
 from retrograph.pipeline.objective_opening import finder_for, open_objectives, output_notes
 from retrograph.pipeline.session import ExplainSession, Reference
@@ -25,6 +27,7 @@ from retrograph.pipeline.settings import COMPARED, USUAL, WITHOUT_RELU, ExplainS
 from retrograph.pipeline.units import UnitChoice, parse_unit
 from retrograph.results.context import ExplainContext
 from retrograph.results.seen import seen_field
+from retrograph.sources import inputs_of
 
 
 @dataclass(frozen=True)
@@ -37,6 +40,7 @@ class LayerFacts:
         shape: of one item of it; None where a dimension is open.
         channel_axis: the axis of an item that counts channels.
         sources: the inputs that are explained if none is named.
+        shown: the model's input that is shown: the first explained one, or that of a tensor.
         has_relu: whether a rule for ReLUs is not refused: one lies between them and the layer, or
             elsewhere in the model and no other activation on the way.
     """
@@ -46,6 +50,7 @@ class LayerFacts:
     shape: tuple[int | None, ...]
     channel_axis: int
     sources: tuple[str, ...]
+    shown: str
     has_relu: bool
 
     @property
@@ -61,7 +66,7 @@ def layer_facts(model: Model, settings: ExplainSettings) -> LayerFacts:
         InputError: there is no such layer or input.
     """
     if (c := model.contract) is not None:
-        return LayerFacts(c.target, c.alias, c.shape, c.channel_axis, c.explained, True)
+        return LayerFacts(c.target, c.alias, c.shape, c.channel_axis, c.explained, c.shown, True)
     request = model.request(
         method="gradient", layer=settings.question.layer, wrt=settings.question.wrt
     )
@@ -73,15 +78,24 @@ def layer_facts(model: Model, settings: ExplainSettings) -> LayerFacts:
         shape=report.item,
         channel_axis=report.channel_axis,
         sources=request.sources,
+        shown=inputs_of(model.graph, request.sources)[0],
         has_relu=bool(report.relu or (request.graph.relu_like and not report.smooth)),
     )
 
 
-def open_session(model: Model, settings: ExplainSettings) -> ExplainSession:
+def open_session(
+    model: Model, settings: ExplainSettings, inputs: Sequence[Input] = ()
+) -> ExplainSession:
     """Build a graph for each method, or take the graph that is built already.
 
     What is explained is found in the outputs for each input where boxes, regions or channels are
     asked for, and where nothing is asked of a detector.
+
+    Args:
+        model: a source model, or a built graph.
+        settings: what is asked.
+        inputs: what is going to be explained, on which presets are tried where nothing says how
+            pictures become the input.
 
     Raises:
         InputError: there is no such method, layer, unit or input, or what is asked does not go
@@ -90,6 +104,7 @@ def open_session(model: Model, settings: ExplainSettings) -> ExplainSession:
         UnsupportedError: a graph cannot be built.
     """
     labels, facts = _checked(model, settings)
+    settings = _known(model, settings, facts, inputs)
     finder = finder_for(model, settings.question, labels, facts)
     if finder is not None:
         return open_finding(model, settings, labels, finder, open_for)
@@ -100,10 +115,19 @@ def open_session(model: Model, settings: ExplainSettings) -> ExplainSession:
     return replace(session, input_notes=(*session.input_notes, *notes))
 
 
-def open_units(model: Model, settings: ExplainSettings) -> ExplainSession:
+def open_units(
+    model: Model, settings: ExplainSettings, inputs: Sequence[Input] = ()
+) -> ExplainSession:
     """As `open_session`, of units by their indices alone: the most active one if none is named."""
     labels, facts = _checked(model, settings)
+    settings = _known(model, settings, facts, inputs)
     return open_for(model, settings, labels, facts, choose_unit(facts, settings.question, labels))
+
+
+def _known(
+    model: Model, settings: ExplainSettings, facts: LayerFacts, inputs: Sequence[Input]
+) -> ExplainSettings:
+    return with_preprocessing(settings, find_preprocessing(model, settings, facts.shown, inputs))
 
 
 def _checked(model: Model, settings: ExplainSettings) -> tuple[tuple[str, ...], LayerFacts]:
@@ -168,8 +192,12 @@ _NO_RELU = (
 )
 
 
-def open_comparison(model: Model, settings: ExplainSettings) -> ExplainSession:
+def open_comparison(
+    model: Model, settings: ExplainSettings, inputs: Sequence[Input] = ()
+) -> ExplainSession:
     """Build a graph for each method that can be built for the model; the others are left out.
+
+    The arguments are those of `open_session`.
 
     Raises:
         InputError: there is no such method, parameter, layer, unit or input.
@@ -180,6 +208,7 @@ def open_comparison(model: Model, settings: ExplainSettings) -> ExplainSession:
     if model.contract is not None:
         model.request(method="gradient")  # raises: a built graph has one method
     facts = layer_facts(model, settings)
+    settings = _known(model, settings, facts, inputs)
     for method in methods.values():
         model.request(method=method, layer=settings.question.layer, wrt=settings.question.wrt)
     finder = finder_for(model, settings.question, labels, facts)
@@ -340,10 +369,9 @@ def _opened(
 ) -> ExplainSession:
     """The session of these graphs, with its reference where they have one."""
     lead = next(iter(graphs.explainers.values()))
-    kind, notes = choose_kind(
-        model, lead.contract.shown, settings.reading.preprocessing, settings.reading.alphabet
-    )
-    contract = lead.contract
+    contract, reading = lead.contract, settings.reading
+    known = reading.known or find_preprocessing(model, settings, contract.shown)
+    kind, notes = choose_kind(model, contract.shown, known, reading.alphabet)
     context = ExplainContext(
         field=seen_field(model, contract),
         contracts={title: each.contract for title, each in graphs.explainers.items()},
@@ -351,6 +379,7 @@ def _opened(
         labels=labels,
         device=lead.device,
         style=settings.style,
+        preprocessing=known,
     )
     blanks = Blanks(model, settings.running.threads)
     session = ExplainSession(

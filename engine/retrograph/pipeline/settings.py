@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from retrograph.inputs import PreprocessingChoice
 from retrograph.keywords import check_counts
 from retrograph.methods import Method
 from retrograph.methods.chosen import MethodChoice, chosen_methods
@@ -62,11 +63,13 @@ class Reading:
         labels: the class names: a file or a list; those that the model's file carries if None.
         preprocessing: how a picture becomes the input; as the model's file says if None.
         alphabet: the letters of a sequence's channels; as the model's file says if None.
+        known: how the preprocessing was chosen, where that is found out; it asks nothing.
     """
 
     labels: Labels | None = None
     preprocessing: Preprocessing | str | None = None
     alphabet: str | None = None
+    known: PreprocessingChoice | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True)

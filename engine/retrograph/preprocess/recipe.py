@@ -154,6 +154,8 @@ PRESETS: Final[dict[str, Preprocessing]] = {
     "caffe-bgr": Preprocessing(
         scale=1.0, mean=(104.00698793, 116.66876762, 122.67891434), order="bgr"
     ),
+    "cifar10": Preprocessing(mean=(0.4914, 0.4822, 0.4465), std=(0.247, 0.2435, 0.2616)),
+    "mnist": Preprocessing(mean=(0.1307,), std=(0.3081,)),
 }
 """Preprocessings by name. All crop, so that proportions are kept; only "imagenet" crops inside the
 scaled picture (shorter side 256, centre 224), as ImageNet models are evaluated."""

@@ -104,6 +104,7 @@ class Attribution(GraphOutputs, Result):
         if self.bias_relevance is not None:
             arrays["bias_relevance"] = self.bias_relevance
         inputs = self.feeds if len(self.feeds) > 1 else {"": next(iter(self.feeds.values()))}
+        arrays |= self.context.preprocessing_array
         return arrays | {f"input.{name}".rstrip("."): values for name, values in inputs.items()}
 
     def summary(self) -> str:

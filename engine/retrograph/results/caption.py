@@ -57,12 +57,14 @@ def picture_lines(explained: ExplainedInput) -> list[str]:
         *map(str, explained.balances),
         *_class_lines(explained),
         *([explained.note] if explained.note else []),
+        *explained.context.warnings,
     ]
 
 
 def picture_notes(context: ExplainContext) -> list[str]:
-    """The small print of every picture: parameters that are not the usual ones, and the device."""
-    return [*_inner_lines(context), *context.notes, *parameter_lines(context)]
+    """The small print of every picture: what is not as usual, and how pictures became the input."""
+    lines = [*_inner_lines(context), *context.notes, *parameter_lines(context)]
+    return [*lines, *context.preprocessing_lines]
 
 
 def unit_measures(explained: ExplainedInput, k: int) -> list[str]:

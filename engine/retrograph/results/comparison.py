@@ -146,6 +146,7 @@ class ComparisonTable:
             [
                 *(f"{self._mark(note)} {note}".strip() for note in self._notes),
                 *parameter_lines(self._context),
+                *map(spelled, [*self._context.preprocessing_lines, *self._context.warnings]),
                 *(f"{name} is left out: {spelled(reason)}" for name, reason in left_out.items()),
                 SCALE,
             ],

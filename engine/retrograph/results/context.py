@@ -6,12 +6,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+import numpy as np
+
 from retrograph.contract import Contract
-from retrograph.inputs import InputKind
+from retrograph.inputs import InputKind, PreprocessingChoice
 from retrograph.output import safe_name
 from retrograph.receptive_field import Field
 from retrograph.render import style_named
 from retrograph.results.unit_names import channel_names, describe_unit, names_classes
+from retrograph.runtime import Array
 
 _LONGEST_METHODS = 100
 """The letters of methods that a file's name has room for."""
@@ -29,6 +32,8 @@ class ExplainContext:
         notes: what is to be known of how the question was understood, a line each.
         field: what a unit of the layer sees of the explained input; None where that is not known.
         style: as in `style_named`; None for that of each method.
+        preprocessing: how pictures become the input, and how that is known; None where nothing is
+            known of it, or the input takes none.
     """
 
     contracts: Mapping[str, Contract]
@@ -38,6 +43,7 @@ class ExplainContext:
     field: Field | None = None
     style: str | None = None
     notes: tuple[str, ...] = ()
+    preprocessing: PreprocessingChoice | None = None
 
     @property
     def contract(self) -> Contract:
@@ -64,6 +70,23 @@ class ExplainContext:
         """The classes that the channels of the layer score, if they do."""
         contract = self.contract
         return channel_names(self.labels, contract.shape, contract.alias, contract.channel_axis)
+
+    @property
+    def preprocessing_lines(self) -> list[str]:
+        """How pictures became the input, in a line; none where it takes none."""
+        return [] if self.preprocessing is None else [self.preprocessing.line]
+
+    @property
+    def warnings(self) -> list[str]:
+        """What looks wrong, in lines."""
+        warning = "" if self.preprocessing is None else self.preprocessing.warning(self.labels)
+        return [f"warning: {warning}"] if warning else []
+
+    @property
+    def preprocessing_array(self) -> dict[str, Array]:
+        """`preprocessing`, the recipe as JSON in an array of a text; empty where there is none."""
+        known = self.preprocessing
+        return {} if known is None else {"preprocessing": np.array(known.recipe.to_json())}
 
     @property
     def tag(self) -> str:

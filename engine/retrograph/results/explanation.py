@@ -48,9 +48,13 @@ class Explanation(ExplainedInput, Result):
         return explained_dict([self], self.context)
 
     def arrays(self) -> dict[str, Array]:
-        """`input`, `score` [K], `unit` [K, r] and, for each method, `attribution_METHOD`."""
+        """`input`, `score` [K], `unit` [K, r] and, for each method, `attribution_METHOD`.
+
+        `preprocessing` is a text, of a model of pictures: the recipe as JSON.
+        """
         arrays = {f"attribution_{method}": a for method, a in self.attributions.items()}
-        return arrays | {"input": self.array, "score": self.scores, "unit": self.units}
+        arrays |= {"input": self.array, "score": self.scores, "unit": self.units}
+        return arrays | self.context.preprocessing_array
 
     def summary(self) -> str:
         """The input, the methods and the first unit."""

@@ -27,13 +27,15 @@ def explained_dict(
         more: entries under their names.
 
     Returns:
-        methods, layer, wrt, tensor, device, parameters, what `more` holds, notes and explained, a
-        list of input, file, note, units and classes.
+        methods, layer, wrt, tensor, device, parameters, preprocessing, what `more` holds, notes and
+        explained, a list of input, file, note, units and classes.
     """
     contract = context.contract
     head: dict[str, Any] = {"methods": [*context.methods], "layer": contract.alias}
     head |= {"wrt": [*contract.explained]}
     head |= {"tensor": contract.target, "device": context.device, "parameters": context.parameters}
+    known = context.preprocessing
+    head["preprocessing"] = None if known is None else known.to_dict(context.labels)
     texts = [*map(str, gather_notes(context.contracts)), *context.notes, *notes]
     return {
         **head,

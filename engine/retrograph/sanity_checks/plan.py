@@ -12,7 +12,7 @@ from PIL import Image
 
 from retrograph.errors import InputError
 from retrograph.inputs import Reader
-from retrograph.inputs.loader import load_items
+from retrograph.inputs.loader import as_list, load_items
 from retrograph.inputs.single_input import OneInput
 from retrograph.keywords import check_counts, checked_keywords
 from retrograph.methods import Method
@@ -127,12 +127,13 @@ class SanityPlan:
         return Sanity(self.session.context, tuple(i.name for i in items), subject, findings)
 
 
-def plan_sanity(model: Source, explained: ExplainSettings) -> SanityPlan:
+def plan_sanity(model: Source, explained: ExplainSettings, inputs: Inputs = ()) -> SanityPlan:
     """Build the graphs that the checks compare.
 
     Args:
         model: a path to an .onnx file of one input, or a model in memory.
         explained: what is explained, by which methods, and where that runs.
+        inputs: what is going to be explained, on which presets are tried.
 
     Raises:
         InputError: there is no such method, layer, unit or input, the model is a built graph, or
@@ -143,7 +144,7 @@ def plan_sanity(model: Source, explained: ExplainSettings) -> SanityPlan:
     question, running = explained.question, explained.running
     opened = model if isinstance(model, Model) else Model(model)
     opened.request(method="gradient", layer=question.layer, wrt=question.wrt)
-    session = open_units(opened, explained)
+    session = open_units(opened, explained, as_list(inputs))
     methods = question.methods(DEFAULT_METHODS)
     return SanityPlan(
         opened,
@@ -213,7 +214,7 @@ def sanity(
     question = Question(method=method, parameters=parameters, unit=unit, layer=layer, wrt=wrt)
     reading = Reading(labels=labels, preprocessing=preprocessing, alphabet=alphabet)
     explained = ExplainSettings(question, reading, Running(device, threads))
-    plan = plan_sanity(model, explained)
+    plan = plan_sanity(model, explained, inputs)
     return plan.run([*_good(plan.read(inputs))], settings, tell or _quiet)
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from retrograph._version import __version__
 from retrograph.errors import InputError, parameter
-from retrograph.inputs import InputKind, choose_kind
+from retrograph.inputs import InputKind, choose_kind, choose_preprocessing
 from retrograph.inputs.loader import Batch, Input, Signature, as_list, count_all, load_batches
 from retrograph.keywords import check_counts
 from retrograph.output import make_folder
@@ -69,7 +69,7 @@ class Scanner:
         self.session, self.inputs = session, as_list(inputs)
         self.layers = _layers(session, channels)
         self.batch = session.batch(batch)
-        self._kind = kind or choose_kind(session.model, session.input.name)[0]
+        self._kind = kind or _usual_kind(session)
         self._channels, self._k = channels, k
         self._labels, self._file = list(labels), file
         self._workers = workers
@@ -175,6 +175,12 @@ class Scanner:
         """Which weights of the scanned layers are no numbers, in words; "" for none."""
         of_layers = (self.session.model.nonfinite_weights(each.tensor) for each in self.layers)
         return next(filter(None, of_layers), "")
+
+
+def _usual_kind(session: ProbeSession) -> InputKind:
+    """The kind of the input as the model's file says it."""
+    model, name = session.model, session.input.name
+    return choose_kind(model, name, choose_preprocessing(model, name))[0]
 
 
 def _ignore(done: int, inputs: Sequence[Item | BadInput]) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from retrograph.preprocess import Preprocessing
+from retrograph.preprocess.described import recipe_name
 from retrograph.results.unit_names import channel_names, class_name
 from retrograph.scanning.reader import ScanReader
 from retrograph.scanning.store import ScannedLayer
@@ -13,12 +15,14 @@ def scan_record(scan: ScanReader) -> dict[str, Any]:
     """What a scan found, as texts, numbers, lists and dicts: what `retrograph scan --json` prints.
 
     Returns:
-        store, pictures {good, bad}, problems [{name, problem}], classes {name: count}, layers
-        [{alias, tensor, shape, receptive_field, channels, dead, driven_by_most, selective}].
+        store, pictures {good, bad}, preprocessing, problems [{name, problem}], classes
+        {name: count}, layers [{alias, tensor, shape, receptive_field, channels, dead,
+        driven_by_most, selective}].
     """
     return {
         "store": str(scan.path),
         "pictures": scan.run["pictures"],
+        "preprocessing": recipe_name(Preprocessing.from_json(scan.run["preprocessing"])),
         "problems": [{"name": name, "problem": problem} for name, problem in scan.problems],
         "classes": scan.classes,
         "layers": [_layer_record(scan, layer) for layer in scan.layers],

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 import numpy as np
+from PIL import Image
 
 from retrograph.errors import InputError, parameter
-from retrograph.inputs.choice import fitted_preprocessing, usual_preprocessing
+from retrograph.inputs import PreprocessingChoice, choose_preprocessing
+from retrograph.inputs.loader import Input, as_list
+from retrograph.inputs.single_input import OneInput
 from retrograph.model import SCORES, Model, Source
 from retrograph.pipeline.labels import Labels, model_labels
 from retrograph.pipeline.units import Unit, parse_unit
@@ -31,6 +35,9 @@ from retrograph.synthesis.ascent import Units
 
 UnitChoices: TypeAlias = Unit | Sequence[Unit]
 """A number, an index (a tuple), a class name, a range such as "0-9", "all"; or a list of these."""
+
+NOISE, GREY = "noise", "grey"
+"""The words for what an ascent starts from."""
 
 _MOST_UNITS = 10_000
 
@@ -122,6 +129,7 @@ def resolve(
     labels: Labels | None = None,
     preprocessing: Preprocessing | str | None = None,
     wrt: str | None = None,
+    pictures: Sequence[Input] = (),
 ) -> SynthesisRequest:
     """The model, the layer, the units and the preprocessing that somebody names.
 
@@ -130,8 +138,10 @@ def resolve(
         unit: see `UnitChoices`; no unit if None.
         layer: an alias or a tensor's name; the class scores if None.
         labels: a file of class names, or the names; those that the model's file carries if None.
-        preprocessing: a preset's name, or a recipe; as the model's file says, else 0-1, if None.
+        preprocessing: a preset's name, or a recipe; if None as the model's file says, else as the
+            pictures show, else 0-1.
         wrt: the input that is made; the first that the layer depends on if None.
+        pictures: that the presets are tried on where nothing says the preprocessing.
 
     Raises:
         InputError: there is no such layer, unit, input or preset, or it does not fit the model.
@@ -143,34 +153,38 @@ def resolve(
     alias = model.alias(request.target)
     units = parse_units(unit, report.item, names, alias, report.channel_axis)
     input_name = request.sources[0]
-    recipe, note = picture_recipe(model, input_name, preprocessing)
+    known = choose_preprocessing(model, input_name, preprocessing, pictures)
     context = SynthesisContext(
         layer=alias,
         item=report.item,
         channel_axis=report.channel_axis,
         labels=names,
         axes=model.axes(input_name),
-        preprocessing=recipe,
-        notes=(*request.notes, *filter(None, [note])),
+        preprocessing=None if known is None else known.recipe,
+        notes=(*request.notes, *_preprocessing_notes(known, names)),
     )
     return SynthesisRequest(model, input_name, units, context)
 
 
-def picture_recipe(
-    model: Model, input_name: str, preprocessing: Preprocessing | str | None
-) -> tuple[Preprocessing | None, str]:
-    """How a picture, or a frame, becomes an input of that name; None where it is neither.
+def as_pictures(start: OneInput) -> list[Input]:
+    """What synthesis begins with, as inputs that presets can be tried on; none for a word."""
+    if isinstance(start, str) and start in (NOISE, GREY):
+        return []
+    return as_list(
+        start if isinstance(start, (str, os.PathLike, Image.Image)) else np.asarray(start)
+    )
 
-    Returns:
-        The recipe, and a note; "" where there is nothing to say.
 
-    Raises:
-        InputError: there is no such preset, or it does not go with the input.
-    """
-    axes, recipe = model.axes(input_name), fitted_preprocessing(model, input_name, preprocessing)
-    if axes.frame is None:
-        return None, ""
-    return recipe or usual_preprocessing(axes), "" if recipe else _UNSCALED
+def _preprocessing_notes(
+    known: PreprocessingChoice | None, labels: Sequence[str]
+) -> tuple[str, ...]:
+    """How the preprocessing was found, where nobody gave it, and what looks wrong with it."""
+    if known is None:
+        return ()
+    if known.source == "assumed" and not known.trials:
+        return (_UNSCALED,)
+    told = [] if known.source in ("given", "stored") else [known.note(labels)]
+    return (*told, *filter(None, [known.warning(labels)]))
 
 
 _UNSCALED = (

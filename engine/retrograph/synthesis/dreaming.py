@@ -19,7 +19,7 @@ from retrograph.pipeline.labels import Labels
 from retrograph.preprocess import InputAxes, Preprocessing
 from retrograph.preprocess.recipe import known
 from retrograph.runtime import Array
-from retrograph.synthesis.context import SynthesisRequest, UnitChoices, resolve
+from retrograph.synthesis.context import SynthesisRequest, UnitChoices, as_pictures, resolve
 from retrograph.synthesis.maxima import Dream
 from retrograph.synthesis.maximum import Progress, ignore_progress
 from retrograph.synthesis.settings import DREAM, Settings, with_settings
@@ -69,7 +69,14 @@ def dream(
         UnsupportedError: no gradient can be built.
         DeviceError: the device is not there.
     """
-    request = resolve(model, unit, layer=layer, labels=labels, preprocessing=preprocessing)
+    request = resolve(
+        model,
+        unit,
+        layer=layer,
+        labels=labels,
+        preprocessing=preprocessing,
+        pictures=as_pictures(picture),
+    )
     if len(request.units) > 1:
         raise InputError(f"a dream is of one unit or a whole layer; give one {parameter('unit')}")
     photograph = read_photograph(picture, request, size)

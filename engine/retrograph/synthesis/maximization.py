@@ -19,7 +19,7 @@ from retrograph.model import Source
 from retrograph.pipeline.labels import Labels
 from retrograph.preprocess import Preprocessing
 from retrograph.synthesis.codes import ascend_codes
-from retrograph.synthesis.context import SynthesisRequest, UnitChoices, resolve
+from retrograph.synthesis.context import SynthesisRequest, UnitChoices, as_pictures, resolve
 from retrograph.synthesis.generator import Range
 from retrograph.synthesis.maxima import Maxima
 from retrograph.synthesis.maximum import Progress, ignore_progress
@@ -80,7 +80,14 @@ def maximize(
         UnsupportedError: no gradient can be built.
         DeviceError: the device is not there.
     """
-    request = resolve(model, unit, layer=layer, labels=labels, preprocessing=preprocessing)
+    request = resolve(
+        model,
+        unit,
+        layer=layer,
+        labels=labels,
+        preprocessing=preprocessing,
+        pictures=as_pictures(start),
+    )
     request = request.with_some_unit()
     goal = Goal(layer, request.units, measure, place)
     run = RunOptions(settings, seed, snapshots, device, threads, progress or ignore_progress)

@@ -25,7 +25,7 @@ from retrograph.preprocess import Preprocessing
 from retrograph.preprocess.picture import Pixels
 from retrograph.runtime import Array
 from retrograph.synthesis.class_margins import ClassMargins
-from retrograph.synthesis.context import SynthesisContext, resolve
+from retrograph.synthesis.context import SynthesisContext, as_pictures, resolve
 from retrograph.synthesis.maximum import Progress, ignore_progress
 from retrograph.synthesis.perturbation import Norms, Perturbation
 from retrograph.synthesis.settings import check_ranges, with_settings
@@ -92,7 +92,8 @@ def perturb(
         UnsupportedError: no gradient can be built.
         DeviceError: the device is not there.
     """
-    request = resolve(model, unit, labels=labels, preprocessing=preprocessing)
+    pictures = as_pictures(picture)
+    request = resolve(model, unit, labels=labels, preprocessing=preprocessing, pictures=pictures)
     if len(request.units) != 1:
         raise InputError(
             f"a perturbation is towards one class; give it as {parameter('unit', 3)} or by its name"

@@ -14,7 +14,7 @@ from retrograph.preprocess import PRESETS, InputAxes
 from retrograph.preprocess.recipe import describe, known
 from retrograph.runtime import Array
 from retrograph.synthesis.ascent import Base
-from retrograph.synthesis.context import SynthesisRequest
+from retrograph.synthesis.context import GREY, NOISE, SynthesisRequest
 from retrograph.synthesis.space import Space
 from retrograph.synthesis.views import resized
 
@@ -39,9 +39,9 @@ def read_start(start: OneInput, request: SynthesisRequest) -> tuple[Array | None
     Raises:
         InputError: the input cannot be read, or does not fit the model.
     """
-    if isinstance(start, str) and start == "noise":
+    if isinstance(start, str) and start == NOISE:
         return None, _NOISE if request.context.takes_pictures else _NOISE_OF_NO_PICTURE
-    if isinstance(start, str) and start == "grey":
+    if isinstance(start, str) and start == GREY:
         return None, 0.0
     return read_model_input(start, request), 0.0
 

@@ -1,0 +1,45 @@
+"""Settings in which it is known how pictures become the input."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from retrograph.inputs import PreprocessingChoice, choose_preprocessing
+from retrograph.inputs.loader import Input
+from retrograph.model import Model
+from retrograph.pipeline.settings import ExplainSettings
+
+
+def find_preprocessing(
+    model: Model, settings: ExplainSettings, name: str, inputs: Sequence[Input] = ()
+) -> PreprocessingChoice | None:
+    """How pictures become an input: see `choose_preprocessing`.
+
+    Args:
+        model: a source model, or a built graph.
+        settings: what is said of it.
+        name: of the input.
+        inputs: what is going to be explained.
+    """
+    return choose_preprocessing(
+        model,
+        name,
+        settings.reading.preprocessing,
+        inputs,
+        alphabet=settings.reading.alphabet,
+        device=settings.running.device,
+        threads=settings.running.threads,
+    )
+
+
+def with_preprocessing(
+    settings: ExplainSettings, known: PreprocessingChoice | None
+) -> ExplainSettings:
+    """The settings with what was found out; a preset that was probed is taken as if given."""
+    if known is None:
+        return settings
+    is_probed = known.source == "probed"
+    recipe = known.recipe if is_probed else settings.reading.preprocessing
+    reading = replace(settings.reading, preprocessing=recipe, known=known)
+    return replace(settings, reading=reading)
