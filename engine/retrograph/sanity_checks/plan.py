@@ -144,7 +144,7 @@ def plan_sanity(model: Source, explained: ExplainSettings, inputs: Inputs = ()) 
     question, running = explained.question, explained.running
     opened = model if isinstance(model, Model) else Model(model)
     opened.request(method="gradient", layer=question.layer, wrt=question.wrt)
-    session = open_units(opened, explained, as_list(inputs))
+    session = open_units(opened, explained, as_list(inputs))  # type: ignore[arg-type]
     methods = question.methods(DEFAULT_METHODS)
     return SanityPlan(
         opened,
