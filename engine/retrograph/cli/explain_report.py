@@ -32,7 +32,7 @@ def announce(session: ExplainSession, out: Console) -> None:
         visible(tensor),
     ]
     if isinstance(session, ObjectiveSession):
-        source = [" from the ", (visible(session.question), "bold")]
+        source = [": ", (visible(session.question), "bold"), ","]
     head = Text.assemble(
         (", ".join(context.methods), "bold"),
         *source,

@@ -183,7 +183,10 @@ def add_explaining(parser: argparse.ArgumentParser, methods: str) -> None:
         "--layer", metavar="NAME", help="alias or tensor; the class scores if left out"
     )
     parser.add_argument(
-        "--unit", default="top", metavar="UNIT", help="top (default), channel, index or class name"
+        "--unit",
+        default="top",
+        metavar="UNIT",
+        help="top (default), channel, index, class; a,b; a-b",
     )
     parser.add_argument("--labels", metavar="FILE", help="class names: a line each, JSON, YAML")
     add_alphabet(parser)

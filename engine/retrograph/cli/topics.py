@@ -59,7 +59,9 @@ Which neuron is explained: --layer names the tensor, --unit the neuron in it.
             17            class 17, or of a layer with positions channel 17 where it is most active
             17,4,5        the unit of channel 17 at row 4, column 5
             "tabby cat"   a class by its name in --labels or in the model's file
---top N     the N most active units, each by itself
+            cat,dog,12    several classes, a row each; channels with semicolons: "3;5"
+            cat-dog       the difference of two: what speaks for one rather than the other
+--top N     the N most active units, of a layer with positions its N most active channels
 
   retrograph layers net.onnx
   retrograph explain net.onnx dog.jpg --unit "golden retriever" --labels imagenet.txt

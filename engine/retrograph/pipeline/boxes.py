@@ -48,7 +48,7 @@ class BoxFinder(Finder):
     def question(self) -> str:
         """Which box, and what of it."""
         what = {"objectness": "objectness logit", "box": "width and height"}
-        return f"{what.get(self.aim.what or '', 'class logit')} of {self._which}"
+        return f"the {what.get(self.aim.what or '', 'class logit')} of {self._which}"
 
     @property
     def notes(self) -> tuple[str, ...]:

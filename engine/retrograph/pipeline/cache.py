@@ -20,11 +20,13 @@ from retrograph.pipeline.aim import ANYTHING
 from retrograph.pipeline.finder import Finder
 from retrograph.pipeline.known_preprocessing import find_preprocessing, with_preprocessing
 from retrograph.pipeline.labels import check_labels, model_labels, named_labels
+from retrograph.pipeline.layer_facts import LayerFacts, choose_unit, layer_facts
 from retrograph.pipeline.objective_opening import finder_for
 from retrograph.pipeline.objective_session import ObjectiveSession
-from retrograph.pipeline.opening import LayerFacts, choose_unit, layer_facts, open_finding, open_for
+from retrograph.pipeline.opening import open_finding, open_for
 from retrograph.pipeline.session import ExplainSession
 from retrograph.pipeline.settings import ExplainSettings, Question
+from retrograph.pipeline.several_units import several_units
 from retrograph.results.context import ExplainContext
 
 READY = 4
@@ -196,7 +198,8 @@ def _finder(
     opener: _Opener, question: Question, labels: tuple[str, ...], facts: LayerFacts
 ) -> Finder | None:
     """What finds the numbers that are asked for; of a layer and a unit that are named none."""
-    if question.unit not in (None, "top") and question.aim.is_open:
+    is_named = question.unit not in (None, "top") and question.aim.is_open
+    if is_named and several_units(question.unit, facts, labels) is None:
         return None
     key = (opener.key, replace(question, method=None, parameters=()), labels)
     finder: Finder | None = _finders.get(

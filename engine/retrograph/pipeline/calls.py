@@ -76,7 +76,8 @@ def explain(
             as it is. For a model of several inputs an array for each by its name, or an .npz.
         unit: the most active one if None; the number of a class or of a channel, which is taken at
             its most active position; the unit's index in an item of the layer, [r], or one for
-            each input, [N, r]; or the name of a class.
+            each input, [N, r]; or the name of a class. Several, "cat,dog,12" or ["cat", "dog", 12],
+            have a row each, "cat-dog" is the difference of two.
         method: guided if None, or gradient, which a note says, where there is no ReLU.
         layer, wrt: as in `build`.
         top: explain so many of the most active units of each input: of a detector the strongest
@@ -148,7 +149,11 @@ def _unit_rows(unit: Unit | ArrayLike | None) -> list[tuple[int, ...]] | None:
 
 
 def _one_unit(unit: Unit | ArrayLike | None) -> Unit | None:
-    return unit if unit is None or isinstance(unit, str) else whole_numbers(unit)
+    if unit is None or isinstance(unit, str):
+        return unit
+    if isinstance(unit, Sequence) and any(isinstance(part, str) for part in unit):
+        return tuple(map(str, unit))
+    return whole_numbers(unit)
 
 
 @checked_keywords

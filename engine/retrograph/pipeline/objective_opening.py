@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import fields
-from typing import TYPE_CHECKING
 
 from retrograph.errors import InputError, parameter
 from retrograph.heads import Heads, MapHead, map_of_layer
@@ -15,6 +14,7 @@ from retrograph.model import Model
 from retrograph.pipeline.boxes import BoxFinder
 from retrograph.pipeline.distinct_channels import ChannelFinder
 from retrograph.pipeline.finder import Finder
+from retrograph.pipeline.layer_facts import LayerFacts
 from retrograph.pipeline.objective_session import (
     Explainers,
     ForwardPass,
@@ -24,10 +24,8 @@ from retrograph.pipeline.objective_session import (
 from retrograph.pipeline.regions import RegionFinder
 from retrograph.pipeline.session import ExplainSession
 from retrograph.pipeline.settings import Question, Running
+from retrograph.pipeline.several_units import UnitsFinder, several_units
 from retrograph.results.unit_names import has_no_positions
-
-if TYPE_CHECKING:
-    from retrograph.pipeline.opening import LayerFacts
 
 _PLAIN_RANK = 2
 """The axes of an output of classes."""
@@ -54,9 +52,16 @@ def finder_for(
             f"{aim.asked}: that is for a source model, and instead of {parameter('unit')}; leave "
             "one out"
         )
-    if model.contract is not None or not is_top:
+    if model.contract is not None:
         return None
     heads = HeadsBySize(model, len(labels) or None)
+    numbers = several_units(question.unit, facts, labels)
+    if numbers is not None:
+        rank = model.tensor(facts.target).rank
+        top, batched = len(numbers), rank == len(facts.shape) + 1
+        return UnitsFinder(labels, heads, top, facts, numbers, batched)
+    if not is_top:
+        return None
     if question.layer is not None:
         if aim.is_open:
             return _distinct_channels(question, heads, labels, facts)
@@ -137,20 +142,21 @@ class HeadsBySize:
 
 
 def open_objectives(
-    finder: Finder, open_layer: Callable[[str, str], ExplainSession], running: Running
+    finder: Finder, open_layer: Callable[[str, str, bool], ExplainSession], running: Running
 ) -> ObjectiveSession:
     """The session that explains what a finder finds.
 
     Args:
         finder: of what is asked.
-        open_layer: gives a session for a layer, and for how its unit is chosen.
+        open_layer: gives a session for a layer, for how its unit is chosen, and for whether many
+            are explained at once.
         running: where graphs run.
     """
     layer, select = finder.usual
-    base = open_layer(layer, select)
+    base = open_layer(layer, select, False)
 
-    def make(layer: str, select: str) -> Explainers:
-        return open_layer(layer, select).explainers
+    def make(layer: str, select: str, many: bool) -> Explainers:
+        return open_layer(layer, select, many).explainers
 
     layers = LayerExplainers(make)
     layers.know(layer, select, base.explainers)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import ArrayLike
 
-from retrograph.errors import InputError
+from retrograph.errors import InputError, UnsupportedError
 from retrograph.explainer import Explainer
 from retrograph.heads.fixed_shapes import frame_of
 from retrograph.inputs.loader import Batch, batch_of
@@ -19,7 +19,7 @@ from retrograph.pipeline.finder import Finder
 from retrograph.pipeline.session import ExplainSession
 from retrograph.results.attribution import Attribution
 from retrograph.results.explanation import Explanation
-from retrograph.results.objective import Found, Objective
+from retrograph.results.objective import Objective
 from retrograph.results.rows import explanations
 from retrograph.runtime import Array, Session
 
@@ -42,6 +42,8 @@ class ForwardPass:
     ) -> dict[str, Array]:
         """The tensors of the finder for these inputs."""
         tensors = finder.tensors(frame)
+        if not tensors:
+            return {}
         key = (tensors, frame)
         if key not in self._sessions:
             with runnable(forward(finder.graph(frame), *tensors)) as (model, folder, needed):
@@ -55,22 +57,36 @@ class LayerExplainers:
     """The explainers of each method for a layer, made when they are asked for and kept.
 
     Args:
-        make: makes them by the layer and by how its unit is chosen.
+        make: makes them by the layer, by how its unit is chosen, and by whether for many.
     """
 
-    def __init__(self, make: Callable[[str, str], Explainers]) -> None:
+    def __init__(self, make: Callable[[str, str, bool], Explainers]) -> None:
         self._make = make
-        self._made: dict[tuple[str, str], Explainers] = {}
+        self._made: dict[tuple[str, str, bool], Explainers | None] = {}
 
     def know(self, layer: str, select: str, explainers: Explainers) -> None:
         """Take those of a layer that are made already."""
-        self._made[layer, select] = explainers
+        self._made[layer, select, False] = explainers
 
     def of(self, layer: str, select: str) -> Explainers:
         """Those of a layer."""
-        if (layer, select) not in self._made:
-            self._made[layer, select] = self._make(layer, select)
-        return self._made[layer, select]
+        if (layer, select, False) not in self._made:
+            self._made[layer, select, False] = self._make(layer, select, False)
+        explainers = self._made[layer, select, False]
+        assert explainers is not None
+        return explainers
+
+    def for_many(self, layer: str, select: str) -> Explainers | None:
+        """Those that explain several numbers of a layer at once; None where that is not possible.
+
+        It is not where the batch axis does not lead all along the path.
+        """
+        if (layer, select, True) not in self._made:
+            try:
+                self._made[layer, select, True] = self._make(layer, select, True)
+            except (InputError, UnsupportedError):
+                self._made[layer, select, True] = None
+        return self._made[layer, select, True]
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -109,8 +125,11 @@ class ObjectiveSession(ExplainSession):
         """Not possible: what is explained differs from input to input."""
         raise InputError("what is explained is found in each input; use explain or explain_all")
 
-    def explain_one(self, batch: Batch, row: int) -> tuple[Explanation, list[Attribution]]:
-        """The explanation of one input of a batch, and what the graph of each number gave.
+    def explain_one(self, batch: Batch, row: int) -> tuple[Explanation, Attribution]:
+        """The explanation of one input of a batch, and what the graphs gave for it.
+
+        Returns:
+            The explanation, and the attribution [1, *input], of several numbers [1, K, *input].
 
         Raises:
             InputError: what is asked for is not found, or a graph cannot be run.
@@ -120,8 +139,15 @@ class ObjectiveSession(ExplainSession):
         frame = frame_of(axes, single.items[0].array.shape) or (1, 1)
         values = self.forward.run(self.finder, single.feeds, frame)
         found = self.finder.find(values, frame)
-        parts = [self._of_objective(single, objective) for objective in found.objectives]
-        return _together([part for part, _ in parts], found, frame), [each for _, each in parts]
+        together = self._at_once(single, found.objectives)
+        if together is not None:
+            explanation, attribution = together
+        else:
+            parts = [self._explained(single, each) for each in found.objectives]
+            explanation = _joined([part for part, _ in parts])
+            attribution = _of_numbers([each for _, each in parts], several=self.finder.top > 1)
+        classes = None if found.title else explanation.classes
+        return replace(explanation, found=found, frame=frame, classes=classes), attribution
 
     def _single(self, batch: Batch, row: int) -> Batch:
         """The run of one input of a batch alone."""
@@ -136,25 +162,54 @@ class ObjectiveSession(ExplainSession):
         }
         return Batch([batch.items[row]], feeds)
 
-    def _of_objective(self, batch: Batch, objective: Objective) -> tuple[Explanation, Attribution]:
-        select = "unit" if objective.weights is None else "cotangent"
-        explainers = self.layers.of(objective.layer, select)
-        lead = next(iter(explainers.values()))
-        rows = len(batch.feeds[lead.contract.explained[0]])
-        unit: Array
+    def _at_once(
+        self, batch: Batch, objectives: Sequence[Objective]
+    ) -> tuple[Explanation, Attribution] | None:
+        """Several numbers of one layer in one run; None where that is not possible."""
+        first = objectives[0]
+        is_unit = first.weights is None
+        if len(objectives) == 1 or any(
+            (each.layer, each.weights is None) != (first.layer, is_unit) for each in objectives
+        ):
+            return None
+        explainers = self.layers.for_many(first.layer, _select(first))
+        if explainers is None:
+            return None
+        rank = len(next(iter(explainers.values())).contract.shape)
+        units = [
+            each.unit(rank) if each.weights is None else each.weights.reshape(each.shape[-rank:])
+            for each in objectives
+        ]
+        return self._run(batch, explainers, np.repeat([units], self._rows(batch), axis=0))
+
+    def _explained(self, batch: Batch, objective: Objective) -> tuple[Explanation, Attribution]:
+        """One number."""
+        explainers = self.layers.of(objective.layer, _select(objective))
+        rank = len(next(iter(explainers.values())).contract.shape)
         if objective.weights is None:
-            unit = np.array(objective.unit(len(lead.contract.shape)), np.int64)
-        else:
-            unit = _for_rows(objective.weights, rows)
+            return self._run(batch, explainers, np.array(objective.unit(rank), np.int64))
+        return self._run(batch, explainers, _for_rows(objective.weights, self._rows(batch)))
+
+    def _rows(self, batch: Batch) -> int:
+        """How many items a run has."""
+        return len(batch.feeds[self.context.contract.shown])
+
+    def _run(
+        self, batch: Batch, explainers: Explainers, unit: Array
+    ) -> tuple[Explanation, Attribution]:
         outputs = {title: each.attribute(batch.feeds, unit) for title, each in explainers.items()}
-        context = replace(
-            self.context, contracts={title: each.contract for title, each in explainers.items()}
-        )
-        (explanation, *_) = explanations(
-            batch.items, batch.feeds, outputs, context, self.blanks.nonfinite_weights
-        )
+        contracts = {title: each.contract for title, each in explainers.items()}
+        context = replace(self.context, contracts=contracts)
+        weights = self.blanks.nonfinite_weights
+        (explanation, *_) = explanations(batch.items, batch.feeds, outputs, context, weights)
         told = with_blanks(explanation, 0, batch.feeds, explainers, self.blanks)
-        return told, next(iter(outputs.values()))
+        first = next(iter(outputs.values()))
+        one = slice(0, 1)
+        return told, replace(first, score=first.score[one], unit=first.unit[one])
+
+
+def _select(objective: Objective) -> str:
+    return "unit" if objective.weights is None else "cotangent"
 
 
 def _for_rows(weights: Array, rows: int) -> Array:
@@ -162,8 +217,8 @@ def _for_rows(weights: Array, rows: int) -> Array:
     return np.repeat(weights, rows, axis=0) if rows > 1 and len(weights) == 1 else weights
 
 
-def _together(parts: Sequence[Explanation], found: Found, frame: tuple[int, int]) -> Explanation:
-    """The explanations of several objectives of one input as one."""
+def _joined(parts: Sequence[Explanation]) -> Explanation:
+    """The explanations of several numbers of one input as one."""
     first = parts[0]
     return replace(
         first,
@@ -175,9 +230,6 @@ def _together(parts: Sequence[Explanation], found: Found, frame: tuple[int, int]
         units=_stacked([part.units for part in parts]),
         balances=tuple(replace(b, place=k) for k, part in enumerate(parts) for b in part.balances),
         blanks=tuple(replace(b, place=k) for k, part in enumerate(parts) for b in part.blanks),
-        found=found,
-        frame=frame,
-        classes=None if found.title else first.classes,
     )
 
 
@@ -202,9 +254,9 @@ def attribute_found(session: ObjectiveSession, batches: Sequence[Batch]) -> Attr
     rows: list[Attribution] = []
     for batch in batches:
         for row in range(len(batch.items)):
-            explanation, parts = session.explain_one(batch, row)
+            explanation, attribution = session.explain_one(batch, row)
             told.append(explanation)
-            rows.append(_of_numbers(parts, several=session.finder.top > 1))
+            rows.append(attribution)
     first = rows[0]
     if any(each.score.shape != first.score.shape for each in rows):
         raise InputError(
@@ -235,7 +287,7 @@ def _of_numbers(parts: Sequence[Attribution], *, several: bool) -> Attribution:
     """The attributions of the numbers of one input, with an axis for them if there may be more."""
     first = parts[0]
     if not several:
-        return replace(first, score=first.score[:1], unit=first.unit[:1])
+        return first
     return replace(
         first,
         attributions={
@@ -243,5 +295,5 @@ def _of_numbers(parts: Sequence[Attribution], *, several: bool) -> Attribution:
             for name in first.attributions
         },
         score=np.array([[part.score[0] for part in parts]]),
-        unit=_stacked([part.unit[:1] for part in parts])[np.newaxis],
+        unit=_stacked([part.unit for part in parts])[np.newaxis],
     )

@@ -16,8 +16,8 @@ from retrograph.errors import InputError, parameter
 from retrograph.model import SCORES
 from retrograph.results.unit_names import channel_names, has_no_positions, names_classes
 
-Unit: TypeAlias = str | int | Sequence[int]
-"""A unit as it is named: "top", a class or channel by number or name, or an index."""
+Unit: TypeAlias = str | int | Sequence[int] | Sequence[str | int]
+"""A unit as it is named: "top", a class or channel by number or name, or an index; or several."""
 
 
 _NO_NUMBER = {"unit": "neither top nor numbers such as 17 or 17,4,5", "class_": "no number"}
