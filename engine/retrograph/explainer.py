@@ -25,6 +25,7 @@ from retrograph.preprocess import (
     InputAxes,
     Preprocessing,
     choose_coding,
+    choose_sample_rate,
     named_preprocessing,
 )
 from retrograph.receptive_field import Field
@@ -209,10 +210,12 @@ class Explainer:
         recipe = usual_preprocessing(axes)
         if contract.preprocessing:
             recipe = Preprocessing.from_json(contract.preprocessing)
-        coding, _ = choose_coding(None, self._session.metadata.get("alphabet"), axes.shape)
+        metadata = self._session.metadata
+        coding, _ = choose_coding(None, metadata.get("alphabet"), axes.shape)
+        rate, axes, _ = choose_sample_rate(None, metadata, axes)
         return ExplainContext(
             contracts={contract.method: contract},
-            kind=input_kind(axes, recipe, coding),
+            kind=input_kind(axes, recipe, coding, rate),
             labels=contract.labels,
             device=self.device,
             field=self._find_field(),

@@ -197,6 +197,7 @@ def scan(
     batch: int = 32,
     labels: Labels | None = None,
     alphabet: str | None = None,
+    sample_rate: int | None = None,
     preprocessing: Preprocessing | str | None = None,
     device: str = "auto",
     threads: int | None = None,
@@ -219,6 +220,7 @@ def scan(
         batch: how many inputs a run takes, where the model leaves that open.
         labels: the names of the model's classes, or a file of them; its own if None.
         alphabet: which channel of a sequence is which letter: dna, rna, protein, or the letters.
+        sample_rate: samples a second of a waveform; as the model's file says if None.
         preprocessing: how pictures become inputs, a preset's name or a `Preprocessing`; the
             model's own, else looked for among the presets on the first pictures, if None.
         device, threads: as in `Explainer`.
@@ -239,6 +241,7 @@ def scan(
         batch=batch,
         labels=labels,
         alphabet=alphabet,
+        sample_rate=sample_rate,
         preprocessing=preprocessing,
         device=device,
         threads=threads,
@@ -301,6 +304,7 @@ def plan_scan(
     batch: int = 32,
     labels: Labels | None = None,
     alphabet: str | None = None,
+    sample_rate: int | None = None,
     preprocessing: Preprocessing | str | None = None,
     device: str = "auto",
     threads: int | None = None,
@@ -318,7 +322,7 @@ def plan_scan(
     known = choose_preprocessing(
         source, name, preprocessing, values, alphabet=alphabet, device=device, threads=threads
     )
-    kind, notes = choose_kind(source, name, known, alphabet)
+    kind, notes = choose_kind(source, name, known, alphabet, sample_rate)
     signature = Signature(session.inputs, session.input, kind)
     scanner = Scanner(
         session,

@@ -14,6 +14,7 @@ from PIL import Image
 
 import retrograph
 from retrograph.cli import main
+from support import nets
 from support.paths import ROOT
 
 SAMPLE = ROOT / "sample_models" / "cifar10_cnn.onnx"
@@ -63,6 +64,10 @@ def test_command_runs(command: str, desk: Path, capsys: pytest.CaptureFixture[st
         assert main(["build", "net.onnx", "-o", "net.guided.onnx", "--preprocess", "imagenet"]) == 0
     if words[0] == "patches":
         assert main(["scan", "net.onnx", "photos/", "--layer", "relu3", "-o", "run"]) == 0
+    if "song.flac" in words:
+        soundfile = pytest.importorskip("soundfile")
+        soundfile.write("song.flac", np.random.default_rng(0).uniform(-0.5, 0.5, 4000), 16000)
+        nets.save(nets.wave_net(4000), Path("notes.onnx"))
     before = set(desk.rglob("*"))
     assert main(words) == 0, capsys.readouterr().err
     if words[0] not in ("layers", "check"):

@@ -33,6 +33,7 @@ SHAPES: dict[str, tuple[int | str, ...]] = {
     "picture": ("N", 8, 8, 3),
     "volume": ("N", 2, 6, 8, 8),
     "table": ("N", 784),
+    "waveform": ("N", 1, 8000),
     "array": ("N", 4, 20),
 }
 

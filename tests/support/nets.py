@@ -125,6 +125,18 @@ def sequence_net(batch: int | str = "N") -> ModelProto:
     return model(nodes, [info("x", [batch, 4, 20])], [info("out", [batch, 3])], constants)
 
 
+def wave_net(length: int | str) -> ModelProto:
+    """A classifier of waveforms [N, T] of any length, or of a fixed one."""
+    nodes = [
+        node("Unsqueeze", "x axis", "u"),
+        node("Conv", "u w", "a", strides=[4]),
+        node("Relu", "a", "r"),
+        node("ReduceMean", "r", "out", axes=[2], keepdims=0),
+    ]
+    constants = {"w": weights(3, 1, 16), "axis": np.array([1])}
+    return model(nodes, [info("x", ["N", length])], [info("out", ["N", 3])], constants)
+
+
 def vector_net() -> ModelProto:
     """A classifier of vectors [N, 5]."""
     nodes = [node("Gemm", "x w", "a"), node("Relu", "a", "b"), node("Gemm", "b v", "out")]

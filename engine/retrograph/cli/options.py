@@ -189,17 +189,24 @@ def add_explaining(parser: argparse.ArgumentParser, methods: str) -> None:
         help="top (default), channel, index, class; a,b; a-b",
     )
     parser.add_argument("--labels", metavar="FILE", help="class names: a line each, JSON, YAML")
-    add_alphabet(parser)
+    add_sequences(parser)
     add_aim(parser)
     add_wrt(parser)
     add_device(parser)
     add_threads(parser)
 
 
-def add_alphabet(parser: argparse.ArgumentParser) -> None:
-    """Which channels of a sequence are which letters."""
-    group_named(parser, "inputs").add_argument(
+def add_sequences(parser: argparse.ArgumentParser) -> None:
+    """What the numbers of a sequence are: letters, or samples; None as the model says."""
+    group = group_named(parser, "inputs")
+    group.add_argument(
         "--alphabet", metavar="LETTERS", help="of a sequence's channels: dna, rna, protein, ACGT"
+    )
+    group.add_argument(
+        "--sample-rate",
+        type=count,
+        metavar="HZ",
+        help="samples a second of the model's waveforms, such as 16000: sounds are resampled to it",
     )
 
 
@@ -213,7 +220,10 @@ def add_threads(parser: argparse.ArgumentParser, **more: Any) -> None:
 def add_files(parser: argparse.ArgumentParser, least: str = "+") -> None:
     """What is explained: files and folders."""
     parser.add_argument(
-        "inputs", metavar="INPUT", nargs=least, help="pictures, folders, .npy, .npz, .csv, FASTA"
+        "inputs",
+        metavar="INPUT",
+        nargs=least,
+        help="pictures, folders, sounds, .npy, .npz, .csv, FASTA",
     )
 
 
@@ -363,6 +373,7 @@ def explain_settings(args: argparse.Namespace) -> ExplainSettings:
         labels=args.labels or None,
         preprocessing=chosen_preprocessing(args),
         alphabet=args.alphabet,
+        sample_rate=args.sample_rate,
     )
     running = Running(args.device, args.threads, args.precision, args.straight_through)
     return ExplainSettings(question, reading, running, batch=args.batch, style=args.style)

@@ -10,10 +10,10 @@ from rich.text import Text
 
 from retrograph.cli.explain_report import print_preprocessing
 from retrograph.cli.options import (
-    add_alphabet,
     add_command,
     add_device,
     add_preprocessing,
+    add_sequences,
     add_threads,
     chosen_preprocessing,
 )
@@ -79,7 +79,7 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     parser.add_argument(
         "--labels", metavar="FILE", help="class names of the model: a line each, JSON, YAML"
     )
-    add_alphabet(parser)
+    add_sequences(parser)
     add_device(parser)
     add_threads(parser)
     parser.add_argument("--workers", type=count, metavar="N", help="threads that decode pictures")
@@ -103,6 +103,7 @@ def _run(args: argparse.Namespace) -> int:
             batch=args.batch,
             labels=args.labels or None,
             alphabet=args.alphabet,
+            sample_rate=args.sample_rate,
             preprocessing=chosen_preprocessing(args),
             device=args.device,
             threads=args.threads,

@@ -22,6 +22,11 @@ letters     [N, C, L] or [N, L, C]: FASTA (.fa, .fasta, .faa, .fna, also .gz), o
             the order ACDEFGHIKLMNPQRSTVWY. What is short is padded with zeros, what is long is cut,
             unknown letters are all zero: a note says so. With an alphabet arrays are drawn with
             their letters, too.
+waveforms   [N, T], [N, 1, T], [N, T, 1] and of two channels: sound files (.wav, .flac, .ogg, .mp3,
+            ...), folders and archives of them; pip install 'retrograph[audio]'. They are resampled
+            to --sample-rate, or else to the sample_rate in the model's metadata, their channels
+            mixed, what is long cut to its beginning, what is short padded with zeros: each time a
+            note says so. Models of spectrograms take these as arrays.
 
 A model of several inputs takes .npz files with an array by the name of each, or --input left=a.jpg
 right=b.jpg scale=0.5: files, and numbers that are held. A model of a fixed batch of N is run on N

@@ -23,6 +23,7 @@ from retrograph.preprocess import (
     Preprocessing,
     check_whole,
     choose_coding,
+    choose_sample_rate,
     named_preprocessing,
 )
 from retrograph.runtime import Spec
@@ -46,6 +47,7 @@ def choose_kind(
     name: str,
     choice: PreprocessingChoice | None,
     alphabet: str | None = None,
+    sample_rate: int | None = None,
 ) -> tuple[InputKind, tuple[str, ...]]:
     """The kind of an input of a model.
 
@@ -54,21 +56,26 @@ def choose_kind(
         name: of the input.
         choice: how pictures become it: see `choose_preprocessing`.
         alphabet: see `parse_alphabet`; None where nothing is said.
+        sample_rate: of a waveform, samples a second; None where nothing is said.
 
     Returns:
         The kind, and what is to be known of how it was chosen.
 
     Raises:
-        InputError: the alphabet does not go with the input.
+        InputError: the alphabet or the rate does not go with the input.
     """
-    axes = model.axes(name)
-    coding, unlettered = choose_coding(alphabet, model.properties.get("alphabet"), axes.shape)
+    properties = model.properties
+    rate, axes, unrated = choose_sample_rate(sample_rate, properties, model.axes(name))
+    coding, unlettered = choose_coding(alphabet, properties.get("alphabet"), axes.shape)
     recipe = usual_preprocessing(axes) if choice is None else choice.recipe
-    return input_kind(axes, recipe, coding), tuple(filter(None, [unlettered]))
+    return input_kind(axes, recipe, coding, rate), tuple(filter(None, [unlettered, unrated]))
 
 
 def kinds_of(
-    model: Model, specs: tuple[Spec, ...], preprocessing: Preprocessing | str | None = None
+    model: Model,
+    specs: tuple[Spec, ...],
+    preprocessing: Preprocessing | str | None = None,
+    sample_rate: int | None = None,
 ) -> tuple[dict[str, InputKind], tuple[str, ...]]:
     """The kinds of a model's floating-point inputs, by their names, and what is to be known.
 
@@ -77,6 +84,7 @@ def kinds_of(
         specs: the inputs that a run takes.
         preprocessing: how pictures become them; where it does not go with one, such as a depth
             map of a single channel, that one's pictures are scaled to 0-1.
+        sample_rate: of those that are waveforms, samples a second.
     """
     found, notes = {}, []
     floats = {tensor.name for tensor in model.inputs}
@@ -84,15 +92,19 @@ def kinds_of(
         if spec.name not in floats:
             continue
         try:
-            found[spec.name] = _kind_by(model, spec.name, preprocessing)
+            found[spec.name] = _kind_by(model, spec.name, preprocessing, sample_rate)
         except InputError:
-            found[spec.name] = _kind_by(model, spec.name, "0-1")
+            found[spec.name] = _kind_by(model, spec.name, "0-1", None)
             notes.append(f"pictures for '{spec.name}' are scaled to 0-1")
     return found, tuple(notes)
 
 
-def _kind_by(model: Model, name: str, preprocessing: Preprocessing | str | None) -> InputKind:
-    return choose_kind(model, name, choose_preprocessing(model, name, preprocessing))[0]
+def _kind_by(
+    model: Model, name: str, preprocessing: Preprocessing | str | None, sample_rate: int | None
+) -> InputKind:
+    rate = sample_rate if model.axes(name).takes_waveforms else None
+    choice = choose_preprocessing(model, name, preprocessing)
+    return choose_kind(model, name, choice, sample_rate=rate)[0]
 
 
 def choose_preprocessing(

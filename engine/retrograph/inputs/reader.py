@@ -1,4 +1,4 @@
-"""Inputs on disk, one after the other, by name: pictures, folders, archives, arrays, letters."""
+"""Inputs on disk, one after the other, by name: pictures, folders, archives, arrays, ..."""
 
 from __future__ import annotations
 
@@ -18,8 +18,10 @@ from retrograph.pointers import refuse_pointer_file
 from retrograph.preprocess import BadInput, Item, Pending, PictureFile
 from retrograph.preprocess.archives import is_archive, members, survey
 from retrograph.preprocess.arrays import AnyArray
-from retrograph.preprocess.folders import has_classes, pictures_in
+from retrograph.preprocess.folders import files_in, has_classes
+from retrograph.preprocess.opening import picture_suffixes
 from retrograph.preprocess.sequences import is_fasta
+from retrograph.preprocess.sounds import SOUND_SUFFIXES
 from retrograph.preprocess.stored import Stored, stored_arrays
 from retrograph.preprocess.table import TABLES
 
@@ -48,6 +50,8 @@ def iter_inputs(
       of the picture, the channels of a pixel (red, green, blue) side by side, possibly all in
       one cell. A first row of column names tells where the label and the pixels are; without
       it, one value more is a label: the last if that is a word, else the first;
+    - for a model of waveforms a sound (.wav, .flac, .ogg, .mp3 and others), or a folder or archive
+      of sounds;
     - FASTA (.fa, .fasta, .faa, .fna, also with .gz): sequences of letters, one-hot, for a model of
       such.
 
@@ -62,18 +66,26 @@ def iter_pending(paths: Iterable[str | os.PathLike[str]], kind: InputKind) -> It
     return (pending for path in paths for pending in reader.read(Path(path)))
 
 
-def count_inputs(paths: Iterable[str | os.PathLike[str]]) -> int | None:
-    """How many inputs `iter_inputs` will give; None where only the model tells, or reading all."""
-    counts = [_count(Path(path)) for path in paths]
+def count_inputs(
+    paths: Iterable[str | os.PathLike[str]], suffixes: frozenset[str] | None = None
+) -> int | None:
+    """How many inputs `iter_inputs` will give; None where only the model tells, or reading all.
+
+    Args:
+        paths: files and folders.
+        suffixes: by which the inputs in folders and archives are known; those of pictures if None.
+    """
+    known = picture_suffixes() if suffixes is None else suffixes
+    counts = [_count(Path(path), known) for path in paths]
     return None if None in counts else sum(count or 0 for count in counts)
 
 
-def _count(path: Path) -> int | None:
+def _count(path: Path, suffixes: frozenset[str]) -> int | None:
     try:
         if path.is_dir():
-            return sum(1 for _ in pictures_in(path))
+            return sum(1 for _ in files_in(path, suffixes))
         if is_archive(path):
-            return survey(path).count
+            return survey(path, suffixes).count
     except InputError:
         return 1  # the one that says so
     return None if path.suffix.lower() in (".npy", ".npz", *TABLES) or is_fasta(path) else 1
@@ -131,7 +143,7 @@ class Reader:
                 return 1
         if not self.kind.is_file_each and (path.is_dir() or is_archive(path)):
             return None
-        return count_inputs([path])
+        return count_inputs([path], self.kind.file_suffixes)
 
     def _reader(self, path: Path) -> Callable[[Path], Iterator[Pending]]:
         if path.is_dir():
@@ -142,17 +154,24 @@ class Reader:
             return self.kind.read_letters
         readers = {".npy": self._arrays, ".npz": self._arrays}
         readers |= dict.fromkeys(TABLES, self.kind.read_table)
+        readers |= dict.fromkeys(SOUND_SUFFIXES, self._sound)
         return readers.get(path.suffix.lower(), self._picture)
 
     def _picture(self, path: Path) -> Iterator[Pending]:
         return self.kind.read_pictures([PictureFile(str(path), PurePosixPath(path.name), path)])
 
+    def _sound(self, path: Path) -> Iterator[Pending]:
+        return self.kind.read_sounds([PictureFile(str(path), PurePosixPath(path.name), path)])
+
     def _folder(self, folder: Path) -> Iterator[Pending]:
-        level = 0 if has_classes(folder) else None
-        paths = pictures_in(folder)
+        suffixes = self.kind.file_suffixes
+        level = 0 if has_classes(folder, suffixes) else None
+        paths = files_in(folder, suffixes)
         first = next(paths, None)
         if first is None:
-            raise InputError(f"{folder} has no pictures in it; name another folder, or files")
+            raise InputError(
+                f"{folder} has no {self.kind.files} in it; name another folder, or files"
+            )
         files = (
             PictureFile(
                 name=str(path),
@@ -163,23 +182,24 @@ class Reader:
             )
             for path in chain([first], paths)
         )
-        yield from self.kind.read_pictures(files)
+        yield from self.kind.read_files(files)
 
     def _archive(self, path: Path) -> Iterator[Pending]:
-        known = survey(path)
+        known = survey(path, self.kind.file_suffixes)
         if not known.count:
-            raise InputError(f"{path} has no pictures in it; name another archive, or files")
+            raise InputError(
+                f"{path} has no {self.kind.files} in it; name another archive, or files"
+            )
         bad: list[Pending] = []
-        for pending in self.kind.read_pictures(self._members(path, known.level, bad)):
+        for pending in self.kind.read_files(self._members(path, known.level, bad)):
             yield from bad
             bad.clear()
             yield pending
         yield from bad
 
-    @staticmethod
-    def _members(path: Path, level: int | None, bad: list[Pending]) -> Iterator[PictureFile]:
-        """The pictures in an archive; those that cannot be read come to `bad`."""
-        for member, data in members(path):
+    def _members(self, path: Path, level: int | None, bad: list[Pending]) -> Iterator[PictureFile]:
+        """The files in an archive; those that cannot be read come to `bad`."""
+        for member, data in members(path, self.kind.file_suffixes):
             name = f"{path}:{member}"
             if isinstance(data, InputError):
                 bad.append(Pending.failed(name, data))

@@ -13,7 +13,7 @@ from retrograph.methods import Method
 from retrograph.model import Model, Source
 from retrograph.patches.attribute import Attributor
 from retrograph.patches.source import explained_input, scanned_model
-from retrograph.preprocess import Coding, Preprocessing
+from retrograph.preprocess import Coding, Preprocessing, choose_sample_rate
 from retrograph.results.context import ExplainContext
 from retrograph.results.notes import gather_notes
 from retrograph.scanning import ScannedLayer, ScanReader
@@ -74,10 +74,12 @@ class PatchContext:
             for layer in layers
         }
         specs = {spec.name: spec for each in attributors.values() for spec in each.inputs}
-        axes = source.axes(explained)
+        rate, axes, _ = choose_sample_rate(
+            scan.run.get("sample_rate"), source.properties, source.axes(explained)
+        )
         alphabet = scan.run["alphabet"]
         coding = None if alphabet is None else Coding.fitted(alphabet, specs[explained].shape)
-        kind = input_kind(axes, Preprocessing.from_json(scan.run["preprocessing"]), coding)
+        kind = input_kind(axes, Preprocessing.from_json(scan.run["preprocessing"]), coding, rate)
         drawing = {
             alias: ExplainContext(
                 contracts={method.name: each.contract},

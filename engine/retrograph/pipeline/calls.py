@@ -58,6 +58,7 @@ def explain(
     labels: Labels | None = None,
     preprocessing: Preprocessing | str | None = None,
     alphabet: str | None = None,
+    sample_rate: int | None = None,
     batch: int = 32,
     device: str = "auto",
     threads: int | None = None,
@@ -94,6 +95,8 @@ def explain(
         labels: the class names, a file or a list; those that the model's file carries if None.
         preprocessing: as in `build`; if None as the model's file says, else scaled to 0-1.
         alphabet: the letters of a sequence's channels: dna, rna, protein, or such as ACGT.
+        sample_rate: samples a second of the model's waveforms, to which sounds are resampled; as
+            the model's file says if None, and where it says none sounds keep theirs.
         batch: how many inputs a run takes where the model leaves that open.
         device, threads, outputs, precision, straight_through: as in `Explainer`.
 
@@ -108,7 +111,9 @@ def explain(
     """
     aim = aim_of(box=box, at=at, class_=class_, what=what, over=over, head=head)
     question = replace(_question(method, unit, layer, top, wrt), aim=aim)
-    reading = Reading(labels=labels, preprocessing=preprocessing, alphabet=alphabet)
+    reading = Reading(
+        labels=labels, preprocessing=preprocessing, alphabet=alphabet, sample_rate=sample_rate
+    )
     running = Running(device, threads, precision, straight_through)
     # A batch of 2, that it is found out whether inputs can share a run.
     settings = ExplainSettings(question, reading, running, batch=2, outputs=outputs)
@@ -176,6 +181,7 @@ def explain_all(
     labels: Labels | None = None,
     preprocessing: Preprocessing | str | None = None,
     alphabet: str | None = None,
+    sample_rate: int | None = None,
     device: str = "auto",
     threads: int | None = None,
     precision: str | None = None,
@@ -190,7 +196,7 @@ def explain_all(
 
     Args:
         model, unit, layer, top, box, at, class_, what, over, head, labels, preprocessing,
-            alphabet: as in `explain`.
+            alphabet, sample_rate: as in `explain`.
         inputs: what `explain` takes, of any sizes that the model takes.
         method: a name, several with commas, a method with parameters of its own, or several.
         batch: how many inputs a run takes where the model leaves that open and keeps them apart.
@@ -213,7 +219,9 @@ def explain_all(
     """
     aim = aim_of(box=box, at=at, class_=class_, what=what, over=over, head=head)
     question = Question(method=method, unit=unit, layer=layer, top=top, aim=aim, wrt=wrt)
-    reading = Reading(labels=labels, preprocessing=preprocessing, alphabet=alphabet)
+    reading = Reading(
+        labels=labels, preprocessing=preprocessing, alphabet=alphabet, sample_rate=sample_rate
+    )
     running = Running(device, threads, precision, straight_through)
     settings = ExplainSettings(question, reading, running, batch=batch, style=style)
     values, destination = as_list(inputs), None
@@ -257,6 +265,7 @@ def compare(
     labels: Labels | None = None,
     preprocessing: Preprocessing | str | None = None,
     alphabet: str | None = None,
+    sample_rate: int | None = None,
     device: str = "auto",
     threads: int | None = None,
     precision: str | None = None,
@@ -271,8 +280,8 @@ def compare(
         inputs: as in `explain_all`, at most 100.
         methods: names, with commas or in a list, or methods with parameters of their own, such as
             `retrograph.methods.LrpGamma(gamma=0.1)`.
-        unit, layer, box, at, class_, what, over, head, labels, preprocessing, alphabet: as in
-            `explain`.
+        unit, layer, box, at, class_, what, over, head, labels, preprocessing, alphabet,
+            sample_rate: as in `explain`.
         batch, wrt, style, progress: as in `explain_all`.
         device, threads, precision, straight_through: as in `Explainer`.
 
@@ -287,7 +296,9 @@ def compare(
     """
     aim = aim_of(box=box, at=at, class_=class_, what=what, over=over, head=head)
     question = Question(method=methods, unit=unit, layer=layer, aim=aim, wrt=wrt)
-    reading = Reading(labels=labels, preprocessing=preprocessing, alphabet=alphabet)
+    reading = Reading(
+        labels=labels, preprocessing=preprocessing, alphabet=alphabet, sample_rate=sample_rate
+    )
     running = Running(device, threads, precision, straight_through)
     settings = ExplainSettings(question, reading, running, batch=batch, style=style)
     source, values = opened(model), as_list(inputs)

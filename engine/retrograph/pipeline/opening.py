@@ -296,7 +296,7 @@ def _opened(
     lead = next(iter(graphs.explainers.values()))
     contract, reading = lead.contract, settings.reading
     known = reading.known or find_preprocessing(model, settings, contract.shown)
-    kind, notes = choose_kind(model, contract.shown, known, reading.alphabet)
+    kind, notes = choose_kind(model, contract.shown, known, reading.alphabet, reading.sample_rate)
     context = ExplainContext(
         field=seen_field(model, contract),
         contracts={title: each.contract for title, each in graphs.explainers.items()},
@@ -322,7 +322,8 @@ def _of_several_inputs(
     session: ExplainSession, model: Model, settings: ExplainSettings
 ) -> ExplainSession:
     """The session of a model of several inputs, each of which may be read from a file."""
-    kinds, notes = kinds_of(model, session.lead.inputs, settings.reading.preprocessing)
+    reading = settings.reading
+    kinds, notes = kinds_of(model, session.lead.inputs, reading.preprocessing, reading.sample_rate)
     shown = session.lead.contract.shown
     others = [name for name in kinds if name != shown]
     if settings.question.wrt is None and others:

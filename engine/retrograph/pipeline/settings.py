@@ -63,12 +63,14 @@ class Reading:
         labels: the class names: a file or a list; those that the model's file carries if None.
         preprocessing: how a picture becomes the input; as the model's file says if None.
         alphabet: the letters of a sequence's channels; as the model's file says if None.
+        sample_rate: of a waveform, samples a second; as the model's file says if None.
         known: how the preprocessing was chosen, where that is found out; it asks nothing.
     """
 
     labels: Labels | None = None
     preprocessing: Preprocessing | str | None = None
     alphabet: str | None = None
+    sample_rate: int | None = None
     known: PreprocessingChoice | None = field(default=None, compare=False)
 
 

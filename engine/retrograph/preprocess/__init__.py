@@ -20,6 +20,7 @@ from retrograph.preprocess.recipe import (
     parse_preprocessing,
 )
 from retrograph.preprocess.sequences import ALPHABETS, Coding, parse_alphabet
+from retrograph.preprocess.sounds import choose_sample_rate
 
 __all__ = [
     "ALPHABETS",
@@ -39,6 +40,7 @@ __all__ = [
     "check_fits",
     "check_whole",
     "choose_coding",
+    "choose_sample_rate",
     "default_workers",
     "infer_layout",
     "input_axes",

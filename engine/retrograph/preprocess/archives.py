@@ -1,4 +1,4 @@
-"""Pictures in archives, read one after the other in memory: nothing is unpacked to disk.
+"""Files in archives, read one after the other in memory: nothing is unpacked to disk.
 
 An archive may be hostile: what one member takes is bounded, and its name is only ever shown.
 """
@@ -20,7 +20,7 @@ from typing import IO, Any, cast
 
 from retrograph.errors import InputError, one_line
 from retrograph.preprocess.blame import blaming
-from retrograph.preprocess.folders import is_picture
+from retrograph.preprocess.folders import is_one_of
 
 LARGEST_MEMBER = 2**27
 """Bytes of a member: more than any picture that is decoded needs."""
@@ -44,8 +44,8 @@ class Survey:
     """What the names in an archive tell.
 
     Attributes:
-        count: how many pictures there are.
-        level: which folder of a picture's path is its class, from 0; None where there are none.
+        count: how many inputs there are.
+        level: which folder of an input's path is its class, from 0; None where there are none.
     """
 
     count: int
@@ -60,10 +60,10 @@ def is_archive(path: Path) -> bool:
     return path.name.lower().endswith(ARCHIVES)
 
 
-def survey(path: Path) -> Survey:
-    """How many pictures an archive holds, and where their classes stand.
+def survey(path: Path, suffixes: frozenset[str]) -> Survey:
+    """How many files of these suffixes an archive holds, and where their classes stand.
 
-    The classes are the first folders if every picture lies in one; a single folder around
+    The classes are the first folders if every file lies in one; a single folder around
     everything does not count where all in it lie in folders again.
 
     Raises:
@@ -71,13 +71,13 @@ def survey(path: Path) -> Survey:
     """
     with blaming(path, *_FAULT):
         stamp = path.stat()
-        return _survey(path, stamp.st_size, stamp.st_mtime_ns)
+        return _survey(path, suffixes, stamp.st_size, stamp.st_mtime_ns)
 
 
 @lru_cache(maxsize=8)
-def _survey(path: Path, size: int, changed: int) -> Survey:
+def _survey(path: Path, suffixes: frozenset[str], size: int, changed: int) -> Survey:
     with _opened(path) as archive:
-        names: Iterable[str] = (name for name, _ in archive.pictures())
+        names: Iterable[str] = (name for name, _ in archive.files(suffixes))
         count, tops, depth = 0, set[str](), 2
         for parts in (PurePosixPath(name).parts for name in names):
             count += 1
@@ -88,8 +88,8 @@ def _survey(path: Path, size: int, changed: int) -> Survey:
     return Survey(count, None if depth == 0 else int(wrapped))
 
 
-def members(path: Path) -> Iterator[tuple[str, bytes | InputError]]:
-    """The pictures of an archive by their names, as bytes or why they cannot be read.
+def members(path: Path, suffixes: frozenset[str]) -> Iterator[tuple[str, bytes | InputError]]:
+    """The files of these suffixes in an archive, as bytes or why they cannot be read.
 
     Those of a .zip are sorted as a folder's would be, those of a .tar as they stand.
 
@@ -97,7 +97,7 @@ def members(path: Path) -> Iterator[tuple[str, bytes | InputError]]:
         InputError: the archive cannot be read.
     """
     with blaming(path, *_FAULT), _opened(path) as archive:
-        for name, member in archive.pictures():
+        for name, member in archive.files(suffixes):
             try:
                 yield name, _whole(archive, member)
             except InputError as error:
@@ -129,9 +129,10 @@ class _Zip:
         self._file = zipfile.ZipFile(path)
         self.close = self._file.close
 
-    def pictures(self) -> Iterator[tuple[str, zipfile.ZipInfo]]:
-        pictures = [i for i in self._file.infolist() if not i.is_dir() and is_picture(i.filename)]
-        for member in sorted(pictures, key=lambda i: PurePosixPath(i.filename).parts):
+    def files(self, suffixes: frozenset[str]) -> Iterator[tuple[str, zipfile.ZipInfo]]:
+        listed = self._file.infolist()
+        taken = [i for i in listed if not i.is_dir() and is_one_of(i.filename, suffixes)]
+        for member in sorted(taken, key=lambda i: PurePosixPath(i.filename).parts):
             yield member.filename, member
 
     def file(self, member: zipfile.ZipInfo) -> IO[bytes]:
@@ -152,10 +153,10 @@ class _Tar:
         self._file.close()
         self._raw.close()
 
-    def pictures(self) -> Iterator[tuple[str, tarfile.TarInfo]]:
+    def files(self, suffixes: frozenset[str]) -> Iterator[tuple[str, tarfile.TarInfo]]:
         while (member := self._file.next()) is not None:
             cast(Any, self._file).members.clear()  # it would keep them all
-            if member.isreg() and is_picture(member.name):
+            if member.isreg() and is_one_of(member.name, suffixes):
                 yield member.name, member
 
     def file(self, member: tarfile.TarInfo) -> IO[bytes]:

@@ -9,16 +9,21 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from retrograph.errors import InputError
+from retrograph.errors import InputError, parameter
 from retrograph.ir.analysis.batch_axis import first_item_axis, has_batch_axis
 from retrograph.ir.analysis.positions import SlidAxes, slid_axes
 from retrograph.ir.graph import Graph
 from retrograph.preprocess.picture import Pixels, restore
-from retrograph.preprocess.recipe import Dim, Preprocessing, Shape, infer_layout, known
+from retrograph.preprocess.recipe import Dim, Preprocessing, Shape, describe, infer_layout, known
 
 _COLOURS = (1, 3)
 _SMALLEST_SIDE = 16
 """A square of fewer positions is not taken for a picture where no operator tells."""
+_SHORTEST_SLID = 256
+"""Fewer numbers that an operator slides along are not taken for a waveform."""
+_SHORTEST_SOUND = 8000
+"""Fewer numbers are not taken for a waveform where no operator tells: half a second at 16 kHz."""
+_STEREO = 2
 
 Values = npt.NDArray[Any]
 
@@ -36,6 +41,8 @@ class InputAxes:
             volume; empty for what is none of these.
         channel: the axis of their channels; None where there is one channel and no axis of it.
         time: the axis of a video's frames; None for what is no video.
+        samples: the axis of a waveform's samples, beside which there are one or two channels; None
+            for what is no waveform.
     """
 
     shape: Shape
@@ -43,6 +50,7 @@ class InputAxes:
     spatial: tuple[int, ...] = ()
     channel: int | None = None
     time: int | None = None
+    samples: int | None = None
 
     @property
     def item(self) -> tuple[Dim, ...]:
@@ -87,6 +95,39 @@ class InputAxes:
     def frames(self) -> int | None:
         """How many frames a video has; None where that is open."""
         return None if self.time is None else known(self.item[self.time])
+
+    @property
+    def takes_waveforms(self) -> bool:
+        """Whether an item is a waveform."""
+        return self.samples is not None
+
+    def as_waveform(self) -> InputAxes:
+        """The same input, whose longest axis counts the samples of a waveform.
+
+        Raises:
+            InputError: it has no axis that could, or more than two channels.
+        """
+        samples = sample_axis(self.item)
+        if samples is None:
+            raise InputError(
+                f"the model's input {describe(self.shape)} is no waveform of one or two channels; "
+                f"leave {parameter('sample_rate')} out"
+            )
+        return InputAxes(self.shape, self.batched, samples=samples)
+
+    def to_waveform(self, item: Values) -> Values:
+        """An item that is a waveform, or its attribution, as [C, samples]."""
+        assert self.samples is not None
+        last = np.moveaxis(item, self.samples, -1)
+        return last.reshape(-1, last.shape[-1])
+
+    def from_waveform(self, waveform: Values) -> Values:
+        """The inverse of `to_waveform`."""
+        assert self.samples is not None
+        rest = [dim for axis, dim in enumerate(self.item) if axis != self.samples]
+        sizes = [1 if known(dim) == 1 else len(waveform) for dim in rest]
+        spread = waveform.reshape(*sizes, waveform.shape[-1])
+        return np.ascontiguousarray(np.moveaxis(spread, -1, self.samples))
 
     def to_item(self, stack: Values) -> Values:
         """A stack of pictures as an item.
@@ -234,11 +275,15 @@ def _may_be_one_item(graph: Graph, shape: Shape, target: str | None) -> bool:
 def axes_by_size(shape: Shape, *, batched: bool = True) -> InputAxes:
     """What the axes of an input count, by their sizes alone.
 
-    An item of three axes with 1 or 3 channels at an end is a picture, and so is a square; one of
-    four axes with 3 channels is a video, and else a volume.
+    An item of one long axis, beside axes of 1 and possibly one of 2, is a waveform. One of three
+    axes with 1 or 3 channels at an end is a picture, and so is a square; one of four axes with 3
+    channels is a video, and else a volume.
     """
     plain = InputAxes(shape, batched)
     item = plain.item
+    samples = sample_axis(item)
+    if samples is not None and (known(item[samples]) or 0) >= _SHORTEST_SOUND:
+        return InputAxes(shape, batched, samples=samples)
     match len(item):
         case 2 if item[0] == item[1] and (known(item[0]) or 0) >= _SMALLEST_SIDE:
             return InputAxes(shape, batched, (0, 1))
@@ -247,6 +292,17 @@ def axes_by_size(shape: Shape, *, batched: bool = True) -> InputAxes:
         case 4:
             return _of_four_axes(shape, item, batched)
     return plain
+
+
+def sample_axis(item: Shape) -> int | None:
+    """The only axis of more than one entry, or of two such axes the one that is not two channels.
+
+    None where several could count samples, or none.
+    """
+    long = [axis for axis, dim in enumerate(item) if known(dim) != 1]
+    if len(long) > 1:
+        long = [axis for axis in long if known(item[axis]) != _STEREO]
+    return long[0] if len(long) == 1 else None
 
 
 def _picture_by_size(shape: Shape, item: Shape, batched: bool) -> InputAxes:
@@ -280,6 +336,11 @@ def _told(shape: Shape, slid: SlidAxes, *, batched: bool) -> InputAxes:
     plain = InputAxes(shape, batched)
     first = int(batched)
     spatial = tuple(axis - first for axis in slid.spatial)
+    samples = sample_axis(plain.item)
+    if samples is not None and samples in spatial:
+        length = known(plain.item[samples])
+        is_long = length is None or length >= _SHORTEST_SLID
+        return InputAxes(shape, batched, samples=samples) if is_long else plain
     rest = [axis for axis in range(len(plain.item)) if axis not in spatial]
     if len(spatial) not in (2, 3) or len(rest) > 4 - len(spatial) or min(spatial) < 0:
         return plain

@@ -1,4 +1,4 @@
-"""The pictures of a folder, in the order of their names, without a list of them all.
+"""The files of a folder that are inputs, by their names' order, without a list of them all.
 
 What systems and tools put beside them is no data: what is hidden, previews, recycle bins.
 """
@@ -10,7 +10,6 @@ from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
 from retrograph.errors import InputError
-from retrograph.preprocess.opening import picture_suffixes
 
 _SYSTEM = frozenset(
     {
@@ -32,14 +31,14 @@ def is_hidden(name: str) -> bool:
     return (name.startswith(".") and name not in (".", "..")) or name.lower() in _SYSTEM
 
 
-def is_picture(path: str) -> bool:
-    """Whether a path within a folder or archive is a picture's: by its suffix, nothing hidden."""
+def is_one_of(path: str, suffixes: frozenset[str]) -> bool:
+    """Whether a path within a folder or archive has one of the suffixes, and nothing is hidden."""
     suffix = os.path.splitext(path)[1].lower()
-    return suffix in picture_suffixes() and not any(map(is_hidden, PurePosixPath(path).parts))
+    return suffix in suffixes and not any(map(is_hidden, PurePosixPath(path).parts))
 
 
-def pictures_in(folder: Path) -> Iterator[Path]:
-    """The pictures in a folder and those below it, known by their suffixes, sorted.
+def files_in(folder: Path, suffixes: frozenset[str]) -> Iterator[Path]:
+    """The files in a folder and those below it that have one of the suffixes, sorted.
 
     Files and folders that are hidden are left out, and folders that are links.
 
@@ -48,14 +47,14 @@ def pictures_in(folder: Path) -> Iterator[Path]:
     """
     for entry in _entries(folder):
         if entry.is_dir(follow_symlinks=False) and not is_hidden(entry.name):
-            yield from pictures_in(folder / entry.name)
-        elif _is_picture(entry):
+            yield from files_in(folder / entry.name, suffixes)
+        elif _is_one_of(entry, suffixes):
             yield folder / entry.name
 
 
-def has_classes(folder: Path) -> bool:
-    """Whether every picture lies in a folder of its own class: none lies in the folder itself."""
-    return not any(_is_picture(entry) for entry in _entries(folder))
+def has_classes(folder: Path, suffixes: frozenset[str]) -> bool:
+    """Whether every file lies in a folder of its own class: none lies in the folder itself."""
+    return not any(_is_one_of(entry, suffixes) for entry in _entries(folder))
 
 
 def _entries(folder: Path) -> list[os.DirEntry[str]]:
@@ -68,5 +67,5 @@ def _entries(folder: Path) -> list[os.DirEntry[str]]:
         ) from None
 
 
-def _is_picture(entry: os.DirEntry[str]) -> bool:
-    return is_picture(entry.name) and entry.is_file()
+def _is_one_of(entry: os.DirEntry[str], suffixes: frozenset[str]) -> bool:
+    return is_one_of(entry.name, suffixes) and entry.is_file()

@@ -19,7 +19,6 @@ from retrograph.results.explanation import Explanation, stacked
 from retrograph.results.figure import attribution_maps, shown_input
 from retrograph.results.legend import Legend
 from retrograph.results.maps import (
-    has_picture,
     is_drawable,
     kind_of,
 )
@@ -131,7 +130,7 @@ class ComparisonTable:
         for caption, row in zip(captions, rows, strict=True):
             pictures = [cell[1] for cell in row if cell is not None]
             self._table.add(caption, pictures, side=1)
-        self._legend.add(explained, values=not has_picture(explained))
+        self._legend.add(explained, values=kind_of(explained).is_plane(explained.shown))
 
     def page(self, title: str, left_out: Mapping[str, str]) -> Image.Image:
         """The rows, with what is to be known of them.

@@ -18,7 +18,7 @@ from retrograph.results.context import ExplainContext
 from retrograph.results.explained import ExplainedInput
 from retrograph.results.explanation import Explanation, stacked
 from retrograph.results.legend import Legend
-from retrograph.results.maps import attribution_picture, has_picture, input_picture, is_smooth
+from retrograph.results.maps import attribution_picture, input_picture, is_smooth, kind_of
 from retrograph.results.record import explained_dict
 from retrograph.results.unit_names import split_unit
 from retrograph.runtime import Array
@@ -103,7 +103,7 @@ class Sheet(Result):
         for each in each_styled:
             maps = [attribution_picture(each, method) for method in context.methods]
             cells.append((_label(each), [input_picture(each), *maps]))
-            legend.add(each, values=not has_picture(each))
+            legend.add(each, values=kind_of(each).is_plane(each.shown))
         title = (
             f"{', '.join(context.methods)} · {context.contract.alias}\n"
             f"{self.title} · input beside its attribution · label: "

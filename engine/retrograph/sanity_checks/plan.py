@@ -167,6 +167,7 @@ def sanity(
     unit: Unit | None = None,
     labels: Labels | None = None,
     alphabet: str | None = None,
+    sample_rate: int | None = None,
     wrt: str | None = None,
     preprocessing: Preprocessing | str | None = None,
     device: str = "auto",
@@ -188,7 +189,7 @@ def sanity(
         inputs: paths of pictures, folders or arrays, pictures of Pillow, or arrays; one or
             several. Bytes (uint8) are a picture, floats the input as it is.
         method, parameters, layer, unit, wrt: as in `Question`.
-        labels, preprocessing, alphabet: as in `explain`.
+        labels, preprocessing, alphabet, sample_rate: as in `explain`.
         device, threads: as in `Explainer`.
         checks, order, stages, draws, steps, baseline, rank, seed: as in `CheckSettings`.
         tell: takes in words what is being done.
@@ -212,7 +213,9 @@ def sanity(
         seed=seed,
     )
     question = Question(method=method, parameters=parameters, unit=unit, layer=layer, wrt=wrt)
-    reading = Reading(labels=labels, preprocessing=preprocessing, alphabet=alphabet)
+    reading = Reading(
+        labels=labels, preprocessing=preprocessing, alphabet=alphabet, sample_rate=sample_rate
+    )
     explained = ExplainSettings(question, reading, Running(device, threads))
     plan = plan_sanity(model, explained, inputs)
     return plan.run([*_good(plan.read(inputs))], settings, tell or _quiet)

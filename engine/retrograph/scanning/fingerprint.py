@@ -13,7 +13,8 @@ import numpy as np
 
 from retrograph.inputs.loader import Input, input_name
 from retrograph.inputs.named_values import Value
-from retrograph.preprocess.folders import pictures_in
+from retrograph.preprocess.folders import files_in
+from retrograph.preprocess.opening import picture_suffixes
 
 MEMORY = "memory"
 """The key of an input that was in memory, with its digest."""
@@ -22,29 +23,37 @@ _END = 2**20
 """Bytes at each end of a file that are looked at."""
 
 
-def fingerprints(inputs: Sequence[Input]) -> list[dict[str, Any]]:
+def fingerprints(
+    inputs: Sequence[Input], suffixes: frozenset[str] | None = None
+) -> list[dict[str, Any]]:
     """What tells of each input whether it is still the same.
 
     Of a file its size, a digest of its first and last 1 MiB, and, where that is not all of it,
-    when it was changed; of a folder the number of its pictures and a digest of their names,
+    when it was changed; of a folder the number of its inputs and a digest of their names,
     their sizes and when they were changed; of what is in memory a digest of all of it.
+
+    Args:
+        inputs: what is scanned.
+        suffixes: by which the inputs in folders are known; those of pictures if None.
 
     Raises:
         InputError: a folder cannot be read.
     """
+    known = picture_suffixes() if suffixes is None else suffixes
     return [
-        {"path": input_name(value, number), **_of(value)} for number, value in enumerate(inputs)
+        {"path": input_name(value, number), **_of(value, known)}
+        for number, value in enumerate(inputs)
     ]
 
 
-def _of(value: Input) -> dict[str, Any]:
+def _of(value: Input, suffixes: frozenset[str]) -> dict[str, Any]:
     if isinstance(value, (str, os.PathLike)):
-        return _of_path(Path(value))
+        return _of_path(Path(value), suffixes)
     digest = hashlib.sha256()
     named: Mapping[str, Value] = value if isinstance(value, Mapping) else {"": value}
     for name, each in sorted(named.items()):
         if isinstance(each, (str, os.PathLike)):
-            digest.update(f"{name}\0{json.dumps(_of_path(Path(each)))}\0".encode())
+            digest.update(f"{name}\0{json.dumps(_of_path(Path(each), suffixes))}\0".encode())
             continue
         array = np.asarray(each)
         digest.update(f"{name}\0{array.dtype}\0{array.shape}\0".encode())
@@ -52,9 +61,9 @@ def _of(value: Input) -> dict[str, Any]:
     return {MEMORY: digest.hexdigest()}
 
 
-def _of_path(path: Path) -> dict[str, Any]:
+def _of_path(path: Path, suffixes: frozenset[str]) -> dict[str, Any]:
     if path.is_dir():
-        return _of_folder(path)
+        return _of_folder(path, suffixes)
     try:
         with path.open("rb") as file:
             digest = hashlib.sha256(file.read(_END))
@@ -68,9 +77,9 @@ def _of_path(path: Path) -> dict[str, Any]:
     return values if size <= 2 * _END else values | {"changed": changed}
 
 
-def _of_folder(folder: Path) -> dict[str, Any]:
+def _of_folder(folder: Path, suffixes: frozenset[str]) -> dict[str, Any]:
     digest, count = hashlib.sha256(), 0
-    for path in pictures_in(folder):
+    for path in files_in(folder, suffixes):
         name, status = path.relative_to(folder).as_posix(), path.stat()
         line = f"{name}\0{status.st_size}\0{status.st_mtime_ns}\0"
         digest.update(line.encode(errors="surrogateescape"))

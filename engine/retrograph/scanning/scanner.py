@@ -76,16 +76,17 @@ class Scanner:
 
     def run_values(self) -> dict[str, Any]:
         """What is scanned and how: the table `run` of the store, which identifies a scan."""
-        coding = self._kind.coding
+        coding, rate = self._kind.coding, self._kind.sample_rate
         return {
             "version": VERSION,
             "retrograph": __version__,
             "file": self._file,
             "model": self.session.model.sha256,
             "device": self.session.device,
-            "inputs": fingerprints(self.inputs),
+            "inputs": fingerprints(self.inputs, self._kind.file_suffixes),
             "preprocessing": self._kind.preprocessing.to_json(),
             "alphabet": None if coding is None else coding.alphabet,
+            **({} if rate is None else {"sample_rate": rate}),
             "layers": [layer.alias for layer in self.layers],
             "channels": None if self._channels is None else list(self._channels),
             "k": self._k,

@@ -22,6 +22,7 @@ from retrograph.preprocess import (
     check_fits,
 )
 from retrograph.preprocess.arrays import AnyArray, as_inputs, finite
+from retrograph.preprocess.opening import picture_suffixes
 from retrograph.preprocess.recipe import USE_NPY, describe
 from retrograph.render import (
     NO_MARKS,
@@ -93,8 +94,10 @@ class InputKind(ABC):
         axes: what the axes of the input count.
         preprocessing: how a picture becomes the input.
         coding: which channels are which letters; None where the input takes no letters.
+        sample_rate: of a waveform, samples a second; None where that is not known.
         name: of the kind.
         things: what inputs of this kind are called where they are counted.
+        files: what the files are called that are looked for in folders and archives.
         mend_shape: what to do about an array that does not fit the model's input.
         is_file_each: whether every picture file is an input by itself.
         has_windows: whether figures show what of the input a unit sees.
@@ -103,9 +106,11 @@ class InputKind(ABC):
     axes: InputAxes
     preprocessing: Preprocessing
     coding: Coding | None = None
+    sample_rate: int | None = None
 
     name: ClassVar[str]
     things: ClassVar[str] = "inputs"
+    files: ClassVar[str] = "pictures"
     mend_shape: ClassVar[str] = "reshape it"
     is_file_each: ClassVar[bool] = True
     has_windows: ClassVar[bool] = False
@@ -121,8 +126,17 @@ class InputKind(ABC):
 
     # Reading
 
+    @property
+    def file_suffixes(self) -> frozenset[str]:
+        """By which the inputs in folders and archives are known."""
+        return picture_suffixes()
+
+    def read_files(self, files: Iterable[PictureFile]) -> Iterator[Pending]:
+        """The inputs in the files of one folder or archive, in its order."""
+        return self.read_pictures(files)
+
     def read_pictures(self, files: Iterable[PictureFile]) -> Iterator[Pending]:
-        """The inputs in picture files: those of one folder or archive, in its order."""
+        """The inputs in picture files."""
         for file in files:
             yield Pending.failed(file.name, InputError(f"{file.name}: {self.no_picture}"))
 
@@ -146,6 +160,19 @@ class InputKind(ABC):
         raise InputError(
             f"{path}: it is not known which channel of the model is which letter; "
             f"give {parameter('alphabet')}, such as dna, protein or ACGT"
+        )
+
+    def read_sounds(self, files: Iterable[PictureFile]) -> Iterator[Pending]:
+        """The inputs in sound files."""
+        for file in files:
+            yield Pending.failed(file.name, InputError(f"{file.name}: {self._no_sound}"))
+
+    @property
+    def _no_sound(self) -> str:
+        """Why sounds are refused."""
+        return (
+            f"the model's input {describe(self.axes.shape)} is no waveform; if it is a "
+            "spectrogram, make it as in training and give it as a .npy array"
         )
 
     @property
@@ -202,6 +229,10 @@ class InputKind(ABC):
     def scale_notes(self, array: AnyArray) -> Sequence[str]:
         """What the small print of a figure says of the scale of its colours."""
         return (SCALE,)
+
+    def is_plane(self, shown: Image.Image | None) -> bool:
+        """Whether `input_picture` gives the values of the input as a plane."""
+        return not self.has_picture(shown)
 
     def is_coloured(self, attribution: AnyArray, shown: Image.Image | None) -> bool:
         """Whether a signed map [*input] has red, green and blue apart; else it is grey."""
