@@ -20,6 +20,7 @@ from retrograph.heads.fixed_shapes import fixed_graph, is_fixed, sized
 from retrograph.ir.analysis.batch_axis import follow_batch, keeps_rows_apart
 from retrograph.ir.analysis.nonfinite_weights import nonfinite_weights
 from retrograph.ir.analysis.untyped_outputs import guess_types
+from retrograph.ir.analysis.zipped_labels import zipped_labels
 from retrograph.ir.builder import DEVICES, Device
 from retrograph.ir.graph import DType, Graph, Shape, Tensor
 from retrograph.ir.io.load import load
@@ -29,7 +30,7 @@ from retrograph.ir.io.validate import blaming_damage
 from retrograph.ir.passes.canonicalize import canonicalize
 from retrograph.ir.passes.to_float16 import PRECISIONS, Precision, halved
 from retrograph.ir.patterns.straight_through import without_straight_through
-from retrograph.labels import parse_labels
+from retrograph.labels import labels_in_metadata
 from retrograph.layers import Layers, find_layer, layers
 from retrograph.methods import Method, method_named
 from retrograph.preprocess import (
@@ -115,12 +116,8 @@ class Model:
 
     @property
     def labels(self) -> tuple[str, ...]:
-        """The class names that the file carries, as labels or, by Ultralytics, as names."""
-        text = self.properties.get("labels") or self.properties.get("names", "")
-        try:
-            return parse_labels(text)
-        except InputError:  # nobody gave them, and nothing depends on them
-            return ()
+        """The class names that the file carries: in its metadata, or in a ZipMap."""
+        return labels_in_metadata(self.properties) or zipped_labels(self.proto)
 
     def preprocessing(self, name: str) -> Preprocessing | None:
         """How pictures become an input, as far as the file says so; None where it does not.

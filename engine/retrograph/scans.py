@@ -21,7 +21,7 @@ from retrograph.keywords import checked_keywords
 from retrograph.methods import Method
 from retrograph.model import Model, Source
 from retrograph.patches import Patches, plan_patches
-from retrograph.pipeline.labels import Labels, model_labels
+from retrograph.pipeline.labels import Labels, label_note, model_labels
 from retrograph.preprocess import BadInput, Item, Preprocessing
 from retrograph.results import Result
 from retrograph.runtime import Array
@@ -218,7 +218,7 @@ def scan(
         channels: the channels to look at; all if None.
         k: how many units are kept of each channel, one a picture.
         batch: how many inputs a run takes, where the model leaves that open.
-        labels: the names of the model's classes, or a file of them; its own if None.
+        labels: as in `explain`.
         alphabet: which channel of a sequence is which letter: dna, rna, protein, or the letters.
         sample_rate: samples a second of a waveform; as the model's file says if None.
         preprocessing: how pictures become inputs, a preset's name or a `Preprocessing`; the
@@ -335,4 +335,5 @@ def plan_scan(
         labels=names,
         file=source.file,
     )
-    return ScanPlan(scanner, tuple(filter(None, [*notes, signature.note])), known, names)
+    told = [*notes, signature.note, label_note(source, labels, names)]
+    return ScanPlan(scanner, tuple(filter(None, told)), known, names)

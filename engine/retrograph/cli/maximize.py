@@ -14,6 +14,7 @@ from rich.text import Text
 from retrograph.cli.options import (
     add_command,
     add_device,
+    add_labels,
     add_preprocessing,
     add_threads,
     chosen_preprocessing,
@@ -87,7 +88,7 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
         default=[],
         help="channels, indices (17,4,5), class names, ranges (0-9) or all; a picture each",
     )
-    parser.add_argument("--labels", metavar="FILE", help="class names: a line each, JSON, YAML")
+    add_labels(parser)
     parser.add_argument(
         "--measure",
         choices=MEASURES,

@@ -12,6 +12,7 @@ from retrograph.cli.terminal import count, visible
 from retrograph.errors import InputError
 from retrograph.inputs.loader import Input
 from retrograph.ir.passes.to_float16 import PRECISIONS
+from retrograph.labels import BUILT_IN
 from retrograph.methods import METHODS, Method
 from retrograph.methods.chosen import chosen_methods
 from retrograph.methods.near_names import method_name
@@ -188,12 +189,21 @@ def add_explaining(parser: argparse.ArgumentParser, methods: str) -> None:
         metavar="UNIT",
         help="top (default), channel, index, class; a,b; a-b",
     )
-    parser.add_argument("--labels", metavar="FILE", help="class names: a line each, JSON, YAML")
+    add_labels(parser)
     add_sequences(parser)
     add_aim(parser)
     add_wrt(parser)
     add_device(parser)
     add_threads(parser)
+
+
+def add_labels(parser: argparse.ArgumentParser) -> None:
+    """The names of the classes."""
+    parser.add_argument(
+        "--labels",
+        metavar="FILE",
+        help=f"class names: a line each, JSON, YAML; or {', '.join(BUILT_IN)}, none",
+    )
 
 
 def add_sequences(parser: argparse.ArgumentParser) -> None:

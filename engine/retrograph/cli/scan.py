@@ -12,6 +12,7 @@ from retrograph.cli.explain_report import print_preprocessing
 from retrograph.cli.options import (
     add_command,
     add_device,
+    add_labels,
     add_preprocessing,
     add_sequences,
     add_threads,
@@ -76,9 +77,7 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     parser.add_argument(
         "--batch", type=count, default=32, metavar="N", help="inputs a run, where that is open (32)"
     )
-    parser.add_argument(
-        "--labels", metavar="FILE", help="class names of the model: a line each, JSON, YAML"
-    )
+    add_labels(parser)
     add_sequences(parser)
     add_device(parser)
     add_threads(parser)

@@ -51,8 +51,17 @@ caffe-bgr   p minus ImageNet's mean colour, blue first
   retrograph explain net.onnx dog.jpg --scale 1/127.5 --mean 1        the same as -1-1
   retrograph explain net.onnx dog.jpg --preprocess imagenet --order bgr --resize stretch
 
-What a wrong one does is seen in the printed classes: nothing fails, and the map looks fine. Built
-graphs and models with the metadata property "preprocessing" say it themselves.
+cifar10     (p / 255 - mean) / std with those of CIFAR-10;   mnist: with those of MNIST
+
+Without an option it is what the model's file stores (built graphs do, and models with the metadata
+property "preprocessing"), else what its graph declares: bytes, or a scale and mean of its input.
+Where neither tells, the presets are tried on the first pictures, at most 24: taken is the one under
+which a picture, its mirror image, its centre and a darker copy get one class, and other pictures
+and blank ones others. A line says what was taken, how surely, and what each preset gives; one
+picture is little to go by. What is not scores of classes cannot be tried: 0-1 is assumed, and said.
+A given one that looks wrong is warned of: nothing fails with it, and the map looks fine.
+
+  retrograph preprocess net.onnx photos/       what each preset gives, as a table and as pictures
 """
 
 UNITS: Final = """\
@@ -63,13 +72,17 @@ Which neuron is explained: --layer names the tensor, --unit the neuron in it.
 --unit      top           the most active unit of each input (default)
             17            class 17, or of a layer with positions channel 17 where it is most active
             17,4,5        the unit of channel 17 at row 4, column 5
-            "tabby cat"   a class by its name in --labels or in the model's file
+            "tabby cat"   a class by its name
             cat,dog,12    several classes, a row each; channels with semicolons: "3;5"
             cat-dog       the difference of two: what speaks for one rather than the other
 --top N     the N most active units, of a layer with positions its N most active channels
+--labels    names of classes: a file (a line each, JSON, YAML), or a data set: imagenet, coco, voc,
+            cifar10, mnist, with the background first where the model counts it. Left out those in
+            the model's metadata, else ImageNet's for 1000 or 1001 classes, COCO's or VOC's for a
+            detector or a map of as many, which a note says; none: no names.
 
   retrograph layers net.onnx
-  retrograph explain net.onnx dog.jpg --unit "golden retriever" --labels imagenet.txt
+  retrograph explain net.onnx dog.jpg --unit "golden retriever" --labels imagenet
   retrograph explain net.onnx dog.jpg --layer relu3 --unit 17
 
 Of a unit that sees a part of the picture the part is drawn as a box, and enlarged.
@@ -93,7 +106,7 @@ Of a map --class sums the class's scores over the pixels that are predicted as i
 drawn: --over mask. --over all takes every position, X,Y one, X0,Y0,X1,Y1 a rectangle; with --layer
 the same of any layer with positions.
 
-  retrograph explain seg.onnx cat.jpg --class cat --labels voc.txt
+  retrograph explain seg.onnx cat.jpg --class cat --labels voc
   retrograph explain seg.onnx cat.jpg --class cat --over 120,80
 
 `retrograph heads MODEL` tells how the outputs were understood; where that is wrong, correct what it

@@ -19,7 +19,7 @@ from retrograph.model import Model, Source
 from retrograph.pipeline.aim import ANYTHING
 from retrograph.pipeline.finder import Finder
 from retrograph.pipeline.known_preprocessing import find_preprocessing, with_preprocessing
-from retrograph.pipeline.labels import check_labels, model_labels, named_labels
+from retrograph.pipeline.labels import check_labels, label_note, model_labels, named_labels
 from retrograph.pipeline.layer_facts import LayerFacts, choose_unit, layer_facts
 from retrograph.pipeline.objective_opening import finder_for
 from retrograph.pipeline.objective_session import ObjectiveSession
@@ -58,12 +58,14 @@ class _Known:
 
     Attributes:
         facts: of the layer.
-        labels: the class names that the model's file carries.
+        labels: the class names where none are given.
+        label_note: what is to be known of these.
         classes: how many classes the model tells apart; None where that is not known.
     """
 
     facts: LayerFacts
     labels: tuple[str, ...]
+    label_note: str
     classes: int | None
 
 
@@ -148,12 +150,14 @@ def ready_session(
     )
     labels = known.labels
     if settings.reading.labels is not None:
-        labels, where = named_labels(settings.reading.labels)
+        labels, where = named_labels(settings.reading.labels, known.classes)
         check_labels(labels, known.classes, where)
+    note = known.label_note if settings.reading.labels is None else ""
     settings = _with_remembered(opener, settings, known.facts, inputs)
     finder = _finder(opener, question, labels, known.facts)
     if finder is not None:
-        return _ready_objectives(opener, settings, labels, finder)
+        finding = _ready_objectives(opener, settings, labels, finder)
+        return replace(finding, context=_told(finding, settings, note))
     choice = choose_unit(known.facts, question, labels)
     asked = replace(
         settings,
@@ -168,12 +172,13 @@ def ready_session(
         return replace(session, blanks=blanks, reference=None)
 
     session: ExplainSession = sessions.get((opener.key, asked, choice.select), make)
-    return replace(session, choice=choice, context=_told(session, settings))
+    return replace(session, choice=choice, context=_told(session, settings, note))
 
 
-def _told(session: ExplainSession, settings: ExplainSettings) -> ExplainContext:
-    """What a session knows, with how the preprocessing of this call was chosen."""
-    return replace(session.context, preprocessing=settings.reading.known)
+def _told(session: ExplainSession, settings: ExplainSettings, note: str) -> ExplainContext:
+    """What a session knows, with how preprocessing and class names of this call were chosen."""
+    notes = tuple(filter(None, (note, *session.context.notes)))
+    return replace(session.context, preprocessing=settings.reading.known, notes=notes)
 
 
 def _with_remembered(
@@ -222,11 +227,13 @@ def _ready_objectives(
 
     session = sessions.get((opener.key, asked, type(finder), finder.usual), make)
     assert isinstance(session, ObjectiveSession)
-    return replace(session, finder=finder, context=_told(session, settings))
+    return replace(session, finder=finder)
 
 
 def _learn(model: Model, settings: ExplainSettings) -> _Known:
-    return _Known(layer_facts(model, settings), model_labels(model), class_count(model))
+    labels = model_labels(model)
+    note = label_note(model, None, labels)
+    return _Known(layer_facts(model, settings), labels, note, class_count(model))
 
 
 def _key(source: Source) -> Key:

@@ -92,8 +92,10 @@ def explain(
             predicted as it, the default), all, "X,Y", or "X0,Y0,X1,Y1".
         head: the layout of the outputs, where it is not found right: a file of `retrograph heads
             --json`, its object, or a head of `Model.heads()`.
-        labels: the class names, a file or a list; those that the model's file carries if None.
-        preprocessing: as in `build`; if None as the model's file says, else scaled to 0-1.
+        labels: the class names: a file, a list, or imagenet, coco, voc, cifar10, mnist or none; if
+            None those in the model's file, else of the one data set with as many (a note says so).
+        preprocessing: as in `build`; if None as the model's file says, else the preset that the
+            first pictures show to be right (the answer says how surely), else 0-1.
         alphabet: the letters of a sequence's channels: dna, rna, protein, or such as ACGT.
         sample_rate: samples a second of the model's waveforms, to which sounds are resampled; as
             the model's file says if None, and where it says none sounds keep theirs.

@@ -1,4 +1,4 @@
-"""The class names of a model: those that are given, else those that its file carries."""
+"""The class names of a model: given, else in its file, else of the data set of so many classes."""
 
 from __future__ import annotations
 
@@ -6,15 +6,19 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from retrograph.errors import InputError
-from retrograph.inputs.classes import class_count
-from retrograph.labels import parse_labels
+from retrograph.errors import InputError, RetrographError, parameter
+from retrograph.inputs.classes import class_count, scores_tensor
+from retrograph.labels import BUILT_IN, built_in_labels, labels_by_count, parse_labels
 from retrograph.model import Model
 from retrograph.pointers import refuse_pointer_file
 
 Labels = str | os.PathLike[str] | Sequence[str]
-"""A file of class names, or the names themselves, in order."""
+"""A file of class names, the name of a set of `BUILT_IN`, or the names themselves, in order."""
 
+NONE = "none"
+"""The word for no class names."""
+
+_VOC_CHANNELS = 21
 _LARGEST = 2**24
 """Bytes; ImageNet's 21,000 classes take 1 MB."""
 
@@ -24,25 +28,76 @@ def model_labels(model: Model, labels: Labels | None = None) -> tuple[str, ...]:
 
     Args:
         model: a source model, or a built graph.
-        labels: a file of names (see `read_labels`) or the names themselves; those that the
-            model's file carries if None.
+        labels: a file of names (see `read_labels`), the name of a set, NONE for no names, or the
+            names themselves; if None those that the model's file carries, else those of the one
+            data set that has so many classes.
 
     Raises:
         InputError: the file cannot be read, or the names are not as many as the model's classes.
     """
     if labels is None:
-        return model.contract.labels if model.contract is not None else model.labels
-    names, source = named_labels(labels)
+        return _carried(model) or guessed_labels(model)[1]
+    names, source = named_labels(labels, class_count(model))
     check_labels(names, class_count(model), source)
     return names
 
 
-def named_labels(labels: Labels) -> tuple[tuple[str, ...], str]:
+def label_note(model: Model, labels: Labels | None, names: Sequence[str]) -> str:
+    """What is to be known of class names that nobody gave and no file carries; "" for others."""
+    if labels is not None or not names or _carried(model):
+        return ""
+    name, _ = guessed_labels(model)
+    return (
+        f"classes are named as those of {name}, of which there are {len(names)}, too; give "
+        f"{parameter('labels', 'FILE')} for other names, or {parameter('labels', NONE)} for none"
+    )
+
+
+def _carried(model: Model) -> tuple[str, ...]:
+    """The class names in a model's file."""
+    return model.contract.labels if model.contract is not None else model.labels
+
+
+def guessed_labels(model: Model) -> tuple[str, tuple[str, ...]]:
+    """The only data set of so many classes as a model of pictures has, and their names.
+
+    Classifiers of 1000 and 1001 classes are taken for those of ImageNet; detectors of 80, 81, 90
+    and 91 for COCO's, of 20 and 21 for VOC's; maps of 21 channels for VOC's. "" and () for others.
+    """
+    inputs = [tensor.name for tensor in model.inputs]
+    if not inputs or model.axes(inputs[0]).frame is None:
+        return "", ()
+    classes = class_count(model)
+    if classes is not None:
+        is_classifier = scores_tensor(model) is not None
+        among: tuple[str, ...] = ("imagenet",) if is_classifier else ()
+        return labels_by_count(classes, among) or ("", ())
+    if model.contract is not None:
+        return "", ()
+    try:
+        heads = model.heads()
+    except RetrographError:  # what cannot be explained is said where it is asked for
+        return "", ()
+    if heads.boxes is not None:
+        return labels_by_count(heads.boxes.classes, ("coco", "voc")) or ("", ())
+    is_voc = heads.map is not None and heads.map.classes == _VOC_CHANNELS
+    return (labels_by_count(_VOC_CHANNELS, ("voc",)) if is_voc else None) or ("", ())
+
+
+def named_labels(labels: Labels, classes: int | None) -> tuple[tuple[str, ...], str]:
     """The class names, and what they are taken from, for messages.
 
+    Args:
+        labels: a file, the name of a set, NONE, or the names.
+        classes: how many the model has; None where that is not known.
+
     Raises:
-        InputError: the file cannot be read.
+        InputError: the file cannot be read, or the set has no list of so many.
     """
+    if isinstance(labels, str) and labels in BUILT_IN:
+        return built_in_labels(labels, classes), labels
+    if isinstance(labels, str) and labels == NONE:
+        return (), NONE
     if isinstance(labels, (str, os.PathLike)):
         return read_labels(labels), str(labels)
     return tuple(labels), "the list of labels"
@@ -64,7 +119,8 @@ def read_labels(path: str | os.PathLike[str]) -> tuple[str, ...]:
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or "not UTF-8 text"
         raise InputError(
-            f"{path}: the labels cannot be read ({reason}); give a text file with a name a line"
+            f"{path}: the labels cannot be read ({reason}); give a text file with a name a line, "
+            f"or one of {', '.join(BUILT_IN)}"
         ) from None
     try:
         return parse_labels(text, is_yaml=str(path).lower().endswith((".yaml", ".yml")))
@@ -74,7 +130,7 @@ def read_labels(path: str | os.PathLike[str]) -> tuple[str, ...]:
 
 def check_labels(labels: Sequence[str], classes: int | None, source: str) -> None:
     """Raises InputError where the labels are not as many as the classes: names would be wrong."""
-    if classes is not None and classes != len(labels):
+    if labels and classes is not None and classes != len(labels):
         raise InputError(
             f"{source}: names {len(labels)} classes and the model has {classes}; "
             "give a file with a line for each, in order"

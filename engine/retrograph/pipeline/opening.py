@@ -19,7 +19,7 @@ from retrograph.model import Model
 from retrograph.pipeline.aim import ANYTHING
 from retrograph.pipeline.finder import Finder
 from retrograph.pipeline.known_preprocessing import find_preprocessing, with_preprocessing
-from retrograph.pipeline.labels import model_labels
+from retrograph.pipeline.labels import label_note, model_labels
 from retrograph.pipeline.layer_facts import LayerFacts, choose_unit, layer_facts
 from retrograph.pipeline.objective_opening import finder_for, open_objectives, output_notes
 from retrograph.pipeline.session import ExplainSession, Reference
@@ -305,6 +305,7 @@ def _opened(
         device=lead.device,
         style=settings.style,
         preprocessing=known,
+        notes=tuple(filter(None, [label_note(model, reading.labels, labels)])),
     )
     blanks = Blanks(model, settings.running.threads)
     session = ExplainSession(

@@ -16,7 +16,7 @@ from retrograph.inputs import PreprocessingChoice, choose_preprocessing
 from retrograph.inputs.loader import Input, as_list
 from retrograph.inputs.single_input import OneInput
 from retrograph.model import SCORES, Model, Source
-from retrograph.pipeline.labels import Labels, model_labels
+from retrograph.pipeline.labels import Labels, label_note, model_labels
 from retrograph.pipeline.units import Unit, parse_unit
 from retrograph.preprocess import InputAxes, Preprocessing
 from retrograph.render import film, signed
@@ -154,6 +154,7 @@ def resolve(
     units = parse_units(unit, report.item, names, alias, report.channel_axis)
     input_name = request.sources[0]
     known = choose_preprocessing(model, input_name, preprocessing, pictures)
+    told = [label_note(model, labels, names), *_preprocessing_notes(known, names)]
     context = SynthesisContext(
         layer=alias,
         item=report.item,
@@ -161,7 +162,7 @@ def resolve(
         labels=names,
         axes=model.axes(input_name),
         preprocessing=None if known is None else known.recipe,
-        notes=(*request.notes, *_preprocessing_notes(known, names)),
+        notes=(*request.notes, *filter(None, told)),
     )
     return SynthesisRequest(model, input_name, units, context)
 
