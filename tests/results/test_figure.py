@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ import retrograph as rg
 from retrograph.render import STYLES
 from retrograph.results.caption import picture_lines
 from retrograph.results.figure import attribution_maps
+from retrograph.results.seen import unit_cell
 from support import nets
 from support.page_case import find
 
@@ -107,3 +109,13 @@ def test_a_built_graph_knows_the_window_too() -> None:
 
 def test_class_scores_see_all() -> None:
     assert windows_of(explained(nets.cnn(size=16))) == [None]
+
+
+def test_the_place_of_a_unit_that_sees_all_is_marked() -> None:
+    """Unit (7, 3) of 16 x 16 positions of a picture of 32 x 32: two pixels from (14, 6)."""
+    explanation = explained(nets.cnn(size=32), X32, unit=(1, 7, 3), layer="conv2")
+    assert unit_cell(explanation, 0) is None
+    everywhere = replace(explanation, context=replace(explanation.context, field=None))
+    assert unit_cell(everywhere, 0) == (6, 14, 8, 16)
+    assert everywhere.image().tobytes() != explanation.image().tobytes()
+    assert unit_cell(explained(nets.cnn(size=16)), 0) is None

@@ -291,7 +291,7 @@ def add_wrt(parser: argparse.ArgumentParser, **more: Any) -> None:
     parser.add_argument(
         "--wrt",
         metavar="TENSOR",
-        help="the input to explain (the first), or an inner tensor such as relu1 or an embedding",
+        help="the input to explain (the first), or an inner tensor as relu1",
         **more,
     )
 
@@ -351,8 +351,7 @@ def add_style(parser: argparse._ActionsContainer) -> None:
         "--style",
         type=_style,
         metavar="NAME[,smooth]",
-        help=f"how attributions are drawn, each method's own way if left out: {', '.join(STYLES)}, "
-        "smooth (`retrograph help drawing`)",
+        help=f"{', '.join(STYLES)}; smooth (`retrograph help drawing`)",
     )
 
 

@@ -119,9 +119,8 @@ def _names(group: argparse._ArgumentGroup) -> str:
 
 def _needed(action: argparse.Action) -> str:
     name = str(action.metavar or action.dest)
-    if action.nargs == "+":
-        return f"{name} ..."
-    return f"[{name}]" if action.nargs in ("?", "*") else name
+    shapes = {"+": f"{name} ...", "*": f"[{name} ...]", "?": f"[{name}]"}
+    return shapes.get(str(action.nargs), name)
 
 
 def _asked(prog: str) -> str:

@@ -13,7 +13,11 @@ from retrograph.results.caption import picture_lines, picture_notes, unit_measur
 from retrograph.results.explained import ExplainedInput
 from retrograph.results.legend import Legend
 from retrograph.results.maps import drawn_values, kind_of, marks_of, style_of
-from retrograph.results.seen import seen_window
+from retrograph.results.seen import seen_window, unit_cell
+
+_CELL_WORDS = (
+    "The box is the unit's place among the positions of its layer; it sees all of the picture."
+)
 
 
 def has_figure(explained: ExplainedInput) -> bool:
@@ -35,6 +39,7 @@ def figure(explained: ExplainedInput) -> Image.Image:
         keys=legend.keys,
         notes=[
             *map(spelled, picture_notes(explained.context)),
+            *([_CELL_WORDS] if unit_cell(explained, 0) else []),
             *kind.scale_notes(explained.array),
         ],
     )
@@ -67,6 +72,5 @@ def _title(explained: ExplainedInput, method: str, k: int) -> str:
     """The method; of several units the unit, and what is known of it."""
     if len(explained.units) == 1:
         return method
-    unit = explained.unit_name(k)
-    measures = " · ".join(unit_measures(explained, k))
-    return f"{unit}\n{method} · {measures}"
+    several = [method] if len(explained.context.methods) > 1 else []
+    return f"{explained.unit_name(k)}\n{' · '.join([*several, *unit_measures(explained, k)])}"

@@ -9,6 +9,7 @@ from retrograph.render import Marks, Style, marked, style_named
 from retrograph.render.colour import Picture
 from retrograph.results.explained import ExplainedInput
 from retrograph.results.onto_input import onto_input
+from retrograph.results.seen import unit_cell
 from retrograph.runtime import Array
 
 
@@ -44,11 +45,19 @@ def marks_of(explained: ExplainedInput, k: int | None = None) -> Marks:
     """The box or the contour of what unit k stands for; those of all units if None."""
     numbers = range(len(explained.units)) if k is None else [k]
     objectives = [each for each in map(explained.objective, numbers) if each is not None]
+    boxes = [each.box for each in objectives if each.box is not None]
+    cells = [cell for cell in (unit_cell(explained, number) for number in numbers) if cell]
     return Marks(
-        frame=explained.frame or (1, 1),
-        boxes=[each.box for each in objectives if each.box is not None],
+        frame=_frame(explained) if cells else explained.frame or (1, 1),
+        boxes=[*boxes, *cells],
         masks=[each.mask for each in objectives if each.mask is not None],
     )
+
+
+def _frame(explained: ExplainedInput) -> tuple[int, int]:
+    """Height and width of a picture."""
+    rows, columns = (explained.array.shape[axis] for axis in explained.context.kind.axes.spatial)
+    return rows, columns
 
 
 def drawn_values(explained: ExplainedInput, method: str, k: int = 0) -> Array:
