@@ -158,6 +158,24 @@ def test_a_plot_has_a_panel_for_each_question() -> None:
     assert two.shape == (2 * one.shape[0], one.shape[1], 3)
 
 
+def test_a_plot_has_every_contestant() -> None:
+    """The forward pass in grey, each other in a colour of its own, also one without times."""
+    pytest.importorskip("matplotlib")
+    drawn = plot(record(case()))
+    for colour in ("999999", "0072B2", "E69F00", "009E73"):
+        assert (drawn == list(bytes.fromhex(colour))).all(axis=2).any()
+    without = plot(record(case(entries=case().entries[:3])))
+    assert not (without == list(bytes.fromhex("009E73"))).all(axis=2).any()
+
+
+def test_ratios_far_apart_are_all_to_be_seen() -> None:
+    pytest.importorskip("matplotlib")
+    far = [*case().entries[:2], entry("slow", "ours", 9000.0)]
+    blue = (plot(record(case(entries=far))) == [0x00, 0x72, 0xB2]).all(axis=2)
+    columns = blue[:, : blue.shape[1] // 2].any(axis=1)
+    assert columns.sum() > 40
+
+
 # --- the tool ------------------------------------------------------------------------------------
 
 

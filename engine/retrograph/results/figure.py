@@ -15,9 +15,7 @@ from retrograph.results.legend import Legend
 from retrograph.results.maps import drawn_values, kind_of, marks_of, style_of
 from retrograph.results.seen import seen_window, unit_cell
 
-_CELL_WORDS = (
-    "The box is the unit's place among the positions of its layer; it sees all of the picture."
-)
+_CELL_WORDS = "The box is the unit's place among the positions of its layer; it sees all there is."
 
 
 def has_figure(explained: ExplainedInput) -> bool:
