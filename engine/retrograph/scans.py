@@ -16,6 +16,7 @@ from PIL import Image
 
 from retrograph.errors import InputError, parameter
 from retrograph.inputs import PreprocessingChoice, choose_kind, choose_preprocessing
+from retrograph.inputs.assumed_alphabet import ASSUMED_NOTE, assumed_alphabet
 from retrograph.inputs.loader import Input, Signature, as_list
 from retrograph.keywords import checked_keywords
 from retrograph.methods import Method
@@ -319,10 +320,13 @@ def plan_scan(
     names = model_labels(source, labels)
     session = ProbeSession(source, [layers] if isinstance(layers, str) else layers, device, threads)
     name, values = session.input.name, as_list(inputs)
+    assumed = assumed_alphabet(source, name, alphabet, values)
+    alphabet = alphabet or assumed
     known = choose_preprocessing(
         source, name, preprocessing, values, alphabet=alphabet, device=device, threads=threads
     )
     kind, notes = choose_kind(source, name, known, alphabet, sample_rate)
+    notes = notes if assumed is None else (*notes, ASSUMED_NOTE)
     signature = Signature(session.inputs, session.input, kind)
     scanner = Scanner(
         session,

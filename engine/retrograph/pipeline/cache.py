@@ -18,7 +18,11 @@ from retrograph.inputs.loader import Input, is_floats
 from retrograph.model import Model, Source
 from retrograph.pipeline.aim import ANYTHING
 from retrograph.pipeline.finder import Finder
-from retrograph.pipeline.known_preprocessing import find_preprocessing, with_preprocessing
+from retrograph.pipeline.known_preprocessing import (
+    find_preprocessing,
+    with_alphabet,
+    with_preprocessing,
+)
 from retrograph.pipeline.labels import check_labels, label_note, model_labels, named_labels
 from retrograph.pipeline.layer_facts import LayerFacts, choose_unit, layer_facts
 from retrograph.pipeline.objective_opening import finder_for
@@ -153,6 +157,7 @@ def ready_session(
         labels, where = named_labels(settings.reading.labels, known.classes)
         check_labels(labels, known.classes, where)
     note = known.label_note if settings.reading.labels is None else ""
+    settings = with_alphabet(opener.model, settings, known.facts.shown, inputs)
     settings = _with_remembered(opener, settings, known.facts, inputs)
     finder = _finder(opener, question, labels, known.facts)
     if finder is not None:

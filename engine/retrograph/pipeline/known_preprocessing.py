@@ -1,4 +1,4 @@
-"""Settings in which it is known how pictures become the input."""
+"""Settings in which it is known how pictures and letters become the input."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from retrograph.inputs import PreprocessingChoice, choose_preprocessing
+from retrograph.inputs.assumed_alphabet import assumed_alphabet
 from retrograph.inputs.loader import Input
 from retrograph.model import Model
 from retrograph.pipeline.settings import ExplainSettings
@@ -31,6 +32,17 @@ def find_preprocessing(
         device=settings.running.device,
         threads=settings.running.threads,
     )
+
+
+def with_alphabet(
+    model: Model, settings: ExplainSettings, name: str, inputs: Sequence[Input]
+) -> ExplainSettings:
+    """The settings with the alphabet that is assumed where nothing says one: `assumed_alphabet`."""
+    letters = assumed_alphabet(model, name, settings.reading.alphabet, inputs)
+    if letters is None:
+        return settings
+    reading = replace(settings.reading, alphabet=letters, is_alphabet_assumed=True)
+    return replace(settings, reading=reading)
 
 
 def with_preprocessing(

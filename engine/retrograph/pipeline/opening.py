@@ -11,6 +11,7 @@ from retrograph.contract import Contract
 from retrograph.errors import DeviceError, InputError, RetrographError, UnsupportedError, parameter
 from retrograph.explainer import Explainer
 from retrograph.inputs import choose_kind
+from retrograph.inputs.assumed_alphabet import ASSUMED_NOTE
 from retrograph.inputs.choice import kinds_of
 from retrograph.inputs.loader import Input
 from retrograph.methods import Method
@@ -18,7 +19,11 @@ from retrograph.methods.chosen import MethodChoice
 from retrograph.model import Model
 from retrograph.pipeline.aim import ANYTHING
 from retrograph.pipeline.finder import Finder
-from retrograph.pipeline.known_preprocessing import find_preprocessing, with_preprocessing
+from retrograph.pipeline.known_preprocessing import (
+    find_preprocessing,
+    with_alphabet,
+    with_preprocessing,
+)
 from retrograph.pipeline.labels import label_note, model_labels
 from retrograph.pipeline.layer_facts import LayerFacts, choose_unit, layer_facts
 from retrograph.pipeline.objective_opening import finder_for, open_objectives, output_notes
@@ -73,6 +78,7 @@ def open_units(
 def _known(
     model: Model, settings: ExplainSettings, facts: LayerFacts, inputs: Sequence[Input]
 ) -> ExplainSettings:
+    settings = with_alphabet(model, settings, facts.shown, inputs)
     return with_preprocessing(settings, find_preprocessing(model, settings, facts.shown, inputs))
 
 
@@ -297,6 +303,7 @@ def _opened(
     contract, reading = lead.contract, settings.reading
     known = reading.known or find_preprocessing(model, settings, contract.shown)
     kind, notes = choose_kind(model, contract.shown, known, reading.alphabet, reading.sample_rate)
+    letters = ASSUMED_NOTE if reading.is_alphabet_assumed else ""
     context = ExplainContext(
         field=seen_field(model, contract),
         contracts={title: each.contract for title, each in graphs.explainers.items()},
@@ -305,7 +312,7 @@ def _opened(
         device=lead.device,
         style=settings.style,
         preprocessing=known,
-        notes=tuple(filter(None, [label_note(model, reading.labels, labels)])),
+        notes=tuple(filter(None, [label_note(model, reading.labels, labels), letters])),
     )
     blanks = Blanks(model, settings.running.threads)
     session = ExplainSession(

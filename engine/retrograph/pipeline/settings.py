@@ -64,6 +64,7 @@ class Reading:
         preprocessing: how a picture becomes the input; as the model's file says if None.
         alphabet: the letters of a sequence's channels; as the model's file says if None.
         sample_rate: of a waveform, samples a second; as the model's file says if None.
+        is_alphabet_assumed: whether nothing says the alphabet; it asks nothing.
         known: how the preprocessing was chosen, where that is found out; it asks nothing.
     """
 
@@ -71,6 +72,7 @@ class Reading:
     preprocessing: Preprocessing | str | None = None
     alphabet: str | None = None
     sample_rate: int | None = None
+    is_alphabet_assumed: bool = False
     known: PreprocessingChoice | None = field(default=None, compare=False)
 
 
