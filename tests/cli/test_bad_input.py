@@ -251,7 +251,7 @@ def test_inputs_that_are_missing(here: Path, capsys: Capture) -> None:
     np.savez(here / "sr.npz", x=np.ones((1, 5)), state=np.ones((1, 6)), sr=np.array(0.5))
     np.savez(here / "long.npz", x=np.ones((1, 5)), state=np.ones((1, 7)), sr=np.array(1))
     (here / "bad.npz").write_bytes(b"PK")
-    mend = "give an .npz with an array by the name of each input: x, state, sr"
+    mend = "give a picture, an array or a number for each input (x, state, sr) by --input NAME"
     refused(capsys, here, "explain two.onnx x.npy", "'state' (float32 [N, 6])", "'sr'", mend)
     refused(capsys, here, "explain two.onnx dog.png", "'state' (float32 [N, 6])", "'sr'", mend)
     refused(capsys, here, "explain two.onnx x.npz", "has no array 'state', 'sr'", mend)
@@ -262,6 +262,23 @@ def test_inputs_that_are_missing(here: Path, capsys: Capture) -> None:
         capsys, here, "explain two.onnx sr.npz", "'sr' takes int64 []; what is given is float64"
     )
     refused(capsys, here, "explain two.onnx long.npz", "'state' takes float32 [N, 6]")
+
+
+class Trap:
+    """An object that leaves a file behind where it is unpickled."""
+
+    def __reduce__(self) -> tuple[object, tuple[str]]:
+        return Path.touch, (Path("sprung"),)
+
+
+@pytest.mark.parametrize("name", ["in.npy", "in.npz"])
+def test_objects_in_arrays_are_never_unpickled(here: Path, capsys: Capture, name: str) -> None:
+    nets.save(nets.two_input_net() if name == "in.npz" else nets.cnn(), here / "two.onnx")
+    trap = np.array([Trap()], object)
+    save = np.savez if name == "in.npz" else np.save
+    save(here / name, trap)
+    refused(capsys, here, f"explain two.onnx {name}", f"{name} holds no arrays", "without objects")
+    assert not Path("sprung").exists()
 
 
 # --- the outputs -------------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import numpy as np
@@ -70,3 +71,18 @@ def test_a_mistake_is_spelled_for_its_face(
         parse_unit(unit, (5,), labels, "scores")
     assert in_python in str(caught.value)
     assert as_an_option in caught.value.spelled(as_option)
+
+
+@pytest.mark.parametrize(
+    ("shape", "axis", "told"),
+    [
+        ((5, 4, 4), 0, "'relu1' has 5 x 4 x 4 units; count from 0"),
+        ((4, None, 5), 2, "'relu1' has 4 x ? x 5 units, of which axis 2 counts channels; count"),
+    ],
+)
+def test_the_axis_of_the_channels_is_told_where_it_is_not_the_first(
+    shape: tuple[int | None, ...], axis: int, told: str
+) -> None:
+    assert parse_unit(4, shape, (), "relu1", axis) == UnitChoice("channel", (4,))
+    with pytest.raises(InputError, match=re.escape(f"unit=5 is out of range: {told}")):
+        parse_unit(5, shape, (), "relu1", axis)

@@ -7,10 +7,11 @@ from typing import TypeAlias
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageDraw, ImageFont, ImageOps
 
 from retrograph.errors import InputError
 from retrograph.render import STYLES, Track, grey_slices, heat, signed, slices, spaced, strips
+from retrograph.render.blocks import SOFT
 from support.page_case import cells, find_all
 
 Draw: TypeAlias = Callable[[np.ndarray], np.ndarray]
@@ -33,6 +34,13 @@ def boxes(page: Image.Image, colour: tuple[int, int, int]) -> list[tuple[int, in
         rows = np.flatnonzero(where[:, run[0] : run[-1] + 1].any(axis=1))
         found.append((int(run[0]), int(run[-1]), int(rows[0]), int(rows[-1])))
     return found
+
+
+def printed(text: str, size: float) -> np.ndarray:
+    """A text as it is drawn beside a strip, without what is white around it."""
+    page = Image.new("RGB", (100, 40), (255, 255, 255))
+    ImageDraw.Draw(page).text((50, 10), text, SOFT, ImageFont.load_default(size), anchor="mt")
+    return np.asarray(page.crop(ImageOps.invert(page).getbbox()))
 
 
 @pytest.mark.parametrize(("style", "draw"), [("signed", signed), ("heat", heat)])
@@ -61,6 +69,33 @@ def test_long_sequences_are_wrapped_in_one_scale() -> None:
     assert tops[0] + 72 < tops[1] < tops[2] - 72
     whole = strips([Track("guided", values[:, :100], STYLES["signed"])], " " * 100, "ACGT")
     assert len(find_all(whole, cells(signed(values[None, :, :100])))) == 1
+
+
+@pytest.mark.parametrize(
+    ("letters", "changed"), [("C" * 80 + "A" * 40, 0), ("A" * 80 + "C" * 40, 1)]
+)
+def test_each_row_has_its_own_letters(letters: str, changed: int) -> None:
+    """Where the letters of one row are others, nothing but that row is."""
+    track = Track("guided", np.zeros((4, 120)), STYLES["signed"])
+    page, other = (np.asarray(strips([track], each, "ACGT")) for each in ("A" * 120, letters))
+    drawn = signed(np.zeros((1, 4, 120)))
+    tops = [find_all(Image.fromarray(page), cells(drawn[:, :80]))[0][1]]
+    tops += [find_all(Image.fromarray(page), cells(drawn[:, 80:]))[-1][1]]
+    rows = np.flatnonzero((page != other).any(axis=(1, 2)))
+    assert len(rows)
+    assert tops[changed] - 30 < rows[0] <= rows[-1] < tops[changed]
+
+
+@pytest.mark.parametrize("number", [1, 10, 80, 81, 90, 120])
+def test_positions_are_numbered_from_one_in_each_row(number: int) -> None:
+    page = strips([Track("guided", np.zeros((4, 120)), STYLES["signed"])], " " * 120, "ACGT")
+    left, top = find_all(page, cells(signed(np.zeros((1, 4, 80)))))[0]
+    row, column = divmod(number - 1, 80)
+    middle = left + 16 * column + 8
+    area = page.crop((middle - 20, top if row else 0, middle + 20, page.height if row else top))
+    text = printed(str(number), 14)
+    ((x, _),) = find_all(area, text)
+    assert x + text.shape[1] / 2 == pytest.approx(20, abs=2)
 
 
 def test_the_letters_have_their_own_channel_s_colour() -> None:

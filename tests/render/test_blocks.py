@@ -1,0 +1,82 @@
+"""Blocks of a page: where each lies, to the pixel, and what is white around it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from retrograph.render.blocks import (
+    FRAME,
+    WHITE,
+    Block,
+    beside,
+    blank,
+    even,
+    framed,
+    margin,
+    stack,
+    topped,
+    written,
+)
+from support.page_case import random_picture
+
+SMALL, WIDE, HIGH = random_picture(3, 4), random_picture(2, 9), random_picture(7, 2)
+BLOCKS = [Image.fromarray(each) for each in (SMALL, WIDE, HIGH)]
+
+
+def laid(page: Block, *places: tuple[np.ndarray, int, int]) -> None:
+    """Assert that a page has pictures at (left, top), and is white everywhere else."""
+    wanted = np.full((page.height, page.width, 3), WHITE, np.uint8)
+    for picture, left, top in places:
+        wanted[top : top + len(picture), left : left + picture.shape[1]] = picture
+    np.testing.assert_array_equal(np.asarray(page), wanted)
+
+
+def test_a_stack_is_aligned_at_the_left() -> None:
+    page = stack(BLOCKS, 5)
+    assert page.size == (9, 3 + 2 + 7 + 2 * 5)
+    laid(page, (SMALL, 0, 0), (WIDE, 0, 3 + 5), (HIGH, 0, 3 + 2 + 2 * 5))
+
+
+def test_blocks_beside_each_other_are_aligned_at_the_bottom() -> None:
+    page = beside(BLOCKS, 5)
+    assert page.size == (4 + 9 + 2 + 2 * 5, 7)
+    laid(page, (SMALL, 0, 4), (WIDE, 4 + 5, 5), (HIGH, 4 + 9 + 2 * 5, 0))
+
+
+@pytest.mark.parametrize("blocks", [BLOCKS, BLOCKS[::-1]], ids=["in order", "reversed"])
+def test_even_blocks_are_centred_on_the_size_of_the_largest(blocks: Sequence[Block]) -> None:
+    for block, page in zip(blocks, even(blocks), strict=True):
+        assert page.size == (9, 7)
+        left, top = (9 - block.width) // 2, (7 - block.height) // 2
+        laid(page, (np.asarray(block), left, top))
+
+
+def test_white_around_a_block() -> None:
+    laid(topped(BLOCKS[0], 6, 8), (SMALL, 0, 0))
+    wide = margin(BLOCKS[0], 3)
+    assert wide.size == (4 + 6, 3 + 6)
+    laid(wide, (SMALL, 3, 3))
+    laid(blank(5, 2))
+
+
+def test_a_frame_is_a_line_of_one_pixel() -> None:
+    page = np.asarray(framed(SMALL))
+    assert page.shape == (5, 6, 3)
+    np.testing.assert_array_equal(page[1:-1, 1:-1], SMALL)
+    for side in (page[0], page[-1], page[:, 0], page[:, -1]):
+        np.testing.assert_array_equal(side, np.broadcast_to(FRAME, side.shape))
+
+
+def test_lines_of_text_are_whole_and_no_more_than_asked() -> None:
+    text = " ".join(["gradient"] * 40)
+    lines = written(text, 18, (0, 0, 0), 200, 3)
+    assert [line.size for line in lines] == [(200, 24)] * 3
+    for line in lines:
+        inked = np.asarray(line.convert("L")) < 128
+        assert inked.any()
+        assert not inked[[0, -1]].any()
+    assert written("  ", 18, (0, 0, 0), 200, 3) == []
