@@ -9,7 +9,8 @@ What inputs are, and how they become what the model takes.
 
 pictures    files, folders and archives of them (.zip, .tar, .tar.gz, .tgz, .tar.bz2, .tar.xz;
             nothing is unpacked to disk); what is hidden is left out. Of a data set for `scan` the
-            folders are the classes, where all pictures lie in such.
+            folders are the classes, where all pictures lie in such. DICOM (.dcm; pip install
+            'retrograph[dicom]') is seen through the file's window, which a note says.
 arrays      .npy and .npz: bytes as pictures, floats as the model's input as it is.
 tables      .csv, a picture a row, whose header, if any, says where the label and the pixels stand;
             without one, a value more than a picture has is its label.

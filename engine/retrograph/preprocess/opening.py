@@ -19,6 +19,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 from retrograph.errors import InputError, one_line
 from retrograph.pointers import refuse_pointer, refuse_pointer_file
+from retrograph.preprocess.dicom import SUFFIXES, dicom_picture, is_dicom
 from retrograph.preprocess.picture import Pixels
 
 FORMATS: Final = ("AVIF", "BMP", "GIF", "JPEG", "JPEG2000", "PNG", "PPM", "TIFF", "WEBP")
@@ -66,7 +67,7 @@ _SCALE = "save it with 8 bits, scaled so that 255 is white"
 def picture_suffixes() -> frozenset[str]:
     """The suffixes, in lower case with the dot, by which a folder's pictures are known."""
     formats = Image.registered_extensions().items()
-    return frozenset(suffix for suffix, name in formats if name in FORMATS)
+    return frozenset(suffix for suffix, name in formats if name in FORMATS) | SUFFIXES
 
 
 @dataclass(frozen=True)
@@ -86,9 +87,9 @@ def load_picture(path: str | os.PathLike[str]) -> Image.Image:
     """The picture in a file, upright, as 8-bit RGB.
 
     The EXIF orientation is applied; transparency is composited over white; values of 16 and 12
-    bits keep their highest 8; of an animation the first frame is taken; colour profiles are not
-    applied. Raises InputError when there is no such file, or it cannot be decoded, wholly and
-    safely, or nothing says which of its values is white.
+    bits keep their highest 8; DICOM is seen through its window; of an animation the first frame is
+    taken; colour profiles are not applied. Raises InputError when there is no such file, or it
+    cannot be decoded, wholly and safely, or nothing says which of its values is white.
     """
     return open_picture(path).image
 
@@ -117,6 +118,10 @@ def open_pillow(name: str, image: Image.Image) -> Opened:
 
 
 def _opened(name: str, source: Path | io.BytesIO) -> Opened:
+    if is_dicom(name, source):
+        with _STRICT:
+            picture, note = dicom_picture(name, source)
+        return Opened(picture.convert("RGB"), note)
     with pillow_file(name, source) as image:
         return _upright(image)
 

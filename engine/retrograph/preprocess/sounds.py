@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import importlib
 import io
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePath
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 
 from retrograph.errors import InputError, one_line, parameter
 from retrograph.pointers import refuse_pointer, refuse_pointer_file
 from retrograph.preprocess.axes import InputAxes
+from retrograph.preprocess.extras import library
 from retrograph.preprocess.picture import Array
 
 SOUND_SUFFIXES: Final = frozenset(
@@ -147,7 +147,7 @@ def read_waveform(name: str, source: Path | bytes, size: WaveformSize) -> tuple[
 
 def _decoded(name: str, source: Path | bytes, size: WaveformSize) -> Sound:
     """The beginning of a sound, as much of it as the model takes."""
-    soundfile = _library("soundfile")
+    soundfile = library("soundfile", "audio", "sound files")
     try:
         with soundfile.SoundFile(
             source if isinstance(source, Path) else io.BytesIO(source)
@@ -207,7 +207,7 @@ def _mixed(name: str, samples: Array, channels: int) -> tuple[Array, str]:
 def _resampled(name: str, samples: Array, rate: int, wanted: int | None) -> tuple[Array, str]:
     if wanted in (None, rate):
         return samples, ""
-    resampled: Array = _library("soxr").resample(samples.T, rate, wanted).T
+    resampled: Array = library("soxr", "audio", "sound files").resample(samples.T, rate, wanted).T
     if not resampled.size:
         raise InputError(f"{name} is too short to be resampled from {rate} Hz to {wanted} Hz")
     return np.ascontiguousarray(resampled), f"resampled from {rate} Hz to {wanted} Hz"
@@ -225,18 +225,3 @@ def _fitted(samples: Array, sound: Sound, size: WaveformSize) -> tuple[Array, st
     cut = samples[:, :length]
     is_cut = have > length or sound.count > sound.samples.shape[1]
     return cut, f"cut from {whole} to the first {model}" if is_cut else ""
-
-
-def _library(name: str) -> Any:
-    """A module of the extra `audio`.
-
-    Raises:
-        InputError: it is not installed.
-    """
-    try:
-        return importlib.import_module(name)
-    except (ImportError, OSError) as error:  # OSError: the package is there, its library is not
-        raise InputError(
-            f"sound files need {name}, which is missing ({one_line(error)}); "
-            "pip install 'retrograph[audio]'"
-        ) from None
