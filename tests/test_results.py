@@ -41,6 +41,7 @@ MAKERS = {
     rg.Explanation: "explain_all()",
     rg.Comparison: "compare()",
     rg.Check: "check()",
+    rg.Audit: "audit()",
     rg.Sanity: "sanity()",
     rg.Bench: "bench()",
     rg.Filters: "filters()",

@@ -10,6 +10,7 @@
 
 from retrograph import methods
 from retrograph._version import __version__
+from retrograph.auditing import Audit, audit
 from retrograph.benchmarks import Bench, bench
 from retrograph.checks import check
 from retrograph.contract import Contract
@@ -39,6 +40,7 @@ from retrograph.synthesis import Dream, Maxima, Maximum, Perturbation, dream, ma
 __all__ = [
     "PRESETS",
     "Attribution",
+    "Audit",
     "BadInput",
     "Bench",
     "Block",
@@ -68,6 +70,7 @@ __all__ = [
     "UnsupportedError",
     "Verdict",
     "__version__",
+    "audit",
     "bench",
     "build",
     "check",

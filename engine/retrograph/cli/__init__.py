@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 from retrograph._version import __version__
 from retrograph.cli import (
+    audit,
     bench,
     build,
     check,
@@ -39,6 +40,7 @@ examples:
   retrograph explain net.onnx dog.jpg --layer relu3 --unit 17
   retrograph compare net.onnx dog.jpg cat.jpg       methods side by side, in one labelled picture
   retrograph sanity net.onnx photos/ -o sanity.png  do the maps depend on weights and class?
+  retrograph audit net.onnx net.int8.onnx photos/   is it still the same network?
   retrograph scan net.onnx photos/ --layer relu5 -o run/   which pictures make a neuron fire?
   retrograph patches run/ -o patches/               and which parts of them?
   retrograph filters net.onnx                       the first convolution's weights, in colour
@@ -47,6 +49,7 @@ examples:
 
 exit codes:
   0 done   2 a mistake in what was given, in one line   3 operators that cannot be treated, listed
+  1 audit: the files differ
 
 Each command explains itself: retrograph explain --help, and all of it: retrograph help explain
 Topics: retrograph help inputs | preprocessing | units | drawing | running
@@ -60,7 +63,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         argv: the arguments; those of the process if None.
 
     Returns:
-        The exit code: 0, 2 for a mistake in the input, 3 for an unsupported operator.
+        The exit code: 0, 1 where audited files differ, 2 for a mistake in the input, 3 for an
+        unsupported operator.
 
     Raises:
         SystemExit: by argparse, with code 2 for a wrong option and 0 after --help.
@@ -103,7 +107,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"retrograph {__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     for command in (
-        *(layers, heads, check, methods, explain, compare, sanity),
+        *(layers, heads, check, methods, explain, compare, sanity, audit),
         *(scan, patches, filters, maximize, build, bench, help),
     ):
         command.add(commands)

@@ -367,6 +367,16 @@ def default_attributes(op: str, domain: str, opset: int) -> Mapping[str, Any]:
     return {k: _attribute(v) for k, v in found.items()}
 
 
+@cache
+def input_names(op: str, domain: str, opset: int) -> tuple[str, ...]:
+    """What an operator's schema calls its inputs; () where there is no schema."""
+    try:
+        schema = onnx.defs.get_schema(op, opset, "" if domain in STANDARD_DOMAINS else domain)
+    except onnx.defs.SchemaError:
+        return ()
+    return tuple(each.name for each in schema.inputs)
+
+
 def draws(graph: Graph, node: NodeProto) -> bool:
     """Whether a node is a Dropout that may draw what it drops, in training."""
     if node.op_type != "Dropout" or len(node.input) < 3 or not node.input[2]:

@@ -33,6 +33,7 @@ class Session:
         threads: how many threads an operator may use; ONNX Runtime's choice if None.
         folder: where the files with the weights of a serialised graph are, if it has any.
         needed: the release of ONNX Runtime that the graph needs, where that is known.
+        optimized: whether ONNX Runtime may replace nodes by others; else it computes each node.
 
     Attributes:
         provider: what was asked for.
@@ -50,9 +51,13 @@ class Session:
         threads: int | None = None,
         folder: str | None = None,
         needed: Need | None = None,
+        optimized: bool = True,
     ) -> None:
         _check_release(needed)
         options = _options(threads, folder or _folder_of(model))
+        if not optimized:
+            levels = import_runtime().GraphOptimizationLevel
+            options.graph_optimization_level = levels.ORT_DISABLE_ALL
         wanted = self.provider = provider(device)
         self._session = _load(model, options, wanted, folder)
         self.providers: list[str] = self._session.get_providers()

@@ -1,0 +1,11 @@
+"""Whether two files still compute the same and look at the same things; where they part, and why.
+
+>>> import retrograph as rg
+>>> audit = rg.audit("net.onnx", "net.optimised.onnx", "photos/")
+>>> print(audit.says, audit.sentence)
+"""
+
+from retrograph.auditing.audit import audit
+from retrograph.auditing.result import Audit
+
+__all__ = ["Audit", "audit"]

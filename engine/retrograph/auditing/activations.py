@@ -1,0 +1,137 @@
+"""What a network computes on the audited inputs, in runs of bounded memory."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from retrograph.auditing.network import Network
+from retrograph.errors import InputError
+from retrograph.ir.compose.cut import cut_model
+from retrograph.ir.io.store import runnable
+from retrograph.runtime import Array, Session
+
+Feeds = Sequence[Mapping[str, Array]]
+"""For each run an array for each input of the model, by name."""
+
+_HELD = 400_000_000
+_RUN = 120_000_000
+_UNKNOWN = 1_000_000
+
+
+@dataclass
+class Activations:
+    """The tensors of a network on the inputs, as float32, the rows of all runs behind each other.
+
+    Attributes:
+        network: what is run; ONNX Runtime's optimisations are off.
+        feeds: what it is run on.
+        cuts: by its name what a tensor is given instead of what the network computes.
+        threads: as in `Explainer`.
+    """
+
+    network: Network
+    feeds: Feeds
+    cuts: Mapping[str, Array] = field(default_factory=dict)
+    threads: int | None = None
+
+    def __post_init__(self) -> None:
+        self._held: dict[str, Array] = {}
+        self._bytes = 0
+
+    def __getitem__(self, name: str) -> Array:
+        """The values of one tensor."""
+        return self.values([name])[name]
+
+    def values(self, names: Sequence[str]) -> dict[str, Array]:
+        """The values of some tensors, by name.
+
+        Raises:
+            InputError: ONNX Runtime cannot run the graph.
+        """
+        missing = [name for name in dict.fromkeys(names) if name not in self._held]
+        computed = self.run(missing) if missing else {}
+        for name, value in computed.items():
+            if self._bytes + value.nbytes <= _HELD:
+                self._held[name] = value
+                self._bytes += value.nbytes
+        return {name: computed[name] if name in computed else self._held[name] for name in names}
+
+    def batches(self, names: Sequence[str]) -> Iterator[list[str]]:
+        """The names in groups that are small enough for one run."""
+        group: list[str] = []
+        size = 0
+        for name in names:
+            size += self._size(name)
+            if group and size > _RUN:
+                yield group
+                group, size = [], self._size(name)
+            group.append(name)
+        if group:
+            yield group
+
+    def with_cut(self, name: str, value: Array) -> Activations:
+        """The same where a tensor is given; what does not depend on it need not run again."""
+        after = Activations(self.network, self.feeds, {**self.cuts, name: value}, self.threads)
+        changed = self.network.dependents(name)
+        after._held = {n: v for n, v in self._held.items() if n not in changed} | {name: value}
+        after._bytes = sum(v.nbytes for v in after._held.values())
+        return after
+
+    def run(
+        self, names: Sequence[str], cuts: Mapping[str, Array] | None = None
+    ) -> dict[str, Array]:
+        """Compute some tensors on all inputs.
+
+        Args:
+            names: of tensors, or `computed` of one that is cut.
+            cuts: by name what tensors are given besides.
+
+        Raises:
+            InputError: ONNX Runtime cannot run the graph.
+        """
+        cuts = {**self.cuts, **(cuts or {})}
+        given = {n: v for n, v in cuts.items() if n in names}
+        wanted = [name for name in names if name not in given]
+        if not wanted:
+            return given
+        ranks = {name: value.ndim for name, value in cuts.items()}
+        model = cut_model(self.network.graph, wanted, ranks)
+        with runnable(model) as (source, folder, needed):
+            session = Session(source, "cpu", self.threads, folder, needed, optimized=False)
+        dtypes = {spec.name: spec.dtype for spec in session.inputs}
+        runs = []
+        for number, feeds in enumerate(self.feeds):
+            parts = {n: _part(v, number, len(self.feeds)) for n, v in cuts.items()}
+            run = session.run({**feeds, **{n: _cast(v, dtypes[n]) for n, v in parts.items()}})
+            runs.append({name: np.atleast_1d(run[name]).astype(np.float32) for name in wanted})
+        return given | {name: np.concatenate([run[name] for run in runs]) for name in wanted}
+
+    def _size(self, name: str) -> int:
+        """About how many bytes a tensor's values take."""
+        if name in self._held:
+            return 0
+        tensor = self.network.graph.tensor(name)
+        shape = tensor.shape if tensor is not None else None
+        if shape is None or any(not isinstance(size, int) for size in shape[1:]):
+            return _UNKNOWN * len(self.feeds)
+        rows = sum(len(next(iter(feeds.values()))) for feeds in self.feeds)
+        return 4 * rows * math.prod(int(size) for size in shape[1:] if size)
+
+
+def _part(values: Array, number: int, count: int) -> Array:
+    """The rows of one of so many runs."""
+    if len(values) % count:
+        raise InputError(
+            f"{len(values)} rows of a tensor cannot be divided among {count} runs; give one input"
+        )
+    rows = len(values) // count
+    return values[number * rows : (number + 1) * rows]
+
+
+def _cast(values: Array, dtype: np.dtype[np.generic] | None) -> Array:
+    with np.errstate(over="ignore"):
+        return values if dtype is None else values.astype(dtype)

@@ -1,0 +1,297 @@
+"""`retrograph.audit`: two files on the same inputs, one verdict."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from retrograph.auditing.activations import Activations
+from retrograph.auditing.comparison import Comparison, compare_networks
+from retrograph.auditing.diagnosis import Difference, diagnose
+from retrograph.auditing.feeding import AuditInputs, read_inputs
+from retrograph.auditing.maps import MapPair, map_pairs, target_pair
+from retrograph.auditing.network import Network
+from retrograph.auditing.noise import tolerances
+from retrograph.auditing.outputs import OutputPair, pair_outputs, worst
+from retrograph.auditing.precision import (
+    FLOAT32,
+    LayerError,
+    Precision,
+    chain_of,
+    layer_errors,
+    precision_of,
+)
+from retrograph.auditing.preparation import Prepared, other_preparation
+from retrograph.auditing.regions import is_local
+from retrograph.auditing.repair import Step, find_regions
+from retrograph.auditing.result import Audit, Finding
+from retrograph.auditing.sentence import (
+    another_sentence,
+    equal_sentence,
+    parted_sentence,
+    precision_sentence,
+)
+from retrograph.auditing.verdicts import Facts, verdict_of
+from retrograph.errors import InputError, RetrographError, parameter
+from retrograph.inputs.loader import Input, Progress, as_list
+from retrograph.keywords import check_counts, checked_keywords
+from retrograph.methods import method_named
+from retrograph.model import Source, opened
+from retrograph.preprocess import Preprocessing
+
+_STAGES = 4
+_INSTEAD = "gradient"
+"""The method of the maps where the one that is asked for cannot be, as without any ReLU."""
+
+
+@checked_keywords
+def audit(
+    a: Source,
+    b: Source,
+    inputs: Input | Iterable[Input] = (),
+    *,
+    method: str | None = "guided",
+    preprocessing: Preprocessing | str | None = None,
+    preprocessing_b: Preprocessing | str | None = None,
+    tolerance: float | None = None,
+    threads: int | None = None,
+    progress: Progress | None = None,
+) -> Audit:
+    """Whether two files still compute the same and look at the same things, where they part, why.
+
+    Both are run on the inputs, and tensors that are numerically equal under some order of axes are
+    paired. The difference begins at the first nodes without partners; A's tensor put in the place
+    of B's proves it.
+
+    Args:
+        a: the reference: a path to an .onnx file, or a model in memory.
+        b: the file that is audited.
+        inputs: pictures, folders, arrays as A takes them; for models of several inputs an array
+            for each by its name. Noise if there are none.
+        method: of the maps that are compared; None for no maps.
+        preprocessing: how pictures become A's input.
+        preprocessing_b: the same of B, where it differs.
+        tolerance: up to which relative error tensors are equal; if None 3e-5, or 20 times the
+            effect of the input's last bit on a tensor where that is more.
+        threads: of the runtime.
+        progress: takes how many stages are done, and of how many.
+
+    Raises:
+        InputError: a file or an input cannot be read, or the files' inputs cannot be matched.
+        UnsupportedError: a file has operators that have no canonical form.
+    """
+    check_counts(threads=threads)
+    if tolerance is not None and not tolerance >= 0:
+        raise InputError(f"{parameter('tolerance')} is {tolerance!r}; give a number from 0")
+    if method is not None:
+        method = method_named(method).name
+    models = opened(a), opened(b)
+    networks = Network(models[0]), Network(models[1])
+    given = read_inputs(*models, as_list(inputs), preprocessing, preprocessing_b)
+    run = (
+        Activations(networks[0], given.a, threads=threads),
+        Activations(networks[1], given.b, threads=threads),
+    )
+    auditor = _Auditor(*run, given, method, tolerance, progress or _quiet)
+    return auditor.audit()
+
+
+def _quiet(done: int, total: int | None) -> None:
+    """Tell nobody."""
+
+
+def _label(network: Network, tensors: Sequence[str], end: str) -> str:
+    """Where a region begins, as people name it."""
+    return network.label(tensors[0]) if tensors else f"right behind {network.label(end)}"
+
+
+@dataclass(frozen=True)
+class _Auditor:
+    """An audit that is under way.
+
+    Attributes:
+        a, b: what both files compute.
+        inputs: what they are run on.
+        method: of the maps; None for none.
+        tolerance: as it was given.
+        progress: takes how many stages are done.
+    """
+
+    a: Activations
+    b: Activations
+    inputs: AuditInputs
+    method: str | None
+    tolerance: float | None
+    progress: Callable[[int, int | None], None]
+
+    def audit(self) -> Audit:
+        """The verdict and what it rests on."""
+        self.progress(0, _STAGES)
+        ours, theirs = (run.values(run.network.outputs) for run in (self.a, self.b))
+        outputs = pair_outputs(self.a.network, self.b.network, ours, theirs)
+        names = [*self.a.network.points, *self.a.network.outputs]
+        tolerance = tolerances(self.a, names, self.tolerance)
+        comparison = compare_networks(self.a, self.b, outputs, tolerance)
+        self.progress(1, _STAGES)
+        precision = self._precision()
+        low = precision is not FLOAT32 and not comparison.agrees
+        layers = self._layers(comparison, precision) if low else []
+        prepared = None if low or comparison.agrees else self._preparation(outputs)
+        findings = [] if low else self._findings(comparison, prepared, tolerance)
+        self.progress(2, _STAGES)
+        method, maps, notes = self._maps(comparison)
+        self.progress(3, _STAGES)
+        facts = self._facts(comparison, precision, layers, findings, prepared, maps)
+        sentence = self._sentence(facts, comparison, layers, findings, prepared)
+        self.progress(_STAGES, _STAGES)
+        return Audit(
+            a=self.a.network.model.name,
+            b=self.b.network.model.name,
+            verdict=verdict_of(facts),
+            sentence=sentence,
+            precision=facts.precision,
+            inputs=self.inputs.names,
+            outputs=tuple(outputs),
+            tolerance=comparison.output_tolerance,
+            points=(len(self.a.network.points), len(self.b.network.points)),
+            pairs=comparison.pairs,
+            findings=tuple(findings),
+            layers=tuple(layers),
+            preparation=prepared.name if prepared is not None else "",
+            method=method,
+            maps=tuple(maps),
+            items=self.inputs.items,
+            kind=self.inputs.kind,
+            notes=(*self.inputs.notes, *self._output_notes(outputs), *notes),
+        )
+
+    def _precision(self) -> Precision:
+        """What the less precise file computes in; float32 where both compute in the same."""
+        ours, theirs = precision_of(self.a.network), precision_of(self.b.network)
+        return FLOAT32 if ours == theirs else max(ours, theirs, key=lambda p: p.tolerance)
+
+    def _layers(self, comparison: Comparison, precision: Precision) -> list[LayerError]:
+        networks = self.a.network, self.b.network
+        chain = chain_of(*networks, comparison.prints_a, comparison.prints_b)
+        shapes = {name: each.shape for name, each in comparison.prints_b.items()}
+        return layer_errors(self.a, self.b, chain, shapes, precision)
+
+    def _preparation(self, outputs: Sequence[OutputPair]) -> Prepared | None:
+        model = self.b.network.model
+        return other_preparation(self.a, self.b, outputs, model.axes(model.inputs[0].name))
+
+    def _findings(
+        self, comparison: Comparison, prepared: Prepared | None, tolerance: dict[str, float]
+    ) -> list[Finding]:
+        """The regions with their causes, with B's inputs as it wants them.
+
+        Where that leaves none, those of the inputs as they are, if the cause lies in the file.
+        """
+        if not comparison.outputs:
+            return []
+        given = comparison
+        if prepared is not None:
+            b = Activations(self.b.network, prepared.feeds, threads=self.b.threads)
+            theirs = b.values(b.network.outputs)
+            ours = self.a.values(self.a.network.outputs)
+            outputs = pair_outputs(self.a.network, b.network, ours, theirs)
+            comparison = compare_networks(self.a, b, outputs, tolerance)
+        findings = [self._finding(step) for step in find_regions(comparison)]
+        if findings or prepared is None:
+            return findings
+        return [found for found in map(self._finding, find_regions(given)) if found.causes]
+
+    def _finding(self, step: Step) -> Finding:
+        region, before = step.region, step.before
+        causes = diagnose(Difference.of(region, before.a, before.b))
+        label_a = _label(self.a.network, region.a_tensors, region.a_end)
+        label_b = _label(self.b.network, region.b_tensors, region.b_end)
+        return Finding(region, label_a, label_b, causes)
+
+    def _maps(self, comparison: Comparison) -> tuple[str, list[MapPair], list[str]]:
+        """The method and the maps of both files, or a note why there are none."""
+        notes: list[str] = []
+        asked = [] if self.method is None or not comparison.outputs else [self.method, _INSTEAD]
+        for method in dict.fromkeys(asked):
+            try:
+                target = target_pair(self.a, self.b, comparison.pairs, comparison.outputs)
+                names, count = self.inputs.names, self.inputs.count
+                maps = map_pairs(self.a, self.b, target, method, names, count)
+            except RetrographError as error:
+                first = error.message.splitlines()[0]
+                notes.append(f"maps by {method} cannot be compared: {first}")
+            else:
+                return method, maps, notes
+        return "", [], notes
+
+    def _facts(
+        self,
+        comparison: Comparison,
+        precision: Precision,
+        layers: Sequence[LayerError],
+        findings: Sequence[Finding],
+        prepared: Prepared | None,
+        maps: Sequence[MapPair],
+    ) -> Facts:
+        inner = set(self.a.network.points) - set(self.a.network.outputs)
+        has_pairs = any(pair.a in inner for pair in comparison.pairs)
+        repaired = is_local(self.a.network, [found.region for found in findings])
+        related = has_pairs or repaired or prepared is not None or bool(layers)
+        return Facts(
+            broken=self._broken(comparison),
+            output_error=worst(comparison.outputs),
+            agrees=bool(comparison.outputs) and comparison.agrees,
+            precision="" if precision is FLOAT32 else precision.name,
+            sound=bool(layers) and not any(layer.suspect for layer in layers),
+            related=related,
+            cosine=float(np.mean([m.cosine for m in maps])) if maps else None,
+        )
+
+    def _broken(self, comparison: Comparison) -> str:
+        """What outputs of B have that are no numbers where A's are."""
+        for pair in comparison.outputs:
+            if np.isfinite(self.a[pair.a]).all() and not np.isfinite(self.b[pair.b]).all():
+                share = 100 * (1 - float(np.isfinite(self.b[pair.b]).mean()))
+                return f"{share:.2g} % of output {pair.b} are inf or NaN"
+        return ""
+
+    def _sentence(
+        self,
+        facts: Facts,
+        comparison: Comparison,
+        layers: Sequence[LayerError],
+        findings: Sequence[Finding],
+        prepared: Prepared | None,
+    ) -> str:
+        a = self.a.network
+        if not comparison.outputs:
+            shapes = [
+                " ".join(f"{n} {[*run[n].shape]}" for n in run.network.outputs)
+                for run in (self.a, self.b)
+            ]
+            return f"No output of B has the size of one of A: {shapes[0]} in A, {shapes[1]} in B."
+        if facts.agrees:
+            points = len(a.points), len(self.b.network.points)
+            count = len({pair.a for pair in comparison.pairs})
+            return equal_sentence(facts, count, points)
+        if facts.precision and not findings:
+            return precision_sentence(a, facts.precision, layers, facts.output_error)
+        if not facts.related:
+            return another_sentence(a, self.b.network)
+        name = prepared.name if prepared is not None else ""
+        said = parted_sentence(a, findings, comparison.outputs, name)
+        return f"{facts.broken}. {said}" if facts.broken else said
+
+    def _output_notes(self, outputs: Sequence[OutputPair]) -> list[str]:
+        """The outputs that only one of the files has."""
+        notes = []
+        for which, run, names in (
+            ("A", self.a, {pair.a for pair in outputs}),
+            ("B", self.b, {pair.b for pair in outputs}),
+        ):
+            alone = [name for name in run.network.outputs if name not in names]
+            if alone:
+                notes.append(f"only {which} has an output such as {', '.join(alone)}")
+        return notes

@@ -1,0 +1,39 @@
+"""Why two networks part in a region: a list of those who can name a cause, the surest first."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+
+from retrograph.auditing.diagnosis.difference import Cause, Difference
+from retrograph.auditing.diagnosis.nodes import (
+    attribute_causes,
+    constant_causes,
+    operator_causes,
+)
+from retrograph.auditing.diagnosis.values import (
+    nonfinite_causes,
+    order_causes,
+    saturation_causes,
+    scale_causes,
+)
+from retrograph.auditing.diagnosis.weights import weight_causes
+
+CAUSES: Sequence[Callable[[Difference], Iterator[Cause]]] = (
+    attribute_causes,
+    constant_causes,
+    weight_causes,
+    operator_causes,
+    nonfinite_causes,
+    order_causes,
+    scale_causes,
+    saturation_causes,
+)
+
+
+def diagnose(difference: Difference) -> tuple[Cause, ...]:
+    """Every cause that can be named, the surest first, each text once."""
+    causes = (cause for name in CAUSES for cause in name(difference))
+    return tuple({cause.text: cause for cause in causes}.values())
+
+
+__all__ = ["CAUSES", "Cause", "Difference", "diagnose"]

@@ -1,0 +1,166 @@
+"""What differs between the nodes of two regions: attributes, constants, operators."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+
+from retrograph.auditing.axes import relative_error
+from retrograph.auditing.diagnosis.difference import Cause, Difference, Side
+from retrograph.auditing.regions import WEIGHTED
+from retrograph.ir.graph import NodeProto, input_names
+
+_SPELLING = frozenset(
+    {"allowzero", "auto_pad", "axes", "kernel_shape", "perm", "storage_order", "transA", "transB"}
+)
+"""Attributes that say the same in several ways, or that go with a layout."""
+
+_SAME = 1e-6
+
+
+def attribute_causes(difference: Difference) -> Iterator[Cause]:
+    """Attributes of nodes of one operator that differ."""
+    for ours, theirs in _counterparts(difference):
+        told: set[str] = set()
+        for key, first, second in _differing(difference, ours, theirs):
+            if key not in told:
+                told.add(key)
+                yield Cause(key, f"{key} {_text(first)} in A, {_text(second)} in B")
+
+
+def _differing(
+    difference: Difference, ours: NodeProto, theirs: NodeProto
+) -> Iterator[tuple[str, Any, Any]]:
+    """What the files say first, where the canonical nodes differ at all."""
+    a, b = difference.a, difference.b
+    canonical = [*_unequal(_filled(a, ours), _filled(b, theirs))]
+    sources = a.source_attributes(ours), b.source_attributes(theirs)
+    if canonical and sources[0] is not None and sources[1] is not None:
+        yield from (
+            each for each in _unequal(sources[0], sources[1]) if None not in (each[1], each[2])
+        )
+    yield from canonical
+
+
+def _unequal(a: Mapping[str, Any], b: Mapping[str, Any]) -> Iterator[tuple[str, Any, Any]]:
+    for key in sorted({*a, *b} - _SPELLING):
+        first, second = a.get(key), b.get(key)
+        if not _equal(first, second):
+            yield key, first, second
+
+
+def _equal(a: Any, b: Any) -> bool:
+    if isinstance(a, float) and isinstance(b, float):
+        return abs(a - b) <= _SAME * max(abs(a), abs(b))
+    if isinstance(a, np.ndarray) or isinstance(b, np.ndarray):
+        return np.array_equal(np.asarray(a), np.asarray(b))
+    return bool(a == b)
+
+
+def _filled(side: Side, node: NodeProto) -> dict[str, Any]:
+    """A node's attributes with what they are where left out, axes counted from the front."""
+    found = side.attributes(node)
+    rank = _window_rank(side, node)
+    if rank:
+        found = {"dilations": [1] * rank, "pads": [0] * 2 * rank, "strides": [1] * rank, **found}
+    tensor = side.network.graph.tensor(node.output[0])
+    if "axis" in found and tensor is not None and tensor.rank:
+        found["axis"] %= tensor.rank
+    return found
+
+
+def _window_rank(side: Side, node: NodeProto) -> int:
+    """How many axes a window slides along; 0 for what has none."""
+    if node.op_type in ("Conv", "ConvTranspose"):
+        tensor = side.network.graph.tensor(node.input[1])
+        return max(0, (tensor.rank or 2) - 2) if tensor is not None else 0
+    return len(side.attributes(node).get("kernel_shape", ()))
+
+
+def constant_causes(difference: Difference) -> Iterator[Cause]:
+    """Constants that nodes of one operator read, such as the bounds of a Clip."""
+    for ours, theirs in _counterparts(difference):
+        names = input_names(ours.op_type, ours.domain, difference.a.network.graph.opset)
+        first = 1 if ours.op_type in WEIGHTED else 0
+        for place, (x, y) in enumerate(zip(ours.input, theirs.input, strict=False)):
+            if place == 0 and first:
+                continue
+            if ours.op_type in WEIGHTED and place <= 2:
+                continue
+            a, b = difference.a.constant(x), difference.b.constant(y)
+            name = names[place] if place < len(names) else f"input {place}"
+            yield from _constant_cause(name.lower(), a, b)
+
+
+def _constant_cause(name: str, a: Any, b: Any) -> Iterator[Cause]:
+    if a is None or b is None or a.dtype.kind == "O":
+        return
+    kind = f"constant-{name.replace(' ', '-')}"
+    first, second = (np.asarray(v, np.float64).reshape(-1) for v in (a, b))
+    if first.shape != second.shape:
+        if a.dtype.kind == "f":
+            yield Cause(kind, f"{name} of {[*a.shape]} in A, of {[*b.shape]} in B")
+    elif relative_error(first, second) > _SAME:
+        if a.dtype.kind != "f" or first.size <= 4:
+            yield Cause(kind, f"{name} {_text(a.tolist())} in A, {_text(b.tolist())} in B")
+        else:
+            gone = ", all 0 in B" if not second.any() else ""
+            error = relative_error(first, second)
+            yield Cause(kind, f"{name} differs (relative error {error:.1e}{gone})")
+
+
+def operator_causes(difference: Difference) -> Iterator[Cause]:
+    """Operators that one of the two has and the other has not."""
+    only_a, only_b = (_left(difference, side) for side in ("a", "b"))
+    if only_a and only_b:
+        yield Cause("operator-replaced", f"{_listed(only_a)} in A, {_listed(only_b)} in B")
+    elif only_a:
+        yield Cause("operator-lost", f"{_listed(only_a)} of A is missing in B")
+    elif only_b:
+        yield Cause("operator-added", f"B has {_listed(only_b)}, which A has not")
+
+
+def _left(difference: Difference, which: str) -> list[str]:
+    """The operators of one side that have no counterpart, as people name them."""
+    paired = {id(node) for pair in _counterparts(difference) for node in pair}
+    side = difference.a if which == "a" else difference.b
+    return [_named(side, node) for node in side.nodes if id(node) not in paired]
+
+
+def _named(side: Side, node: NodeProto) -> str:
+    if node.op_type == "Clip" and len(node.input) > 2:
+        low, high = (side.constant(name) for name in node.input[1:3])
+        if low is not None and high is not None and not low.any():
+            return f"Clip to [0, {float(high.reshape(-1)[0]):g}]" + (
+                " (ReLU6)" if float(high.reshape(-1)[0]) == 6 else ""
+            )
+    return str(node.op_type)
+
+
+def _counterparts(difference: Difference) -> Iterator[tuple[NodeProto, NodeProto]]:
+    """The nodes of both, operator by operator in forward order."""
+    ours, theirs = _by_operator(difference.a), _by_operator(difference.b)
+    for op, nodes in ours.items():
+        yield from zip(nodes, theirs.get(op, ()), strict=False)
+
+
+def _by_operator(side: Side) -> dict[str, list[NodeProto]]:
+    found: dict[str, list[NodeProto]] = defaultdict(list)
+    for node in [*side.nodes, *side.moving_nodes]:
+        found[node.op_type].append(node)
+    return dict(found)
+
+
+def _listed(names: list[str]) -> str:
+    return ", ".join(dict.fromkeys(names))
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, float):
+        return f"{value:.6g}"
+    if isinstance(value, (list, tuple)):
+        return "[" + ",".join(_text(v) for v in value) + "]"
+    return "none" if value is None else str(value)

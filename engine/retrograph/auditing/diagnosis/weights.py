@@ -1,0 +1,208 @@
+"""What has become of weights between two files: a list of relations, each with its test."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+
+import ml_dtypes
+import numpy as np
+
+from retrograph.auditing.axes import relative_error
+from retrograph.auditing.diagnosis.difference import Cause, Difference
+from retrograph.auditing.diagnosis.linear import (
+    LinearLayer,
+    flattened_from,
+    folded,
+    linear_layers,
+)
+from retrograph.runtime import Array
+
+_SAME = 2e-6
+_CLOSE = 2e-5
+_MATCHED = 4096
+"""Rows or columns are matched up to so many."""
+
+Relation = Callable[[Array, Array], str | None]
+"""Of the weights of A and B, [O, I, *kernel], what B's are; None where they are not that."""
+
+
+def _close(a: Array, b: Array, most: float = _CLOSE) -> bool:
+    return a.shape == b.shape and relative_error(a, b) <= most
+
+
+def _flipped(a: Array, b: Array) -> str | None:
+    space = tuple(range(2, a.ndim))
+    return "the kernel is flipped" if space and _close(a, np.flip(b, space)) else None
+
+
+def _swapped(a: Array, b: Array) -> str | None:
+    if a.ndim != 4 or a.shape[2] != a.shape[3]:
+        return None
+    turned = b.swapaxes(2, 3)
+    if _close(a, turned):
+        return "height and width of the kernel are swapped"
+    return "the kernel is rotated" if _close(a, np.flip(turned, (2, 3))) else None
+
+
+def _reversed_channels(a: Array, b: Array) -> str | None:
+    if a.shape[1] < 2 or not _close(a, b[:, ::-1]):
+        return None
+    colours = " (RGB against BGR)" if a.shape[1] == 3 else ""
+    return f"the input channels are in reverse order{colours}"
+
+
+def _permuted(a: Array, b: Array) -> str | None:
+    for axis, name in ((0, "output channels"), (1, "input channels")):
+        moved = permutation(np.moveaxis(a, axis, 0), np.moveaxis(b, axis, 0))
+        if moved is not None:
+            return f"the {name} are in another order ({moved} of {a.shape[axis]} moved)"
+    return None
+
+
+def permutation(a: Array, b: Array, most: float = _CLOSE) -> int | None:
+    """How many rows of B are rows of A at another place; None if it is not A with rows moved."""
+    rows_a, rows_b = a.reshape(len(a), -1), b.reshape(len(b), -1)
+    if not 1 < len(rows_a) <= _MATCHED or rows_a.shape != rows_b.shape:
+        return None
+    place = (_unit(rows_b) @ _unit(rows_a).T).argmax(1)
+    moved = int((place != np.arange(len(place))).sum())
+    is_order = moved and len({*place.tolist()}) == len(place)
+    return moved if is_order and _close(rows_a[place], rows_b, most) else None
+
+
+def _unit(rows: Array) -> Array:
+    norms = np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-30)
+    unit: Array = rows / norms
+    return unit
+
+
+def _zeroed(a: Array, b: Array) -> str | None:
+    gone = (b == 0) & (a != 0)
+    changed = np.abs(a - b) > 1e-6 * np.abs(a).max()
+    if not gone.any() or (changed & ~gone).any():
+        return None
+    share = f"{100 * gone.mean():.0f} %"
+    for order in (gone, gone.T):
+        places = np.flatnonzero(order.reshape(-1))
+        if places[-1] == a.size - 1 and len(places) > 0.9 * (places[-1] - places[0] + 1):
+            return f"the last {share} of the weights are 0 (truncated)"
+    smallest = np.abs(a[gone]).max() <= np.abs(a[~gone]).min(initial=np.inf) * 1.001
+    return f"{share} of the weights are 0 (pruned{', the smallest' if smallest else ''})"
+
+
+def _bfloat16(a: Array, b: Array) -> str | None:
+    cut = (np.ascontiguousarray(a).view(np.uint32) & 0xFFFF0000).view(np.float32)
+    rounded = a.astype(ml_dtypes.bfloat16).astype(np.float32)
+    is_it = _close(cut, b, 1e-7) or _close(rounded, b, 1e-7)
+    return "the weights are cut to bfloat16" if is_it else None
+
+
+def _float16(a: Array, b: Array) -> str | None:
+    with np.errstate(over="ignore"):
+        rounded = a.astype(np.float16).astype(np.float32)
+    return "the weights are rounded to float16" if _close(rounded, b, 1e-7) else None
+
+
+def _few(a: Array, b: Array) -> str | None:
+    count = int((np.abs(a - b) > 1e-6 * np.abs(a).max()).sum())
+    return f"{count} of {a.size} weights differ" if count <= max(4, 1e-3 * a.size) else None
+
+
+def _scaled(a: Array, b: Array) -> str | None:
+    rows_a, rows_b = a.reshape(len(a), -1), b.reshape(len(b), -1)
+    if (_unit(rows_a) * _unit(rows_b)).sum(1).min() < 0.99999:
+        return None
+    ratio = np.linalg.norm(rows_b, axis=1) / np.maximum(np.linalg.norm(rows_a, axis=1), 1e-30)
+    if np.ptp(ratio) <= 1e-5 * ratio.max():
+        return f"the weights are A's times {ratio.mean():.6g}"
+    return f"the weights are scaled by channel, by {ratio.min():.6g} to {ratio.max():.6g}"
+
+
+def _other(a: Array, b: Array) -> str:
+    cosine = float((a * b).sum() / max(np.linalg.norm(a) * np.linalg.norm(b), 1e-30))
+    return f"the weights are others: relative error {relative_error(a, b):.1e}, cosine {cosine:.4f}"
+
+
+RELATIONS: Sequence[tuple[str, Relation]] = (
+    ("kernel-flipped", _flipped),
+    ("kernel-turned", _swapped),
+    ("channels-reversed", _reversed_channels),
+    ("channels-permuted", _permuted),
+    ("weights-zeroed", _zeroed),
+    ("bfloat16", _bfloat16),
+    ("float16", _float16),
+    ("few-weights", _few),
+    ("scaled", _scaled),
+    ("weights", _other),
+)
+
+
+def weight_cause(a: Array, b: Array) -> Cause | None:
+    """What has become of weights [O, I, *kernel]; None where they are the same."""
+    if a.shape != b.shape and a.size == b.size:
+        b = b.reshape(a.shape)
+    if a.shape != b.shape:
+        return Cause("weight-shape", f"weights {[*a.shape]} in A, {[*b.shape]} in B")
+    if _close(a, b, _SAME):
+        return None
+    for kind, relation in RELATIONS:
+        text = relation(a, b)
+        if text is not None:
+            return Cause(kind, text)
+    raise AssertionError("the last relation holds always")
+
+
+def _flatten_cause(a: Array, b: Array, shape: tuple[int, ...] | None) -> Cause | None:
+    """Whether a dense layer takes what was flattened in the order of the other layout."""
+    if shape is None or a.ndim != 2 or a.shape != b.shape or int(np.prod(shape)) != a.shape[1]:
+        return None
+    places = np.arange(a.shape[1])
+    for source, end in ((0, -1), (-1, 0)):
+        order = np.moveaxis(places.reshape(shape), source, end).reshape(-1)
+        if (_close(a, b[:, order]) or _close(a[:, order], b)) and not _close(a, b, _SAME):
+            return Cause(
+                "flatten-order", "its inputs are flattened in the order of the other layout"
+            )
+    return None
+
+
+def weight_causes(difference: Difference) -> Iterator[Cause]:
+    """What has become of the weights and biases of the region's linear layers."""
+    layers = linear_layers(difference.a), linear_layers(difference.b)
+    for ours, theirs in zip(*layers, strict=False):
+        first, second = _comparable(difference, ours, theirs)
+        shape = flattened_from(difference.b, theirs.node) or flattened_from(difference.a, ours.node)
+        cause = _flatten_cause(first.weight, second.weight, shape) or weight_cause(
+            first.weight, second.weight
+        )
+        if cause is not None:
+            yield cause
+        yield from _bias_cause(first, second, cause)
+
+
+def _comparable(
+    difference: Difference, ours: LinearLayer, theirs: LinearLayer
+) -> tuple[LinearLayer, LinearLayer]:
+    """Both layers with what is folded into them, where one file folds more than the other."""
+    a, b = difference.a, difference.b
+    same = [n.op_type for n in a.nodes] == [n.op_type for n in b.nodes]
+    if same and (ours.bias is None) == (theirs.bias is None):
+        return ours, theirs
+    if weight_cause(ours.weight, theirs.weight) is None and same:
+        return ours, theirs
+    return folded(a, ours), folded(b, theirs)
+
+
+def _bias_cause(a: LinearLayer, b: LinearLayer, weights: Cause | None) -> Iterator[Cause]:
+    """What has become of the bias, unless its channels are moved as the weights' are."""
+    ours, theirs = a.filled_bias, b.filled_bias
+    if ours.shape != theirs.shape or _close(ours, theirs, 1e-5):
+        return
+    if weights is not None and _close(np.sort(ours), np.sort(theirs), 1e-5):
+        return
+    if not theirs.any():
+        yield Cause("bias-lost", "the bias is missing in B")
+    elif not ours.any():
+        yield Cause("bias-added", "B has a bias that A has not")
+    else:
+        yield Cause("bias", f"the bias differs (relative error {relative_error(ours, theirs):.1e})")

@@ -1,0 +1,165 @@
+"""A file's canonical graph as tensors that are compared: which there are, and who computes whom."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from functools import cached_property
+
+from retrograph.errors import InputError
+from retrograph.ir.graph import Array, Graph, NodeProto, is_float, reads
+from retrograph.ir.op_traits import MOVES
+from retrograph.ir.path import flow
+from retrograph.model import Model
+
+_ONLY_MOVE = MOVES | {
+    *("Cast", "DepthToSpace", "Dropout", "Expand", "Slice", "SpaceToDepth", "Split"),
+}
+"""Operators that move numbers and compute none: the tensors they give are not compared."""
+
+
+class Network:
+    """The floating-point tensors of a model that change with its inputs and lead to an output.
+
+    Attributes:
+        model, graph: the model, and its canonical graph.
+        outputs: its outputs among them, in order.
+        nodes: by each tensor the node that computes it, in forward order.
+        parents: by each tensor those that its node reads.
+        children: by each tensor those that are computed from it.
+        points: the tensors that are compared: those of nodes that compute numbers.
+
+    Raises:
+        InputError: no output depends on an input.
+        UnsupportedError: the graph has no canonical form.
+    """
+
+    def __init__(self, model: Model) -> None:
+        self.model = model
+        self.graph: Graph = model.graph
+        self.inputs = tuple(tensor.name for tensor in model.inputs)
+        reached = flow(self.graph, self.inputs)
+        self.outputs = tuple(
+            name for name in self.graph.output_names() if name in reached and self._is_float(name)
+        )
+        if not self.outputs:
+            raise InputError(
+                f"{model.name}: no output of floating-point numbers depends on an input; "
+                "export it with its scores as an output"
+            )
+        made = {
+            name: node
+            for node in self.graph.nodes
+            for name in node.output
+            if name in reached and self._is_float(name)
+        }
+        live = self._live(made, reached)
+        self.nodes: dict[str, NodeProto] = {n: made[n] for n in made if n in live}
+        self.parents = {
+            name: tuple(dict.fromkeys(r for r in reads(node) if r in reached))
+            for name, node in self.nodes.items()
+        }
+        self.children: dict[str, list[str]] = {}
+        for name, parents in self.parents.items():
+            for parent in parents:
+                self.children.setdefault(parent, []).append(name)
+        self.points = tuple(name for name in self.nodes if not self.only_moves(name))
+        self.place = {name: place for place, name in enumerate(self.nodes)}
+
+    def op(self, name: str) -> str:
+        """The operator that computes a tensor; "input" for an input."""
+        return str(self.nodes[name].op_type) if name in self.nodes else "input"
+
+    def only_moves(self, name: str) -> bool:
+        """Whether the node of a tensor moves numbers and computes none."""
+        return self.op(name) in _ONLY_MOVE
+
+    @cached_property
+    def aliases(self) -> dict[str, str]:
+        """The short names of tensors that have one."""
+        return {layer.tensor.name: layer.alias for layer in self.model.layers()}
+
+    def label(self, name: str) -> str:
+        """A tensor as people name it: alias and node."""
+        if name not in self.nodes:
+            return name
+        node = self.nodes[name].name
+        alias = self.aliases.get(name, name)
+        return alias if alias == node or not node else f"{alias} (`{node}`)"
+
+    def downstream(self, starts: Iterable[str], most: int) -> list[str]:
+        """The compared tensors from some on, themselves included, the nearest first."""
+        seen, waiting, found = set(starts), list(starts), list[str]()
+        while waiting and len(found) < most:
+            name = min(waiting, key=lambda n: self.place.get(n, -1))
+            waiting.remove(name)
+            if name in self.nodes and not self.only_moves(name):
+                found.append(name)
+            fresh = [c for c in self.children.get(name, ()) if c not in seen]
+            seen.update(fresh)
+            waiting.extend(fresh)
+        return found
+
+    def before(self, names: Iterable[str]) -> list[str]:
+        """The compared tensors right before some, the nodes between which only move numbers."""
+        found: dict[str, None] = {}
+        waiting = [parent for name in names for parent in self.parents[name]]
+        while waiting:
+            name = waiting.pop()
+            if name in self.nodes and self.only_moves(name):
+                waiting.extend(self.parents[name])
+            elif name in self.nodes:
+                found[name] = None
+        return [*found]
+
+    def dependents(self, name: str) -> set[str]:
+        """The tensors that are computed from one, itself excluded."""
+        found: set[str] = set()
+        waiting = [name]
+        while waiting:
+            fresh = [c for c in self.children.get(waiting.pop(), ()) if c not in found]
+            found.update(fresh)
+            waiting.extend(fresh)
+        return found
+
+    def between(self, starts: Iterable[str], end: str) -> list[str]:
+        """The tensors on the ways from some to one, ends included, in forward order."""
+        above = {end}
+        for name in reversed(self.nodes):
+            if name in above:
+                above.update(self.parents[name])
+        below = set(starts)
+        for name in self.nodes:
+            if not below.isdisjoint(self.parents[name]):
+                below.add(name)
+        return [name for name in self.nodes if name in above and name in below]
+
+    def moves_before(self, names: Sequence[str]) -> list[str]:
+        """The tensors right before some whose nodes only move numbers, in forward order."""
+        found: set[str] = set()
+        waiting = [p for name in names for p in self.parents[name]]
+        while waiting:
+            name = waiting.pop()
+            if name not in found and name not in names and self.only_moves(name):
+                found.add(name)
+                waiting.extend(self.parents[name])
+        return sorted(found, key=self.place.__getitem__)
+
+    def value(self, name: str) -> Array | None:
+        """The value of a constant; None for any other tensor."""
+        return self.graph.value(name) if name else None
+
+    def _is_float(self, name: str) -> bool:
+        tensor = self.graph.tensor(name) if name else None
+        return tensor is not None and is_float(tensor.dtype)
+
+    def _live(self, made: dict[str, NodeProto], reached: set[str]) -> set[str]:
+        """The tensors that lead to an output."""
+        live: set[str] = set()
+        waiting = list(self.outputs)
+        while waiting:
+            name = waiting.pop()
+            if name not in live:
+                live.add(name)
+                if name in made:
+                    waiting.extend(r for r in reads(made[name]) if r in reached)
+        return live

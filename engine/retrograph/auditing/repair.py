@@ -1,0 +1,229 @@
+"""Proof by repair: A's tensor is put in the place of B's, and what is behind agrees, or not."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from retrograph.auditing.activations import Activations
+from retrograph.auditing.axes import Order, axis_orders, item_shape, ordered, relative_error
+from retrograph.auditing.comparison import Comparison, measured
+from retrograph.auditing.fingerprints import fingerprint
+from retrograph.auditing.network import Network
+from retrograph.auditing.outputs import OutputPair
+from retrograph.auditing.pairing import candidates, usual_orders
+from retrograph.auditing.regions import Region
+from retrograph.errors import InputError
+from retrograph.runtime import Array
+
+_NEAR = 8
+"""So many tensors from the first unsettled ones on may be the end of a region."""
+
+_TRIES = 40
+_REGIONS = 6
+_OTHER_OPERATOR = 1.5
+_FARTHER = 2.0
+"""So much farther a cut is sought that repairs everything, where one is found that repairs a part.
+"""
+_LINEAR = frozenset(
+    {"Add", "BatchNormalization", "Conv", "ConvTranspose", "Div", "Gemm", "MatMul", "Mul", "Sub"}
+)
+
+
+@dataclass(frozen=True)
+class Cut:
+    """A tensor of A that is put in the place of one of B.
+
+    Attributes:
+        a, b: their names.
+        order: the order of axes that brings A's to B's.
+        cost: how far behind the start they are; the least is tried first.
+    """
+
+    a: str
+    b: str
+    order: Order
+    cost: float
+
+
+@dataclass(frozen=True)
+class Tried:
+    """A cut and what it does.
+
+    Attributes:
+        cut: what was put in.
+        b: what B computes then.
+        outputs: how far its outputs are from A's.
+        repaired: whether all of them agree.
+        next_agree: whether a tensor right behind agrees.
+    """
+
+    cut: Cut
+    b: Activations
+    outputs: tuple[OutputPair, ...]
+    repaired: bool
+    next_agree: bool
+
+    @property
+    def error(self) -> float:
+        """The largest relative error of an output."""
+        return max((pair.error for pair in self.outputs), default=float("inf"))
+
+
+@dataclass(frozen=True)
+class Step:
+    """A region found, and what was compared before it was repaired."""
+
+    region: Region
+    before: Comparison
+
+
+def find_regions(comparison: Comparison) -> Iterator[Step]:
+    """Where B parts from A, in forward order, each place repaired before the next is sought."""
+    for _ in range(_REGIONS):
+        if comparison.agrees or not comparison.settled_b.starts:
+            return
+        tried = _best(comparison)
+        if tried is None:
+            yield Step(_without_counterpart(comparison), comparison)
+            return
+        yield Step(_region(comparison, tried), comparison)
+        is_proved = tried.repaired or tried.next_agree
+        if tried.repaired or not (is_proved or comparison.pairs):
+            return
+        comparison = comparison.with_cut(tried.cut.b, tried.b)
+
+
+def _best(comparison: Comparison) -> Tried | None:
+    """The cut that repairs B, or makes the next tensors agree; else the nearest alike."""
+    cuts = sorted(_cuts(comparison), key=lambda cut: cut.cost)[:_TRIES]
+    nearest: Tried | None = None
+    for cut in cuts:
+        if nearest is not None and nearest.next_agree and cut.cost > nearest.cut.cost + _FARTHER:
+            return nearest
+        try:
+            tried = _try(comparison, cut)
+        except InputError:  # B cannot be run with a tensor of that kind
+            continue
+        if tried.repaired:
+            return tried
+        if nearest is None or _rank(comparison, tried) > _rank(comparison, nearest):
+            nearest = tried
+    return nearest
+
+
+def _rank(comparison: Comparison, tried: Tried) -> tuple[bool, bool]:
+    """What is the better proof; of two alike the first one tried stays."""
+    return tried.next_agree, _alike(comparison, tried.cut)
+
+
+def _alike(comparison: Comparison, cut: Cut) -> bool:
+    return comparison.a.network.op(cut.a) == comparison.b.network.op(cut.b)
+
+
+def _cuts(comparison: Comparison) -> Iterator[Cut]:
+    """What may be put where: every fitting two of the first tensors of both."""
+    a, b = comparison.a.network, comparison.b.network
+    starts_a = comparison.settled_a.starts or [pair.a for pair in comparison.outputs]
+    ours = a.downstream(starts_a, _NEAR) or [pair.a for pair in comparison.outputs]
+    theirs = b.downstream(comparison.settled_b.starts, _NEAR)
+    before_a, before_b = a.before(starts_a), b.before(comparison.settled_b.starts)
+    usual = usual_orders(comparison.pairs)
+    shapes_a = _shapes(comparison.a, [*ours, *before_a])
+    shapes_b = _shapes(comparison.b, [*theirs, *before_b])
+    near = [
+        (x, y, i + j + (0 if a.op(x) == b.op(y) else _OTHER_OPERATOR))
+        for i, x in enumerate(ours)
+        for j, y in enumerate(theirs)
+    ]
+    lost = [(x, y, i + _OTHER_OPERATOR) for i, x in enumerate(ours) for y in before_b]
+    added = [(x, y, j + _OTHER_OPERATOR) for x in before_a for j, y in enumerate(theirs)]
+    for x, y, cost in [*near, *lost, *added]:
+        for order in _orders(shapes_a[x], shapes_b[y], usual):
+            yield Cut(x, y, order, cost)
+
+
+def _orders(
+    a: tuple[int, ...], b: tuple[int, ...], usual: Mapping[int, Sequence[Order]]
+) -> Sequence[Order]:
+    """The orders of axes to be tried: that which other tensors have, else the first two."""
+    if a[:1] != b[:1]:
+        return ()
+    orders = axis_orders(item_shape(a), item_shape(b))
+    known = [order for order in usual.get(len(item_shape(a)), ()) if order in orders]
+    return known[:1] or orders[:2]
+
+
+def _shapes(activations: Activations, names: list[str]) -> dict[str, tuple[int, ...]]:
+    return {name: value.shape for name, value in activations.values(names).items()}
+
+
+def _put(comparison: Comparison, cut: Cut) -> Array:
+    """A's values as B's tensor has them."""
+    there = comparison.b[cut.b]
+    return ordered(comparison.a[cut.a], cut.order).reshape(there.shape)
+
+
+def _try(comparison: Comparison, cut: Cut) -> Tried:
+    b = comparison.b.with_cut(cut.b, _put(comparison, cut))
+    behind = _behind(comparison.b.network, cut.b)
+    b.values([*(pair.b for pair in comparison.outputs), *behind])  # one run
+    outputs = tuple(measured(comparison.a, b, comparison.outputs))
+    repaired = all(p.error <= comparison.tolerance[p.a] for p in outputs)
+    ops = {comparison.a.network.op(cut.a), comparison.b.network.op(cut.b)}
+    may_tell = len(ops) == 1 or ops <= _LINEAR
+    next_agree = not repaired and may_tell and _agree_behind(comparison, cut, b, behind)
+    return Tried(cut, b, outputs, repaired, next_agree)
+
+
+def _behind(network: Network, name: str) -> list[str]:
+    return network.downstream(network.children.get(name, []), 3)
+
+
+def _agree_behind(comparison: Comparison, cut: Cut, b: Activations, behind: list[str]) -> bool:
+    """Whether a tensor right behind the cut has a partner right behind A's."""
+    ours = {n: comparison.prints_a[n] for n in _behind(comparison.a.network, cut.a)}
+    items = [each.item for each in ours.values()]
+    theirs = {n: fingerprint(value, items) for n, value in b.values(behind).items()}
+    found = candidates(ours, theirs, comparison.tolerance)
+    return any(pair.error <= comparison.tolerance[pair.a] for pair in found)
+
+
+def _region(comparison: Comparison, tried: Tried) -> Region:
+    cut = tried.cut
+    a, b = comparison.a.network, comparison.b.network
+    ours = a.between(comparison.settled_a.starts, cut.a)
+    theirs = b.between(comparison.settled_b.starts, cut.b)
+    return Region(
+        a_tensors=tuple(ours),
+        b_tensors=tuple(theirs),
+        a_moves=tuple(a.moves_before(ours)),
+        b_moves=tuple(b.moves_before(theirs)),
+        a_end=cut.a,
+        b_end=cut.b,
+        order=cut.order,
+        local_error=relative_error(_put(comparison, cut), comparison.b[cut.b]),
+        error_after=tried.error,
+        repaired=tried.repaired,
+        next_agree=tried.next_agree,
+    )
+
+
+def _without_counterpart(comparison: Comparison) -> Region:
+    """Where nothing of A fits in the place of B's tensors."""
+    a, b = comparison.a.network, comparison.b.network
+    ours = comparison.settled_a.starts or tuple(pair.a for pair in comparison.outputs)
+    theirs = comparison.settled_b.starts
+    return Region(
+        a_tensors=ours,
+        b_tensors=theirs,
+        a_moves=tuple(a.moves_before(ours)),
+        b_moves=tuple(b.moves_before(theirs)),
+        a_end=ours[0] if ours else "",
+        b_end=theirs[0],
+        order=None,
+        local_error=float("inf"),
+        error_after=None,
+        repaired=False,
+        next_agree=False,
+    )

@@ -1,0 +1,94 @@
+"""An audit in a sentence or two: where B first parts from A, why, and whether that is all."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from retrograph.auditing.network import Network
+from retrograph.auditing.outputs import OutputPair
+from retrograph.auditing.precision import LayerError
+from retrograph.auditing.result import Finding
+from retrograph.auditing.verdicts import Facts
+
+_NAMED = 3
+
+
+def equal_sentence(facts: Facts, pairs: int, points: tuple[int, int]) -> str:
+    """For files that agree."""
+    if facts.output_error == 0:
+        return "All outputs are the same, bit by bit."
+    return (
+        f"All outputs agree to {facts.output_error:.0e}; {pairs} of {points[0]} tensors of A have "
+        "an equal one in B."
+    )
+
+
+def another_sentence(a: Network, b: Network) -> str:
+    """For files that have nothing in common."""
+    return (
+        f"None of the {len(a.points)} tensors of A equals one of the {len(b.points)} of B, and no "
+        "repair of a few layers makes the outputs agree."
+    )
+
+
+def parted_sentence(
+    a: Network, findings: Sequence[Finding], outputs: Sequence[OutputPair], preparation: str
+) -> str:
+    """For files that part somewhere."""
+    said = [f"B wants its inputs otherwise than A: it agrees if it is given {preparation}."]
+    said = said if preparation else []
+    for number, found in enumerate(findings):
+        where = (
+            found.label_b
+            if found.label_b == found.label_a
+            else (f"{found.label_b}, {found.label_a} in A")
+        )
+        first = "first parts" if number == 0 else "parts again"
+        said.append(f"B {first} from A at {where}: {found.text}.")
+        more = [cause.text for cause in found.causes[1:_NAMED]]
+        if more:
+            said.append(f"Also there: {'; '.join(more)}.")
+        said.append(_after(a, found))
+    if not said:
+        worst = max(outputs, key=lambda pair: pair.error)
+        said = [
+            f"Output {worst.b} differs from A's by {worst.error:.1e}, and no place was found "
+            "where the files part."
+        ]
+    return " ".join(filter(None, said))
+
+
+def _after(a: Network, found: Finding) -> str:
+    region = found.region
+    end = a.aliases.get(region.a_end, region.a_end)
+    if region.repaired:
+        return (
+            f"With A's {end} put in, all outputs agree to {region.error_after:.0e}: nothing else "
+            "differs."
+        )
+    if region.next_agree:
+        return f"With A's {end} put in, what is right behind agrees."
+    if region.error_after is None:
+        return "Nothing of A fits there, so that it is not proved."
+    return f"With A's {end} put in, outputs still differ by {region.error_after:.1e}."
+
+
+def precision_sentence(
+    a: Network, precision: str, layers: Sequence[LayerError], error: float
+) -> str:
+    """For a file of less precision: what its layers lose by themselves."""
+    if not layers:
+        return f"Outputs differ by {error:.1e}; no layers of the two stand for each other."
+    ranked = sorted(layers, key=lambda layer: -layer.own)
+    suspects = [layer for layer in ranked if layer.suspect]
+    if not suspects:
+        worst = ranked[0]
+        return (
+            f"Outputs differ by {error:.1e}, and no layer loses more than {precision} explains: "
+            f"the most {a.label(worst.a)}, {worst.own:.1e} by itself."
+        )
+    named = ", ".join(f"{a.label(e.a)} ({e.own:.1e})" for e in suspects[:_NAMED])
+    return (
+        f"Outputs differ by {error:.1e}. Given A's own activations, these layers lose more than "
+        f"{precision} and their neighbours explain: {named}."
+    )

@@ -1,0 +1,164 @@
+"""`retrograph audit`: do two files still compute the same, and where and why do they part?"""
+
+from __future__ import annotations
+
+import argparse
+import math
+
+from rich.console import Console
+
+from retrograph.auditing import Audit, audit
+from retrograph.auditing.verdicts import FAIL_ON
+from retrograph.cli.options import (
+    add_command,
+    add_preprocessing,
+    chosen_preprocessing,
+    near_method_names,
+)
+from retrograph.cli.progress import progress_bar
+from retrograph.cli.spelling import as_option
+from retrograph.cli.terminal import console, count, print_table, visible
+from retrograph.errors import InputError, spelled
+from retrograph.preprocess import PRESETS
+from retrograph.results.base import json_text
+
+_EXAMPLES = """\
+  retrograph audit net.onnx net.optimised.onnx photos/
+  retrograph audit net.onnx net.int8.onnx photos/ --preprocess imagenet --fail-on looks-elsewhere
+  retrograph audit torch.onnx keras.onnx dog.jpg --preprocess imagenet --preprocess-b=-1-1
+  retrograph audit net.onnx a.onnx b.onnx x.npy --json
+
+The first file is the reference; each other is held against it. Both are run on the same inputs.
+Tensors that are equal under some order of axes are paired, whatever they are called; the files part
+at the first nodes that have no such partner, and A's tensor put in the place of B's proves it.
+Without an input noise is run.
+
+verdicts:
+  identical, equal within noise                        exit code 0
+  equal within float16, bfloat16 or int8               0, or 1 with --fail-on any
+  computes differently, looks alike                    1: the maps' mean cosine is 0.9 or more
+  computes differently and looks elsewhere             1
+  another network: nothing inside is equal             1
+  broken: outputs with inf or NaN                      1
+A mistake in what was given is 2, a file that cannot be audited 3.
+
+--json prints {"audits": [...]}, for each file: a, b, verdict, says, sentence, precision, inputs,
+tolerance, outputs, compared, pairs, regions with causes, layers, preparation, method, cosine, maps,
+notes.
+"""
+
+_MOST_MAPS = 8
+_MOST_LAYERS = 8
+
+
+def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Register the command."""
+    summary = "do two files compute the same and look at the same things? where they part, and why"
+    parser = add_command(commands, "audit", summary, _EXAMPLES)
+    parser.add_argument(
+        "others",
+        metavar="OTHER",
+        nargs="+",
+        help="the .onnx files that are held against MODEL, and behind them the inputs: pictures, "
+        "folders, .npy, .npz",
+    )
+    parser.add_argument(
+        "--method",
+        type=near_method_names,
+        default="guided",
+        metavar="NAME",
+        help="of the maps that are compared (guided); none for no maps",
+    )
+    parser.add_argument(
+        "--tolerance",
+        type=_tolerance,
+        metavar="{auto,X}",
+        help="relative error up to which tensors are equal: auto (default: 3e-5, or 20 times what "
+        "the last bit of the input moves) or a number",
+    )
+    parser.add_argument(
+        "--fail-on",
+        choices=[*FAIL_ON],
+        default="differs",
+        help="from which verdict on the exit code is 1: any that is not equal within noise, "
+        "differs (default), looks-elsewhere",
+    )
+    parser.add_argument("--threads", type=count, help="threads of the runtime")
+    parser.add_argument("--json", action="store_true", help="print everything as JSON")
+    add_preprocessing(parser)
+    parser.add_argument(
+        "--preprocess-b", metavar="PRESET", choices=[*PRESETS], help="of the other files' inputs"
+    )
+    parser.set_defaults(run=_run)
+
+
+def _tolerance(text: str) -> float | None:
+    if text == "auto":
+        return None
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not (math.isfinite(value) and value >= 0):
+        raise argparse.ArgumentTypeError(f"'{text}' is no tolerance; give auto or a number from 0")
+    return value
+
+
+def _run(args: argparse.Namespace) -> int:
+    models = [name for name in args.others if name.lower().endswith(".onnx")]
+    inputs = [name for name in args.others if name not in models]
+    if not models:
+        raise InputError(f"'{args.others[0]}' is no .onnx file; name two files to be compared")
+    out = console(stderr=args.json)
+    audits = []
+    for name in models:
+        with progress_bar(out, "auditing") as bar:
+            found = audit(
+                args.model,
+                name,
+                inputs,
+                method=None if args.method == "none" else args.method,
+                preprocessing=chosen_preprocessing(args),
+                preprocessing_b=args.preprocess_b,
+                tolerance=args.tolerance,
+                threads=args.threads,
+                progress=bar.to,
+            )
+        _print(found, out)
+        audits.append(found)
+    if args.json:
+        print(json_text({"audits": [each.to_dict() for each in audits]}))
+    return int(any(each.fails(args.fail_on) for each in audits))
+
+
+def _print(found: Audit, out: Console) -> None:
+    """The verdict, the sentence, and tables of what they rest on."""
+    out.print(visible(found.summary()), style="bold", soft_wrap=True)
+    out.print(visible(spelled(found.sentence, as_option)), soft_wrap=True)
+    for note in found.notes:
+        out.print(visible(f"note: {spelled(note, as_option)}"), soft_wrap=True)
+    outputs = [
+        (pair.a, pair.b, f"{pair.error:.1e}", _share(pair.agreeing)) for pair in found.outputs
+    ]
+    if outputs:
+        out.print()
+        print_table(out, ("output of A", "of B", "error", "same top"), outputs)
+    layers = [
+        (layer.b, f"{layer.own:.1e}", f"{layer.accumulated:.1e}", "more" * layer.suspect)
+        for layer in found.ranked_layers()[:_MOST_LAYERS]
+    ]
+    if layers:
+        out.print()
+        print_table(out, ("layer", "error by itself", "accumulated", "than explained"), layers)
+    maps = [
+        (pair.name, str(list(pair.unit)), f"{pair.cosine:.4f}", f"{pair.rank:.4f}")
+        for pair in found.worst_maps()[:_MOST_MAPS]
+    ]
+    if maps:
+        out.print()
+        headings = ("input", "unit", f"{found.method} cosine", "rank correlation")
+        print_table(out, headings, maps)
+
+
+def _share(value: float | None) -> str:
+    return "" if value is None else f"{100 * value:.0f} %"

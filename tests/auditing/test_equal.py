@@ -1,0 +1,101 @@
+"""Files that compute the same, written otherwise: no false alarm."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+from onnx import ModelProto
+
+from retrograph import audit
+from support.audit_case import NETS, inputs
+from support.faults import Editor
+from support.nets import weights
+from support.paths import SAMPLE_MODELS
+from support.same_network import at_opset, channels_last, in_float16, optimised
+
+SAMPLES = ("cifar10_cnn", "motif_cnn", "digit_generator")
+
+
+def _sample(name: str) -> tuple[ModelProto, np.ndarray]:
+    model = onnx.load(SAMPLE_MODELS / f"{name}.onnx")
+    shape = [d.dim_value or 2 for d in model.graph.input[0].type.tensor_type.shape.dim]
+    return model, np.random.default_rng(3).uniform(size=shape).astype(np.float32)
+
+
+@pytest.fixture(params=[*NETS, *SAMPLES])
+def network(request: pytest.FixtureRequest) -> tuple[ModelProto, np.ndarray]:
+    """A model and inputs for it."""
+    name = request.param
+    return (NETS[name](), inputs()) if name in NETS else _sample(name)
+
+
+def test_a_file_is_identical_to_itself(network: tuple[ModelProto, np.ndarray]) -> None:
+    model, x = network
+    found = audit(model, model, x, method=None)
+    assert found.verdict.name == "identical"
+    assert not found.fails("any")
+    assert not found.findings
+
+
+@pytest.mark.parametrize("opset", [19, 21])
+def test_another_opset_is_equal(network: tuple[ModelProto, np.ndarray], opset: int) -> None:
+    model, x = network
+    found = audit(model, at_opset(model, opset), x, method=None)
+    assert found.verdict.name in ("identical", "equal"), found.sentence
+
+
+def test_what_a_runtime_fuses_is_equal(
+    network: tuple[ModelProto, np.ndarray], tmp_path: Path
+) -> None:
+    model, x = network
+    found = audit(model, optimised(model, tmp_path), x, method=None)
+    assert found.verdict.name in ("identical", "equal"), found.sentence
+
+
+@pytest.mark.parametrize("name", NETS)
+def test_another_layout_and_other_names_are_equal(name: str) -> None:
+    model = NETS[name]()
+    found = audit(model, channels_last(model), inputs())
+    assert found.verdict.name in ("identical", "equal"), found.sentence
+    inner = {pair.b for pair in found.pairs}
+    assert len(inner) >= found.points[1] - 1  # its tensors are paired in spite of the layout
+    assert found.cosine == pytest.approx(1, abs=1e-5)
+
+
+@pytest.mark.parametrize("name", NETS)
+def test_float16_is_equal_within_float16(name: str) -> None:
+    model = NETS[name]()
+    found = audit(model, in_float16(model), inputs(), method=None)
+    assert found.verdict.name == "equal-precision", found.sentence
+    assert found.says == "equal within float16"
+    assert not found.fails()
+    assert found.fails("any")
+    assert max(layer.own for layer in found.layers) < 2e-3
+
+
+def test_a_layer_that_loses_more_than_float16_explains_is_ranked_first() -> None:
+    model = NETS["plain"]()
+    broken = in_float16(model)
+    weight = next(t for t in broken.graph.initializer if t.name == "w2")
+    values = onnx.numpy_helper.to_array(weight)
+    step = np.abs(values).max() / 8
+    weight.CopyFrom(
+        onnx.numpy_helper.from_array((np.round(values / step) * step).astype(np.float16), "w2")
+    )
+    found = audit(model, broken, inputs(), method=None)
+    assert found.fails()
+    assert found.ranked_layers()[0].b == "a2"
+    assert [layer.b for layer in found.layers if layer.suspect] == ["a2"]
+    assert "conv2" in found.sentence
+
+
+def test_another_network_is_called_so() -> None:
+    clean, editor = NETS["plain"](), Editor(NETS["plain"]())
+    for number, name in enumerate(("w1", "w2", "w3", "w4")):
+        editor.set_constant(name, weights(*editor.constant(name).shape, seed=20 + number))
+    found = audit(clean, editor.model, inputs(), method=None)
+    assert found.fails()
+    assert found.verdict.name == "another", found.sentence
