@@ -96,6 +96,39 @@ def test_a_rate_makes_a_long_row_of_numbers_a_waveform(here: Path, capsys: Captu
     assert ran(capsys, "explain mlp.onnx a.wav --sample-rate 8000 -o out").code == 0
 
 
+def test_how_many_sounds_a_folder_holds_is_told(here: Path) -> None:
+    Path("set").mkdir()
+    for number in range(3):
+        soundfile.write(f"set/{number}.wav", np.zeros(100), 4000)
+    told: list[tuple[int, int | None]] = []
+    answers = rg.explain_all("named.onnx", "set", progress=lambda *done: told.append(done))
+    assert len([*answers]) == 3
+    assert told[0] == (0, 3)
+    assert told[-1] == (3, 3)
+
+
+def test_an_input_of_the_same_batch_is_held_at_a_number(here: Path, capsys: Capture) -> None:
+    """A state whose second axis is the batch, beside a sound."""
+    nodes = [
+        nets.node("Unsqueeze", "x axis", "u"),
+        nets.node("Conv", "u w", "a", strides=[4]),
+        nets.node("Relu", "a", "r"),
+        nets.node("ReduceMean", "r", "m", axes=[2], keepdims=0),
+        nets.node("ReduceSum", "state axes", "s", keepdims=0),
+        nets.node("Add", "m s", "out"),
+    ]
+    weights = {"w": nets.weights(3, 1, 16), "axis": np.array([1]), "axes": np.array([0])}
+    inputs = [nets.info("x", ["N", 2000]), nets.info("state", [2, "N", 3])]
+    nets.save(nets.model(nodes, inputs, [nets.info("out", ["N", 3])], weights), Path("two.onnx"))
+    line = "explain two.onnx --input x=a.wav state=0.5 --sample-rate 8000 --json -o out"
+    explained = json.loads(ran(capsys, line).out)["explained"]
+    assert explained[0]["note"] == "cut from 0.5 s to the first 0.25 s (2000 samples)"
+    (unit,) = explained[0]["units"]
+    with_none = json.loads(ran(capsys, line.replace("0.5", "0").replace("out", "b")).out)
+    (other,) = with_none["explained"][0]["units"]
+    assert unit["activation"] - other["activation"] == pytest.approx(1)
+
+
 def test_sounds_are_compared_and_scanned_and_their_patches_drawn(
     here: Path, capsys: Capture
 ) -> None:

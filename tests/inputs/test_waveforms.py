@@ -68,6 +68,7 @@ def test_samples_come_as_they_are_in_every_form(tmp_path: Path, form: str, suffi
 def test_a_sound_is_resampled_and_that_is_said(tmp_path: Path) -> None:
     item = read(write(tmp_path / "a.wav", tone(1, 44100), 44100), ("N", LENGTH), 8000)
     assert item.note == "resampled from 44100 Hz to 8000 Hz"
+    assert item.sample_rate == 8000
     inner = slice(200, -200)
     np.testing.assert_allclose(item.array[inner], tone(1, 8000)[inner], atol=2e-4)
 
@@ -117,6 +118,7 @@ def test_two_channels_of_a_model(tmp_path: Path, shape: Shape) -> None:
 def test_without_a_rate_a_sound_keeps_its_own_and_that_is_said(tmp_path: Path) -> None:
     item = read(write(tmp_path / "a.wav", tone(0.5, 22050), 22050), ("N", 11025), None)
     assert item.note.startswith("its 22050 samples a second are taken as they are; if the model")
+    assert item.sample_rate == 22050
     assert spelled(item.note).endswith("give sample_rate")
 
 

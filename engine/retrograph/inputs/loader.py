@@ -252,7 +252,10 @@ def batch_of(inputs: Sequence[Item | BadInput], signature: Signature) -> Batch:
 
 
 def follow_batches(
-    batches: Iterable[Batch], inputs: Sequence[Input], progress: Progress | None
+    batches: Iterable[Batch],
+    inputs: Sequence[Input],
+    progress: Progress | None,
+    suffixes: frozenset[str] | None = None,
 ) -> Iterator[Batch]:
     """The same batches; how many of their inputs are done is told.
 
@@ -260,11 +263,12 @@ def follow_batches(
         batches: of the inputs.
         inputs: files, folders, pictures and arrays.
         progress: takes how many are done, and of how many where that is known.
+        suffixes: by which the inputs in folders and archives are known; those of pictures if None.
     """
     if progress is None:
         yield from batches
         return
-    done, total = 0, _count(inputs)
+    done, total = 0, _count(inputs, suffixes)
     progress(done, total)
     for batch in batches:
         yield batch
@@ -272,12 +276,13 @@ def follow_batches(
         progress(done, total)
 
 
-def _count(inputs: Iterable[Input]) -> int | None:
+def _count(inputs: Iterable[Input], suffixes: frozenset[str] | None) -> int | None:
     """How many inputs there are; None where that is not known."""
     values = [each for each in inputs if not isinstance(each, (str, os.PathLike))]
     if any(not isinstance(value, Image.Image) for value in values):
         return None
-    files = count_inputs(each for each in inputs if isinstance(each, (str, os.PathLike)))
+    paths = [each for each in inputs if isinstance(each, (str, os.PathLike))]
+    files = count_inputs(paths, suffixes)
     return None if files is None else files + len(values)
 
 

@@ -53,7 +53,7 @@ def read_values(
     for key, value in values.items():
         if key not in items:
             given = np.asarray(value)
-            arrays[key] = given if given.ndim else _held(given.item(), named[key])
+            arrays[key] = given if given.ndim else _held(given.item(), named[key], specs)
     return arrays, items
 
 
@@ -85,9 +85,13 @@ def _read(value: Value, kind: InputKind | None, spec: Spec) -> Item:
     return item
 
 
-def _held(value: float, spec: Spec) -> Array:
-    """An input that has one number everywhere; its batch is of one."""
-    sizes = [1 if i == 0 and not isinstance(d, int) else d for i, d in enumerate(spec.shape)]
+def _held(value: float, spec: Spec, specs: tuple[Spec, ...]) -> Array:
+    """An input that has one number everywhere; its batch is of one, wherever its axis is."""
+    batch = {each.shape[0] for each in specs if each.shape and isinstance(each.shape[0], str)}
+    sizes = [
+        1 if not isinstance(d, int) and (i == 0 or d in batch) else d
+        for i, d in enumerate(spec.shape)
+    ]
     known = [d for d in sizes if isinstance(d, int)]
     if len(known) < len(sizes):
         raise InputError(

@@ -114,7 +114,9 @@ class ExplainSession:
             inputs: files, folders, pictures and arrays.
             progress: takes how many inputs are done, and of how many.
         """
-        return follow_batches(load_batches(inputs, self.signature), inputs, progress)
+        batches = load_batches(inputs, self.signature)
+        suffixes = self.context.kind.file_suffixes
+        return follow_batches(batches, inputs, progress, suffixes)
 
     def explain_all(self, batches: Iterable[Batch]) -> Iterator[Explanation | BadInput]:
         """The explanations of all inputs, in order; what cannot be explained as a BadInput."""

@@ -27,6 +27,7 @@ class Item:
             pictures of a folder or an archive lie in folders; None if there is none.
         note: what is to be known of how it was read; "" where there is nothing.
         stem: what files about it are named after; "" where it is of no file.
+        sample_rate: of a sound, samples a second in the array; None for what is none.
     """
 
     name: str
@@ -35,6 +36,7 @@ class Item:
     label: str | None = None
     note: str = ""
     stem: str = ""
+    sample_rate: int | None = None
 
 
 @dataclass(frozen=True)

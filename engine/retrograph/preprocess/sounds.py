@@ -47,6 +47,21 @@ class Sound:
 
 
 @dataclass(frozen=True)
+class Waveform:
+    """A sound as a model takes it.
+
+    Attributes:
+        samples: float32 [C, T].
+        rate: samples a second.
+        note: what was done on the way; "" where nothing was.
+    """
+
+    samples: Array
+    rate: int
+    note: str
+
+
+@dataclass(frozen=True)
 class WaveformSize:
     """The waveform that a model takes.
 
@@ -115,7 +130,7 @@ def choose_sample_rate(
     return stored, axes, note
 
 
-def read_waveform(name: str, source: Path | bytes, size: WaveformSize) -> tuple[Array, str]:
+def read_waveform(name: str, source: Path | bytes, size: WaveformSize) -> Waveform:
     """A sound as the waveform that a model takes.
 
     Several channels become one by their mean, one is given to each of several. What is too short
@@ -125,9 +140,6 @@ def read_waveform(name: str, source: Path | bytes, size: WaveformSize) -> tuple[
         name: of the file, for messages.
         source: the file, or its bytes.
         size: what the model takes.
-
-    Returns:
-        float32 [C, T], and what was done on the way.
 
     Raises:
         InputError: the file cannot be decoded, or has channels that the model does not take.
@@ -142,7 +154,8 @@ def read_waveform(name: str, source: Path | bytes, size: WaveformSize) -> tuple[
             f"its {sound.rate} samples a second are taken as they are; if the model was trained at "
             f"another rate, give {parameter('sample_rate')}"
         )
-    return samples, "; ".join(filter(None, [mixed, resampled, fitted, kept]))
+    note = "; ".join(filter(None, [mixed, resampled, fitted, kept]))
+    return Waveform(samples, size.rate or sound.rate, note)
 
 
 def _decoded(name: str, source: Path | bytes, size: WaveformSize) -> Sound:

@@ -47,6 +47,7 @@ class ExplainedInput:
         found: what was found in the outputs, where that is explained instead of units by their
             indices.
         frame: height and width of the input, where it has them and something was found.
+        sample_rate: of a sound, samples a second in the array; None for what is none.
         rows_joined: whether the array and the attributions are those of a whole batch.
     """
 
@@ -64,6 +65,7 @@ class ExplainedInput:
     blanks: tuple[Blank, ...] = ()
     found: Found = NOTHING
     frame: tuple[int, int] | None = None
+    sample_rate: int | None = None
     rows_joined: bool = False
 
     def objective(self, k: int) -> Objective | None:

@@ -47,7 +47,9 @@ def figure(explained: ExplainedInput) -> Image.Image:
 def shown_input(explained: ExplainedInput) -> ShownInput:
     """The input as it is drawn, under its file's name."""
     title = f"input\n{Path(explained.name).name}"
-    return ShownInput(title, explained.array, explained.shown, marks_of(explained))
+    return ShownInput(
+        title, explained.array, explained.shown, marks_of(explained), explained.sample_rate
+    )
 
 
 def attribution_maps(explained: ExplainedInput) -> list[AttributionMap]:

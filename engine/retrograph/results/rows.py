@@ -125,6 +125,7 @@ def _row(
         classes=_class_scores(lead.outputs, row, len(lead.score)),
         balances=balances(outputs, context.contracts, row, feeds),
         note=item.note,
+        sample_rate=item.sample_rate,
     )
 
 

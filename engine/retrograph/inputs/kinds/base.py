@@ -56,12 +56,14 @@ class ShownInput:
         array: [*input].
         picture: what it was made of; None where that is not known, or it is none.
         marks: boxes and contours on it.
+        sample_rate: of a sound, samples a second; None where that is not known.
     """
 
     title: str
     array: AnyArray
     picture: Image.Image | None
     marks: Marks = NO_MARKS
+    sample_rate: int | None = None
 
 
 @dataclass(frozen=True)

@@ -66,8 +66,15 @@ class WaveformInput(InputKind):
     def _from_file(self, file: PictureFile) -> Item:
         if isinstance(file.source, Image.Image):
             raise InputError(f"{file.name}: {self.no_picture}")
-        waveform, note = read_waveform(file.name, file.source, self._size)
-        return Item(file.name, self.axes.from_waveform(waveform), None, file.label, note)
+        waveform = read_waveform(file.name, file.source, self._size)
+        return Item(
+            file.name,
+            self.axes.from_waveform(waveform.samples),
+            None,
+            file.label,
+            waveform.note,
+            sample_rate=waveform.rate,
+        )
 
     def as_batch(self, array: AnyArray) -> AnyArray:
         """Also one channel alone, [T], for an input that has axes of 1 besides."""
@@ -140,4 +147,5 @@ class WaveformInput(InputKind):
             for each in maps
         ]
         waveform = self.axes.to_waveform(shown.array)
-        return waveform_page(shown.title, waveform, tracks, self.sample_rate, caption)
+        rate = self.sample_rate or shown.sample_rate
+        return waveform_page(shown.title, waveform, tracks, rate, caption)
