@@ -8,66 +8,79 @@ from typing import Final
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from retrograph.render.blocks import FRAME, INK, SOFT, Block, beside, blank, stack, topped, written
+from retrograph.render.blocks import INK, SOFT, Block, beside, blank, stack, written
 from retrograph.render.caption import Caption, captioned, lines
-from retrograph.render.curves import Curves, number_text
+from retrograph.render.colour import Floats, Pixels
+from retrograph.render.signals import Values
+from retrograph.render.styles import Style
+from retrograph.render.waveform import WaveTrack
 
 _HIGH: Final = 26
+_GAP: Final = 4
 _BAR: Final = 250
 _NUMBER: Final = 96
 _LABEL: Final = 56
+_NARROWEST: Final = 760
 
 
-def number_bars_page(tracks: Sequence[Curves], caption: Caption) -> Image.Image:
-    """Columns of bars, a row for each number, over the caption.
+def number_bars_page(
+    title: str, values: Values, tracks: Sequence[WaveTrack], caption: Caption
+) -> Image.Image:
+    """Columns of bars, a row for each number of [1, L], over the caption.
 
     Args:
-        tracks: of one channel each, the input first.
+        title: of the values; further lines say more.
+        values: the input.
+        tracks: its attributions, whose bars have the colours of their styles.
         caption: what is said under them.
 
-    Raises ValueError where there are no tracks.
+    Raises:
+        InputError: values are not finite.
     """
-    columns = [_column(track) for track in tracks]
+    columns = [_column(title, values.reshape(-1), None)]
+    columns += [_column(each.title, each.values.reshape(-1), each.style) for each in tracks]
     tallest = max(column.height for column in columns)
-    count = tracks[0].values.shape[1]
-    labels = topped(_labels(count), _LABEL, _HIGH * count)
-    padded = [_at_bottom(column, tallest) for column in columns]
-    body = beside([labels, *padded], 26)
-    return captioned(stack([body, blank(760, 1)], 0), caption, 1.0)
+    labels = _texts([str(row) for row in range(values.size)], _LABEL)
+    body = beside([_at_bottom(each, tallest) for each in (labels, *columns)], 26)
+    return captioned(stack([body, blank(_NARROWEST, 1)], 0), caption, 1.0)
+
+
+def bars(values: Floats, style: Style | None) -> Pixels:
+    """A bar for each of [L] under each other, from 0: uint8 [L * _HIGH, _BAR, 3].
+
+    In the colours of a style, of one without signs all to the right; without a style in ink.
+    """
+    sized = values if style is None or style.has_sign else np.abs(values)
+    low, top = min(0.0, sized.min()), max(0.0, sized.max())
+    places = low + (np.arange(_BAR) + 0.5) * ((top - low) or 1.0) / _BAR
+    ends = sized[:, np.newaxis]
+    filled = ((places > 0) & (places <= ends)) | ((places < 0) & (places >= ends))
+    gaps = (np.arange(_HIGH) >= _GAP) & (np.arange(_HIGH) < _HIGH - _GAP)
+    rows = (filled[:, np.newaxis] & gaps[:, np.newaxis]).reshape(-1, _BAR)
+    if style is None:
+        return np.where(rows[..., np.newaxis], np.array(INK), 255).astype(np.uint8)
+    plane = np.where(rows, ends.repeat(_HIGH, axis=0), 0.0)
+    return style.draw(plane[np.newaxis], percentile=100)
+
+
+def _column(title: str, values: Values, style: Style | None) -> Block:
+    """The bars of some numbers under their title, each beside its number."""
+    width = _BAR + _NUMBER
+    head, *more = title.splitlines() or [""]
+    heads = [*written(head, 24, INK, width, 2), *lines(more, 19, width, 2)]
+    drawn = Image.fromarray(bars(np.asarray(values, np.float64), style))
+    numbers = _texts([f"{value:.3g}" for value in values.tolist()], _NUMBER)
+    return stack([stack(heads, 2), beside([drawn, numbers], 0)], 6)
+
+
+def _texts(texts: Sequence[str], width: int) -> Block:
+    """Short texts under each other, flush right, as high as the bars."""
+    page = blank(width, _HIGH * len(texts))
+    draw, font = ImageDraw.Draw(page), ImageFont.load_default(16)
+    for row, text in enumerate(texts):
+        draw.text((width - 1, _HIGH * (row + 0.5)), text, fill=SOFT, font=font, anchor="rm")
+    return page
 
 
 def _at_bottom(block: Block, height: int) -> Block:
     return stack([blank(block.width, height - block.height), block], 0)
-
-
-def _labels(count: int) -> Block:
-    page = blank(_LABEL, _HIGH * count)
-    draw, font = ImageDraw.Draw(page), ImageFont.load_default(16)
-    for row in range(count):
-        place = (_LABEL - 1, _HIGH * (row + 0.5))
-        draw.text(place, str(row), fill=SOFT, font=font, anchor="rm")
-    return page
-
-
-def _column(track: Curves) -> Block:
-    """The bars of a track under its title, each beside its number."""
-    (values,) = np.asarray(track.values, np.float64)
-    head, *more = track.title.splitlines() or [""]
-    width = _BAR + _NUMBER
-    title = [*written(head, 24, INK, width, 2), *lines(more, 19, width, 2)]
-    low, top = min(0.0, values.min()), max(0.0, values.max())
-    scale = _BAR / ((top - low) or 1.0)
-    zero = round(-low * scale)
-    page = blank(width, _HIGH * len(values))
-    draw, font = ImageDraw.Draw(page), ImageFont.load_default(16)
-    above, below = track.inks[0], track.inks[-1]
-    for row, value in enumerate(values):
-        end = zero + round(value * scale)
-        if end != zero:
-            left, right = sorted((zero, end))
-            ink = above if value > 0 else below
-            draw.rectangle([left, _HIGH * row + 4, right, _HIGH * (row + 1) - 5], fill=ink)
-        place = (width - 1, _HIGH * (row + 0.5))
-        draw.text(place, number_text(value), fill=SOFT, font=font, anchor="rm")
-    draw.line([(zero, 0), (zero, page.height)], FRAME)
-    return stack([stack(title, 2), page], 6)

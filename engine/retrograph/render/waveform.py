@@ -32,13 +32,15 @@ from retrograph.render.signals import (
     spectrogram_plot,
     spectrogram_window,
 )
-from retrograph.render.styles import Style
+from retrograph.render.styles import STYLES, Style
 
 _WIDTH: Final = 1400
 _HEIGHT: Final = 170
 _GUTTER: Final = 92
 _SHORTEST_SPECTROGRAM: Final = 2048
 _TEXT: Final = 19
+_UNIT: Final = 1.3
+"""How large the words are, as the page is wide."""
 _TICKS: Final = 8
 _MARK: Final = (0, 114, 178)
 _SEEN: Final = 0.03
@@ -101,27 +103,61 @@ def waveform_page(
     Raises:
         InputError: values are not finite.
     """
-    length, notes = waveform.shape[1], []
-    whole, part = range(length), _enlarged_part(tracks, length)
-    time = _time_unit(length, rate)
-    head = [stack([*_titled(title), *_curves(waveform, whole)], 6)]
+    length, lanes, notes = waveform.shape[1], [], []
     if length >= _SHORTEST_SPECTROGRAM:
         window = spectrogram_window(length, rate)
-        head.append(_spectrogram_lane(waveform.mean(axis=0), window, rate))
+        lanes.append(_spectrogram_lane(waveform.mean(axis=0), window, rate))
         notes.append(_spectrogram_note(window, rate))
+    caption = replace(caption, notes=[*notes, *caption.notes])
+    return _page(title, waveform, tracks, _time_unit(length, rate), lanes, caption)
+
+
+def sequence_page(
+    title: str, values: Values, tracks: Sequence[WaveTrack], caption: Caption
+) -> Image.Image:
+    """The same of a sequence [C, T] that is no sound, whose positions are counted.
+
+    Raises:
+        InputError: values are not finite.
+    """
+    return _page(title, values, tracks, ("positions", 1.0), [], caption)
+
+
+def _page(
+    title: str,
+    waveform: Values,
+    tracks: Sequence[WaveTrack],
+    time: tuple[str, float],
+    lanes: Sequence[Block],
+    caption: Caption,
+) -> Image.Image:
+    """The curves, further lanes and the attributions, then the part that counts."""
+    length = waveform.shape[1]
+    whole, part = range(length), _enlarged_part(tracks, length)
+    head = [stack([*_titled(title), *_curves(waveform, whole)], 6), *lanes]
     rows = [*head, *(_bars(track, whole) for track in tracks)]
     sections = [stack([stack(rows, 16), _time_axis(whole, time, part)], 0)]
     if part is not None:
         unit, each = time
-        words = f"{part.start * each:.4g} to {part.stop * each:.4g} {unit}, enlarged"
+        words = f"{unit} {_number(part.start * each)} to {_number(part.stop * each)}, enlarged"
         rows = [
             stack([*_titled(words), *_curves(waveform, part)], 6),
             *(_bars(track, part) for track in tracks),
         ]
         sections.append(stack([stack(rows, 16), _time_axis(part, time)], 0))
-    notes.append(_bars_note(length))
     body = stack(sections, 20)
-    return captioned(body, replace(caption, notes=[*notes, *caption.notes]), 1.0)
+    notes = [_bars_note(length, time[0]), *caption.notes]
+    return captioned(body, replace(caption, notes=notes), _UNIT)
+
+
+def in_colour(style: Style) -> Style:
+    """Red and blue for a style of greys, in which bars are hard to see."""
+    return STYLES["red-blue"] if style.name == "signed" else style
+
+
+def _number(value: float) -> str:
+    """Without a power of ten where it is no tiny number."""
+    return f"{value:.0f}" if abs(value) >= 1000 else f"{value:.4g}"
 
 
 def _enlarged_part(tracks: Sequence[WaveTrack], length: int) -> range | None:
@@ -202,12 +238,13 @@ def _spectrogram_note(window: int, rate: int | None) -> str:
     )
 
 
-def _bars_note(length: int) -> str:
+def _bars_note(length: int, unit: str) -> str:
     if length <= _WIDTH:
-        return "An attribution is a bar from 0 at each sample, in the colour of its value."
+        return "An attribution is a bar from 0 at each position, in the colour of its value."
+    things = "positions" if unit == "positions" else "samples"
     return (
         "An attribution is drawn as bars from 0 in the colours of their values: the greatest and "
-        f"the least of the {length / _WIDTH:.3g} samples in each column."
+        f"the least of the {length / _WIDTH:.3g} {things} in each column."
     )
 
 

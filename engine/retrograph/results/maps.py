@@ -84,7 +84,8 @@ def style_of(method: str, explained: ExplainedInput) -> Style:
     name = explained.context.contracts[method].method
     usual = METHODS[name].style if name in METHODS else "signed"
     asked = explained.context.style or usual
-    return style_named(asked, usual=usual, has_picture=has_picture(explained))
+    style = style_named(asked, usual=usual, has_picture=has_picture(explained))
+    return kind_of(explained).drawn_style(style, explained.array)
 
 
 def is_smooth(explained: ExplainedInput) -> bool:

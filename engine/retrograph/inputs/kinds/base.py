@@ -228,6 +228,10 @@ class InputKind(ABC):
         """Whether a figure has the values of the input as a plane."""
         return not self.has_picture(shown)
 
+    def drawn_style(self, style: Style, array: AnyArray) -> Style:
+        """The style that stands for another one in figures of an input."""
+        return style
+
     def scale_notes(self, array: AnyArray) -> Sequence[str]:
         """What the small print of a figure says of the scale of its colours."""
         return (SCALE,)

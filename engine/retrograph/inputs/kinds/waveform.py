@@ -19,6 +19,7 @@ from retrograph.render import Caption, Style, colour
 from retrograph.render.waveform import (
     WaveTrack,
     attribution_plot,
+    in_colour,
     waveform_page,
     waveform_plot,
 )
@@ -97,6 +98,10 @@ class WaveformInput(InputKind):
     def draws_values(self, array: AnyArray, shown: Image.Image | None) -> bool:
         """As a curve, whose colour says nothing."""
         return False
+
+    def drawn_style(self, style: Style, array: AnyArray) -> Style:
+        """Red and blue instead of greys, in which bars are hard to see."""
+        return in_colour(style)
 
     def is_plane(self, shown: Image.Image | None) -> bool:
         return False

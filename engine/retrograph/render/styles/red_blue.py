@@ -41,7 +41,7 @@ class RedBlue(Style):
 
     def _key(self, coloured: bool) -> Key:
         text = (
-            "red is positive, for the unit, blue is negative, against it, no colour is 0; the "
-            "channels of a place are summed"
+            "red is positive, for the unit, blue is negative, against it, no colour is 0; a "
+            "picture's channels are summed"
         )
         return Key(bar(RedBlue().draw(ramp(-1), percentile=100)), ("against", "0", "for"), text)

@@ -1,0 +1,48 @@
+"""A few numbers as bars, in the colours of maps."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from retrograph.render import STYLES, Caption
+from retrograph.render.number_bars import bars, number_bars_page
+from retrograph.render.waveform import WaveTrack
+from support.page_case import find
+
+VALUES = np.array([2.0, -1.0, 0.0, 1.0])
+
+
+def test_bars_are_as_long_as_their_numbers_and_begin_at_zero() -> None:
+    drawn = bars(VALUES, STYLES["red-blue"])
+    inked = (drawn != 255).any(axis=2).reshape(4, 26, 250)
+    assert not inked[:, [0, -1]].any()
+    lengths = inked[:, 13].sum(axis=1)
+    assert lengths.tolist() == pytest.approx([2 * 250 / 3, 250 / 3, 0, 250 / 3], abs=1)
+    zero = np.flatnonzero(inked[0, 13])[0]
+    assert np.flatnonzero(inked[1, 13])[-1] == zero - 1
+    assert np.flatnonzero(inked[3, 13])[0] == zero
+
+
+def test_bars_have_the_colours_of_maps() -> None:
+    drawn = bars(VALUES, STYLES["red-blue"])
+    colours = STYLES["red-blue"].draw(VALUES[np.newaxis, np.newaxis], percentile=100)[0]
+    for row in (0, 1, 3):
+        line = drawn[26 * row + 13]
+        inked = line[(line != 255).any(axis=1)]
+        assert (inked == colours[row]).all()
+
+
+def test_without_signs_all_bars_lie_on_one_side() -> None:
+    drawn = bars(VALUES, STYLES["heat"])
+    lengths = (drawn.reshape(4, 26, 250, 3)[:, 13] != drawn[0, 0]).any(axis=2).sum(axis=1)
+    assert lengths.tolist() == pytest.approx([250, 125, 0, 125], abs=1)
+
+
+def test_the_page_has_a_column_for_each() -> None:
+    tracks = [WaveTrack("guided", VALUES[None], STYLES["red-blue"])]
+    page = number_bars_page("input", -VALUES, tracks, Caption("unit"))
+    left, level = find(page, bars(-VALUES, None))
+    right, same = find(page, bars(VALUES, STYLES["red-blue"]))
+    assert level == same
+    assert right > left + 250
