@@ -29,9 +29,11 @@ from retrograph.model import Model, save
 from retrograph.optimized import save_optimized
 from retrograph.patches import Patches
 from retrograph.pipeline.calls import compare, explain, explain_all
+from retrograph.pipeline.trying_preprocessing import find_preprocessing
 from retrograph.preprocess import PRESETS, BadInput, Preprocessing
 from retrograph.results import Attribution, Comparison, Explanation, Result, Sheet
 from retrograph.results.check import Check
+from retrograph.results.tried_preprocessing import TriedPreprocessing
 from retrograph.results.verdicts import Block, Verdict
 from retrograph.sanity_checks import Sanity, sanity
 from retrograph.scans import Scan, open_scan, scan
@@ -67,6 +69,7 @@ __all__ = [
     "Sanity",
     "Scan",
     "Sheet",
+    "TriedPreprocessing",
     "UnsupportedError",
     "Verdict",
     "__version__",
@@ -79,6 +82,7 @@ __all__ = [
     "explain",
     "explain_all",
     "filters",
+    "find_preprocessing",
     "maximize",
     "methods",
     "open_scan",

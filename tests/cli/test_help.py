@@ -65,7 +65,7 @@ def test_rare_options_are_told_under_their_topics() -> None:
 
 
 def test_what_is_not_told_is_a_mistake_with_a_hint(capsys: Capture) -> None:
-    done = run(capsys, "help", "preproces")
+    done = run(capsys, "help", "preprocesing")
     assert done.code == 2
     assert "did you mean 'preprocessing'" in done.err
     assert "explain" in good(capsys, "help")

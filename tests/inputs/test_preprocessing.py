@@ -146,3 +146,23 @@ def test_no_scores_are_never_tried() -> None:
     choice = choice_of(model, None)
     assert (choice.source, choice.trials) == ("assumed", ())
     assert "no row of class scores" in choice.note()
+
+
+def test_find_preprocessing_tries_what_is_known_too(tmp_path: Path) -> None:
+    model = nearest_pattern("caffe-bgr")
+    helper.set_model_props(model, {"preprocessing": "0-1"})
+    tried = rg.find_preprocessing(model, patterns(), device="cpu")
+    assert (tried.choice.name, tried.choice.source) == ("0-1", "stored")
+    assert next(row[0] for row in tried.rows()) == "caffe-bgr"
+    assert tried.arrays()["class"][0].tolist() == list(range(CLASSES))
+    record = tried.to_dict()
+    assert record["recipe"]["order"] == "rgb"
+    assert record["tried"][0]["distinct_classes"] == CLASSES
+    assert tried.save(tmp_path / "tried.png").exists()
+
+
+def test_find_preprocessing_refuses_what_is_no_picture() -> None:
+    with pytest.raises(rg.InputError, match="none of the inputs is a picture"):
+        rg.find_preprocessing(nearest_pattern("0-1"), np.zeros((3, SIDE, SIDE), np.float32))
+    with pytest.raises(rg.InputError, match="for models of pictures"):
+        rg.find_preprocessing("sample_models/motif_cnn.onnx", patterns()[0])

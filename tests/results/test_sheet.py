@@ -75,4 +75,5 @@ def test_arrays_of_several_sizes_are_no_rows_of_one() -> None:
         "score": (2, 1),
         "unit": (2, 1, 1),
         "attribution_guided": (2, 1, 3, 8, 8),
+        "preprocessing": (),
     }

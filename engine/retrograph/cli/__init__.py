@@ -22,6 +22,7 @@ from retrograph.cli import (
     maximize,
     methods,
     patches,
+    preprocess,
     sanity,
     scan,
 )
@@ -39,6 +40,7 @@ examples:
   retrograph explain net.onnx dog.jpg               why this class? a picture beside its guided map
   retrograph explain net.onnx dog.jpg --layer relu3 --unit 17
   retrograph compare net.onnx dog.jpg cat.jpg       methods side by side, in one labelled picture
+  retrograph preprocess net.onnx photos/            which preprocessing is right?
   retrograph sanity net.onnx photos/ -o sanity.png  do the maps depend on weights and class?
   retrograph audit net.onnx net.int8.onnx photos/   is it still the same network?
   retrograph scan net.onnx photos/ --layer relu5 -o run/   which pictures make a neuron fire?
@@ -108,7 +110,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     for command in (
         *(layers, heads, check, methods, explain, compare, sanity, audit),
-        *(scan, patches, filters, maximize, build, bench, help),
+        *(preprocess, scan, patches, filters, maximize, build, bench, help),
     ):
         command.add(commands)
     return parser

@@ -43,15 +43,23 @@ def announce(session: ExplainSession, out: Console) -> None:
         out.print(visible(line), soft_wrap=True)
     for note in (*notes, *map(str, gather_notes(context.contracts))):
         out.print(f"note: {visible(spelled(note, as_option))}", soft_wrap=True)
-    if context.preprocessing is not None:
-        print_preprocessing(context.preprocessing, context.labels, out)
+    announce_preprocessing(context.preprocessing, context.labels, out)
 
 
-def print_preprocessing(choice: PreprocessingChoice, labels: Sequence[str], out: Console) -> None:
-    """Say how pictures become the input and how that is known, and loudly what looks wrong."""
+def announce_preprocessing(
+    choice: PreprocessingChoice | None, labels: Sequence[str], out: Console
+) -> None:
+    """Say how pictures become the input, where nobody said it or it looks wrong."""
+    if choice is not None and (choice.warning(labels) or choice.source not in ("given", "stored")):
+        print_preprocessing(choice, choice.note(labels), labels, out)
+
+
+def print_preprocessing(
+    choice: PreprocessingChoice, note: str, labels: Sequence[str], out: Console
+) -> None:
+    """Say how it is known how pictures become the input, and loudly what looks wrong."""
+    out.print(f"note: {visible(spelled(note, as_option))}", soft_wrap=True)
     warning = choice.warning(labels)
-    if warning or choice.source not in ("given", "stored"):
-        out.print(f"note: {visible(spelled(choice.note(labels), as_option))}", soft_wrap=True)
     if warning:
         text = Text(f"warning: {visible(spelled(warning, as_option))}", "bold yellow")
         out.print(text, soft_wrap=True)

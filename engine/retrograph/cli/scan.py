@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from rich.console import Console
 from rich.text import Text
 
-from retrograph.cli.explain_report import print_preprocessing
+from retrograph.cli.explain_report import announce_preprocessing
 from retrograph.cli.options import (
     add_command,
     add_device,
@@ -137,8 +137,7 @@ def _announce(plan: ScanPlan, out: Console) -> None:
     out.print(Text.assemble((visible(", ".join(layers)), "bold"), visible(where)), soft_wrap=True)
     for note in plan.notes:
         out.print(Text(visible(spelled(note, as_option)), "dim"), soft_wrap=True)
-    if plan.preprocessing is not None:
-        print_preprocessing(plan.preprocessing, plan.labels, out)
+    announce_preprocessing(plan.preprocessing, plan.labels, out)
 
 
 class _Watch:

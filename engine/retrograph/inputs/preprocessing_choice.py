@@ -85,14 +85,16 @@ class PreprocessingChoice:
         """What is taken and how it was found, for the small print."""
         return f"preprocessing: {self.name} ({self.found})"
 
-    def note(self, labels: Sequence[str] = ()) -> str:
-        """The same with the reasons, and with what each preset that was tried gives."""
+    @property
+    def reasons(self) -> str:
+        """The same with the reasons."""
         parts = [self.line, *([self.reason] if self.reason else [])]
-        if self.source == "probed":
-            parts.append(self._why())
-        if self.trials:
-            parts.append("; ".join(_said(trial, labels) for trial in self.trials))
-        return " · ".join(parts)
+        return " · ".join([*parts, *([self._why()] if self.source == "probed" else [])])
+
+    def note(self, labels: Sequence[str] = ()) -> str:
+        """The same with what each preset that was tried gives."""
+        said = "; ".join(_said(trial, labels) for trial in self.trials)
+        return f"{self.reasons} · {said}" if said else self.reasons
 
     def warning(self, labels: Sequence[str] = ()) -> str:
         """What looks wrong, with the candidate; "" where nothing does."""

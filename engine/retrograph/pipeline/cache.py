@@ -19,7 +19,7 @@ from retrograph.model import Model, Source
 from retrograph.pipeline.aim import ANYTHING
 from retrograph.pipeline.finder import Finder
 from retrograph.pipeline.known_preprocessing import (
-    find_preprocessing,
+    choice_for,
     with_alphabet,
     with_preprocessing,
 )
@@ -195,7 +195,7 @@ def _with_remembered(
     key = opener.key, facts.shown, settings.reading.preprocessing, settings.reading.alphabet
     choice: PreprocessingChoice | None = _preprocessings.get(
         (*key, bool(pictures), is_several),
-        lambda: find_preprocessing(opener.model, settings, facts.shown, pictures),
+        lambda: choice_for(opener.model, settings, facts.shown, pictures),
     )
     return with_preprocessing(settings, choice)
 

@@ -12,7 +12,7 @@ from retrograph.model import Model
 from retrograph.pipeline.settings import ExplainSettings
 
 
-def find_preprocessing(
+def choice_for(
     model: Model, settings: ExplainSettings, name: str, inputs: Sequence[Input] = ()
 ) -> PreprocessingChoice | None:
     """How pictures become an input: see `choose_preprocessing`.

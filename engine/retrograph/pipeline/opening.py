@@ -20,7 +20,7 @@ from retrograph.model import Model
 from retrograph.pipeline.aim import ANYTHING
 from retrograph.pipeline.finder import Finder
 from retrograph.pipeline.known_preprocessing import (
-    find_preprocessing,
+    choice_for,
     with_alphabet,
     with_preprocessing,
 )
@@ -79,7 +79,7 @@ def _known(
     model: Model, settings: ExplainSettings, facts: LayerFacts, inputs: Sequence[Input]
 ) -> ExplainSettings:
     settings = with_alphabet(model, settings, facts.shown, inputs)
-    return with_preprocessing(settings, find_preprocessing(model, settings, facts.shown, inputs))
+    return with_preprocessing(settings, choice_for(model, settings, facts.shown, inputs))
 
 
 def _checked(model: Model, settings: ExplainSettings) -> tuple[tuple[str, ...], LayerFacts]:
@@ -301,7 +301,7 @@ def _opened(
     """The session of these graphs, with its reference where they have one."""
     lead = next(iter(graphs.explainers.values()))
     contract, reading = lead.contract, settings.reading
-    known = reading.known or find_preprocessing(model, settings, contract.shown)
+    known = reading.known or choice_for(model, settings, contract.shown)
     kind, notes = choose_kind(model, contract.shown, known, reading.alphabet, reading.sample_rate)
     letters = ASSUMED_NOTE if reading.is_alphabet_assumed else ""
     context = ExplainContext(

@@ -95,7 +95,8 @@ def stacked(rows: Sequence[Mapping[str, Array]]) -> dict[str, Array]:
         InputError: the inputs are of several sizes.
     """
     try:
-        return {name: np.stack([row[name] for row in rows]) for name in rows[0]}
+        same = {name: rows[0][name] for name in rows[0] if name == "preprocessing"}
+        return {n: np.stack([row[n] for row in rows]) for n in rows[0] if n not in same} | same
     except ValueError:
         raise InputError(
             "the inputs are of several sizes, so their arrays are no rows of one; save each of "
