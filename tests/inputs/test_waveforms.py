@@ -88,6 +88,12 @@ def test_a_sound_is_cut_to_its_beginning_of_which_no_more_is_decoded(tmp_path: P
     np.testing.assert_allclose(item.array, whole.array[:LENGTH], atol=1e-5)
 
 
+def test_a_sound_that_is_a_little_too_long_is_cut(tmp_path: Path) -> None:
+    item = read(write(tmp_path / "a.wav", tone(1.1, 8000), 8000), ("N", LENGTH), 8000)
+    assert item.note == "cut from 1.1 s to the first 1 s (8000 samples)"
+    assert item.array.shape == (LENGTH,)
+
+
 def test_a_short_sound_is_padded_with_zeros(tmp_path: Path) -> None:
     item = read(write(tmp_path / "a.flac", tone(0.25, 8000), 8000), ("N", 1, LENGTH), 8000)
     assert item.note == "padded with zeros from 0.25 s to 1 s (8000 samples)"
@@ -142,7 +148,13 @@ def test_folders_and_archives_of_sounds(tmp_path: Path) -> None:
 
 def test_what_is_no_sound(tmp_path: Path) -> None:
     (tmp_path / "a.wav").write_bytes(b"RIFF, but no more")
-    assert "a.wav is no sound that can be read" in fault(tmp_path / "a.wav")
+    assert "a.wav is no sound that can be read (" in fault(tmp_path / "a.wav")
+    with zipfile.ZipFile(tmp_path / "set.zip", "w") as archive:
+        archive.writestr("a.wav", b"no sound")
+    packed = fault(tmp_path / "set.zip")
+    assert packed.endswith(
+        "a.wav is no sound that can be read (Format not recognised); save it as WAV or FLAC"
+    )
     assert "does not exist; check the path" in fault(tmp_path / "b.wav")
     assert "holds no samples" in fault(write(tmp_path / "c.wav", np.zeros(0), 8000))
     nan = write(tmp_path / "d.wav", np.array([0, np.nan]), 8000, subtype="FLOAT")
@@ -178,7 +190,7 @@ def test_a_missing_library_is_named_with_its_extra(
 
 
 @pytest.mark.parametrize(
-    "shape", [("N", 3, 128, 41), ("N", 49, 62), ("N", 5), ("N", 4, 20), ("N", 8, 8, 8, 8)]
+    "shape", [("N", 3, 128, 41), ("N", 49, 62), ("N", 4, 20), ("N", 8, 8, 8, 8)]
 )
 def test_a_model_that_takes_no_waveform_says_so(tmp_path: Path, shape: Shape) -> None:
     path = write(tmp_path / "a.wav", tone(1, 8000), 8000)

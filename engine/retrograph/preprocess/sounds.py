@@ -177,8 +177,9 @@ def _decoded(name: str, source: Path | bytes, size: WaveformSize) -> Sound:
             refuse_pointer_file(source)
         else:
             refuse_pointer(name, source)
+        reason = getattr(error, "error_string", one_line(error)).rstrip(".")
         raise InputError(
-            f"{name} is no sound that can be read ({one_line(error)}); save it as WAV or FLAC"
+            f"{name} is no sound that can be read ({reason}); save it as WAV or FLAC"
         ) from None
     if not samples.size:
         raise InputError(f"{name} holds no samples; record it anew")

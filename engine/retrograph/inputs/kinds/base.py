@@ -22,6 +22,7 @@ from retrograph.preprocess import (
     check_fits,
 )
 from retrograph.preprocess.arrays import AnyArray, as_inputs, finite
+from retrograph.preprocess.axes import sample_axis
 from retrograph.preprocess.opening import picture_suffixes
 from retrograph.preprocess.recipe import USE_NPY, describe
 from retrograph.render import (
@@ -172,9 +173,15 @@ class InputKind(ABC):
     @property
     def _no_sound(self) -> str:
         """Why sounds are refused."""
+        shape = describe(self.axes.shape)
+        if sample_axis(self.axes.item) is not None:
+            return (
+                f"it is not known whether the model's input {shape} counts samples; if it does, "
+                f"give {parameter('sample_rate', 'HZ')}"
+            )
         return (
-            f"the model's input {describe(self.axes.shape)} is no waveform; if it is a "
-            "spectrogram, make it as in training and give it as a .npy array"
+            f"the model's input {shape} is no waveform; if it is a spectrogram, make it as in "
+            "training and give it as a .npy array"
         )
 
     @property
