@@ -44,7 +44,10 @@ def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     shutil.copytree(SAMPLE.parent, "sample_models")
     rng = np.random.default_rng(0)
     Path("photos").mkdir()
-    for name in ("dog.jpg", "photos/a.jpg", "photos/b.png"):
+    for name, golden in (("detector", "anchors"), ("segmenter", "unet")):
+        shutil.copy(ROOT / "tests" / "goldens" / "heads" / f"{golden}.onnx", f"{name}.onnx")
+    Path("classes.txt").write_text("person\ncar\ndog")
+    for name in ("dog.jpg", "street.jpg", "photos/a.jpg", "photos/b.png"):
         Image.fromarray(rng.integers(0, 256, (48, 64, 3), np.uint8)).save(name)
     names = ["plane", "car", "bird", "cat", "deer", "golden retriever", "frog", "horse", "ship"]
     Path("imagenet.txt").write_text("\n".join([*names, "truck"]))
@@ -71,7 +74,7 @@ def test_command_runs(command: str, desk: Path, capsys: pytest.CaptureFixture[st
         nets.save(nets.wave_net(4000), Path("notes.onnx"))
     before = set(desk.rglob("*"))
     assert main(words) == 0, capsys.readouterr().err
-    if words[0] not in ("layers", "check", "audit"):
+    if words[0] not in ("layers", "check", "audit", "heads"):
         assert set(desk.rglob("*")) - before
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 
 import numpy as np
@@ -12,10 +11,8 @@ import pytest
 from PIL import Image
 
 import retrograph as rg
-from corpus_inputs import VARIABLE, entries
 from retrograph.cli import main
 from retrograph.errors import InputError
-from support.corpus import needs_corpus
 
 GOLDENS = Path(__file__).parents[1] / "goldens" / "heads"
 DETECTORS = ("anchors", "distances", "priors", "centres")
@@ -272,39 +269,6 @@ def test_heads_are_printed(capsys):
     assert "before Softmax" in said
     assert main(["heads", str(GOLDENS / "anchors.onnx"), "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["heads"][0]["format"] == "cx cy w h"
-
-
-# The corpus.
-
-
-@needs_corpus
-@pytest.mark.parametrize("name", ["tinyyolo_ball", "ultraface_rfb320", "blazeface_front128"])
-def test_detectors_of_the_corpus(name):
-    entry = next(each for each in entries() if each.name == name)
-    model = entry.model
-    x = next(iter(entry.feeds().values()))
-    a = rg.explain(model, x, method="gradient")
-    (explanation,) = a.explanations
-    objective = explanation.found.objectives[0]
-    direct = rg.Explainer(model, layer=objective.layer, select="unit", method="gradient")
-    wanted = direct.attribute(x, a.unit[0])
-    assert_close(a.attribution, wanted.attribution)
-    assert wanted.score[0] == a.score[0]
-    assert objective.box is not None
-
-
-@needs_corpus
-def test_faces_are_found_where_they_are():
-    entry = next(each for each in entries() if each.name == "blazeface_front128")
-    photo = Path(os.environ[VARIABLE]) / "photos" / "coral_face.jpg"
-    a = rg.explain(entry.model, photo, preprocessing="-1-1")
-    boxes = a.to_dict()["explained"][0]["boxes"]
-    centres = [
-        ((b["corners"][0] + b["corners"][2]) / 2, (b["corners"][1] + b["corners"][3]) / 2)
-        for b in boxes
-    ]
-    assert len(boxes) == 2
-    np.testing.assert_allclose(centres, [(81, 43), (35, 54)], atol=6)
 
 
 def test_models_in_memory_and_files_agree():
