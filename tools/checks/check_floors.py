@@ -2,6 +2,7 @@
 
     python tools/checks/check_floors.py 1.20 1.24 1.28            the main paths
     python tools/checks/check_floors.py 1.24 --tests tests        the whole suite
+    python tools/checks/check_floors.py 1.24 --tests tests --part 0/3     a third of it
     python tools/checks/check_floors.py lowest                    all dependencies at their floors
 
 Each has the last patch of that runtime and what that release requires, and everything else from
@@ -37,9 +38,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("versions", nargs="+", metavar="MINOR", help="such as 1.24; or lowest")
     parser.add_argument("--tests", nargs="+", default=[*MAIN], help="what pytest is given")
+    parser.add_argument("--part", metavar="I/N", default="0/1", help="a part of them (suite_part)")
     args = parser.parse_args(argv)
+    tests = ["-p", "suite_part", "--part", args.part, *args.tests]
     with tempfile.TemporaryDirectory() as folder:
-        codes = [_tested(Path(folder) / v, v, args.tests) for v in args.versions]
+        codes = [_tested(Path(folder) / v, v, tests) for v in args.versions]
     return int(any(codes))
 
 
@@ -48,7 +51,10 @@ def _tested(folder: Path, version: str, tests: Sequence[str]) -> int:
     python = _environment(folder, wanted)
     print(", ".join(wanted), flush=True)
     command = [str(python), "-m", "pytest", "-q", "-p", "no:cacheprovider", *tests]
-    return subprocess.run(command, cwd=ROOT, check=False).returncode
+    path = os.pathsep.join([str(Path(__file__).parent), os.environ.get("PYTHONPATH", "")])
+    return subprocess.run(
+        command, cwd=ROOT, env={**os.environ, "PYTHONPATH": path}, check=False
+    ).returncode
 
 
 def floors() -> list[str]:
