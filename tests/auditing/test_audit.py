@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import numpy as np
+import onnxruntime as ort
 import pytest
 from onnx import ModelProto, helper, numpy_helper
 
@@ -178,3 +179,47 @@ def test_a_scaled_weight_is_named_by_its_factor() -> None:
     assert numpy_helper.to_array(editor.graph.initializer[4]).shape == (7, 8, 3, 3)
     found = rg.audit(NETS["plain"](), editor.model, inputs(), method=None)
     assert "the weights are A's times 1.5" in found.sentence
+
+
+def test_a_folder_holds_the_page_the_record_and_each_region_by_itself(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    clean = NETS["plain"]()
+    save(clean, tmp_path / "a.onnx")
+    save(with_fault(clean, FAULT["kernel flipped"], 2), tmp_path / "b.onnx")
+    dog = picture(tmp_path / "dog.png")
+    command = ("audit", tmp_path / "a.onnx", tmp_path / "b.onnx", dog, "-o", tmp_path / "out")
+    assert run(capsys, *command).code == 1
+    page = (tmp_path / "out" / "index.html").read_text()
+    assert "the kernel is flipped" in page
+    assert page.count("data:image/png") == 4
+    assert "http" not in page
+    assert json.loads((tmp_path / "out" / "audit.json").read_text())["regions"]
+    arrays = np.load(tmp_path / "out" / "region1.npz")
+    for which in ("a", "b"):
+        session = ort.InferenceSession(tmp_path / "out" / f"region1.{which}.onnx")
+        assert [i.name for i in session.get_inputs()] == ["r1"]
+        (computed,) = session.run(None, {"r1": arrays[f"{which}/r1"]})
+        np.testing.assert_allclose(computed, arrays[f"{which}/a2"], rtol=1e-4, atol=1e-4)
+    assert_one_line(run(capsys, *command), "exists", "--force")
+    assert run(capsys, *command, "--force").code == 1
+
+
+def test_the_error_of_each_layer_by_itself_shows_the_fault_alone() -> None:
+    clean = NETS["plain"]()
+    found = rg.audit(clean, with_fault(clean, FAULT["kernel flipped"], 2), inputs(), method=None)
+    own = {layer.b: layer.own for layer in found.layers}
+    accumulated = {layer.b: layer.accumulated for layer in found.layers}
+    assert own.pop("a2") > 0.1
+    assert max(own.values()) < 1e-5
+    assert accumulated["r3"] > 0.01
+
+
+def test_an_output_of_whole_numbers_is_audited_by_what_it_is_made_of() -> None:
+    editor = Editor(NETS["plain"]())
+    editor.graph.node.append(helper.make_node("ArgMax", ["y"], ["label"], axis=1))
+    editor.graph.output[0].CopyFrom(info("label", ["N", 1], 7))
+    broken = with_fault(editor.model, FAULT["kernel flipped"], 2)
+    found = rg.audit(editor.model, broken, inputs(), method=None)
+    assert [pair.a for pair in found.outputs] == ["y"]
+    assert found.findings[0].region.repaired

@@ -6,6 +6,7 @@
 """
 
 from retrograph.auditing.audit import audit
+from retrograph.auditing.folder import check_audit_folder, save_folder
 from retrograph.auditing.result import Audit
 
-__all__ = ["Audit", "audit"]
+__all__ = ["Audit", "audit", "check_audit_folder", "save_folder"]

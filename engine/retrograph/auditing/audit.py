@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from retrograph.auditing.activations import Activations
+from retrograph.auditing.cases import region_case
 from retrograph.auditing.comparison import Comparison, compare_networks
 from retrograph.auditing.diagnosis import Difference, diagnose
 from retrograph.auditing.feeding import AuditInputs, read_inputs
@@ -15,6 +16,7 @@ from retrograph.auditing.maps import MapPair, map_pairs, target_pair
 from retrograph.auditing.network import Network
 from retrograph.auditing.noise import tolerances
 from retrograph.auditing.outputs import OutputPair, pair_outputs, worst
+from retrograph.auditing.pairing import Pair, in_order
 from retrograph.auditing.precision import (
     FLOAT32,
     LayerError,
@@ -33,12 +35,14 @@ from retrograph.auditing.sentence import (
     parted_sentence,
     precision_sentence,
 )
+from retrograph.auditing.table_rows import TensorRow, tensor_rows
 from retrograph.auditing.verdicts import Facts, verdict_of
 from retrograph.errors import InputError, RetrographError, parameter
 from retrograph.inputs.loader import Input, Progress, as_list
 from retrograph.keywords import check_counts, checked_keywords
 from retrograph.methods import method_named
 from retrograph.model import Source, opened
+from retrograph.pipeline.labels import model_labels
 from retrograph.preprocess import Preprocessing
 
 _STAGES = 4
@@ -137,9 +141,13 @@ class _Auditor:
         self.progress(1, _STAGES)
         precision = self._precision()
         low = precision is not FLOAT32 and not comparison.agrees
-        layers = self._layers(comparison, precision) if low else []
         prepared = None if low or comparison.agrees else self._preparation(outputs)
-        findings = [] if low else self._findings(comparison, prepared, tolerance)
+        steps = [] if low else self._steps(comparison, prepared, tolerance)
+        findings = [self._finding(step) for step in steps]
+        if prepared is not None and steps and steps[0].before is comparison:
+            findings = [found for found in findings if found.causes]
+        chain = self._chain(comparison, precision, steps) if low or prepared is None else []
+        layers = self._layers(comparison, chain, precision)
         self.progress(2, _STAGES)
         method, maps, notes = self._maps(comparison)
         self.progress(3, _STAGES)
@@ -162,19 +170,41 @@ class _Auditor:
             preparation=prepared.name if prepared is not None else "",
             method=method,
             maps=tuple(maps),
+            rows=tuple(self._rows(comparison, findings)),
+            labels=model_labels(self.a.network.model),
             items=self.inputs.items,
             kind=self.inputs.kind,
             notes=(*self.inputs.notes, *self._output_notes(outputs), *notes),
         )
+
+    def _rows(self, comparison: Comparison, findings: Sequence[Finding]) -> list[TensorRow]:
+        """The tensors of both files beside each other, the regions' marked."""
+        regions = [found.region for found in findings]
+        held_a = {t: i for i, r in enumerate(regions, 1) for t in r.a_tensors}
+        held_b = {t: i for i, r in enumerate(regions, 1) for t in r.b_tensors}
+        return tensor_rows(self.a.network, self.b.network, comparison.pairs, held_a, held_b)
 
     def _precision(self) -> Precision:
         """What the less precise file computes in; float32 where both compute in the same."""
         ours, theirs = precision_of(self.a.network), precision_of(self.b.network)
         return FLOAT32 if ours == theirs else max(ours, theirs, key=lambda p: p.tolerance)
 
-    def _layers(self, comparison: Comparison, precision: Precision) -> list[LayerError]:
+    def _chain(
+        self, comparison: Comparison, precision: Precision, steps: Sequence[Step]
+    ) -> list[Pair]:
+        """The tensors that stand for each other: equal ones once B is repaired, or alike ones."""
         networks = self.a.network, self.b.network
-        chain = chain_of(*networks, comparison.prints_a, comparison.prints_b)
+        if precision is not FLOAT32 and not comparison.agrees:
+            return chain_of(*networks, comparison.prints_a, comparison.prints_b)
+        if not steps:
+            return []
+        ends = [(step.region, step.region.order) for step in steps]
+        put = [Pair(r.a_end, r.b_end, order, 0.0) for r, order in ends if order is not None]
+        return in_order(*networks, [*steps[-1].after.pairs, *put])
+
+    def _layers(
+        self, comparison: Comparison, chain: Sequence[Pair], precision: Precision
+    ) -> list[LayerError]:
         shapes = {name: each.shape for name, each in comparison.prints_b.items()}
         return layer_errors(self.a, self.b, chain, shapes, precision)
 
@@ -182,33 +212,27 @@ class _Auditor:
         model = self.b.network.model
         return other_preparation(self.a, self.b, outputs, model.axes(model.inputs[0].name))
 
-    def _findings(
+    def _steps(
         self, comparison: Comparison, prepared: Prepared | None, tolerance: dict[str, float]
-    ) -> list[Finding]:
-        """The regions with their causes, with B's inputs as it wants them.
-
-        Where that leaves none, those of the inputs as they are, if the cause lies in the file.
-        """
+    ) -> list[Step]:
+        """The regions, with B's inputs as it wants them; where that leaves none, as they are."""
         if not comparison.outputs:
             return []
-        given = comparison
-        if prepared is not None:
-            b = Activations(self.b.network, prepared.feeds, threads=self.b.threads)
-            theirs = b.values(b.network.outputs)
-            ours = self.a.values(self.a.network.outputs)
-            outputs = pair_outputs(self.a.network, b.network, ours, theirs)
-            comparison = compare_networks(self.a, b, outputs, tolerance)
-        findings = [self._finding(step) for step in find_regions(comparison)]
-        if findings or prepared is None:
-            return findings
-        return [found for found in map(self._finding, find_regions(given)) if found.causes]
+        if prepared is None:
+            return [*find_regions(comparison)]
+        b = Activations(self.b.network, prepared.feeds, threads=self.b.threads)
+        theirs = b.values(b.network.outputs)
+        ours = self.a.values(self.a.network.outputs)
+        outputs = pair_outputs(self.a.network, b.network, ours, theirs)
+        fitted = compare_networks(self.a, b, outputs, tolerance)
+        return [*find_regions(fitted)] or [*find_regions(comparison)]
 
     def _finding(self, step: Step) -> Finding:
         region, before = step.region, step.before
         causes = diagnose(Difference.of(region, before.a, before.b))
         label_a = _label(self.a.network, region.a_tensors, region.a_end)
         label_b = _label(self.b.network, region.b_tensors, region.b_end)
-        return Finding(region, label_a, label_b, causes)
+        return Finding(region, label_a, label_b, causes, region_case(step))
 
     def _maps(self, comparison: Comparison) -> tuple[str, list[MapPair], list[str]]:
         """The method and the maps of both files, or a note why there are none."""
@@ -238,7 +262,8 @@ class _Auditor:
         inner = set(self.a.network.points) - set(self.a.network.outputs)
         has_pairs = any(pair.a in inner for pair in comparison.pairs)
         repaired = is_local(self.a.network, [found.region for found in findings])
-        related = has_pairs or repaired or prepared is not None or bool(layers)
+        related = has_pairs or repaired or prepared is not None
+        related |= precision is not FLOAT32 and bool(layers)
         return Facts(
             broken=self._broken(comparison),
             output_error=worst(comparison.outputs),

@@ -22,7 +22,8 @@ class Network:
 
     Attributes:
         model, graph: the model, and its canonical graph.
-        outputs: its outputs among them, in order.
+        outputs: its outputs among them, in order; of one of whole numbers or yes and no what it is
+            computed from.
         nodes: by each tensor the node that computes it, in forward order.
         parents: by each tensor those that its node reads.
         children: by each tensor those that are computed from it.
@@ -38,9 +39,8 @@ class Network:
         self.graph: Graph = model.graph
         self.inputs = tuple(tensor.name for tensor in model.inputs)
         reached = flow(self.graph, self.inputs)
-        self.outputs = tuple(
-            name for name in self.graph.output_names() if name in reached and self._is_float(name)
-        )
+        floats = (each for name in self.graph.output_names() for each in self._floats(name))
+        self.outputs = tuple(dict.fromkeys(name for name in floats if name in reached))
         if not self.outputs:
             raise InputError(
                 f"{model.name}: no output of floating-point numbers depends on an input; "
@@ -147,6 +147,20 @@ class Network:
     def value(self, name: str) -> Array | None:
         """The value of a constant; None for any other tensor."""
         return self.graph.value(name) if name else None
+
+    def _floats(self, output: str) -> list[str]:
+        """An output of floating point; of another the nearest such tensors that it is made of."""
+        found: dict[str, None] = {}
+        seen: set[str] = set()
+        waiting = [output]
+        while waiting:
+            name = waiting.pop()
+            if self._is_float(name):
+                found[name] = None
+            elif name in self.graph.producer and name not in seen:
+                seen.add(name)
+                waiting.extend(reads(self.graph.producer[name]))
+        return [*found]
 
     def _is_float(self, name: str) -> bool:
         tensor = self.graph.tensor(name) if name else None

@@ -11,6 +11,7 @@ import numpy as np
 from retrograph.auditing.activations import Activations
 from retrograph.auditing.axes import Order, ordered, relative_error, squeezed
 from retrograph.auditing.fingerprints import Fingerprint, sample, sampled_orders
+from retrograph.auditing.network import Network
 
 _SAMPLES_MAY = 3.0
 """So many times the tolerance may the error at the sampled positions be."""
@@ -85,3 +86,20 @@ def usual_orders(pairs: Sequence[Pair]) -> dict[int, list[Order]]:
     for order, _ in counts.most_common():
         orders.setdefault(len(order), []).append(order)
     return orders
+
+
+def in_order(a: Network, b: Network, pairs: Sequence[Pair]) -> list[Pair]:
+    """The longest run of pairs that rises in both networks."""
+    points_a, points_b = set(a.points), set(b.points)
+    known = [p for p in pairs if p.a in points_a and p.b in points_b]
+    known.sort(key=lambda p: (a.place[p.a], b.place[p.b]))
+    best: list[list[Pair]] = []
+    for pair in known:
+        before = [
+            chain
+            for chain in best
+            if a.place[chain[-1].a] < a.place[pair.a] and b.place[chain[-1].b] < b.place[pair.b]
+        ]
+        longest = max(before, key=len, default=[])
+        best.append([*longest, pair])
+    return max(best, key=len, default=[])

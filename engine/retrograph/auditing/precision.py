@@ -15,6 +15,7 @@ from retrograph.auditing.activations import Activations
 from retrograph.auditing.axes import ordered, relative_error, squeezed
 from retrograph.auditing.fingerprints import Fingerprint, sample, sampled_orders
 from retrograph.auditing.network import Network
+from retrograph.auditing.noise import LEAST
 from retrograph.auditing.pairing import Pair
 from retrograph.ir.compose.cut import computed
 from retrograph.runtime import Array
@@ -39,7 +40,7 @@ class Precision:
     tolerance: float
 
 
-FLOAT32 = Precision("float32", 0.0)
+FLOAT32 = Precision("float32", LEAST)
 INT8 = Precision("int8", 0.1)
 FLOAT16 = Precision("float16", 2e-3)
 BFLOAT16 = Precision("bfloat16", 2e-2)

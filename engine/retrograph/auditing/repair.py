@@ -72,10 +72,11 @@ class Tried:
 
 @dataclass(frozen=True)
 class Step:
-    """A region found, and what was compared before it was repaired."""
+    """A region found, and what was compared before and after it was repaired."""
 
     region: Region
     before: Comparison
+    after: Comparison
 
 
 def find_regions(comparison: Comparison) -> Iterator[Step]:
@@ -85,13 +86,14 @@ def find_regions(comparison: Comparison) -> Iterator[Step]:
             return
         tried = _best(comparison)
         if tried is None:
-            yield Step(_without_counterpart(comparison), comparison)
+            yield Step(_without_counterpart(comparison), comparison, comparison)
             return
-        yield Step(_region(comparison, tried), comparison)
+        after = comparison.with_cut(tried.cut.b, tried.b)
+        yield Step(_region(comparison, tried), comparison, after)
         is_proved = tried.repaired or tried.next_agree
         if tried.repaired or not (is_proved or comparison.pairs):
             return
-        comparison = comparison.with_cut(tried.cut.b, tried.b)
+        comparison = after
 
 
 def _best(comparison: Comparison) -> Tried | None:

@@ -2,26 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 from PIL import Image
 
+from retrograph.auditing.cases import RegionCase
 from retrograph.auditing.diagnosis import Cause
 from retrograph.auditing.maps import MapPair
 from retrograph.auditing.outputs import OutputPair
 from retrograph.auditing.pairing import Pair
 from retrograph.auditing.precision import LayerError
 from retrograph.auditing.regions import Region
+from retrograph.auditing.table_rows import TensorRow
 from retrograph.auditing.verdicts import FAIL_ON, Verdict
 from retrograph.errors import InputError, parameter, spelled
 from retrograph.inputs.kinds import InputKind
 from retrograph.preprocess import Item
 from retrograph.render import style_named
+from retrograph.render.colour import Picture
 from retrograph.render.tiles import tile_page
 from retrograph.results import Result
+from retrograph.results.unit_names import class_name
 from retrograph.runtime import Array
 
 _SIDE = 220
@@ -35,12 +39,14 @@ class Finding:
         region: the tensors, and what putting A's there does.
         label_a, label_b: the region's first node as people name it.
         causes: the surest first; empty where none is named.
+        case: the region by itself; None where one of the files has nothing there, or it is large.
     """
 
     region: Region
     label_a: str
     label_b: str
     causes: tuple[Cause, ...]
+    case: RegionCase | None = None
 
     @property
     def text(self) -> str:
@@ -63,10 +69,12 @@ class Audit(Result):
         points: how many tensors were compared of A and of B.
         pairs: those that are equal.
         findings: where B parts from A, in forward order.
-        layers: of a file of less precision, what each layer loses.
+        layers: of files that differ, what each layer is off by itself, in forward order.
         preparation: what B's inputs must be for it to agree; "" where that is not the cause.
         method: by which the maps are made; "" where there are none.
         maps: of each input, by both files.
+        rows: the compared tensors of both files beside each other.
+        labels: the class names; empty where they are not known.
         items, kind: the inputs as A takes them, for pictures.
         notes: what is to be known besides.
 
@@ -93,6 +101,8 @@ class Audit(Result):
     preparation: str
     method: str
     maps: tuple[MapPair, ...]
+    rows: tuple[TensorRow, ...]
+    labels: tuple[str, ...]
     items: Sequence[Item]
     kind: InputKind
     notes: tuple[str, ...]
@@ -122,6 +132,12 @@ class Audit(Result):
             )
         return self.verdict.severity >= FAIL_ON[fail_on]
 
+    def unit_name(self, pair: MapPair) -> str:
+        """The explained unit of an input: a class's name, or its index."""
+        if len(pair.unit) == 1:
+            return class_name(pair.unit[0], self.labels)
+        return f"unit {[*pair.unit]}"
+
     def ranked_layers(self) -> list[LayerError]:
         """The layers by what they lose, the most first; suspects before others."""
         return sorted(self.layers, key=lambda layer: (not layer.suspect, -layer.own))
@@ -141,21 +157,32 @@ class Audit(Result):
         """
         if not self.maps or not self.items:
             raise InputError("the audit has no maps of pictures to draw; save it as .json")
+        rows = [("", panels) for _, panels in self.drawn_maps(style)]
+        title = f"{self.says}\n{self.b} against {self.a} · {self.method}\n{spelled(self.sentence)}"
+        return tile_page(rows, _SIDE, title, [spelled(note) for note in self.notes])
+
+    def drawn_maps(
+        self, style: str | None = None
+    ) -> Iterator[tuple[MapPair, list[tuple[str, Picture]]]]:
+        """Each input with A's map, B's and their difference, the least alike first.
+
+        Nothing for inputs that cannot be drawn.
+
+        Args:
+            style: of the maps; signed if None.
+        """
         drawn = style_named(style or "signed")
-        rows = []
-        paired = zip(self.maps, self.items, strict=True)
-        for pair, item in sorted(paired, key=lambda both: both[0].cosine):
-            scale = max(float(np.abs(pair.a).max()), float(np.abs(pair.b).max()), 1e-30)
+        pairs = [*zip(self.maps, self.items, strict=False)]
+        for pair, item in sorted(pairs, key=lambda both: both[0].cosine):
+            if not self.kind.is_one_picture(item.array):
+                continue
             panels = {"A": pair.a, "B": pair.b, "B - A": pair.b - pair.a}
             tiles = [
-                (name, self.kind.map_picture(values / scale, drawn, item.array, item.shown))
+                (name, self.kind.map_picture(values, drawn, item.array, item.shown))
                 for name, values in panels.items()
             ]
             shown = self.kind.input_picture(item.array, item.shown)
-            label = f"input · cosine {pair.cosine:.3f}"
-            rows.append(("", [(label, shown), *tiles]))
-        title = f"{self.says}\n{self.b} against {self.a} · {self.method}\n{spelled(self.sentence)}"
-        return tile_page(rows, _SIDE, title, [spelled(note) for note in self.notes])
+            yield pair, [(f"input · cosine {pair.cosine:.3f}", shown), *tiles]
 
     def arrays(self) -> dict[str, Array]:
         """The maps: `a` and `b` [N, *input], and `cosine` and `rank` [N].
@@ -195,7 +222,13 @@ class Audit(Result):
             "method": self.method,
             "cosine": self.cosine,
             "maps": [
-                {"input": m.name, "unit": list(m.unit), "cosine": m.cosine, "rank": m.rank}
+                {
+                    "input": m.name,
+                    "unit": list(m.unit),
+                    "name": self.unit_name(m),
+                    "cosine": m.cosine,
+                    "rank": m.rank,
+                }
                 for m in self.maps
             ],
             "notes": [spelled(note) for note in self.notes],

@@ -62,10 +62,9 @@ def _after(a: Network, found: Finding) -> str:
     region = found.region
     end = a.aliases.get(region.a_end, region.a_end)
     if region.repaired:
-        return (
-            f"With A's {end} put in, all outputs agree to {region.error_after:.0e}: nothing else "
-            "differs."
-        )
+        error = region.error_after
+        agree = f"agree to {error:.0e}" if error else "are the same bit by bit"
+        return f"With A's {end} put in, all outputs {agree}: nothing else differs."
     if region.next_agree:
         return f"With A's {end} put in, what is right behind agrees."
     if region.error_after is None:

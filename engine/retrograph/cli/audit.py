@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import argparse
 import math
+from collections.abc import Sequence
+from pathlib import Path
 
 from rich.console import Console
 
-from retrograph.auditing import Audit, audit
+from retrograph.auditing import Audit, audit, check_audit_folder, save_folder
 from retrograph.auditing.verdicts import FAIL_ON
 from retrograph.cli.options import (
     add_command,
@@ -19,11 +21,12 @@ from retrograph.cli.progress import progress_bar
 from retrograph.cli.spelling import as_option
 from retrograph.cli.terminal import console, count, print_table, visible
 from retrograph.errors import InputError, spelled
+from retrograph.output import safe_name
 from retrograph.preprocess import PRESETS
 from retrograph.results.base import json_text
 
 _EXAMPLES = """\
-  retrograph audit net.onnx net.optimised.onnx photos/
+  retrograph audit net.onnx net.optimised.onnx photos/ -o audit/
   retrograph audit net.onnx net.int8.onnx photos/ --preprocess imagenet --fail-on looks-elsewhere
   retrograph audit torch.onnx keras.onnx dog.jpg --preprocess imagenet --preprocess-b=-1-1
   retrograph audit net.onnx a.onnx b.onnx x.npy --json
@@ -41,6 +44,10 @@ verdicts:
   another network: nothing inside is equal             1
   broken: outputs with inf or NaN                      1
 A mistake in what was given is 2, a file that cannot be audited 3.
+
+-o writes index.html, which opens from disk, audit.json, maps.npz, and of each region
+regionN.a.onnx, regionN.b.onnx and regionN.npz with what goes in and comes out: a bug report. Of
+several files each goes into a folder of its own.
 
 --json prints {"audits": [...]}, for each file: a, b, verdict, says, sentence, precision, inputs,
 tolerance, outputs, compared, pairs, regions with causes, layers, preparation, method, cosine, maps,
@@ -84,7 +91,12 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
         "differs (default), looks-elsewhere",
     )
     parser.add_argument("--threads", type=count, help="threads of the runtime")
-    parser.add_argument("--json", action="store_true", help="print everything as JSON")
+    output = parser.add_argument_group("output")
+    output.add_argument(
+        "-o", "--output", metavar="FOLDER", help="a page with the maps, the record, the regions"
+    )
+    output.add_argument("--force", action="store_true", help="replace an audit that is there")
+    output.add_argument("--json", action="store_true", help="print everything as JSON")
     add_preprocessing(parser)
     parser.add_argument(
         "--preprocess-b", metavar="PRESET", choices=[*PRESETS], help="of the other files' inputs"
@@ -109,6 +121,7 @@ def _run(args: argparse.Namespace) -> int:
     inputs = [name for name in args.others if name not in models]
     if not models:
         raise InputError(f"'{args.others[0]}' is no .onnx file; name two files to be compared")
+    folders = _folders(args.output, models, force=args.force)
     out = console(stderr=args.json)
     audits = []
     for name in models:
@@ -125,10 +138,26 @@ def _run(args: argparse.Namespace) -> int:
                 progress=bar.to,
             )
         _print(found, out)
+        if name in folders:
+            page = save_folder(found, folders[name], force=args.force)
+            out.print(f"\nwrote {visible(str(page))}", soft_wrap=True)
         audits.append(found)
     if args.json:
         print(json_text({"audits": [each.to_dict() for each in audits]}))
     return int(any(each.fails(args.fail_on) for each in audits))
+
+
+def _folders(output: str | None, models: Sequence[str], *, force: bool) -> dict[str, Path]:
+    """Where each audit goes, checked before any work: of several files a folder in the folder."""
+    if output is None:
+        return {}
+    several = len(models) > 1
+    return {
+        name: check_audit_folder(
+            Path(output, safe_name(Path(name).stem)) if several else Path(output), force=force
+        )
+        for name in models
+    }
 
 
 def _print(found: Audit, out: Console) -> None:
@@ -151,7 +180,7 @@ def _print(found: Audit, out: Console) -> None:
         out.print()
         print_table(out, ("layer", "error by itself", "accumulated", "than explained"), layers)
     maps = [
-        (pair.name, str(list(pair.unit)), f"{pair.cosine:.4f}", f"{pair.rank:.4f}")
+        (pair.name, found.unit_name(pair), f"{pair.cosine:.4f}", f"{pair.rank:.4f}")
         for pair in found.worst_maps()[:_MOST_MAPS]
     ]
     if maps:

@@ -12,8 +12,9 @@ from typing import Any
 import ml_dtypes
 import numpy as np
 import onnx
-from onnx import ModelProto, TensorProto, ValueInfoProto, helper, numpy_helper
+from onnx import ModelProto as ModelProto
 from onnx import NodeProto as NodeProto
+from onnx import TensorProto, ValueInfoProto, helper, numpy_helper
 
 from retrograph.ir.entry import Entry
 from retrograph.ir.subgraphs import subgraphs

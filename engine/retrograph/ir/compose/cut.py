@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from onnx import ModelProto, NodeProto, ValueInfoProto, helper
 
-from retrograph.ir.graph import Extra, Graph
+from retrograph.ir.graph import Extra, Graph, reads
 
 _COMPUTED = "/computed"
 
@@ -46,3 +46,13 @@ def _info(graph: Graph, name: str, rank: int | None) -> ValueInfoProto:
     assert tensor is not None
     element = helper.np_dtype_to_tensor_dtype(tensor.dtype)
     return helper.make_tensor_value_info(name, element, None if rank is None else [None] * rank)
+
+
+def part_model(graph: Graph, outputs: Sequence[str], cuts: Mapping[str, int]) -> ModelProto:
+    """The same as a file by itself, without the inputs of the graph that it does not read."""
+    model = cut_model(graph, outputs, cuts)
+    read = {name for node in model.graph.node for name in reads(node)} | {*outputs}
+    inputs = [info for info in model.graph.input if info.name in read]
+    del model.graph.input[:]
+    model.graph.input.extend(inputs)
+    return model
