@@ -66,7 +66,11 @@ def test_what_sums_to_one_is_a_probability() -> None:
     proto.graph.node.append(nets.node("Softmax", "scores_out", "p", axis=1))
     proto.graph.output[0].name = "p"
     explanation = explained(proto, labels=NAMES)
-    assert f" · probability {explanation.classes.max():.3f}" in picture_lines(explanation)[0]
+    first, _, third = picture_lines(explanation)
+    assert f" · probability {explanation.classes.max():.3f}" in first
+    _, second_best, *_ = np.argsort(-explanation.classes)
+    assert third.startswith(f"then {NAMES[second_best]} {explanation.classes[second_best]:.3g}, ")
+    assert first.partition(" ")[0] not in third
 
 
 def test_without_names_no_probability_is_claimed() -> None:

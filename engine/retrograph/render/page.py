@@ -31,7 +31,7 @@ SMALL: Final = 224
 LONGEST: Final = 2048
 """The long side, in pixels, that no picture is enlarged beyond."""
 PANEL_SIDE: Final = 448
-PANEL_NARROWEST: Final = 720
+PANEL_NARROWEST: Final = 860
 _ELONGATED: Final = 1.5
 """How many times as long as wide a picture of a panel is enlarged less."""
 SHEET_SIDE: Final = 160

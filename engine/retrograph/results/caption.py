@@ -10,6 +10,7 @@ from retrograph.methods import METHODS
 from retrograph.results.context import ExplainContext
 from retrograph.results.explained import ExplainedInput
 from retrograph.results.unit_names import class_name, split_unit
+from retrograph.runtime import Array
 
 _MOST_CLASSES = 5
 _MOST_CLASSES_IN_CAPTION = 3
@@ -49,13 +50,14 @@ def picture_lines(explained: ExplainedInput) -> list[str]:
         head.append(f"{_layer_text(explained, 0)} · {activation}")
     else:
         things = "numbers" if explained.objective(0) else f"units of {alias}"
-        head = [f"{count} {things}"]
+        is_top = not explained.objective(0) and explained.context.contract.select == "top"
+        head = [f"the {count} most active {things}" if is_top else f"{count} {things}"]
     return [
         *head,
         *([explained.found.title] if explained.found.title else []),
         *_blank_lines(explained),
         *map(str, explained.balances),
-        *_class_lines(explained),
+        *_other_class_lines(explained),
         *([explained.note] if explained.note else []),
         *explained.context.warnings,
     ]
@@ -88,10 +90,18 @@ def _probability(explained: ExplainedInput, k: int) -> list[str]:
     if len(scores) <= channel:
         return []
     values = scores.astype(np.float64)
-    if values.min() >= 0 and abs(values.sum() - 1) < _SUM_TOLERANCE:
+    if _are_probabilities(scores):
         return [f"probability {_share(values[channel])}"]
     powers = np.exp(values - values.max())
     return [f"softmax {_share(powers[channel] / powers.sum())}"]
+
+
+def _are_probabilities(scores: Array | None) -> bool:
+    """Whether the scores of classes are not negative and sum to 1."""
+    if scores is None:
+        return False
+    values = scores.astype(np.float64)
+    return bool(values.min() >= 0 and abs(values.sum() - 1) < _SUM_TOLERANCE)
 
 
 def _share(value: float) -> str:
@@ -113,6 +123,13 @@ def unit_lines(explained: ExplainedInput) -> list[str]:
     """A line for each explained unit, its layer and activation; and for maps of nothing but 0."""
     lines = [_unit_line(explained, k) for k in range(len(explained.units))]
     return [*lines, *_blank_lines(explained)]
+
+
+def row_lines(explained: ExplainedInput) -> list[str]:
+    """What is said under a row of pictures: the units, and of one class its probability."""
+    first, *more = unit_lines(explained)
+    shares = _probability(explained, 0) if len(explained.units) == 1 else []
+    return [" · ".join([first, *shares]), *more]
 
 
 def _unit_line(explained: ExplainedInput, k: int) -> str:
@@ -141,6 +158,16 @@ def _class_lines(explained: ExplainedInput) -> list[str]:
     records = class_records(explained)[:_MOST_CLASSES_IN_CAPTION]
     best = ", ".join(f"{record['name']} {record['score']:.3g}" for record in records)
     return [f"model output: {best}"] if best else []
+
+
+def _other_class_lines(explained: ExplainedInput) -> list[str]:
+    """The same without the class that stands out already, with its probability."""
+    first, *others = class_records(explained)[:_MOST_CLASSES_IN_CAPTION] or [{}]
+    alone = len(explained.units) == 1 and explained.unit_name(0) == first.get("name")
+    if not (alone and _are_probabilities(explained.classes)):
+        return _class_lines(explained)
+    rest = ", ".join(f"{each['name']} {each['score']:.3g}" for each in others)
+    return [f"then {rest}"]
 
 
 def class_records(explained: ExplainedInput) -> list[dict[str, Any]]:

@@ -13,7 +13,7 @@ from retrograph.errors import InputError, command, parameter, spelled
 from retrograph.render import SCALE, Table
 from retrograph.render.page import CELL_SIDE
 from retrograph.results.base import Result
-from retrograph.results.caption import parameter_lines, unit_lines
+from retrograph.results.caption import parameter_lines, row_lines
 from retrograph.results.context import ExplainContext
 from retrograph.results.explanation import Explanation, stacked
 from retrograph.results.figure import attribution_maps, shown_input
@@ -125,7 +125,7 @@ class ComparisonTable:
             )
         maps = attribution_maps(explained)
         rows = kind_of(explained).rows(shown_input(explained), maps, CELL_SIDE)
-        captions = ["\n".join([Path(explained.name).name, *unit_lines(explained)])]
+        captions = ["\n".join([Path(explained.name).name, *row_lines(explained)])]
         captions += [row[0][0].replace("\n", ", ") for row in rows[1:] if row[0]]
         for caption, row in zip(captions, rows, strict=True):
             pictures = [cell[1] for cell in row if cell is not None]
