@@ -99,7 +99,9 @@ def test_what_is_written_beside_the_pictures(here: Path, capsys: Capture, page: 
         x = prepare(opened(name), PRESETS["0-1"], ("N", 3, 8, 8))[0]
         found = retrograph.Explainer("net.onnx").attribute(x[None])
         label = ["cat", "red dog", "blue dog", "bird"][int(found.unit[0, 0])]
-        expected = f"scores · {label} · activation {found.score[0]:.4g}"
+        scores = found.outputs["scores_out"][0].astype(np.float64)
+        share = np.exp(scores).max() / np.exp(scores).sum()
+        expected = f"scores · {label} · activation {found.score[0]:.4g} · softmax {share:.3f}"
         assert caption.splitlines() == [Path(name).name, expected]
 
 
