@@ -72,7 +72,6 @@ def test_arrays_of_several_sizes_are_no_rows_of_one() -> None:
     alike = rg.compare(model, X[:2], "guided", device="cpu").arrays()
     assert {name: array.shape for name, array in alike.items()} == {
         "input": (2, 3, 8, 8),
-        "preprocessing": (2,),
         "score": (2, 1),
         "unit": (2, 1, 1),
         "attribution_guided": (2, 1, 3, 8, 8),
