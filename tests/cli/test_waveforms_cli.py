@@ -10,6 +10,7 @@ import onnx
 import pytest
 
 import retrograph as rg
+from retrograph.results.figure import shown_input
 from support import nets
 from support.cli_case import Ran, assert_one_line, opened, run, workplace
 
@@ -77,6 +78,11 @@ def test_a_rate_that_is_none_is_left_out_of_the_metadata(
     assert f"the sampling_rate '{stored}' in the model's metadata is left out" in " ".join(
         explained.out.split()
     )
+
+
+def test_the_axis_is_in_seconds_by_the_sounds_own_rate(here: Path) -> None:
+    (explanation,) = rg.explain("open.onnx", "a.wav").explanations
+    assert shown_input(explanation).sample_rate == 8000
 
 
 def test_a_rate_where_there_is_no_waveform(here: Path, capsys: Capture) -> None:

@@ -38,6 +38,14 @@ def test_a_curve_is_ink_at_its_values() -> None:
     assert plot[40, 5].min() == 255
 
 
+@pytest.mark.parametrize("ends", [(-0.8, 0.8), (0.8, -0.8)])
+def test_a_curve_has_no_gaps(ends: tuple[float, float]) -> None:
+    plot = curve_plot(np.repeat(ends, 500), 10, 100, (-1.0, 1.0))
+    inked = (plot.max(axis=2) < 128).sum(axis=0)
+    assert inked.max() > 75
+    assert (np.sort(inked)[:-1] < 5).all()
+
+
 def test_a_spike_among_many_samples_is_seen() -> None:
     signal = np.zeros(100_000)
     signal[70_001] = 1
@@ -70,6 +78,14 @@ def test_bars_without_signs_stand_on_the_edge() -> None:
     assert heights[0] == heights[3] == 0
     assert heights[1] > 95
     assert 45 < heights[2] < 55
+
+
+def test_a_bar_has_the_colour_of_its_value() -> None:
+    plot = bars(np.array([[1.0, 0.5, -0.5, 0.1]]), "signed", 4, 101)
+    assert plot[0, 0].tolist() == [255] * 3
+    assert plot[40, 1, 0] == pytest.approx(128 + 63.5, abs=1.5)
+    assert plot[60, 2, 0] == pytest.approx(128 - 64, abs=1.5)
+    assert plot[0, 1].tolist() == [128] * 3
 
 
 def test_channels_have_one_scale() -> None:

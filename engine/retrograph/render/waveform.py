@@ -138,8 +138,7 @@ def _page(
     rows = [*head, *(_bars(track, whole) for track in tracks)]
     sections = [stack([stack(rows, 16), _time_axis(whole, time, part)], 0)]
     if part is not None:
-        unit, each = time
-        words = f"{unit} {_number(part.start * each)} to {_number(part.stop * each)}, enlarged"
+        words = f"{_stretch(part, time)}, enlarged"
         rows = [
             stack([*_titled(words), *_curves(waveform, part)], 6),
             *(_bars(track, part) for track in tracks),
@@ -153,6 +152,13 @@ def _page(
 def in_colour(style: Style) -> Style:
     """Red and blue for a style of greys, in which bars are hard to see."""
     return STYLES["red-blue"] if style.name == "signed" else style
+
+
+def _stretch(part: range, time: tuple[str, float]) -> str:
+    """From where to where: "1.2 s to 1.4 s", or "positions 20 to 30"."""
+    unit, each = time
+    first, last = _number(part.start * each), _number(part.stop * each)
+    return f"{first} {unit} to {last} {unit}" if each != 1 else f"{unit} {first} to {last}"
 
 
 def _number(value: float) -> str:
