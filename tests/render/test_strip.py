@@ -7,12 +7,12 @@ from typing import TypeAlias
 
 import numpy as np
 import pytest
-from PIL import Image, ImageDraw, ImageFont, ImageOps
+from PIL import Image
 
 from retrograph.errors import InputError
 from retrograph.render import STYLES, Track, grey_slices, heat, signed, slices, spaced, strips
 from retrograph.render.blocks import SOFT
-from support.page_case import cells, find_all
+from support.page_case import cells, find_all, printed
 
 Draw: TypeAlias = Callable[[np.ndarray], np.ndarray]
 
@@ -34,13 +34,6 @@ def boxes(page: Image.Image, colour: tuple[int, int, int]) -> list[tuple[int, in
         rows = np.flatnonzero(where[:, run[0] : run[-1] + 1].any(axis=1))
         found.append((int(run[0]), int(run[-1]), int(rows[0]), int(rows[-1])))
     return found
-
-
-def printed(text: str, size: float) -> np.ndarray:
-    """A text as it is drawn beside a strip, without what is white around it."""
-    page = Image.new("RGB", (100, 40), (255, 255, 255))
-    ImageDraw.Draw(page).text((50, 10), text, SOFT, ImageFont.load_default(size), anchor="mt")
-    return np.asarray(page.crop(ImageOps.invert(page).getbbox()))
 
 
 @pytest.mark.parametrize(("style", "draw"), [("signed", signed), ("heat", heat)])
@@ -76,12 +69,13 @@ def test_long_sequences_are_wrapped_in_one_scale() -> None:
 )
 def test_each_row_has_its_own_letters(letters: str, changed: int) -> None:
     """Where the letters of one row are others, nothing but that row is."""
-    track = Track("guided", np.zeros((4, 120)), STYLES["signed"])
-    page, other = (np.asarray(strips([track], each, "ACGT")) for each in ("A" * 120, letters))
-    drawn = signed(np.zeros((1, 4, 120)))
-    tops = [find_all(Image.fromarray(page), cells(drawn[:, :80]))[0][1]]
-    tops += [find_all(Image.fromarray(page), cells(drawn[:, 80:]))[-1][1]]
-    rows = np.flatnonzero((page != other).any(axis=(1, 2)))
+    values = values_of(4, 120)
+    values[:2] = 0  # the letters are A and C, and have no height of their own
+    track = Track("guided", values, STYLES["signed"])
+    page, other = (strips([track], each, "ACGT") for each in ("A" * 120, letters))
+    drawn = signed(values[None])
+    tops = [find_all(page, cells(part))[0][1] for part in (drawn[:, :80], drawn[:, 80:])]
+    rows = np.flatnonzero((np.asarray(page) != np.asarray(other)).any(axis=(1, 2)))
     assert len(rows)
     assert tops[changed] - 30 < rows[0] <= rows[-1] < tops[changed]
 
@@ -93,7 +87,7 @@ def test_positions_are_numbered_from_one_in_each_row(number: int) -> None:
     row, column = divmod(number - 1, 80)
     middle = left + 16 * column + 8
     area = page.crop((middle - 20, top if row else 0, middle + 20, page.height if row else top))
-    text = printed(str(number), 14)
+    text = printed(str(number), 14, SOFT)
     ((x, _),) = find_all(area, text)
     assert x + text.shape[1] / 2 == pytest.approx(20, abs=2)
 

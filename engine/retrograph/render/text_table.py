@@ -58,9 +58,10 @@ def text_page(title: str, tables: Sequence[TextTable], notes: Sequence[str] = ()
 
 def _table(table: TextTable) -> Block:
     widths = _widths(table)
-    head = _row(table.headings, widths, dict.fromkeys(table.headings, SOFT))
     rows = [_row(cells, widths, table.colours) for cells in table.rows]
-    first, *others = [head, *rows] if table.headings else rows
+    if table.headings:
+        rows.insert(0, _row(table.headings, widths, dict.fromkeys(table.headings, SOFT)))
+    first, *others = rows
     return stack([first, *(block for row in others for block in (_hairline(), row))], 7)
 
 
