@@ -34,12 +34,12 @@ from retrograph.labels import labels_in_metadata
 from retrograph.layers import Layers, find_layer, layers
 from retrograph.methods import Method, method_named
 from retrograph.preprocess import (
-    PRESETS,
     InputAxes,
     Preprocessing,
     axes_by_size,
     input_axes,
     of_bytes,
+    recipe_in_metadata,
 )
 from retrograph.report import Report
 from retrograph.scores import Scores, find_scores, flat_notes
@@ -128,8 +128,12 @@ class Model:
         if self.contract is not None:
             text = self.contract.preprocessing
             return Preprocessing.from_json(text) if text else None
-        stored = PRESETS.get(self.properties.get("preprocessing", ""))
-        return stored or of_bytes(self.taken(name))
+        return recipe_in_metadata(self.properties) or of_bytes(self.taken(name))
+
+    @property
+    def stores_preprocessing(self) -> bool:
+        """Whether the file's metadata say how pictures become the input."""
+        return self.contract is not None or recipe_in_metadata(self.properties) is not None
 
     def layers(self) -> Layers:
         """Every explainable tensor, in order, with its alias."""

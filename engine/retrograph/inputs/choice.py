@@ -10,7 +10,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
+import numpy as np
+
 from retrograph.errors import InputError, parameter
+from retrograph.inputs.declared import declared_preprocessing
 from retrograph.inputs.kinds import InputKind, input_kind
 from retrograph.inputs.loader import Input
 from retrograph.inputs.pixels import Pixels, first_pixels
@@ -136,15 +139,29 @@ def choose_preprocessing(
     coding, _ = choose_coding(alphabet, model.properties.get("alphabet"), axes.shape)
     if axes.frame is None or coding is not None:
         return None
-    fitted = fitted_preprocessing(model, name, preprocessing)
-    if fitted is not None:
-        given = preprocessing is not None
-        choice = PreprocessingChoice(fitted, "given" if given else "stored")
-        return _doubted(choice, model, name, inputs, device, threads) if given else choice
+    known = _known(model, name, preprocessing)
+    if known is not None:
+        is_certain = known.source == "stored" or model.taken(name) == np.uint8
+        return known if is_certain else _doubted(known, model, name, inputs, device, threads)
     pixels = first_pixels(inputs, axes, MOST_PICTURES)
     if not pixels:
         return PreprocessingChoice(usual_preprocessing(axes), "assumed", UNSCALED)
     return _probed(model, name, pixels, device, threads)
+
+
+def _known(
+    model: Model, name: str, preprocessing: Preprocessing | str | None
+) -> PreprocessingChoice | None:
+    """What is given, stored in the file or declared by the graph; None where none of it is."""
+    fitted = fitted_preprocessing(model, name, preprocessing)
+    if fitted is not None:
+        if preprocessing is not None:
+            return PreprocessingChoice(fitted, "given")
+        if model.stores_preprocessing:
+            return PreprocessingChoice(fitted, "stored")
+        return PreprocessingChoice(fitted, "declared", "the input holds bytes")
+    declared = None if model.contract is not None else declared_preprocessing(model, name)
+    return None if declared is None else PreprocessingChoice(declared[0], "declared", declared[1])
 
 
 def _probed(

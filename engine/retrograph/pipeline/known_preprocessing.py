@@ -48,10 +48,10 @@ def with_alphabet(
 def with_preprocessing(
     settings: ExplainSettings, known: PreprocessingChoice | None
 ) -> ExplainSettings:
-    """The settings with what was found out; a preset that was probed is taken as if given."""
+    """The settings with what was found out; what was probed or declared is taken as if given."""
     if known is None:
         return settings
-    is_probed = known.source == "probed"
-    recipe = known.recipe if is_probed else settings.reading.preprocessing
+    is_found = known.source in ("probed", "declared")
+    recipe = known.recipe if is_found else settings.reading.preprocessing
     reading = replace(settings.reading, preprocessing=recipe, known=known)
     return replace(settings, reading=reading)

@@ -4,6 +4,7 @@ from retrograph.preprocess.alphabet import choose_coding
 from retrograph.preprocess.axes import InputAxes, axes_by_size, input_axes
 from retrograph.preprocess.decoding import default_workers, prefetch_decode
 from retrograph.preprocess.items import BadInput, Item, Pending, PictureFile
+from retrograph.preprocess.metadata import recipe_in_metadata
 from retrograph.preprocess.opening import load_picture
 from retrograph.preprocess.picture import check_fits, prepare, restore
 from retrograph.preprocess.recipe import (
@@ -51,5 +52,6 @@ __all__ = [
     "parse_preprocessing",
     "prefetch_decode",
     "prepare",
+    "recipe_in_metadata",
     "restore",
 ]
