@@ -9,6 +9,7 @@ import onnxruntime
 import pytest
 from onnx import TensorProto, helper, load_model
 
+import retrograph as rg
 from retrograph.heads import BoxHead, Heads, head_from_json
 from retrograph.heads.describe import class_reading, objectness_reading
 from retrograph.ir.io.store import save
@@ -264,3 +265,102 @@ def test_heads_of_an_open_size_are_read_at_a_usual_one(tmp_path):
     heads = Model(tmp_path / "open.onnx").heads()
     assert heads.map.size == (320, 320)
     assert Model(tmp_path / "open.onnx").heads((32, 48)).map.size == (32, 48)
+
+
+def chosen():
+    """The detector of distances with the best boxes taken in the graph, as of YOLOv10."""
+    model = load_model(GOLDENS / "distances.onnx")
+    nodes = [
+        helper.make_node("Transpose", ["output0"], ["rows"], perm=[0, 2, 1]),
+        helper.make_node("Slice", ["rows", "four", "end", "two"], ["classes"]),
+        helper.make_node("Slice", ["rows", "zero", "four", "two"], ["places"]),
+        helper.make_node("ReduceMax", ["classes"], ["best"], axes=[2], keepdims=0),
+        helper.make_node("TopK", ["best", "ten"], ["strongest", "which"]),
+        helper.make_node("Unsqueeze", ["which"], ["index"], axes=[2]),
+        helper.make_node("Expand", ["index", "shape"], ["wide"]),
+        helper.make_node("GatherElements", ["places", "wide"], ["taken"], axis=1),
+    ]
+    for name, values in {
+        "zero": [0],
+        "two": [2],
+        "four": [4],
+        "ten": [10],
+        "end": [99],
+        "shape": [1, 10, 4],
+    }.items():
+        constant = helper.make_tensor(name, TensorProto.INT64, [len(values)], values)
+        model.graph.initializer.append(constant)
+    model.graph.node.extend(nodes)
+    del model.graph.output[:]
+    for name, shape in (("taken", [1, 10, 4]), ("strongest", [1, 10])):
+        info = helper.make_tensor_value_info(name, TensorProto.FLOAT, shape)
+        model.graph.output.append(info)
+    return model
+
+
+def test_boxes_are_read_before_the_best_are_taken_in_the_graph():
+    model = chosen()
+    heads = Model(model).heads()
+    head = heads.boxes
+    assert (head.count, head.classes, head.form) == (60, 3, "cx cy w h")
+    assert "TopK" in head.kind
+    golden = arrays("distances")
+    for label in range(3):
+        a = rg.explain(model, golden["x"], class_=label, method="gradient")
+        wanted = golden["gradient"][label]
+        assert np.abs(a.attribution[0] - wanted).max() <= 1e-4 * np.abs(wanted).max()
+
+
+def test_queries_have_places_of_their_own():
+    """Boxes by a Sigmoid and logits beside them, as of DETR."""
+    rng = np.random.default_rng(0)
+    shapes = {"w": (16, 8), "c": (8, 4), "cb": (4,), "b": (8, 4), "bb": (4,), "q": (1, 12, 3)}
+    weights = [
+        helper.make_tensor(n, TensorProto.FLOAT, s, rng.normal(size=s).ravel())
+        for n, s in shapes.items()
+    ]
+    nodes = [
+        helper.make_node("Reshape", ["x", "rows"], ["f"]),
+        helper.make_node("MatMul", ["q", "f"], ["attended"]),
+        helper.make_node("MatMul", ["attended", "w"], ["hidden"]),
+        helper.make_node("Relu", ["hidden"], ["active"]),
+        helper.make_node("MatMul", ["active", "c"], ["plain"]),
+        helper.make_node("Add", ["plain", "cb"], ["logits"]),
+        helper.make_node("MatMul", ["active", "b"], ["shifts"]),
+        helper.make_node("Add", ["shifts", "bb"], ["moved"]),
+        helper.make_node("Sigmoid", ["moved"], ["boxes"]),
+    ]
+    weights.append(helper.make_tensor("rows", TensorProto.INT64, [3], [1, 3, 16]))
+    outputs = [
+        helper.make_tensor_value_info(n, TensorProto.FLOAT, [1, 12, 4]) for n in ("logits", "boxes")
+    ]
+    picture = helper.make_tensor_value_info("x", TensorProto.FLOAT, [1, 3, 4, 4])
+    graph = helper.make_graph(nodes, "queries", [picture], outputs, weights)
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    head = Model(model).heads().boxes
+    assert head is not None
+    assert head.levels[0].boxes[0].tensor == "boxes"
+    assert head.levels[0].scores.tensor == "logits"
+    assert (head.form, head.unit) == ("cx cy w h", "frame")
+
+
+def test_raw_boxes_of_several_maps_in_one_output_are_told_apart():
+    model = load_model(GOLDENS / "priors.onnx")
+    raw = next(n for n in model.graph.node if n.op_type == "Softmax").input[0]
+    widths = {output: node for node in model.graph.node for output in node.output}
+    concats = [n for n in model.graph.node if n.op_type == "Concat" and n.output[0] != raw]
+    places = next(n.output[0] for n in concats if _is_places(n, widths))
+    del model.graph.output[1]
+    model.graph.output.append(helper.make_tensor_value_info(places, TensorProto.FLOAT, [1, 120, 4]))
+    head = Model(model).heads().boxes
+    assert head is not None
+    assert [level.boxes[0].shape for level in head.levels] == [(6, 8, 2, 4), (3, 4, 2, 4)]
+    assert [level.scores.count for level in head.levels] == [96, 24]
+    assert head.form == "pixels from the cell"
+
+
+def _is_places(node, makers):
+    """Whether a Concat joins the offsets of both levels: reshaped convolutions of 8 channels."""
+    return len(node.input) == 2 and all(
+        name in makers and makers[name].op_type == "Reshape" for name in node.input
+    )

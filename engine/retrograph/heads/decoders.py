@@ -15,6 +15,9 @@ import numpy as np
 from retrograph.heads.formats import FORMATS
 from retrograph.heads.table import Array, Table
 
+_LEAST_PIXELS = 2
+"""The least width and height of a box in pixels."""
+
 
 @dataclass(frozen=True)
 class Cells:
@@ -64,7 +67,9 @@ def _by_wide_logistic(numbers: Array, cells: Cells) -> Array:
 
 
 def _by_pixels(numbers: Array, cells: Cells) -> Array:
-    return _around(cells.corner + cells.step / 2 + numbers[:, :2], numbers[:, 2:])
+    boxes = _around(cells.corner + cells.step / 2 + numbers[:, :2], numbers[:, 2:])
+    is_box = (numbers[:, 2:] >= _LEAST_PIXELS).all(1, keepdims=True)
+    return np.where(is_box, boxes, _cell_alone(numbers, cells))
 
 
 def _by_sides(numbers: Array, cells: Cells) -> Array:

@@ -22,11 +22,13 @@ class Format:
         name: of the format, what its numbers are in order.
         corners: makes them x0 y0 x1 y1.
         sides: the weights by which the four numbers give width plus height.
+        is_rare: whether it is taken only where no other can be.
     """
 
     name: str
     corners: Corners
     sides: tuple[float, float, float, float]
+    is_rare: bool = False
 
 
 def _of_corners(boxes: Array) -> Array:
@@ -53,7 +55,7 @@ FORMATS: Final = {
         Format("x0 y0 x1 y1", _of_corners, (-1, -1, 1, 1)),
         Format("cy cx h w", _turned(_of_centres), (0, 0, 1, 1)),
         Format("y0 x0 y1 x1", _turned(_of_corners), (-1, -1, 1, 1)),
-        Format("x0 y0 w h", _of_start, (0, 0, 1, 1)),
+        Format("x0 y0 w h", _of_start, (0, 0, 1, 1), is_rare=True),
     )
 }
 """The formats of decoded boxes, by their names, the most frequent first."""
@@ -79,6 +81,8 @@ def find_format(
     size = np.array([frame[1], frame[0]], np.float64)
     best: tuple[float, str, str] | None = None
     for each in FORMATS.values():
+        if each.is_rare and best is not None and best[0] < _FARTHEST:
+            continue
         corners = each.corners(priors)
         centres = (corners[:, :2] + corners[:, 2:]) / 2
         for unit, scale in (("pixels", 1 / size), ("frame", np.ones(2))):

@@ -122,6 +122,12 @@ class Reader:
         factors = tuple(map(self.read, operands))
         return replace(Reading(element, computed=tuple(before)), factors=factors)
 
+    def _is_product(self, name: str) -> bool:
+        """Whether a tensor is a sum of products with weights."""
+        node = self.graph.producer.get(name)
+        traits = None if node is None else TRAITS.get(node.op_type)
+        return traits is not None and traits.numbers in (Numbers.PRODUCT, Numbers.WINDOW)
+
     def _squash(self, name: str) -> Squash | None:
         if name not in self._squashes:
             self._squashes[name] = squashing(self.graph, name, self._changed)
@@ -139,6 +145,8 @@ class Reader:
         shapes = [shape_of(self.graph, name) for name in names]
         if any(not shape or len(shape) > len(element.index) for shape in shapes):
             return []
+        if node.op_type == "Add" and len(names) == 1 and self._is_product(names[0]):
+            return []  # a bias
         return [
             Element(name, broadcast(element.index, shape))
             for name, shape in zip(names, shapes, strict=True)

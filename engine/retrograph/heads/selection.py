@@ -74,6 +74,9 @@ def find_selection(
 
 def _table_before(graph: Graph, name: str) -> str | None:
     """The tensor of many boxes that a tensor is, or that a node takes it from; None for no such."""
+    node = graph.producer.get(name)
+    if node is not None and node.op_type == "ReduceMax":
+        name = str(node.input[0])  # the scores of all classes, of which that is the greatest
     tensor = graph.tensor(name)
     if tensor is None or not tensor.is_float:
         return None

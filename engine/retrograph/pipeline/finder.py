@@ -72,10 +72,13 @@ class Finder(ABC):
 def names_of_classes(labels: Sequence[str], count: int) -> tuple[str, ...]:
     """The names of so many classes; () where the labels are not theirs.
 
-    One name more than there are classes is that of the background, which stands first.
+    One name more than there are classes is that of the background, which stands first; where one
+    lacks it is that.
     """
     if len(labels) == count:
         return tuple(labels)
+    if labels and len(labels) + 1 == count:
+        return ("background", *labels)
     return tuple(labels[1:]) if len(labels) == count + 1 else ()
 
 

@@ -36,7 +36,9 @@ class AnchorGrids(HeadKind):
             return [], []
         classes = grids[0][1].scores.width
         alike = [(output, level) for output, level in grids if level.scores.width == classes]
-        return [_head_of([level for _, level in alike], evidence)], [each for each, _ in alike]
+        is_apart = len(alike[0][0].shape) == 4
+        head = _head_of([level for _, level in alike], evidence, is_apart=is_apart)
+        return [head], [each for each, _ in alike]
 
 
 def _grid_shape(output: Output, evidence: Evidence) -> tuple[int, ...]:
@@ -118,7 +120,8 @@ def _by_sort(output: Output, channels: Channels, cells: int, size: tuple[int, in
     return Level(tables["scores"], (tables["boxes"],), tables["objectness"])
 
 
-def _head_of(levels: Sequence[Level], evidence: Evidence) -> BoxHead:
+def _head_of(levels: Sequence[Level], evidence: Evidence, *, is_apart: bool) -> BoxHead:
+    """The head of some grids; with the anchors on an axis of their own as YOLOv5 decodes it."""
     levels = sorted(levels, key=lambda level: level.scores.count)
     tables = [level.scores for level in levels]
     counts = [table.shape[table.axes.index("anchor")] for table in tables]
@@ -136,7 +139,7 @@ def _head_of(levels: Sequence[Level], evidence: Evidence) -> BoxHead:
             Level(level.scores, level.boxes, level.objectness, each)
             for level, each in zip(levels, anchors, strict=True)
         ),
-        form="grid",
+        form="wide grid" if is_apart else "grid",
         activation="softmax" if len(tables) == 1 and classes > 1 else "sigmoid",
         notes=(sizes, "what squashes places and scores is not in the file and assumed"),
     )

@@ -58,21 +58,20 @@ def _are_pair(boxes: Output, scores: Output, evidence: Evidence) -> bool:
         return False
     if len(scores.shape) == 2 and scores.shape[0] == scores.shape[1]:
         return False
-    first = evidence.reader.read(boxes.at(boxes.shape.index(count) and 0))
-    score = evidence.reader.read(scores.at(0))
-    if first.is_score:
-        return False
-    if score.is_score:
-        return numbers == 4 or first.is_bare
+    first, score = evidence.reader.read(boxes.at(0)), evidence.reader.read(scores.at(0))
     width = 1 if len(scores.shape) == 1 else min(scores.shape)
+    has_cells = evidence.reader.cell(first.element) is not None
+    if first.is_score:  # a Sigmoid makes places of 0 to 1 of queries that belong to no cell
+        return numbers == 4 and first.squash == "Sigmoid" and score.is_bare and not has_cells
+    if score.is_score:
+        return (numbers == 4 or first.is_bare) and (width != 4 or has_cells or not first.is_bare)
     return score.is_bare and (first.computed != () or numbers != width)
 
 
 def _head_of(pairs: Sequence[tuple[Output, Output]], evidence: Evidence) -> BoxHead:
     levels: list[Level] = []
     for boxes, scores in pairs:
-        table = _box_table(boxes, evidence)
-        levels.append(Level(score_table(scores, _count(boxes)), (table.part(0, 4),)))
+        levels += _levels_of(boxes, scores, evidence)
     boxes, scores = pairs[0]
     reading = evidence.reader.read(scores.at(0))
     form, unit, notes = _format(boxes, scores, levels[0], evidence)
@@ -118,27 +117,44 @@ def _has_background(width: int, squash: str, evidence: Evidence) -> bool:
     return not squash and evidence.labels is not None and width == evidence.labels + 1
 
 
-def _box_table(boxes: Output, evidence: Evidence) -> Table:
-    """An output of boxes as a table: its rows by the cells of a feature map, where it is moved."""
+def _levels_of(boxes: Output, scores: Output, evidence: Evidence) -> list[Level]:
+    """The levels of two outputs: where boxes are moved only, one for each feature map."""
     axis = int(boxes.shape[0] >= boxes.shape[1])
-    columns = boxes.shape[axis]
-    plain = Table(
-        boxes.name, boxes.shape, ("anchor", "value") if axis else ("value", "anchor"), (0, 4)
-    )
-    root = evidence.root_shape(boxes)
-    if not evidence.reader.read(boxes.at(0)).is_bare or len(root) != 4 or not axis:
+    axes = ("anchor", "value") if axis else ("value", "anchor")
+    all_scores = score_table(scores, _count(boxes))
+    plain = [Level(all_scores, (Table(boxes.name, boxes.shape, axes, (0, 4)),))]
+    if not evidence.reader.read(boxes.at(0)).is_bare or all_scores.value_axis != 1 or not axis:
         return plain
-    rows, width = root[2:]
-    anchors = _count(boxes) // (rows * width)
-    if anchors * rows * width != _count(boxes):
-        return plain
-    last = Table(
-        boxes.name, (rows, width, anchors, columns), ("row", "column", "anchor", "value"), (0, 4)
-    )
-    first = Table(
-        boxes.name, (anchors, rows, width, columns), ("anchor", "row", "column", "value"), (0, 4)
-    )
-    return next((table for table in (last, first) if _stands(table, boxes, evidence)), plain)
+    levels: list[Level] = []
+    first = 0
+    while first < _count(boxes):
+        table = _grid_at(boxes, first, evidence)
+        if table is None:
+            return plain
+        own = (table.count, all_scores.width)
+        start = first * all_scores.width
+        part = Table(scores.name, own, ("anchor", "value"), (0, own[1]), start)
+        levels.append(Level(part, (table,)))
+        first += table.count
+    return levels if first == _count(boxes) else plain
+
+
+def _grid_at(boxes: Output, first: int, evidence: Evidence) -> Table | None:
+    """The boxes from a row on that are moved from one feature map; None where they are not."""
+    columns = boxes.shape[1]
+    root = evidence.root_shape(boxes, first * columns)
+    if len(root) != 4:
+        return None
+    _, channels, rows, width = root
+    anchors = channels // columns
+    sizes = {"row": rows, "column": width, "anchor": anchors, "value": columns}
+    for axes in (("row", "column", "anchor", "value"), ("anchor", "row", "column", "value")):
+        shape = tuple(sizes[name] for name in axes)
+        table = Table(boxes.name, shape, axes, (0, 4), first * columns)
+        fits = anchors > 0 and first + table.count <= _count(boxes)
+        if fits and _stands(table, boxes, evidence):
+            return table
+    return None
 
 
 def _stands(table: Table, boxes: Output, evidence: Evidence) -> bool:
@@ -168,6 +184,6 @@ def _format(
         "pixels",
         (
             "the graph does not decode its boxes: their numbers are taken for pixels from the "
-            "middle of their cell, which is assumed",
+            "middle of their cell, which is assumed; where that is no box the cell is drawn",
         ),
     )
