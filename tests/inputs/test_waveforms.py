@@ -165,6 +165,22 @@ def test_what_is_no_sound(tmp_path: Path) -> None:
     assert "the model takes waveforms, ?x8000; give a WAV" in fault(tmp_path / "f.png")
 
 
+def test_of_a_damaged_sound_it_is_said_how_much_is_there(tmp_path: Path) -> None:
+    noise = np.random.default_rng(0).uniform(-0.5, 0.5, LENGTH * 4)
+    whole = bytearray(write(tmp_path / "a.ogg", noise, 8000).read_bytes())
+    whole[len(whole) // 2 : len(whole) // 2 + 300] = bytes(300)
+    (tmp_path / "a.ogg").write_bytes(whole)
+    item = read(tmp_path / "a.ogg", ("N", LENGTH * 4), 8000)
+    assert item.note.startswith(f"damaged: of its {LENGTH * 4} samples ")
+    assert f"{LENGTH * 4} samples)" in item.note
+    flac = write(tmp_path / "b.flac", noise, 8000).read_bytes()
+    (tmp_path / "b.flac").write_bytes(flac[: len(flac) // 2])
+    assert "b.flac is no sound that can be read" in fault(tmp_path / "b.flac", ("N", LENGTH * 4))
+    assert "too short to be resampled" in fault(
+        write(tmp_path / "c.wav", tone(1, 8000)[:1], 384000)
+    )
+
+
 def test_a_sound_too_long_for_a_model_of_any_length(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

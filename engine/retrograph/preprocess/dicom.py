@@ -85,7 +85,8 @@ def dicom_picture(name: str, source: Path | io.BytesIO) -> tuple[Image.Image, st
 def _check_frame(dataset: Any) -> None:
     """Raises InputError where there are no pixels, or too many to be safe."""
     if "PixelData" not in dataset:
-        raise InputError(f"has no pixels (it is {dataset.get('Modality') or 'of no modality'})")
+        modality = dataset.get("Modality") or "of no modality"
+        raise InputError(f"has no pixels (it is {modality}); name a file of a picture")
     most = Image.MAX_IMAGE_PIXELS
     if most is not None and int(dataset.Rows) * int(dataset.Columns) > most:
         raise InputError(f"has over {most} pixels, too many to be safe; scale it down")

@@ -39,11 +39,13 @@ class Sound:
         samples: float32 [C, T], from -1 to 1.
         rate: samples a second.
         count: how many samples of each channel the file has, of which T are decoded.
+        note: of a damaged file, how much of it is there; "" else.
     """
 
     samples: Array
     rate: int
     count: int
+    note: str
 
 
 @dataclass(frozen=True)
@@ -154,7 +156,7 @@ def read_waveform(name: str, source: Path | bytes, size: WaveformSize) -> Wavefo
             f"its {sound.rate} samples a second are taken as they are; if the model was trained at "
             f"another rate, give {parameter('sample_rate')}"
         )
-    note = "; ".join(filter(None, [mixed, resampled, fitted, kept]))
+    note = "; ".join(filter(None, [sound.note, mixed, resampled, fitted, kept]))
     return Waveform(samples, size.rate or sound.rate, note)
 
 
@@ -185,7 +187,11 @@ def _decoded(name: str, source: Path | bytes, size: WaveformSize) -> Sound:
         raise InputError(f"{name} holds no samples; record it anew")
     if not np.isfinite(samples).all():
         raise InputError(f"{name} has NaN or infinite samples; save it anew")
-    return Sound(np.ascontiguousarray(samples), rate, max(count, samples.shape[1]))
+    note, decoded = "", samples.shape[1]
+    if decoded < most:
+        note = f"damaged: of its {count} samples {decoded} can be read"
+        count = decoded
+    return Sound(np.ascontiguousarray(samples), rate, count, note)
 
 
 def _samples_needed(name: str, rate: int, count: int, size: WaveformSize) -> int:
@@ -223,7 +229,9 @@ def _resampled(name: str, samples: Array, rate: int, wanted: int | None) -> tupl
         return samples, ""
     resampled: Array = library("soxr", "audio", "sound files").resample(samples.T, rate, wanted).T
     if not resampled.size:
-        raise InputError(f"{name} is too short to be resampled from {rate} Hz to {wanted} Hz")
+        raise InputError(
+            f"{name} is too short to be resampled from {rate} Hz to {wanted} Hz; give a longer one"
+        )
     return np.ascontiguousarray(resampled), f"resampled from {rate} Hz to {wanted} Hz"
 
 
