@@ -27,7 +27,7 @@ from retrograph.benchmarks import (
     Record,
 )
 from retrograph.benchmarks.plot import plot
-from retrograph.benchmarks.tables import case_table, warnings
+from retrograph.benchmarks.tables import case_table, machine_lines, warnings
 from retrograph.errors import InputError
 from support.cli_case import assert_one_line, good, run, workplace
 
@@ -86,6 +86,16 @@ def test_ratios_are_of_medians() -> None:
     assert case(question="classes", units=10).to_arithmetic(alone) == pytest.approx(24.0 / 8.0)
     assert case(question="layer").to_arithmetic(ours) == pytest.approx(24.0 / 4.0)
     assert math.isnan(case(multiply_adds=None).to_arithmetic(ours))
+
+
+def test_the_machine_s_speed_is_in_billions_a_second() -> None:
+    alone = machine_lines(record(case(matrix_rate=2e10)))
+    assert alone[-1] == "large matrices: 20 billion multiply-adds a second"
+    assert "threads: 2; " in alone[-2]
+    both = machine_lines(record(case(matrix_rate=3e10, threads=4), case(matrix_rate=2e10)))
+    assert both[-1] == "large matrices: 20 to 30 billion multiply-adds a second"
+    assert "threads: 2, 4; " in both[-2]
+    assert "large" not in machine_lines(record(case(matrix_rate=None)))[-1]
 
 
 def test_the_table_has_ratios_first_and_leaves_out_empty_columns() -> None:

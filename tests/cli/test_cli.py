@@ -252,6 +252,38 @@ def test_interrupting_leaves_nothing(
     assert tree(here) == before
 
 
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (MemoryError(), ("out of memory", "explain fewer methods at once")),
+        (
+            PermissionError(13, "Permission denied", "maps/a.png"),
+            ("maps/a.png: Permission", "path"),
+        ),
+        (OSError("no space"), ("a file: no space", "check the path")),
+    ],
+)
+def test_what_the_system_refuses_is_one_line(
+    here: Path,
+    capsys: Capture,
+    monkeypatch: pytest.MonkeyPatch,
+    error: Exception,
+    words: tuple[str, ...],
+) -> None:
+    def failing(*_: object, **__: object) -> None:
+        raise error
+
+    monkeypatch.setattr(retrograph.Explainer, "attribute", failing)
+    assert_one_line(run(capsys, *["explain", "net.onnx", "dog.png"]), *words)
+
+
+def test_names_are_printed_as_they_are(here: Path, capsys: Capture) -> None:
+    """Brackets in them are no markup."""
+    good(capsys, "build net.onnx -o [bold]net.onnx")
+    assert Path("[bold]net.onnx").exists()
+    assert "[bold]again.onnx (" in good(capsys, "build net.onnx -o [bold]again.onnx")
+
+
 def test_a_runtime_error_is_one_line(
     here: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

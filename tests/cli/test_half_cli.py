@@ -10,10 +10,13 @@ import onnx
 import pytest
 
 import retrograph
+from retrograph.errors import InputError
 from retrograph.pipeline.distance import distance
 from retrograph.preprocess import PRESETS
 from retrograph.results.context import ExplainContext
 from retrograph.results.explanation import Explanation
+from retrograph.results.outputs import GraphOutputs
+from retrograph.results.rows import check_finite
 from support import nets
 from support.cli_case import Ran, assert_one_line, picture, run
 from support.graphs import SMALL_NET, noise, parse, runner
@@ -66,6 +69,19 @@ def explanation(unit: int, **attributions: list[float]) -> Explanation:
 )
 def test_the_distance_in_words(found: Explanation, exact: Explanation, said: str) -> None:
     assert distance("tf32", "in float32", found, exact) == said
+
+
+@pytest.mark.parametrize(
+    ("dtype", "why"),
+    [(np.float16, "the model computes in float16"), (np.float32, "a number on the way is out")],
+)
+def test_why_an_activation_is_no_number(dtype: type[np.floating], why: str) -> None:
+    """Of a model that computes in float16 it is said where its numbers end."""
+    unit = np.array([[1]])
+    outputs = GraphOutputs({"x": np.ones((1, 2), dtype)}, np.array([np.inf], dtype), unit, {})
+    (contract,) = CONTEXT.contracts.values()
+    with pytest.raises(InputError, match=f"^dog.jpg: the activation of .* is inf: {why}"):
+        check_finite({"guided": outputs}, contract, "dog.jpg", lambda target: "")
 
 
 def command(capsys: pytest.CaptureFixture[str], text: str) -> Ran:

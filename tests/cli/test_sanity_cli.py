@@ -128,6 +128,22 @@ def test_one_bad_picture_does_not_stop_the_others(
     assert "Class: " in ran.out
 
 
+def test_many_inputs_are_counted(desk: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    names = [picture(desk / f"{n}.png", seed=n).name for n in range(10)]
+    out = good(capsys, f"sanity net.onnx {' '.join(names)} --checks logit --draws 1")
+    assert "  7.png: " in out
+    assert "  8.png: " not in out
+    assert "\n  and 2 more\n" in out
+    assert "The maps of another class: " in out
+
+
+def test_no_picture_is_good(desk: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    ran = run(capsys, *["sanity", "net.onnx", "missing.png", "gone.png", "--checks", "logit"])
+    assert ran.code == 2
+    assert [line.split()[1] for line in ran.err.splitlines()] == ["missing.png", "gone.png"]
+    assert "similarity" not in ran.out
+
+
 def test_complaints(desk: Path, capsys: pytest.CaptureFixture[str]) -> None:
     picture(desk / "sanity.png")
     nets.save(nets.two_input_net(), desk / "two.onnx")

@@ -64,6 +64,13 @@ def test_every_unit_of_several_inputs_has_a_row() -> None:
             find(page, enlarge(signed(each)))
 
 
+def test_a_summary_counts_the_inputs_that_it_does_not_name() -> None:
+    one, three = (labelled().attribute(as_input(PIXELS[[0] * n]), unit=[2]) for n in (1, 3))
+    assert "cat" in three.summary()
+    assert three.summary().endswith(", and 2 more")
+    assert "more" not in one.summary()
+
+
 def test_another_style() -> None:
     a = labelled().attribute(as_input(PIXELS[:1]), unit=2)
     heat = np.asarray(a.image("heat"))
