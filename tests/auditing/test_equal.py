@@ -14,7 +14,7 @@ from support.audit_case import NETS, inputs
 from support.faults import Editor
 from support.nets import weights
 from support.paths import SAMPLE_MODELS
-from support.same_network import at_opset, channels_last, in_float16, optimised
+from support.same_network import at_opset, channels_last, in_float16, in_int8, optimised
 
 SAMPLES = ("cifar10_cnn", "motif_cnn", "digit_generator")
 
@@ -90,6 +90,27 @@ def test_a_layer_that_loses_more_than_float16_explains_is_ranked_first() -> None
     assert found.ranked_layers()[0].b == "a2"
     assert [layer.b for layer in found.layers if layer.suspect] == ["a2"]
     assert "conv2" in found.sentence
+
+
+@pytest.mark.parametrize(("form", "per_channel"), [("QDQ", False), ("QOperator", True)])
+def test_int8_is_equal_within_int8(form: str, per_channel: bool, tmp_path: Path) -> None:
+    model = NETS["plain"]()
+    quantised = in_int8(model, inputs(8), tmp_path, form=form, per_channel=per_channel)
+    found = audit(model, quantised, inputs(), method=None)
+    assert found.verdict.name == "equal-precision", found.sentence
+    assert found.says == "equal within int8"
+    assert len(found.layers) >= 5
+
+
+def test_a_badly_calibrated_layer_is_ranked_first(tmp_path: Path) -> None:
+    model = NETS["plain"]()
+    broken = in_int8(model, inputs(8), tmp_path, form="QDQ", per_channel=False)
+    scale = next(t for t in broken.graph.initializer if t.name == "r3_scale")
+    value = onnx.numpy_helper.to_array(scale)
+    scale.CopyFrom(onnx.numpy_helper.from_array(np.asarray(value * 0.1, np.float32), "r3_scale"))
+    found = audit(model, broken, inputs(), method=None)
+    assert found.fails()
+    assert found.ranked_layers()[0].b.startswith("r3")
 
 
 def test_another_network_is_called_so() -> None:

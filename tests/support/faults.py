@@ -157,6 +157,33 @@ def _to_relu6(editor: Editor, node: NodeProto) -> None:
     node.input.extend([low, high])
 
 
+def _one_changed(weight: Array) -> Array:
+    changed = weight.copy()
+    changed.reshape(-1)[weight.size // 2] += 3
+    return changed
+
+
+def _infinite(weight: Array) -> Array:
+    changed = weight.copy()
+    changed.reshape(-1)[weight.size // 2] = np.inf
+    return changed
+
+
+def _shift_bias(editor: Editor, node: NodeProto) -> None:
+    bias = editor.constant(node.input[2])
+    assert bias is not None
+    editor.set_constant(
+        node.input[2], (bias + np.linspace(-0.5, 0.7, len(bias))).astype(bias.dtype)
+    )
+
+
+def _add_relu(editor: Editor, node: NodeProto) -> None:
+    name = node.output[0]
+    node.output[0] = f"{name}_before"
+    place = [n.output[0] for n in editor.graph.node].index(node.output[0])
+    editor.graph.node.insert(place + 1, helper.make_node("Relu", [node.output[0]], [name]))
+
+
 def _set(name: str, value: object) -> Callable[[Editor, NodeProto], None]:
     return lambda editor, node: editor.set_attribute(node, name, value)
 
@@ -216,6 +243,64 @@ FAULTS = (
     Fault("slope", _is("LeakyRelu"), _set("alpha", 0.3), frozenset({"alpha"})),
     Fault("ceil_mode", _is("MaxPool"), _set("ceil_mode", 1), frozenset({"ceil_mode", "pads"})),
     Fault("softmax axis", _is("Softmax"), _set("axis", 2), frozenset({"axis"})),
+    Fault(
+        "float16 weights",
+        _weighs,
+        _reweigh(lambda w: w.astype(np.float16).astype(np.float32)),
+        frozenset({"float16"}),
+    ),
+    Fault(
+        "scaled",
+        _weighs,
+        _reweigh(lambda w: 1.1 * w),
+        frozenset({"scaled"}),
+    ),
+    Fault(
+        "kernel rotated",
+        _kernel,
+        _reweigh(lambda w: np.rot90(w, 1, (2, 3))),
+        frozenset({"kernel-turned", "weights"}),
+    ),
+    Fault(
+        "input channels permuted",
+        lambda e, n: _weighs(e, n) and e.weight(n).shape[1] > 3,  # type: ignore[union-attr]
+        _reweigh(lambda w: np.roll(w, 1, 1)),
+        frozenset({"channels-permuted"}),
+    ),
+    Fault("one weight", _weighs, _reweigh(_one_changed), frozenset({"few-weights"})),
+    Fault("bias shifted", _has_bias, _shift_bias, frozenset({"bias"})),
+    Fault("infinite weight", _weighs, _reweigh(_infinite), frozenset({"nonfinite"})),
+    Fault(
+        "running mean lost",
+        _is("BatchNormalization"),
+        lambda e, n: e.set_constant(n.input[3], np.zeros_like(e.constant(n.input[3]))),
+        frozenset({"constant-input_mean", "constant-mean"}),
+    ),
+    Fault(
+        "running variance for its square root",
+        _is("BatchNormalization"),
+        lambda e, n: e.set_constant(n.input[4], np.sqrt(e.constant(n.input[4]))),
+        frozenset({"constant-input_var", "constant-var"}),
+    ),
+    Fault(
+        "normalisation lost",
+        _is_inner("BatchNormalization"),
+        lambda e, n: e.bypass(n),
+        frozenset({"operator-lost"}),
+    ),
+    Fault("ReLU added", _is_inner("Conv"), _add_relu, frozenset({"operator-added"})),
+    Fault(
+        "average for maximum",
+        _is("MaxPool"),
+        lambda e, n: setattr(n, "op_type", "AveragePool"),
+        frozenset({"operator-replaced"}),
+    ),
+    Fault(
+        "sum for product",
+        _is("Mul"),
+        lambda e, n: setattr(n, "op_type", "Add"),
+        frozenset({"operator-replaced"}),
+    ),
     Fault(
         "Tanh for Sigmoid",
         _is("Sigmoid"),

@@ -9,6 +9,12 @@ import onnx
 import onnx.version_converter
 import onnxruntime as ort
 from onnx import ModelProto, TensorProto, helper, numpy_helper
+from onnxruntime.quantization import (
+    CalibrationDataReader,
+    QuantFormat,
+    QuantType,
+    quantize_static,
+)
 
 _ELEMENTWISE = ("Relu", "Sigmoid", "LeakyRelu", "Add", "Mul")
 
@@ -81,3 +87,30 @@ def in_float16(model: ModelProto) -> ModelProto:
         value.type.tensor_type.elem_type = TensorProto.FLOAT16
     del twin.graph.value_info[:]
     return twin
+
+
+class _Calibration(CalibrationDataReader):
+    """Inputs one by one."""
+
+    def __init__(self, name: str, inputs: np.ndarray) -> None:
+        self._feeds = iter([{name: item[np.newaxis]} for item in inputs])
+
+    def get_next(self) -> dict[str, np.ndarray] | None:
+        return next(self._feeds, None)
+
+
+def in_int8(
+    model: ModelProto, inputs: np.ndarray, folder: Path, *, form: str, per_channel: bool
+) -> ModelProto:
+    """Quantised by ONNX Runtime; `form` is QDQ or QOperator."""
+    source, out = folder / "float.onnx", folder / "int8.onnx"
+    onnx.save(model, source)
+    quantize_static(
+        source,
+        out,
+        _Calibration(model.graph.input[0].name, inputs),
+        quant_format=QuantFormat[form],
+        per_channel=per_channel,
+        weight_type=QuantType.QInt8,
+    )
+    return onnx.load(out)

@@ -279,7 +279,7 @@ class _Auditor:
         for pair in comparison.outputs:
             if np.isfinite(self.a[pair.a]).all() and not np.isfinite(self.b[pair.b]).all():
                 share = 100 * (1 - float(np.isfinite(self.b[pair.b]).mean()))
-                return f"{share:.2g} % of output {pair.b} are inf or NaN"
+                return f"{share:.3g} % of output {pair.b} are inf or NaN"
         return ""
 
     def _sentence(
@@ -302,7 +302,7 @@ class _Auditor:
             count = len({pair.a for pair in comparison.pairs})
             return equal_sentence(facts, count, points)
         if facts.precision and not findings:
-            return precision_sentence(a, facts.precision, layers, facts.output_error)
+            return precision_sentence(self.b.network, layers, facts)
         if not facts.related:
             return another_sentence(a, self.b.network)
         name = prepared.name if prepared is not None else ""

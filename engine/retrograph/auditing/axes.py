@@ -50,8 +50,9 @@ def ordered(values: Array, order: Order) -> Array:
 
 def relative_error(expected: Array, computed: Array) -> float:
     """The norm of the difference over that of what is expected; infinite where it is no number."""
-    difference = float(np.linalg.norm((expected - computed).ravel()))
-    norm = float(np.linalg.norm(expected.ravel()))
+    with np.errstate(all="ignore"):
+        difference = float(np.linalg.norm((expected - computed).ravel()))
+        norm = float(np.linalg.norm(expected.ravel()))
     if not np.isfinite(difference):
         return float("inf")
     return difference / norm if norm else float(difference > 0)

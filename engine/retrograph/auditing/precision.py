@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from retrograph.auditing.activations import Activations
-from retrograph.auditing.axes import ordered, relative_error, squeezed
+from retrograph.auditing.axes import Order, ordered, relative_error, squeezed
 from retrograph.auditing.fingerprints import Fingerprint, sample, sampled_orders
 from retrograph.auditing.network import Network
 from retrograph.auditing.noise import LEAST
@@ -159,20 +159,60 @@ def chain_of(
     scores = np.zeros((len(a.points), len(b.points)))
     for (i, j), (likeness, _) in alike.items():
         scores[i, j] = likeness + _SAME_OPERATOR * (a.op(a.points[i]) == b.op(b.points[j]))
-    return [
+    chain = [
         Pair(a.points[i], b.points[j], alike[i, j][1], 1 - alike[i, j][0])
         for i, j in _longest_chain(scores)
     ]
+    return _with_restored(a, b, prints_a, prints_b, chain)
 
 
-def _likeness(a: Fingerprint, b: Fingerprint) -> tuple[float, tuple[int, ...]] | None:
+def _with_restored(
+    a: Network,
+    b: Network,
+    prints_a: Mapping[str, Fingerprint],
+    prints_b: Mapping[str, Fingerprint],
+    chain: Sequence[Pair],
+) -> list[Pair]:
+    """The chain with what each quantiser gives, however far it is from what it takes.
+
+    It stands for the same tensor of A as what it takes, or for the next one, such as a ReLU that
+    the quantiser's bounds replace: the one that is more alike.
+    """
+    known = {pair.b: pair for pair in chain}
+    for before, after in _quantisers(b):
+        if before in known and after not in known and after in b.points:
+            name = known[before].a
+            nearby = [name, *(c for c in a.children.get(name, ()) if c in prints_a)]
+            found = [(*_correlation(prints_a[n], prints_b[after]), n) for n in nearby]
+            likeness, order, best = max(found)
+            known[after] = Pair(best, after, order or known[before].order, 1 - likeness)
+    return sorted(known.values(), key=lambda pair: b.place[pair.b])
+
+
+def _quantisers(network: Network) -> list[tuple[str, str]]:
+    """The tensors before and after each QuantizeLinear with its DequantizeLinear."""
+    nodes = network.model.proto.graph.node
+    codes = {n.output[0]: n.input[0] for n in nodes if n.op_type == "QuantizeLinear"}
+    return [
+        (codes[n.input[0]], n.output[0])
+        for n in nodes
+        if n.op_type == "DequantizeLinear" and n.input[0] in codes
+    ]
+
+
+def _likeness(a: Fingerprint, b: Fingerprint) -> tuple[float, Order] | None:
     """The correlation of two tensors' samples, and the order of axes; None where it is low."""
     if not (a.varies and b.varies) or not 0.5 < b.norm / max(a.norm, 1e-30) < 2:
         return None
+    best = _correlation(a, b)
+    return best if best[0] >= _ALIKE else None
+
+
+def _correlation(a: Fingerprint, b: Fingerprint) -> tuple[float, Order]:
+    """The largest correlation of two tensors' samples, and the order of axes under which it is."""
     ours = _centred(sample(a))
     found = [(float(ours @ _centred(there)), order) for order, there in sampled_orders(a, b)]
-    best = max(found, default=(0.0, ()))
-    return best if best[0] >= _ALIKE else None
+    return max(found, default=(0.0, ()))
 
 
 def _centred(values: Array) -> Array:

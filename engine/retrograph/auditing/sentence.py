@@ -8,7 +8,7 @@ from retrograph.auditing.network import Network
 from retrograph.auditing.outputs import OutputPair
 from retrograph.auditing.precision import LayerError
 from retrograph.auditing.result import Finding
-from retrograph.auditing.verdicts import Facts
+from retrograph.auditing.verdicts import ALIKE, Facts
 
 _NAMED = 3
 
@@ -72,22 +72,28 @@ def _after(a: Network, found: Finding) -> str:
     return f"With A's {end} put in, outputs still differ by {region.error_after:.1e}."
 
 
-def precision_sentence(
-    a: Network, precision: str, layers: Sequence[LayerError], error: float
-) -> str:
-    """For a file of less precision: what its layers lose by themselves."""
+def precision_sentence(b: Network, layers: Sequence[LayerError], facts: Facts) -> str:
+    """For a file of less precision: what its layers lose by themselves, and what it looks at."""
+    said = [_losses(b, layers, facts)]
+    if facts.cosine is not None and facts.cosine < ALIKE:
+        said.append(f"What it looks at is another all the same: mean cosine {facts.cosine:.2f}.")
+    return " ".join(said)
+
+
+def _losses(b: Network, layers: Sequence[LayerError], facts: Facts) -> str:
+    precision, error = facts.precision, f"Outputs differ by {facts.output_error:.1e}"
     if not layers:
-        return f"Outputs differ by {error:.1e}; no layers of the two stand for each other."
+        return f"{error}; no layers of the two stand for each other."
     ranked = sorted(layers, key=lambda layer: -layer.own)
     suspects = [layer for layer in ranked if layer.suspect]
     if not suspects:
         worst = ranked[0]
         return (
-            f"Outputs differ by {error:.1e}, and no layer loses more than {precision} explains: "
-            f"the most {a.label(worst.a)}, {worst.own:.1e} by itself."
+            f"{error}, and no layer loses more than {precision} explains: the most "
+            f"{b.label(worst.b)}, {worst.own:.1e} by itself."
         )
-    named = ", ".join(f"{a.label(e.a)} ({e.own:.1e})" for e in suspects[:_NAMED])
+    named = ", ".join(f"{b.label(each.b)} ({each.own:.1e})" for each in suspects[:_NAMED])
     return (
-        f"Outputs differ by {error:.1e}. Given A's own activations, these layers lose more than "
-        f"{precision} and their neighbours explain: {named}."
+        f"{error}. Given A's own activations, these layers lose more than {precision} and their "
+        f"neighbours explain: {named}."
     )

@@ -20,7 +20,7 @@ def nonfinite_causes(difference: Difference) -> Iterator[Cause]:
     b = difference.value_b
     if b is not None and not np.isfinite(b).all():
         share = 100 * (1 - float(np.isfinite(b).mean()))
-        yield Cause("nonfinite", f"{share:.2g} % of the values are inf or NaN in B")
+        yield Cause("nonfinite", f"{share:.3g} % of the values are inf or NaN in B")
 
 
 def order_causes(difference: Difference) -> Iterator[Cause]:

@@ -143,6 +143,9 @@ def weight_cause(a: Array, b: Array) -> Cause | None:
         b = b.reshape(a.shape)
     if a.shape != b.shape:
         return Cause("weight-shape", f"weights {[*a.shape]} in A, {[*b.shape]} in B")
+    lost = int((np.isfinite(a) & ~np.isfinite(b)).sum())
+    if lost:
+        return Cause("nonfinite", f"{lost} of {b.size} weights are inf or NaN in B")
     if _close(a, b, _SAME):
         return None
     for kind, relation in RELATIONS:
