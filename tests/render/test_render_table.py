@@ -13,8 +13,9 @@ from PIL import Image, ImageFont
 from retrograph.errors import InputError
 from retrograph.methods import METHODS, Method
 from retrograph.render import SCALE, STYLES, Style, Table, enlarge, style_named, values_key
+from retrograph.render.blocks import INK, SOFT
 from retrograph.render.text import wrap
-from support.page_case import find, random_picture
+from support.page_case import find, printed, random_picture
 
 
 def table(titles: list[str], rows: list[list[np.ndarray]], **more: Any) -> Image.Image:
@@ -115,6 +116,17 @@ def test_keys_are_drawn_as_attributions_are() -> None:
     assert STYLES["heat"].key().bar[0, -1].tolist() == [0xFC, 0xFD, 0xBF]
     dim = STYLES["overlay"].key().bar[0, 0].astype(int)
     np.testing.assert_allclose(dim, 0.55 * 128, atol=4)
+
+
+def test_a_title_and_its_further_lines_are_drawn() -> None:
+    rows = [[random_picture(32, 32)]]
+    bare, one, other, more = (
+        table(["a"], rows, title=title) for title in ("", "net.onnx", "cat.onnx", "net.onnx\nmore")
+    )
+    assert bare.height < one.height == other.height < more.height
+    assert one.tobytes() != other.tobytes()
+    find(one, printed("net.onnx", 32, INK))
+    find(more, printed("more", 22, SOFT))
 
 
 @pytest.mark.parametrize(

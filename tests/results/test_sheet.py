@@ -7,9 +7,10 @@ import pytest
 
 import retrograph as rg
 from retrograph.render import enlarge, signed
+from retrograph.render.blocks import SOFT
 from support import nets
 from support.graphs import noise
-from support.page_case import find
+from support.page_case import find, find_all, printed
 from support.scan_case import all_activations
 
 X = noise(6, 3, 8, 8)
@@ -34,6 +35,16 @@ def test_the_strongest_come_first_and_no_more_than_fit() -> None:
     assert sheet.arrays()["attribution_guided"].shape == (4, 3, 8, 8)
     assert len(sheet.to_dict()["explained"]) == 4
     assert repr(sheet) == "<Sheet guided: the 4 strongest units of relu1>"
+
+
+@pytest.mark.parametrize(("channels", "keys"), [(3, 0), (2, 1)])
+def test_the_values_of_inputs_that_are_no_pictures_are_in_the_legend(
+    channels: int, keys: int
+) -> None:
+    model = nets.cnn(channels=channels)
+    page = rg.Sheet(rg.explain(model, noise(2, channels, 8, 8), device="cpu").explanations).image()
+    assert len(find_all(page, printed("negative", 17, SOFT))) == keys
+    assert len(find_all(page, printed("against", 17, SOFT))) == 1
 
 
 def test_nothing_makes_no_sheet() -> None:
