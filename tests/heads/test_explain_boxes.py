@@ -154,7 +154,8 @@ def test_a_layout_is_corrected(tmp_path):
         ({"class_": "dog"}, "give labels=FILE"),
         ({"class_": 9}, "there are 3 classes"),
         ({"over": "all"}, "no map is found"),
-        ({"box": 0, "unit": 3}, "leave one out"),
+        ({"box": 0, "unit": 3}, "box and unit name what is explained; give one of both"),
+        ({"box": 0, "layer": "conv1"}, "box is for the model's outputs; leave layer out"),
         ({"head": "no.json"}, "the layout cannot be read"),
         ({"head": {"head": "boxes"}}, "needs levels"),
     ],
@@ -164,6 +165,13 @@ def test_what_is_not_there_is_said(asked, says):
     with pytest.raises(InputError) as error:
         rg.explain(path, values["x"], method="gradient", **asked)
     assert says in str(error.value)
+
+
+def test_a_built_graph_has_its_question():
+    path, values = golden("priors")
+    built = rg.build(path, method="gradient")
+    with pytest.raises(InputError, match="box: what a graph explains .* give its source model"):
+        rg.explain(built, values["x"], box=0)
 
 
 def test_a_classifier_has_no_boxes():

@@ -47,11 +47,8 @@ def finder_for(
     """
     aim = question.aim
     is_top = question.unit in (None, "top")
-    if not aim.is_open and (model.contract is not None or not is_top):
-        raise InputError(
-            f"{aim.asked}: that is for a source model, and instead of {parameter('unit')}; leave "
-            "one out"
-        )
+    if not aim.is_open:
+        _check_goes_together(model, question)
     if model.contract is not None:
         return None
     heads = HeadsBySize(model, len(labels) or None)
@@ -69,6 +66,24 @@ def finder_for(
     if aim.is_open and not _may_have_boxes(model):
         return _distinct_channels(question, heads, labels, facts)
     return _of_outputs(question, heads, labels, facts)
+
+
+def _check_goes_together(model: Model, question: Question) -> None:
+    """Raises InputError where outputs are asked of a built graph, or beside a unit or a layer."""
+    asked = question.aim.asked
+    if model.contract is not None:
+        raise InputError(
+            f"{asked}: what a graph explains that is built already is fixed; give its source model"
+        )
+    if question.unit not in (None, "top"):
+        raise InputError(
+            f"{asked} and {parameter('unit')} name what is explained; give one of both"
+        )
+    for name in ("box", "what", "head"):
+        if question.layer is not None and getattr(question.aim, name) is not None:
+            raise InputError(
+                f"{parameter(name)} is for the model's outputs; leave {parameter('layer')} out"
+            )
 
 
 def _of_outputs(

@@ -49,7 +49,7 @@ def picture_lines(explained: ExplainedInput) -> list[str]:
         head = [" · ".join([explained.unit_name(0), *probability])]
         head.append(f"{_layer_text(explained, 0)} · {activation}")
     else:
-        things = "numbers" if explained.objective(0) else f"units of {alias}"
+        things = "boxes" if explained.found.title else f"units of {alias}"
         is_top = not explained.objective(0) and explained.context.contract.select == "top"
         head = [f"the {count} most active {things}" if is_top else f"{count} {things}"]
     return [
