@@ -170,7 +170,7 @@ def test_what_is_not_there_is_said(asked, says):
 def test_a_built_graph_has_its_question():
     path, values = golden("priors")
     built = rg.build(path, method="gradient")
-    with pytest.raises(InputError, match="box: what a graph explains .* give its source model"):
+    with pytest.raises(InputError, match=r"box: what a graph explains .* give its source model"):
         rg.explain(built, values["x"], box=0)
 
 
