@@ -123,3 +123,10 @@ def test_the_place_of_a_unit_that_sees_all_is_marked() -> None:
     assert unit_cell(everywhere, 0) == (6, 14, 8, 16)
     assert everywhere.image().tobytes() != explanation.image().tobytes()
     assert unit_cell(explained(nets.cnn(size=16)), 0) is None
+
+
+def test_scores_below_zero_are_no_probabilities_whatever_they_sum_to() -> None:
+    explanation = explained(nets.cnn(size=16), labels=NAMES)
+    scores = np.array([2.0, -1.0, 0.5, -0.5], np.float32)
+    assert "softmax" in picture_lines(replace(explanation, classes=scores))[0]
+    assert "probability" in picture_lines(replace(explanation, classes=np.abs(scores) / 4))[0]
