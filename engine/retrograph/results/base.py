@@ -54,7 +54,7 @@ class Result(metaclass=_ResultType):
         """The answer as a picture with its labels, RGB.
 
         Args:
-            style: such as "heat" or "heat,smooth" (`render.style_named`); each method's own if None.
+            style: such as "heat" or "heat,smooth" (`style_named`); each method's own if None.
 
         Raises:
             InputError: there is no such style, or nothing that can be drawn.
