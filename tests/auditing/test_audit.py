@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from xml.etree import ElementTree
 
 import numpy as np
 import onnxruntime as ort
@@ -223,3 +224,18 @@ def test_an_output_of_whole_numbers_is_audited_by_what_it_is_made_of() -> None:
     found = rg.audit(editor.model, broken, inputs(), method=None)
     assert [pair.a for pair in found.outputs] == ["y"]
     assert found.findings[0].region.repaired
+
+
+def test_junit_tells_which_file_fails(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    clean = NETS["plain"]()
+    save(clean, tmp_path / "a.onnx")
+    save(with_fault(clean, FAULT["kernel flipped"], 2), tmp_path / "b.onnx")
+    dog, report = picture(tmp_path / "dog.png"), tmp_path / "ci" / "report.xml"
+    files = [tmp_path / name for name in ("a.onnx", "a.onnx", "b.onnx")]
+    assert run(capsys, "audit", *files, dog, "--method", "none", "--junit", report).code == 1
+    suite = ElementTree.parse(report).getroot()
+    assert suite.attrib["failures"] == "1"
+    assert suite.attrib["tests"] == str(len(suite.findall("testcase"))) == "4"
+    (failed,) = (case for case in suite if case.find("failure") is not None)
+    assert failed.attrib["classname"] == "b.onnx against a.onnx"
+    assert "the kernel is flipped" in (failed.findtext("failure") or "")

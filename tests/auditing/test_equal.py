@@ -120,3 +120,15 @@ def test_another_network_is_called_so() -> None:
     found = audit(clean, editor.model, inputs(), method=None)
     assert found.fails()
     assert found.verdict.name == "another", found.sentence
+
+
+def test_what_is_folded_is_no_place_where_files_part(tmp_path: Path) -> None:
+    model = NETS["residual"]()
+    editor = Editor(optimised(model, tmp_path))
+    assert "BatchNormalization" not in {node.op_type for node in editor.graph.node}
+    weight = editor.constant("w3")
+    assert weight is not None
+    editor.set_constant("w3", weight[:, :, ::-1, ::-1])
+    found = audit(model, editor.model, inputs(), method=None)
+    assert found.findings[0].region.a_tensors[0] == "a3"
+    assert "kernel is flipped" in found.sentence

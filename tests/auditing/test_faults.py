@@ -7,8 +7,10 @@ import pytest
 from onnx import ModelProto
 
 from retrograph import Audit, audit
+from retrograph.auditing.fingerprints import positions
 from support.audit_case import NETS, inputs
 from support.faults import FAULTS, Fault, places, with_fault
+from support.nets import info, model, node
 
 NOISE = 3e-5
 
@@ -77,3 +79,20 @@ def test_the_sentence_says_where_and_why_and_that_it_is_all() -> None:
     assert "conv2 (`n_a2`): pads [1,1,1,1] in A, [0,0,2,2] in B." in found.sentence
     assert "nothing else differs" in found.sentence
     assert np.isfinite(found.outputs[0].error)
+
+
+def test_a_difference_where_no_sample_lies_is_placed() -> None:
+    shift = np.zeros((1, 3, 64, 64), np.float32)
+    nodes = [
+        node("Add", "x c", "s"),
+        node("Relu", "s", "r"),
+        node("GlobalAveragePool", "r", "y"),
+    ]
+    shape = ["N", 3, 64, 64]
+    clean = model(nodes, [info("x", shape)], [info("y", ["N", 3, 1, 1])], {"c": shift})
+    sampled = set(zip(*(axis.tolist() for axis in positions(2, (3, 64, 64))[1:]), strict=True))
+    place = next(p for p in np.ndindex(3, 64, 64) if p not in sampled)
+    shift[0][place] = 8
+    broken = model(nodes, [info("x", shape)], [info("y", ["N", 3, 1, 1])], {"c": shift})
+    found = audit(clean, broken, inputs(2, size=64), method=None)
+    assert found.findings[0].region.b_tensors == ("s",)

@@ -7,6 +7,7 @@
 
 from retrograph.auditing.audit import audit
 from retrograph.auditing.folder import check_audit_folder, save_folder
+from retrograph.auditing.junit import junit_report
 from retrograph.auditing.result import Audit
 
-__all__ = ["Audit", "audit", "check_audit_folder", "save_folder"]
+__all__ = ["Audit", "audit", "check_audit_folder", "junit_report", "save_folder"]

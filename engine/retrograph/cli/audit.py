@@ -9,7 +9,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from retrograph.auditing import Audit, audit, check_audit_folder, save_folder
+from retrograph.auditing import Audit, audit, check_audit_folder, junit_report, save_folder
 from retrograph.auditing.verdicts import FAIL_ON
 from retrograph.cli.options import (
     add_command,
@@ -21,7 +21,7 @@ from retrograph.cli.progress import progress_bar
 from retrograph.cli.spelling import as_option
 from retrograph.cli.terminal import console, count, print_table, visible
 from retrograph.errors import InputError, spelled
-from retrograph.output import safe_name
+from retrograph.output import check_free, check_new_folder, make_folder, safe_name, write_whole
 from retrograph.preprocess import PRESETS
 from retrograph.results.base import json_text
 
@@ -97,6 +97,9 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     )
     output.add_argument("--force", action="store_true", help="replace an audit that is there")
     output.add_argument("--json", action="store_true", help="print everything as JSON")
+    output.add_argument(
+        "--junit", metavar="FILE", type=Path, help="a report in JUnit's XML, for CI"
+    )
     add_preprocessing(parser)
     parser.add_argument(
         "--preprocess-b", metavar="PRESET", choices=[*PRESETS], help="of the other files' inputs"
@@ -122,6 +125,9 @@ def _run(args: argparse.Namespace) -> int:
     if not models:
         raise InputError(f"'{args.others[0]}' is no .onnx file; name two files to be compared")
     folders = _folders(args.output, models, force=args.force)
+    if args.junit is not None:
+        check_free(args.junit, force=args.force)
+        check_new_folder(args.junit.parent)
     out = console(stderr=args.json)
     audits = []
     for name in models:
@@ -142,6 +148,9 @@ def _run(args: argparse.Namespace) -> int:
             page = save_folder(found, folders[name], force=args.force)
             out.print(f"\nwrote {visible(str(page))}", soft_wrap=True)
         audits.append(found)
+    if args.junit is not None:
+        make_folder(args.junit.parent)
+        write_whole(args.junit, junit_report(audits, args.fail_on))
     if args.json:
         print(json_text({"audits": [each.to_dict() for each in audits]}))
     return int(any(each.fails(args.fail_on) for each in audits))

@@ -1,0 +1,43 @@
+"""Audits as a report in JUnit's XML, which CI systems show."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from xml.etree import ElementTree
+
+from retrograph.auditing.result import Audit
+from retrograph.errors import spelled
+
+
+def junit_report(audits: Sequence[Audit], fail_on: str = "differs") -> bytes:
+    """A test case for each audit, and one for each of its outputs.
+
+    Args:
+        audits: of one reference.
+        fail_on: from which verdict on a case fails; see `Audit.fails`.
+
+    Returns:
+        The XML, as UTF-8.
+    """
+    suite = ElementTree.Element("testsuite", name="retrograph audit")
+    failures = 0
+    for audit in audits:
+        fails = audit.fails(fail_on)
+        failures += fails
+        case = _case(suite, audit, "verdict")
+        if fails:
+            failure = ElementTree.SubElement(case, "failure", message=audit.says)
+            failure.text = spelled(audit.sentence)
+        for pair in audit.outputs:
+            told = ElementTree.SubElement(_case(suite, audit, f"output {pair.b}"), "system-out")
+            told.text = f"relative error {pair.error:.1e}, tolerance {audit.tolerance:.1e}"
+    suite.set("tests", str(len(suite)))
+    suite.set("failures", str(failures))
+    ElementTree.indent(suite)
+    report: bytes = ElementTree.tostring(suite, encoding="utf-8", xml_declaration=True)
+    return report
+
+
+def _case(suite: ElementTree.Element, audit: Audit, name: str) -> ElementTree.Element:
+    group = f"{audit.b} against {audit.a}"
+    return ElementTree.SubElement(suite, "testcase", classname=group, name=name)
