@@ -113,7 +113,8 @@ class PreprocessingChoice:
             return "under it the pictures decide their class most clearly"
         mend = f"give {parameter('preprocessing')}, or more pictures, to be sure"
         if len(best.classes) < _ENOUGH:
-            return f"{_pictures(len(best.classes))} is little to go by: {mend}"
+            count = len(best.classes)
+            return f"{_pictures(count)} {'is' if count == 1 else 'are'} little to go by: {mend}"
         near = others[0]
         count = min(len(best.classes), len(near.classes))
         same = int((best.classes[:count] == near.classes[:count]).sum())
