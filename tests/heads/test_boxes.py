@@ -364,3 +364,30 @@ def _is_places(node, makers):
     return len(node.input) == 2 and all(
         name in makers and makers[name].op_type == "Reshape" for name in node.input
     )
+
+
+def test_an_objectness_that_is_multiplied_in_the_graph():
+    model = load_model(GOLDENS / "anchors.onnx")
+    for name, value in (("zero", 0), ("two", 2), ("four", 4), ("five", 5), ("eight", 8)):
+        model.graph.initializer.append(helper.make_tensor(name, TensorProto.INT64, [1], [value]))
+    parts = (("place", "zero", "four"), ("object", "four", "five"), ("classes", "five", "eight"))
+    nodes = [
+        helper.make_node("Slice", ["output", start, end, "two"], [part])
+        for part, start, end in parts
+    ]
+    nodes.append(helper.make_node("Mul", ["object", "classes"], ["scores"]))
+    nodes.append(helper.make_node("Concat", ["place", "scores"], ["joined"], axis=2))
+    model.graph.node.extend(nodes)
+    model.graph.output[0].name = "joined"
+    model.graph.output[0].type.tensor_type.shape.dim[2].dim_value = 7
+    heads = Model(model).heads()
+    assert heads.boxes.classes == 3
+    assert heads.boxes.levels[0].objectness is None
+    golden = arrays("anchors")
+    for label in range(3):
+        a = rg.explain(model, golden["x"], class_=label, method="gradient")
+        wanted = golden["gradient"][label]
+        assert np.abs(a.attribution[0] - wanted).max() <= 1e-4 * np.abs(wanted).max()
+    a = rg.explain(model, golden["x"], what="objectness", method="gradient")
+    wanted = golden["objectness_gradient"]
+    assert np.abs(a.attribution[0] - wanted).max() <= 1e-4 * np.abs(wanted).max()
