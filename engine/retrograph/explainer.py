@@ -14,12 +14,13 @@ from numpy.typing import ArrayLike
 from PIL.Image import Image
 
 from retrograph.backward import Request
+from retrograph.built import check_parameters, check_unchanged
 from retrograph.contract import Contract
 from retrograph.errors import InputError
 from retrograph.inputs import fitted_preprocessing, input_kind
 from retrograph.inputs.choice import usual_preprocessing
 from retrograph.keywords import checked_keywords
-from retrograph.methods import METHODS, Method
+from retrograph.methods import Method
 from retrograph.model import Model, Source, opened, runnable
 from retrograph.preprocess import (
     InputAxes,
@@ -173,9 +174,9 @@ class Explainer:
             chosen: dict[str, object] = {"method": name, "layer": layer, "select": select}
             chosen |= {"many": many, "wrt": (wrt,) if isinstance(wrt, str) else wrt and tuple(wrt)}
             chosen |= {"precision": precision, "straight_through": straight_through}
-            _check_unchanged(source.contract, chosen)
+            check_unchanged(source.contract, chosen)
             if isinstance(method, Method):
-                _check_parameters(source.contract, method)
+                check_parameters(source.contract, method)
             proto = source.proto
         else:
             proto = build(
@@ -342,40 +343,6 @@ def _finders(
         return lambda: opened(model).axes(name), lambda: seen_field(opened(model), contract)
     axes, field = source.axes(name), seen_field(source, contract)
     return lambda: axes, lambda: field
-
-
-def _check_unchanged(contract: Contract, chosen: Mapping[str, object]) -> None:
-    """Refuse to ask a built graph for something else than what it was built for."""
-    own: dict[str, tuple[object, ...]] = {
-        "method": (contract.method,),
-        "layer": (contract.target, contract.alias),
-        "select": (contract.select,),
-        "many": (contract.many,),
-        "wrt": (contract.explained,),
-        "precision": (contract.precision,),
-        "straight_through": (contract.straight_through,),
-    }
-    for key, value in chosen.items():
-        if value is not None and value not in own[key]:
-            raise InputError(
-                f"the graph was built for {key} {_quoted(own[key][0])}, not {_quoted(value)}; "
-                "build another from the source model"
-            )
-
-
-def _check_parameters(contract: Contract, method: Method) -> None:
-    """Refuse to ask a built graph for other parameters than it was built with."""
-    usual = METHODS[method.name].parameters if method.name in METHODS else {}
-    for name, value in method.parameters.items():
-        if value not in (usual.get(name), contract.parameters.get(name)):
-            raise InputError(
-                f"the graph was built with {name}={contract.parameters.get(name)}, not {value}; "
-                "build another from the source model"
-            )
-
-
-def _quoted(value: object) -> str:
-    return " and ".join(f"'{v}'" for v in (value if isinstance(value, tuple) else (value,)))
 
 
 def _recipe(

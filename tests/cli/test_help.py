@@ -7,8 +7,9 @@ import argparse
 import pytest
 
 from retrograph import cli
+from retrograph.cli.pages import TOPICS
+from retrograph.cli.pages import topic as topic_page
 from retrograph.cli.parser import RARE, Parser
-from retrograph.cli.topics import TOPICS
 from support.cli_case import good, run
 
 Capture = pytest.CaptureFixture[str]
@@ -51,7 +52,7 @@ def test_every_option_is_named_and_told_on_request(capsys: Capture, command: str
 @pytest.mark.parametrize("topic", TOPICS)
 def test_a_topic_has_its_words_and_its_options(capsys: Capture, topic: str) -> None:
     told = good(capsys, f"help {topic}")
-    assert told.startswith(TOPICS[topic])
+    assert told.startswith(topic_page(topic))
     for parser in parsers().values():
         for group in parser._action_groups:
             if group.title == topic:

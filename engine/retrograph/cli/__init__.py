@@ -26,36 +26,11 @@ from retrograph.cli import (
     sanity,
     scan,
 )
+from retrograph.cli.pages import page
 from retrograph.cli.parser import Help, Parser
 from retrograph.cli.spelling import as_option
 from retrograph.cli.terminal import complain, join_negative_values, never_fail_to_encode
 from retrograph.errors import RetrographError, UnsupportedError
-
-_EPILOG = """\
-examples:
-  retrograph layers net.onnx                        what can be explained, by short names
-  retrograph check net.onnx                         can it be explained, and what stands in the way
-  retrograph heads net.onnx                         its outputs: boxes, maps, classes
-  retrograph methods                                by which methods, with formulas and limits
-  retrograph explain net.onnx dog.jpg               why this class? a picture beside its guided map
-  retrograph explain net.onnx dog.jpg --layer relu3 --unit 17
-  retrograph compare net.onnx dog.jpg cat.jpg       methods side by side, in one labelled picture
-  retrograph preprocess net.onnx photos/            which preprocessing is right?
-  retrograph sanity net.onnx photos/ -o sanity.png  do the maps depend on weights and class?
-  retrograph audit net.onnx net.int8.onnx photos/   is it still the same network?
-  retrograph scan net.onnx photos/ --layer relu5 -o run/   which pictures make a neuron fire?
-  retrograph patches run/ -o patches/               and which parts of them?
-  retrograph filters net.onnx                       the first convolution's weights, in colour
-  retrograph maximize net.onnx --unit 0-9           which pictures would its classes like best?
-  retrograph build net.onnx -o net.guided.onnx      the backward graph as a file of its own
-
-exit codes:
-  0 done   2 a mistake in what was given, in one line   3 operators that cannot be treated, listed
-  1 audit: the files differ
-
-Each command explains itself: retrograph explain --help, and all of it: retrograph help explain
-Topics: retrograph help inputs | preprocessing | units | drawing | running
-"""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -103,7 +78,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = Parser(
         prog="retrograph",
         description="Guided backpropagation and its family for any CNN in an ONNX file.",
-        epilog=_EPILOG,
+        epilog=page("retrograph"),
         formatter_class=Help,
     )
     parser.add_argument("--version", action="version", version=f"retrograph {__version__}")

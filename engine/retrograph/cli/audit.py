@@ -25,35 +25,6 @@ from retrograph.output import check_free, check_new_folder, make_folder, safe_na
 from retrograph.preprocess import PRESETS
 from retrograph.results.base import json_text
 
-_EXAMPLES = """\
-  retrograph audit net.onnx net.optimised.onnx photos/ -o audit/
-  retrograph audit net.onnx net.int8.onnx photos/ --preprocess imagenet --fail-on looks-elsewhere
-  retrograph audit torch.onnx keras.onnx dog.jpg --preprocess imagenet --preprocess-b=-1-1
-  retrograph audit net.onnx a.onnx b.onnx x.npy --json
-
-The first file is the reference; each other is held against it. Both are run on the same inputs.
-Tensors that are equal under some order of axes are paired, whatever they are called; the files part
-at the first nodes that have no such partner, and A's tensor put in the place of B's proves it.
-Without an input noise is run.
-
-verdicts:
-  identical, equal within noise                        exit code 0
-  equal within float16, bfloat16 or int8               0, or 1 with --fail-on any
-  computes differently, looks alike                    1: the maps' mean cosine is 0.9 or more
-  computes differently and looks elsewhere             1
-  another network: nothing inside is equal             1
-  broken: outputs with inf or NaN                      1
-A mistake in what was given is 2, a file that cannot be audited 3.
-
--o writes index.html, which opens from disk, audit.json, maps.npz, and of each region
-regionN.a.onnx, regionN.b.onnx and regionN.npz with what goes in and comes out: a bug report. Of
-several files each goes into a folder of its own.
-
---json prints {"audits": [...]}, for each file: a, b, verdict, says, sentence, precision, inputs,
-tolerance, outputs, compared, pairs, regions with causes, layers, preparation, method, cosine, maps,
-notes.
-"""
-
 _MOST_MAPS = 8
 _MOST_LAYERS = 8
 
@@ -61,7 +32,7 @@ _MOST_LAYERS = 8
 def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Register the command."""
     summary = "do two files compute the same and look at the same things? where they part, and why"
-    parser = add_command(commands, "audit", summary, _EXAMPLES)
+    parser = add_command(commands, "audit", summary)
     parser.add_argument(
         "others",
         metavar="OTHER",

@@ -24,30 +24,10 @@ from retrograph.cli.progress import progress_bar
 from retrograph.cli.terminal import console, count, print_table, visible
 from retrograph.pipeline.destination import Destination
 
-_EXAMPLES = """\
-  retrograph bench net.onnx                        guided beside the forward pass, in turns
-  retrograph bench net.onnx --method guided,integrated-gradients --batch 1,16
-  retrograph bench net.onnx --layer relu3          a unit of a layer: nothing above it runs
-  retrograph bench net.onnx --units 10 -o times.png
-
-Inputs are random numbers. The ratio to the forward pass is the figure to compare: the arithmetic of
-one class needs the forward pass and as much again, 2.0. Beside it stands the ratio to the time that
-the multiply-adds alone need, at the rate at which this machine multiplies large matrices.
-
---json prints an object:
-  schema     1
-  machine    {cpu, cores, memory_gb, system, gpu, versions}
-  command    what was run
-  cases      one for each batch: model, question (class, classes, layer), target, method, units,
-             batch, device, precision, threads, multiply_adds, matrix_rate, load, and
-             entries: {name, role (forward, ours), ms (every round's time), ...}
-  buildings  []
-"""
-
 
 def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Register the command."""
-    parser = add_command(commands, "bench", "time explanations beside the forward pass", _EXAMPLES)
+    parser = add_command(commands, "bench", "time explanations beside the forward pass")
     add_method(parser, "guided")
     add_param(parser)
     parser.add_argument("--layer", metavar="NAME", help="the layer to explain (class scores)")

@@ -21,28 +21,10 @@ from retrograph.ir.passes.to_float16 import PRECISIONS
 from retrograph.pipeline.building import BuiltFiles, build_files
 from retrograph.selector import KINDS
 
-_EXAMPLES = """\
-  retrograph build net.onnx -o net.guided.onnx
-  retrograph build net.onnx -o net.relu3.onnx --layer relu3 --select unit --preprocess imagenet
-  retrograph build net.onnx -o net.many.onnx --select unit --many
-  retrograph build net.onnx -o net.relu3.gpu.onnx --layer relu3 --no-outputs --device cuda
-  retrograph build net.onnx -o net.rect.onnx --method rectgrad --param quantile=0.9
-
-The file needs ONNX Runtime alone. Its inputs are the model's and, by --select:
-  top        none: the most active unit of each item is explained
-  channel    select int64 [N, 1]: that channel's most active position
-  unit       select int64 [N, r]: the unit's index in the layer, without the batch axis
-  cotangent  cotangent, of the layer's shape: any weighting of its units
-With --many, K units of each item: select [N, K, 1] or [N, K, r], for top select [1], which is K.
-Its outputs are the model's (not with --no-outputs) and attribution, score, unit. Its metadata tell
-all of this, and how a picture becomes the input. --json prints them: file, nodes, and each property
-"retrograph.*".
-"""
-
 
 def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Register the command."""
-    parser = add_command(commands, "build", "write the backward graph as an ONNX file", _EXAMPLES)
+    parser = add_command(commands, "build", "write the backward graph as an ONNX file")
     parser.add_argument("-o", "--output", required=True, metavar="OUT.onnx", help="the new file")
     add_method(parser, "guided", metavar="NAME")
     add_param(parser)

@@ -15,32 +15,10 @@ from retrograph.results import check_tables as tables
 from retrograph.results.base import json_text
 from retrograph.results.check import Check
 
-_EXAMPLES = """\
-  retrograph check net.onnx
-  retrograph check net.onnx --layer relu3
-  retrograph check net.onnx --json           for a program
-
-The exit code is 0 if at least the gradient can be built, 3 if not, 2 for a mistake in what was
-given. Nothing is built and nothing is run.
-
---json prints an object:
-  model             the file                             "net.onnx"
-  explainable       whether any method can explain it    true
-  layer             {tensor, alias, shape}, or null      {"tensor": "y", "alias": "scores", ...}
-  inputs            the explained ones, {tensor, shape}  [{"tensor": "x", "shape": ["N", 3, 8, 8]}]
-  methods           {name: {possible, reason, needs, notes}}    reason is null where it is possible
-  blocked           {node, operator, reason, mend}       every node that stands in the way
-  nearest           the last layer before them that can be explained, or null
-  relu              {node, operator, tensor}             what guided and deconvnet treat as ReLU
-  straight_through  {node, operator, tensor}             what rounds: the cotangent passes unchanged
-  smooth            {node, operator, tensor}             activations with their ordinary derivative
-  notes             what is to be known of the result by any method, a line each
-"""
-
 
 def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Register the command."""
-    parser = add_command(commands, "check", "tell whether a model can be explained", _EXAMPLES)
+    parser = add_command(commands, "check", "tell whether a model can be explained")
     parser.add_argument("--layer", metavar="NAME", help="the layer to explain (class scores)")
     add_wrt(parser, action="append")
     parser.add_argument("--json", action="store_true", help="as JSON, all nodes")

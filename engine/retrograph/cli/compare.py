@@ -26,7 +26,6 @@ from retrograph.errors import spelled
 from retrograph.model import Model
 from retrograph.output import make_folder
 from retrograph.pipeline.comparing import (
-    MOST_ROWS,
     comparison_title,
     first_inputs,
     left_out_reasons,
@@ -39,29 +38,10 @@ from retrograph.results.base import json_text
 from retrograph.results.comparison import ComparisonTable, comparison_dict
 from retrograph.results.explanation import Explanation
 
-_EXAMPLES = f"""\
-  retrograph compare net.onnx dog.jpg cat.jpg --preprocess imagenet --labels imagenet.txt
-  retrograph compare net.onnx photos/ --method gradient,guided,grad-cam,layer-cam -o compare.png
-  retrograph compare net.onnx dog.jpg --layer relu3 --unit 17
-  retrograph compare net.onnx dog.jpg --method guided,rectgrad --param rectgrad.quantile=0.9
-
-One picture, compare.png if -o names no other: a row for each input, a column for each method. Under
-the rows it says what the colours mean, and what is to be known of a method on this model. At most
-{MOST_ROWS} rows; a method's graph is built once for all. Inputs: see `retrograph help inputs`.
-
-A method that cannot be built for the model (one for ReLUs where there are none, an operator that it
-cannot treat) is reported in one line, its column is left out, and the exit code stays 0; where no
-method is left it is 2 or 3. One bad input of several is reported, the others go on, and the exit
-code is 2. Nothing is replaced without --force.
-
---json prints an object: methods, parameters, left_out {{method: reason}}, layer, wrt, tensor,
-device, preprocessing, file, notes, explained, a list as in `retrograph explain`.
-"""
-
 
 def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Register the command."""
-    parser = add_command(commands, "compare", "methods side by side in one picture", _EXAMPLES)
+    parser = add_command(commands, "compare", "methods side by side in one picture")
     add_inputs(parser)
     add_explaining(parser, "gradient,deconvnet,guided")
     add_precision(parser)

@@ -29,34 +29,10 @@ from retrograph.results.base import json_text
 from retrograph.results.explanation import Explanation
 from retrograph.results.record import explained_dict
 
-_EXAMPLES = """\
-  retrograph explain net.onnx dog.jpg --preprocess imagenet --labels imagenet.txt
-  retrograph explain net.onnx dog.jpg --method gradient,deconvnet,guided
-  retrograph explain net.onnx dog.jpg --unit "golden retriever" --labels imagenet.txt
-  retrograph explain net.onnx dog.jpg --layer relu3 --unit 17          channel 17, at its strongest
-  retrograph explain net.onnx dog.jpg --layer relu3 --unit 17,4,5      the unit at row 4, column 5
-  retrograph explain net.onnx photos/ --top 3 -o maps/                 a folder, three classes each
-  retrograph explain net.onnx test.npz --layer relu3 --sheet 5x5 -o sheet.png
-  retrograph explain net.guided.onnx dog.jpg                           a graph that build has made
-  retrograph explain detector.onnx street.jpg --class person           its best box
-  retrograph explain segmenter.onnx cat.jpg --class cat                its pixels
-  retrograph explain dna.onnx promoters.fa --alphabet ACGT             letters, by their channels
-
-Inputs: see `retrograph help inputs`.
-
-Outputs: INPUT.LAYER.METHOD.png in the folder -o, or the picture -o; what cannot be drawn is kept
-as .npz, with the arrays input, score, unit and attribution_METHOD. Nothing is replaced without
---force. One bad input of several is reported, the others go on, and the exit code is 2.
-
---json prints an object: methods, parameters, layer, tensor, device, preprocessing {name,
-source, sure, pictures, note, warning, tried}, notes, explained, a list of {input, file, note,
-units: [{unit, name, activation, blank}], classes: [{class, name, score}]}.
-"""
-
 
 def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Register the command."""
-    parser = add_command(commands, "explain", "what in a picture drives a unit?", _EXAMPLES)
+    parser = add_command(commands, "explain", "what in a picture drives a unit?")
     add_inputs(parser)
     add_explaining(parser, "guided")
     add_precision(parser)

@@ -15,34 +15,10 @@ from retrograph.filter_views import Filters, filters
 from retrograph.pipeline.destination import Destination
 from retrograph.results.base import json_text
 
-_EXAMPLES = """\
-  retrograph filters net.onnx                            the first convolution, in colour
-  retrograph filters net.onnx --preprocess imagenet      its std undone
-  retrograph filters net.onnx --layer conv2              a row for each of the first filters
-  retrograph filters net.onnx --layer conv2 --channels 0-31 --inputs 0-7 -o conv2.png
-  retrograph filters net.onnx --npz --json
-
-The first convolution of a model of colour pictures is drawn in colour: grey is 0, a channel that
-is brighter speaks for the filter, a darker one against it. A scale of the input's channels before
-it, in the graph or in the preprocessing, is undone and named: what is drawn are weights of the
-picture's own values. Of other layers each filter is a row of grey tiles, one for each input
-channel; depthwise convolutions are a tile each, 1x1 convolutions one picture, a row for each
-filter, sequences' filters a tile of channels by positions. Quantised weights are dequantised.
-
-A batch normalisation that an exporter has folded in multiplies a filter as a whole; with a scale
-for each filter, the default, that does not show.
-
-Outputs: MODEL.LAYER.filters.png; with --npz also the arrays weights [M, C, *K] (as the convolution
-uses them, C the input channels of a group), shown (scales undone), channels and inputs.
-
---json prints an object: layer, tensor, operator, shape, groups, drawn_as, notes (what is
-undone among them), largest, file, shown and shown_inputs (what is drawn).
-"""
-
 
 def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Register the command."""
-    parser = add_command(commands, "filters", "a convolution's weights as pictures", _EXAMPLES)
+    parser = add_command(commands, "filters", "a convolution's weights as pictures")
     parser.add_argument(
         "--layer", metavar="NAME", help="alias or tensor; the first convolution if left out"
     )

@@ -8,21 +8,15 @@ from collections.abc import Mapping
 from functools import partial
 
 from retrograph.cli.options import add_page
+from retrograph.cli.pages import TOPICS, topic
 from retrograph.cli.parser import Help, Parser, add_section
-from retrograph.cli.topics import TOPICS
 from retrograph.errors import InputError
-
-_EXAMPLES = """\
-  retrograph help                    what there is
-  retrograph help explain            all of a command: every option, inputs, outputs, JSON
-  retrograph help preprocessing      how a picture becomes the input
-"""
 
 
 def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Register the command; the others are there already."""
     summary = f"all of a command, or a topic: {', '.join(TOPICS)}"
-    parser = add_page(commands, "help", summary, _EXAMPLES)
+    parser = add_page(commands, "help", summary)
     parser.add_argument("name", metavar="NAME", nargs="?", help="a command or a topic")
     parser.set_defaults(run=partial(_run, commands.choices))
 
@@ -39,7 +33,7 @@ def _told(commands: Mapping[str, argparse.ArgumentParser], name: str | None) -> 
             "retrograph help NAME tells all of one\n"
         )
     if name in TOPICS:
-        return f"{TOPICS[name]}{_options(commands, name)}"
+        return f"{topic(name)}{_options(commands, name)}"
     parser = commands.get(name)
     if isinstance(parser, Parser):
         return parser.format_manual()

@@ -16,25 +16,6 @@ from retrograph.layers import Layer, Layers
 from retrograph.model import SCORES, Model
 from retrograph.results.base import json_text
 
-_EXAMPLES = """\
-  retrograph layers net.onnx
-  retrograph layers net.onnx --all           every tensor, not only the main kinds
-  retrograph layers net.onnx --json          for a program
-
-"sees" is the window of the input that one unit depends on, "step" the distance of neighbours.
-
---json prints a list of objects, in order, for every tensor:
-  alias            its short name, for --layer             "relu3"
-  tensor           its name in the file                    "/features/5/Relu_output_0"
-  operator         what makes it                           "Relu"
-  dtype            its element type                        "float32"
-  shape            numbers, names and null where open      ["N", 64, 16, 16]; null if unknown
-  receptive_field  what a unit sees: all, or pixels        "18x18"
-  stride           pixels between neighbours, or null      "4"
-  relu             whether guided and deconvnet treat it   true
-  default_target   whether it is what is explained if no layer is given
-"""
-
 _MAIN = {"conv", "deconv", "relu", "pool", "gap", "gmp", "fc", "add", "concat", "softmax", "bn"}
 _MAIN |= {"lstm", "gru", "rnn"}
 _NARROWEST = 16
@@ -43,7 +24,7 @@ _LEAST_OPERATOR = 8
 
 def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Register the command."""
-    parser = add_command(commands, "layers", "list what can be explained, by name", _EXAMPLES)
+    parser = add_command(commands, "layers", "list what can be explained, by name")
     parser.add_argument("--all", action="store_true", help="every tensor, reshapes included")
     parser.add_argument("--json", action="store_true", help="as JSON, all tensors")
     parser.set_defaults(run=_run)

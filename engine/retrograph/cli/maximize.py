@@ -42,42 +42,11 @@ from retrograph.synthesis import (
 from retrograph.synthesis.context import as_pictures
 from retrograph.synthesis.slope import MEASURES, PLACES
 
-_EXAMPLES = """\
-  retrograph maximize net.onnx --unit 3 --preprocess imagenet           one class, from noise
-  retrograph maximize net.onnx --unit 0-9 --labels names.txt -o all.png a sheet of ten classes
-  retrograph maximize net.onnx --unit cat dog --labels names.txt --strip
-  retrograph maximize net.onnx --layer relu3 --unit 17                  a channel, its mean
-  retrograph maximize net.onnx --layer relu3 --unit 17 --place strongest
-  retrograph maximize net.onnx --layer relu3 --unit 17,4,5              one unit of it
-  retrograph maximize net.onnx --unit 3 --generator decoder.onnx        among what a decoder makes
-  retrograph maximize net.onnx --dream beach.jpg --layer relu7
-  retrograph maximize net.onnx --perturb dog.jpg --unit cat --labels names.txt
-
-Pictures are climbed to by steps of a fixed length along the gradient, from a coarse canvas to a
-fine one, while the model's view is shifted and zoomed a little at every step. The model always
-sees its own size: a coarse canvas enlarged, a dream that is larger than it in tiles. Only a dream
-under a model that takes any size runs it at each size. Lengths and rates are those of a picture
-from 0 (black) to 1 (white), so that they hold for any preprocessing. Printed activations and
-probabilities are those of the picture as it is saved, with its 256 grey levels.
-
-What is no picture is made without octaves, shifts and smoothing, drawn as a strip and kept as .npz.
-
---perturb finds a small change, not the smallest there is: no method is known that does.
-
-Outputs: one page, MODEL.LAYER.maximize.png if -o names none; with --npz also the arrays input,
-activation, probability, unit, history, and code; --pictures keeps each picture as it is. An
-ascent that is interrupted (Ctrl-C) writes what it has come to, and the exit code is 130.
-
---json prints an object: layer, notes, file, made: [{unit, name, before, activation,
-probability, class, steps, finished, silent, why, picture}]; with --perturb: was, wanted, found,
-norms {l2, linf, relative}, before, after, saved {l2, linf, relative} (with 256 grey levels), file.
-"""
-
 
 def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Register the command."""
     summary = "the picture that a neuron would like best"
-    parser = add_command(commands, "maximize", summary, _EXAMPLES)
+    parser = add_command(commands, "maximize", summary)
     parser.add_argument(
         "--layer", metavar="NAME", help="alias or tensor; the class scores if left out"
     )

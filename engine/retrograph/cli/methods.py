@@ -11,28 +11,11 @@ from retrograph.cli.options import add_page, near_method_names
 from retrograph.cli.terminal import console, print_table
 from retrograph.methods import METHODS, Page, describe
 
-_EXAMPLES = """\
-  retrograph methods
-  retrograph methods guided        its formula, source, use and limits
-  retrograph methods --json        for a program
-
-Parameters are set by --param NAME=VALUE of explain, compare and build, for every chosen method that
-has one of that name, or --param METHOD.NAME=VALUE for that method:
-  retrograph explain net.onnx dog.jpg --method rectgrad --param quantile=0.9
-
---json prints a list of objects:
-  name         for --method                                   "guided"
-  summary      what it shows, a sentence
-  needs_relu   whether it is only defined where there is a ReLU
-  parameters   {name: {default, meaning}}
-  formula, shapes, source, use, beware   a paragraph each
-"""
-
 
 def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Register the command."""
     summary = "list the attribution methods, with formulas and limits"
-    parser = add_page(commands, "methods", summary, _EXAMPLES)
+    parser = add_page(commands, "methods", summary)
     parser.add_argument(
         "name", metavar="NAME", nargs="?", type=near_method_names, help="say all of this one"
     )

@@ -7,6 +7,7 @@ import sys
 from typing import Any
 
 from retrograph.cli.aim import add_aim, chosen_aim
+from retrograph.cli.pages import page
 from retrograph.cli.parser import Help, Parser, group_named
 from retrograph.cli.terminal import count, visible
 from retrograph.errors import InputError
@@ -27,17 +28,15 @@ def add_page(
     commands: argparse._SubParsersAction[argparse.ArgumentParser],
     name: str,
     description: str,
-    text: str,
 ) -> argparse.ArgumentParser:
-    """A command and its help.
+    """A command and its help, which `pages/` tells.
 
     Args:
         commands: takes it.
         name: of the command.
         description: in a few words.
-        text: examples, and behind an empty line what `retrograph help NAME` says besides.
     """
-    examples, _, manual = text.partition("\n\n")
+    examples, _, manual = page(name).partition("\n\n")
     parser = commands.add_parser(
         name,
         help=description,
@@ -54,10 +53,9 @@ def add_command(
     commands: argparse._SubParsersAction[argparse.ArgumentParser],
     name: str,
     description: str,
-    text: str,
 ) -> argparse.ArgumentParser:
     """A command that takes a model; the arguments are those of `add_page`."""
-    parser = add_page(commands, name, description, text)
+    parser = add_page(commands, name, description)
     parser.add_argument("model", metavar="MODEL", help="an .onnx file")
     return parser
 

@@ -23,28 +23,6 @@ from retrograph.patches import Patches, PatchPlan, plan_patches
 from retrograph.results.base import json_text
 from retrograph.scanning import ScanReader
 
-_EXAMPLES = """\
-  retrograph patches run/ -o patches/                        every scanned layer and channel
-  retrograph patches run/ --layer relu5 --channels 0-15 -o patches/
-  retrograph patches run/ --layer relu3,relu5 -k 5 --method gradient -o patches/
-  retrograph patches run/ --model moved/net.onnx -o patches/
-
-RUN is what `retrograph scan` wrote. For each channel its k strongest pictures are read again, cut
-to the window that the unit sees, and under each patch is the attribution of that unit in the same
-window. Patches of a layer are of one size with the unit in the centre: what lies outside of the
-picture is grey. Where a unit sees as much as there is, or more, the whole picture is shown. A unit
-at exactly 0 is left out, so a channel that never fires has no patches.
-
-Outputs in the folder OUT: index.html, which opens from disk and needs no network, with its pictures
-in thumbs/; and sheets, LAYER.FIRST-LAST.png. Nothing is replaced without --force.
-
-Pictures and model are looked for where they were when they were scanned. A picture that is not
-there is reported and left out, and the exit code is 2.
-
---json prints an object: index, sheets, model, method, device, notes, missing {picture: reason},
-changed {picture: activations}, layers [{alias, tensor, sees, channels, patches}].
-"""
-
 _MOST_TOLD = 20
 """So many pictures that are not there any more are told one by one."""
 
@@ -52,7 +30,7 @@ _MOST_TOLD = 20
 def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Register the command."""
     summary = "what do a scan's strongest units see? patches and their attributions"
-    parser = add_page(commands, "patches", summary, _EXAMPLES)
+    parser = add_page(commands, "patches", summary)
     parser.add_argument("store", metavar="RUN", help="what `retrograph scan` has written")
     parser.add_argument("--layer", metavar="NAME[,NAME]", help="of those scanned; all if left out")
     parser.add_argument(

@@ -24,31 +24,10 @@ from retrograph.pipeline.trying_preprocessing import find_preprocessing
 from retrograph.results.base import json_text
 from retrograph.results.tried_preprocessing import HEADINGS, TriedPreprocessing
 
-_EXAMPLES = """\
-  retrograph preprocess net.onnx photos/
-  retrograph preprocess net.onnx photos/ --labels imagenet -o presets.png
-  retrograph preprocess net.onnx photos/ --preprocess imagenet     is this one right?
-
-The presets are tried on the first 24 pictures, those far from the best on 6 of them. Each preset is
-a row, the best first: the class of the first picture and its probability, the mean probability, how
-many classes there are, and how much a picture tells of its class, in nats: the log of the class's
-probability, meant over the picture, its mirror image, its centre and a darker copy, over that of
-the same class for all pictures and blank ones. Right preprocessing tells most; wrong one gives one
-class to everything, or another one to each copy. A spread of scores (the highest above the mean)
-beyond 50 is implausible: numbers far too large saturate a classifier and look sure.
-
-The page, MODEL.preprocessing.png, shows the pictures as the model takes them under each preset, if
-the best of them is right, over the classes.
-
---json prints an object: model, input, recipe, name, source (stored | declared | given | probed |
-assumed), sure, pictures, note, warning and tried, a list of {name, information, entropy, spread,
-plausible, pictures, distinct_classes, top: [{class, name, probability}]}.
-"""
-
 
 def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Register the command."""
-    parser = add_command(commands, "preprocess", "which preprocessing is right?", _EXAMPLES)
+    parser = add_command(commands, "preprocess", "which preprocessing is right?")
     parser.add_argument("inputs", metavar="PICTURES", nargs="+", help="files, folders, archives")
     add_labels(parser)
     add_wrt(parser)

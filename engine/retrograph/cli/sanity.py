@@ -24,37 +24,11 @@ from retrograph.sanity_checks import CHECKS, DEFAULT_METHODS, CheckSettings, pla
 from retrograph.sanity_checks.faithfulness_curves import RANKS
 from retrograph.sanity_checks.layer_randomisation import ORDERS
 
-_EXAMPLES = """\
-  retrograph sanity net.onnx photos/ --preprocess imagenet -o sanity.png
-  retrograph sanity net.onnx dog.jpg --method gradient,guided,grad-cam
-  retrograph sanity net.onnx photos/ --checks randomisation --randomise independent --stages 50
-  retrograph sanity net.onnx dog.jpg --layer relu3 --unit 17
-
-The published checks of attribution methods, as Quantus names them:
-  randomisation  the weights are drawn anew, layer by layer from the target down to the input, and
-                 the map is compared with the original one: Adebayo et al. 2018 (MPRT). New weights
-                 are normally distributed with each tensor's own mean and standard deviation.
-  logit          the map of another class, drawn, is compared: Sixt et al. 2020 (RandomLogit).
-  faithfulness   positions are deleted (set to the mean colour) or inserted into a blurred picture
-                 in the order of the map: Petsiuk et al. 2018 (RISE; PixelFlipping). The score is
-                 the softmax probability of the class, or, for a layer that is not the class
-                 scores, the share of the unit's activation on the whole input.
-
-Similarity is 1 for the same map and 0 for an unrelated one; means over the inputs:
-  Spearman of |a|, Spearman, cosine   of all numbers, |a| their magnitudes
-  SSIM of |a|                         of the magnitudes' sums over the channels, divided by the
-                                      largest
-
---json prints an object: layer, tensor, methods, device, inputs [{input, unit, name}], notes,
-summary, plot, and for each check its numbers for each input, by measure and method; null where
-there is none. Needs pip install 'retrograph[sanity]'.
-"""
-
 
 def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Register the command."""
     summary = "do the maps depend on the weights and the class? the published sanity checks"
-    parser = add_command(commands, "sanity", summary, _EXAMPLES)
+    parser = add_command(commands, "sanity", summary)
     add_files(parser)
     add_explaining(parser, ",".join(DEFAULT_METHODS))
     checks = parser.add_argument_group("checks")

@@ -28,29 +28,6 @@ from retrograph.results.base import json_text
 from retrograph.scanning.summary import plural
 from retrograph.scans import ScanPlan, plan_scan
 
-_EXAMPLES = """\
-  retrograph scan net.onnx photos/ --layer relu5 --preprocess imagenet -o run/
-  retrograph scan net.onnx photos.zip --layer relu5,relu4 --channels 0-63,70 -k 16 -o run/
-  retrograph scan net.onnx digits.npz --layer scores -o run/
-  sqlite3 run/scan.sqlite "SELECT name, activation FROM top JOIN picture ON picture = id
-                           WHERE layer = 'relu5' AND channel = 17 ORDER BY rank"
-
-Inputs and classes: see `retrograph help inputs`.
-
-The store is RUN/scan.sqlite; SCAN.md says what its tables hold. A scan that is interrupted goes on
-where it stopped when the same command is given again. One bad input of several is reported, kept
-as a problem in the store and skipped, and the exit code is 2.
-
-Words: a channel's peak in a picture is its greatest activation there; it fires in a picture if its
-peak is above 0, and is dead if it fires in none. A class drives a channel that fires in more than
-half of the class's pictures. Selectivity is the index of Morcos et al. (2018): (a - b) / (a + b)
-of the class's mean peak a and the mean b of the others', peaks below 0 taken as 0.
-
---json prints an object: store, pictures {good, bad}, preprocessing, problems [{name, problem}],
-classes, layers [{alias, tensor, shape, receptive_field, channels, dead, driven_by_most,
-selective [{channel, class, strength, mean_peak, fires, classes}]}].
-"""
-
 _MOST_TOLD = 20
 """So many bad inputs are told one by one."""
 
@@ -61,7 +38,7 @@ _MOST_NOTES = 5
 def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Register the command."""
     summary = "which pictures of a data set make a neuron fire, and where?"
-    parser = add_command(commands, "scan", summary, _EXAMPLES)
+    parser = add_command(commands, "scan", summary)
     parser.add_argument(
         "inputs", metavar="INPUT", nargs="+", help="pictures, folders, archives, .npy, .npz, .csv"
     )
