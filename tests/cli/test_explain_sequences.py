@@ -141,7 +141,6 @@ def test_units_and_methods_each_have_a_strip(here: Path, capsys: Capture) -> Non
     [
         ("ncw.onnx in.fa --alphabet ACG", ["ACG has 3 letters", "?x4x20 has 4 or 20 channels"]),
         ("ncw.onnx in.fa --alphabet AACG", ["A 2 times"]),
-        ("ncw.onnx in.fa", ["in.fa", "give --alphabet"]),
         ("net.onnx dog.png --alphabet dna", ["?x3x8x8", "no sequence"]),
         ("ncw.onnx dog.png --alphabet dna", ["dog.png", "give FASTA"]),
         ("ncw.onnx none.fa --alphabet dna", ["none.fa does not exist"]),
