@@ -54,7 +54,8 @@ class Parser(argparse.ArgumentParser):
         formatter = self._get_formatter()
         formatter.add_text("\n".join(["and, for rarer needs:", *rare]) if rare else None)
         formatter.add_text(self.epilog)
-        formatter.add_text(f"all of it: {_asked(self.prog)}" if self.manual or rare else None)
+        all_of_it = self.prog.replace(" ", " help ", 1)
+        formatter.add_text(f"all of it: {all_of_it}" if self.manual or rare else None)
         return page + formatter.format_help()
 
     def format_manual(self) -> str:
@@ -121,8 +122,3 @@ def _needed(action: argparse.Action) -> str:
     name = str(action.metavar or action.dest)
     shapes = {"+": f"{name} ...", "*": f"[{name} ...]", "?": f"[{name}]"}
     return shapes.get(str(action.nargs), name)
-
-
-def _asked(prog: str) -> str:
-    """What shows all of a command: `retrograph help explain`."""
-    return prog.replace(" ", " help ", 1)
