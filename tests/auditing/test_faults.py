@@ -92,7 +92,7 @@ def test_a_difference_where_no_sample_lies_is_placed() -> None:
     clean = model(nodes, [info("x", shape)], [info("y", ["N", 3, 1, 1])], {"c": shift})
     sampled = set(zip(*(axis.tolist() for axis in positions(2, (3, 64, 64))[1:]), strict=True))
     place = next(p for p in np.ndindex(3, 64, 64) if p not in sampled)
-    shift[0][place] = 8
+    shift[0][place] = 3
     broken = model(nodes, [info("x", shape)], [info("y", ["N", 3, 1, 1])], {"c": shift})
     found = audit(clean, broken, inputs(2, size=64), method=None)
     assert found.findings[0].region.b_tensors == ("s",)
