@@ -73,13 +73,18 @@ class Sanity(Result):
         title = f"Sanity checks of layer {self.context.contract.alias}, {inputs}"
         return Image.fromarray(plot(self.findings, title))
 
+    @property
+    def _preprocessing(self) -> dict[str, Any] | None:
+        known = self.context.preprocessing
+        return None if known is None else known.to_dict(self.context.labels)
+
     def to_dict(self) -> dict[str, Any]:
         """What was found, as plain values: what `retrograph sanity --json` prints.
 
         Returns:
-            layer, tensor, methods, device, inputs [{input, unit, name}], notes, summary, plot, and
-            for each check that was made its numbers for each input, by measure and method; None
-            where there is none.
+            layer, tensor, methods, device, preprocessing (as in `explain`), inputs [{input, unit,
+            name}], notes, summary, plot, and for each check that was made its numbers for each
+            input, by measure and method; None where there is none.
         """
         contract, findings = self.context.contract, self.findings
         rows = zip(self.names, self.subject.units, self.units, strict=True)
@@ -88,6 +93,7 @@ class Sanity(Result):
             "tensor": contract.target,
             "methods": [*self.context.methods],
             "device": self.context.device,
+            "preprocessing": self._preprocessing,
             "inputs": [
                 {"input": name, "unit": [int(i) for i in unit], "name": words}
                 for name, unit, words in rows

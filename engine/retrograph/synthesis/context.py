@@ -19,6 +19,7 @@ from retrograph.model import SCORES, Model, Source
 from retrograph.pipeline.labels import Labels, label_note, model_labels
 from retrograph.pipeline.units import Unit, parse_unit
 from retrograph.preprocess import InputAxes, Preprocessing
+from retrograph.preprocess.described import recipe_name
 from retrograph.render import film, signed
 from retrograph.render.colour import Picture
 from retrograph.render.planes import plane
@@ -68,6 +69,11 @@ class SynthesisContext:
     def takes_pictures(self) -> bool:
         """Whether the model's input is a picture, or a video."""
         return self.preprocessing is not None
+
+    @property
+    def recipe_name(self) -> str | None:
+        """What the preprocessing is called; None where the input is no picture."""
+        return None if self.preprocessing is None else recipe_name(self.preprocessing)
 
     def unit_name(self, unit: Sequence[int]) -> str:
         """A unit in words: a class, a channel, or a channel and its position."""

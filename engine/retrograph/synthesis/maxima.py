@@ -126,10 +126,11 @@ class Maxima(Result, Sequence[Maximum]):
         return arrays
 
     def to_dict(self) -> dict[str, Any]:
-        """Layer, file, notes, and a record for each input."""
+        """Layer, preprocessing, file, notes, and a record for each input."""
         files = [*map(str, self.picture_files), *[None] * len(self)]
         return {
             "layer": self.context.layer,
+            "preprocessing": self.context.recipe_name,
             "file": None if self.file is None else str(self.file),
             "notes": [spelled(note) for note in self.notes],
             "made": [self._record(each, file) for each, file in zip(self, files, strict=False)],

@@ -144,6 +144,7 @@ class Perturbation(Result):
         return {
             "was": {"class": self.was, "name": was},
             "wanted": {"class": self.unit, "name": now},
+            "preprocessing": self.context.recipe_name,
             "found": self.succeeded,
             "norms": self.norms.to_dict(),
             "before": self._record(self.before, self.scores_before),
