@@ -64,6 +64,8 @@ class Method:
     Attributes:
         name: as on the command line.
         needs_relu: whether the method is only defined where there is a ReLU on the path.
+        keeps_positive: whether a ReLU passes nothing negative by it, so that what speaks against a
+            unit is lost.
         is_pointwise: whether its rules for activations look at nothing around an element, so that a
             unit needs nothing but what it sees.
         style: how it is drawn: signed, red-blue (signed, one number for each place), heat (how
@@ -73,6 +75,7 @@ class Method:
     name: ClassVar[str]
     needs_relu: ClassVar[bool] = False
     is_pointwise: ClassVar[bool] = False
+    keeps_positive: ClassVar[bool] = False
     style: ClassVar[str] = "signed"
 
     @property

@@ -182,6 +182,7 @@ class GuidedGradCam(MapMethod):
     activations: str = ""
 
     name = "guided-grad-cam"
+    keeps_positive = True
     needs_relu = True
 
     @property

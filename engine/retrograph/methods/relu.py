@@ -60,6 +60,7 @@ class Deconvnet(ReluMethod):
 
     name = "deconvnet"
     is_pointwise = True
+    keeps_positive = True
 
     def notes(self, scene: Scene) -> Sequence[str]:
         switches = any("MaxPool" in node.op_type for node in scene.path.nodes)
@@ -96,6 +97,7 @@ class Guided(ReluMethod):
 
     name = "guided"
     is_pointwise = True
+    keeps_positive = True
 
     def rectified(self, e: Emitter, node: Node, cts: Sequence[Tensor | None]) -> Cotangents:
         """dx = ct * 1[ct > 0] * 1[x > 0]"""
@@ -134,6 +136,7 @@ class RectGrad(ReluMethod):
     quantile: float = 0.98
 
     name = "rectgrad"
+    keeps_positive = True
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import fields
+from dataclasses import fields, replace
 
 from retrograph.errors import InputError, parameter
 from retrograph.heads import Heads, MapHead, map_of_layer
 from retrograph.heads.fixed_shapes import is_fixed
 from retrograph.heads.maps_and_classes import ClassHead
 from retrograph.heads.selection import is_selecting
+from retrograph.methods import METHODS
 from retrograph.model import Model
 from retrograph.pipeline.boxes import BoxFinder
 from retrograph.pipeline.distinct_channels import ChannelFinder
@@ -176,12 +177,28 @@ def open_objectives(
     layers = LayerExplainers(make)
     layers.know(layer, select, base.explainers)
     same = {field.name: getattr(base, field.name) for field in fields(ExplainSession)}
+    notes = (*base.context.notes, *_difference_notes(finder, base))
     return ObjectiveSession(
-        **{**same, "reference": None, "top": 1},
+        **{**same, "reference": None, "top": 1, "context": replace(base.context, notes=notes)},
         finder=finder,
         forward=ForwardPass(running.device, running.threads),
         layers=layers,
     )
+
+
+def _difference_notes(finder: Finder, session: ExplainSession) -> list[str]:
+    """A line where methods lose what speaks for the second of two units."""
+    if not (isinstance(finder, UnitsFinder) and finder.has_difference):
+        return []
+    names = {title: c.method for title, c in session.context.contracts.items()}
+    losing = [t for t, name in names.items() if name in METHODS and METHODS[name].keeps_positive]
+    if not losing:
+        return []
+    return [
+        f"{', '.join(losing)}: a ReLU passes nothing negative, so that right behind one the second "
+        f"unit of a difference is lost; {parameter('method', 'gradient')} or a method of relevance "
+        "takes both"
+    ]
 
 
 def output_notes(model: Model, question: Question, labels: Sequence[str]) -> tuple[str, ...]:

@@ -65,7 +65,7 @@ def several_units(
             return numbers
         difference = _difference(str(unit), facts, labels)
         if difference is None:
-            raise error from None
+            raise _neither(error, str(unit), facts, labels) from None
         return (difference,)
     return None
 
@@ -100,7 +100,7 @@ def _number(part: str, facts: LayerFacts, labels: Sequence[str]) -> NamedNumber:
     except InputError as error:
         difference = _difference(part, facts, labels)
         if difference is None:
-            raise error from None
+            raise _neither(error, part, facts, labels) from None
         return difference
     if choice.select == "top":
         raise InputError(f"{parameter('unit')} names top among others; give numbers or names")
@@ -118,7 +118,27 @@ def _difference(text: str, facts: LayerFacts, labels: Sequence[str]) -> NamedNum
         except InputError:
             continue
         found.append(NamedNumber(left, right))
-    return found[0] if len(found) == 1 else None
+    if len(found) != 1:
+        return None
+    (difference,) = found
+    if difference.plus == difference.minus:
+        raise InputError(
+            f"'{text}' is the difference of a unit and itself, which is 0; name two units"
+        )
+    return difference
+
+
+def _neither(error: InputError, text: str, facts: LayerFacts, labels: Sequence[str]) -> InputError:
+    """Why a text names no unit, and what of it names none where it looks like a difference."""
+    parts = [part.strip() for part in text.split("-")]
+    if len(parts) != 2 or not all(parts):
+        return error
+    for part in parts:
+        try:
+            _parse(part, facts, labels)
+        except InputError as reason:
+            return InputError(f"'{text}' is no unit, and no difference of two: {reason.message}")
+    return error
 
 
 @dataclass(frozen=True)
@@ -150,13 +170,17 @@ class UnitsFinder(Finder):
     @property
     def usual(self) -> tuple[str, str]:
         """The layer, unit by unit; weighted where a difference is among them."""
-        is_plain = all(number.minus is None for number in self.numbers)
-        return self.layer.target, "unit" if is_plain else "cotangent"
+        return self.layer.target, "cotangent" if self.has_difference else "unit"
 
     @property
     def question(self) -> str:
         """The layer, and what is named of it."""
         return f"{self.layer.alias} · {', '.join(map(self._words, self.numbers))}"
+
+    @property
+    def has_difference(self) -> bool:
+        """Whether a difference is among them."""
+        return any(number.minus is not None for number in self.numbers)
 
     @property
     def notes(self) -> tuple[str, ...]:
