@@ -33,6 +33,7 @@ from retrograph.auditing.sentence import (
     another_sentence,
     equal_sentence,
     parted_sentence,
+    places,
     precision_sentence,
 )
 from retrograph.auditing.table_rows import TensorRow, tensor_rows
@@ -140,7 +141,7 @@ class _Auditor:
         comparison = compare_networks(self.a, self.b, outputs, tolerance)
         self.progress(1, _STAGES)
         precision = self._precision()
-        low = precision is not FLOAT32 and not comparison.agrees
+        low = precision is not FLOAT32 and not (comparison.outputs and comparison.agrees)
         prepared = None if low or comparison.agrees else self._preparation(outputs)
         steps = [] if low else self._steps(comparison, prepared, tolerance)
         findings = [self._finding(step) for step in steps]
@@ -193,6 +194,8 @@ class _Auditor:
         self, comparison: Comparison, precision: Precision, steps: Sequence[Step]
     ) -> list[Pair]:
         """The tensors that stand for each other: equal ones once B is repaired, or alike ones."""
+        if not comparison.outputs:
+            return []
         networks = self.a.network, self.b.network
         if precision is not FLOAT32 and not comparison.agrees:
             return chain_of(*networks, comparison.prints_a, comparison.prints_b)
@@ -216,8 +219,6 @@ class _Auditor:
         self, comparison: Comparison, prepared: Prepared | None, tolerance: dict[str, float]
     ) -> list[Step]:
         """The regions, with B's inputs as it wants them; where that leaves none, as they are."""
-        if not comparison.outputs:
-            return []
         if prepared is None:
             return [*find_regions(comparison)]
         b = Activations(self.b.network, prepared.feeds, threads=self.b.threads)
@@ -296,7 +297,12 @@ class _Auditor:
                 " ".join(f"{n} {[*run[n].shape]}" for n in run.network.outputs)
                 for run in (self.a, self.b)
             ]
-            return f"No output of B has the size of one of A: {shapes[0]} in A, {shapes[1]} in B."
+            return " ".join(
+                [
+                    f"No output of B has the size of one of A: {shapes[0]} in A, {shapes[1]} in B.",
+                    *places(a, findings),
+                ]
+            )
         if facts.agrees:
             points = len(a.points), len(self.b.network.points)
             count = len({pair.a for pair in comparison.pairs})
@@ -310,8 +316,10 @@ class _Auditor:
         return f"{facts.broken}. {said}" if facts.broken else said
 
     def _output_notes(self, outputs: Sequence[OutputPair]) -> list[str]:
-        """The outputs that only one of the files has."""
-        notes = []
+        """The outputs that only one of the files has; where both have none in common, nothing."""
+        notes: list[str] = []
+        if not outputs:
+            return notes
         for which, run, names in (
             ("A", self.a, {pair.a for pair in outputs}),
             ("B", self.b, {pair.b for pair in outputs}),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from retrograph.auditing.activations import Activations
 from retrograph.auditing.network import Network
@@ -24,9 +24,9 @@ class RegionCase:
         arrays: of the first run: `a/NAME` and `b/NAME` for each input and for the output.
     """
 
-    a: ModelProto
-    b: ModelProto
-    arrays: dict[str, Array]
+    a: ModelProto = field(repr=False)
+    b: ModelProto = field(repr=False)
+    arrays: dict[str, Array] = field(repr=False)
 
 
 def region_case(step: Step) -> RegionCase | None:

@@ -95,7 +95,8 @@ class Comparison:
 
     @staticmethod
     def _settled(network: Network, agreeing: set[str], paired: set[str]) -> Settled:
-        return settle(network, agreeing, [n for n in network.outputs if n not in paired])
+        alone = [n for n in network.outputs if n not in paired] if paired else []
+        return settle(network, agreeing, alone)
 
 
 def measured(a: Activations, b: Activations, pairs: Sequence[OutputPair]) -> Iterator[OutputPair]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -31,8 +31,8 @@ class MapPair:
 
     name: str
     unit: tuple[int, ...]
-    a: Array
-    b: Array
+    a: Array = field(repr=False)
+    b: Array = field(repr=False)
     cosine: float
     rank: float
 

@@ -87,12 +87,12 @@ class Network:
         return alias if alias == node or not node else f"{alias} (`{node}`)"
 
     def downstream(self, starts: Iterable[str], most: int) -> list[str]:
-        """The compared tensors from some on, themselves included, the nearest first."""
+        """The compared tensors and outputs from some on, themselves included, the nearest first."""
         seen, waiting, found = set(starts), list(starts), list[str]()
         while waiting and len(found) < most:
             name = min(waiting, key=lambda n: self.place.get(n, -1))
             waiting.remove(name)
-            if name in self.nodes and not self.only_moves(name):
+            if name in self.nodes and (not self.only_moves(name) or name in self.outputs):
                 found.append(name)
             fresh = [c for c in self.children.get(name, ()) if c not in seen]
             seen.update(fresh)

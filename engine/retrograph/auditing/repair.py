@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -38,12 +39,14 @@ class Cut:
         a, b: their names.
         order: the order of axes that brings A's to B's.
         cost: how far behind the start they are; the least is tried first.
+        one_sided: whether one of the files has no nodes there.
     """
 
     a: str
     b: str
     order: Order
     cost: float
+    one_sided: bool = False
 
 
 @dataclass(frozen=True)
@@ -65,6 +68,11 @@ class Tried:
     next_agree: bool
 
     @property
+    def is_proved(self) -> bool:
+        """Whether B agrees with A behind the cut."""
+        return self.repaired or self.next_agree
+
+    @property
     def error(self) -> float:
         """The largest relative error of an output."""
         return max((pair.error for pair in self.outputs), default=float("inf"))
@@ -80,20 +88,32 @@ class Step:
 
 
 def find_regions(comparison: Comparison) -> Iterator[Step]:
-    """Where B parts from A, in forward order, each place repaired before the next is sought."""
+    """Where B parts from A, in forward order, each place repaired before the next is sought.
+
+    Where no outputs can be compared, a place is proved by the tensors right behind it alone.
+    """
     for _ in range(_REGIONS):
-        if comparison.agrees or not comparison.settled_b.starts:
+        if not _is_unsettled(comparison):
             return
         tried = _best(comparison)
         if tried is None:
             yield Step(_without_counterpart(comparison), comparison, comparison)
             return
+        if tried.cut.b in comparison.b.cuts:  # the last repair has gained nothing
+            return
         after = comparison.with_cut(tried.cut.b, tried.b)
         yield Step(_region(comparison, tried), comparison, after)
-        is_proved = tried.repaired or tried.next_agree
-        if tried.repaired or not (is_proved or comparison.pairs):
+        if tried.repaired or not (tried.is_proved or comparison.pairs):
             return
         comparison = after
+
+
+def _is_unsettled(comparison: Comparison) -> bool:
+    """Whether there is a place left where the files part."""
+    starts = comparison.settled_b.starts
+    if comparison.outputs:
+        return bool(starts) and not comparison.agrees
+    return bool(starts or comparison.settled_a.starts)
 
 
 def _best(comparison: Comparison) -> Tried | None:
@@ -109,9 +129,27 @@ def _best(comparison: Comparison) -> Tried | None:
             continue
         if tried.repaired:
             return tried
+        if not (tried.is_proved or _may_stand(comparison, cut)):
+            continue
         if nearest is None or _rank(comparison, tried) > _rank(comparison, nearest):
             nearest = tried
     return nearest
+
+
+def _may_stand(comparison: Comparison, cut: Cut) -> bool:
+    """Whether a cut that proves nothing tells where the files part all the same.
+
+    One that leaves a file without nodes does only if both go on with one operator behind it, and
+    do not begin with one.
+    """
+    if not comparison.outputs or not cut.one_sided:
+        return bool(comparison.outputs)
+    a, b = comparison.a.network, comparison.b.network
+    starts_a, starts_b = comparison.settled_a.starts, comparison.settled_b.starts
+    ops_a, ops_b = {a.op(name) for name in starts_a}, {b.op(name) for name in starts_b}
+    behind_a = {a.op(name) for name in _behind(a, cut.a)[:1]}
+    behind_b = {b.op(name) for name in _behind(b, cut.b)[:1]}
+    return behind_a == behind_b and not ops_a & ops_b
 
 
 def _rank(comparison: Comparison, tried: Tried) -> tuple[bool, bool]:
@@ -134,15 +172,15 @@ def _cuts(comparison: Comparison) -> Iterator[Cut]:
     shapes_a = _shapes(comparison.a, [*ours, *before_a])
     shapes_b = _shapes(comparison.b, [*theirs, *before_b])
     near = [
-        (x, y, i + j + (0 if a.op(x) == b.op(y) else _OTHER_OPERATOR))
+        (x, y, i + j + (0 if a.op(x) == b.op(y) else _OTHER_OPERATOR), False)
         for i, x in enumerate(ours)
         for j, y in enumerate(theirs)
     ]
-    lost = [(x, y, i + _OTHER_OPERATOR) for i, x in enumerate(ours) for y in before_b]
-    added = [(x, y, j + _OTHER_OPERATOR) for x in before_a for j, y in enumerate(theirs)]
-    for x, y, cost in [*near, *lost, *added]:
+    lost = [(x, y, i + _OTHER_OPERATOR, True) for i, x in enumerate(ours) for y in before_b]
+    added = [(x, y, j + _OTHER_OPERATOR, True) for x in before_a for j, y in enumerate(theirs)]
+    for x, y, cost, one_sided in [*near, *lost, *added]:
         for order in _orders(shapes_a[x], shapes_b[y], usual):
-            yield Cut(x, y, order, cost)
+            yield Cut(x, y, order, cost, one_sided)
 
 
 def _orders(
@@ -171,7 +209,7 @@ def _try(comparison: Comparison, cut: Cut) -> Tried:
     behind = _behind(comparison.b.network, cut.b)
     b.values([*(pair.b for pair in comparison.outputs), *behind])  # one run
     outputs = tuple(measured(comparison.a, b, comparison.outputs))
-    repaired = all(p.error <= comparison.tolerance[p.a] for p in outputs)
+    repaired = bool(outputs) and all(p.error <= comparison.tolerance[p.a] for p in outputs)
     ops = {comparison.a.network.op(cut.a), comparison.b.network.op(cut.b)}
     may_tell = len(ops) == 1 or ops <= _LINEAR
     next_agree = not repaired and may_tell and _agree_behind(comparison, cut, b, behind)
@@ -184,7 +222,8 @@ def _behind(network: Network, name: str) -> list[str]:
 
 def _agree_behind(comparison: Comparison, cut: Cut, b: Activations, behind: list[str]) -> bool:
     """Whether a tensor right behind the cut has a partner right behind A's."""
-    ours = {n: comparison.prints_a[n] for n in _behind(comparison.a.network, cut.a)}
+    after_a = _behind(comparison.a.network, cut.a)
+    ours = {n: comparison.prints_a[n] for n in after_a if n in comparison.prints_a}
     items = [each.item for each in ours.values()]
     theirs = {n: fingerprint(value, items) for n, value in b.values(behind).items()}
     found = candidates(ours, theirs, comparison.tolerance)
@@ -214,15 +253,16 @@ def _region(comparison: Comparison, tried: Tried) -> Region:
 def _without_counterpart(comparison: Comparison) -> Region:
     """Where nothing of A fits in the place of B's tensors."""
     a, b = comparison.a.network, comparison.b.network
-    ours = comparison.settled_a.starts or tuple(pair.a for pair in comparison.outputs)
-    theirs = comparison.settled_b.starts
+    ours, theirs = comparison.settled_a.starts, comparison.settled_b.starts
+    ends = itertools.product(ours or a.outputs, theirs or b.outputs)
+    end_a, end_b = min(ends, key=lambda end: a.op(end[0]) != b.op(end[1]))
     return Region(
         a_tensors=ours,
         b_tensors=theirs,
         a_moves=tuple(a.moves_before(ours)),
         b_moves=tuple(b.moves_before(theirs)),
-        a_end=ours[0] if ours else "",
-        b_end=theirs[0],
+        a_end=end_a,
+        b_end=end_b,
         order=None,
         local_error=float("inf"),
         error_after=None,

@@ -31,7 +31,7 @@ from retrograph.runtime import Array
 _SIDE = 220
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Finding:
     """A region where B parts from A, with its causes.
 
@@ -52,6 +52,15 @@ class Finding:
     def text(self) -> str:
         """The surest cause in words."""
         return self.causes[0].text if self.causes else "no cause could be named"
+
+    @property
+    def place(self) -> str:
+        """Where it is, as people name it: B's node, and A's where it is another."""
+        same = self.label_a == self.label_b
+        return self.label_b if same else f"{self.label_b}, {self.label_a} in A"
+
+    def __repr__(self) -> str:
+        return f"<Finding at {self.place}: {self.text}>"
 
 
 @dataclass(frozen=True, repr=False)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from retrograph.auditing.network import Network
 from retrograph.auditing.outputs import OutputPair
@@ -36,26 +36,25 @@ def parted_sentence(
 ) -> str:
     """For files that part somewhere."""
     said = [f"B wants its inputs otherwise than A: it agrees if it is given {preparation}."]
-    said = said if preparation else []
-    for number, found in enumerate(findings):
-        where = (
-            found.label_b
-            if found.label_b == found.label_a
-            else (f"{found.label_b}, {found.label_a} in A")
-        )
-        first = "first parts" if number == 0 else "parts again"
-        said.append(f"B {first} from A at {where}: {found.text}.")
-        more = [cause.text for cause in found.causes[1:_NAMED]]
-        if more:
-            said.append(f"Also there: {'; '.join(more)}.")
-        said.append(_after(a, found))
+    said = [*(said if preparation else []), *places(a, findings)]
     if not said:
         worst = max(outputs, key=lambda pair: pair.error)
         said = [
             f"Output {worst.b} differs from A's by {worst.error:.1e}, and no place was found "
             "where the files part."
         ]
-    return " ".join(filter(None, said))
+    return " ".join(said)
+
+
+def places(a: Network, findings: Sequence[Finding]) -> Iterator[str]:
+    """For each place where the files part: where, why, and what repairing it does."""
+    for number, found in enumerate(findings):
+        first = "first parts" if number == 0 else "parts again"
+        yield f"B {first} from A at {found.place}: {found.text}."
+        more = [cause.text for cause in found.causes[1:_NAMED]]
+        if more:
+            yield f"Also there: {'; '.join(more)}."
+        yield _after(a, found)
 
 
 def _after(a: Network, found: Finding) -> str:

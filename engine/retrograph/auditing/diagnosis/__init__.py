@@ -15,6 +15,7 @@ from retrograph.auditing.diagnosis.values import (
     order_causes,
     saturation_causes,
     scale_causes,
+    size_causes,
 )
 from retrograph.auditing.diagnosis.weights import weight_causes
 
@@ -27,6 +28,7 @@ CAUSES: Sequence[Callable[[Difference], Iterator[Cause]]] = (
     order_causes,
     scale_causes,
     saturation_causes,
+    size_causes,
 )
 
 

@@ -97,12 +97,15 @@ class Difference:
     Attributes:
         a, b: the region in both files.
         value_a, value_b: what its ends compute, the axes in B's order; None where nothing fits.
+        shape_a, shape_b: the sizes of the ends, [N, *item].
     """
 
     a: Side
     b: Side
     value_a: Array | None
     value_b: Array | None
+    shape_a: tuple[int, ...]
+    shape_b: tuple[int, ...]
 
     @classmethod
     def of(cls, region: Region, a: Activations, b: Activations) -> Difference:
@@ -116,6 +119,8 @@ class Difference:
             Side(b, region.b_tensors, region.b_moves),
             value_a,
             value_b,
+            a[region.a_end].shape,
+            b[region.b_end].shape,
         )
 
 

@@ -14,7 +14,7 @@ from retrograph.auditing.regions import WEIGHTED
 from retrograph.ir.graph import NodeProto, input_names
 
 _SPELLING = frozenset(
-    {"allowzero", "auto_pad", "axes", "kernel_shape", "perm", "storage_order", "transA", "transB"}
+    {"allowzero", "auto_pad", "axes", "perm", "storage_order", "transA", "transB"}
 )
 """Attributes that say the same in several ways, or that go with a layout."""
 
@@ -63,6 +63,8 @@ def _equal(a: Any, b: Any) -> bool:
 def _filled(side: Side, node: NodeProto) -> dict[str, Any]:
     """A node's attributes with what they are where left out, axes counted from the front."""
     found = side.attributes(node)
+    if node.op_type in WEIGHTED:
+        found.pop("kernel_shape", None)  # its weights say it
     rank = _window_rank(side, node)
     if rank:
         found = {"dilations": [1] * rank, "pads": [0] * 2 * rank, "strides": [1] * rank, **found}

@@ -49,6 +49,13 @@ def scale_causes(difference: Difference) -> Iterator[Cause]:
         yield Cause("values-scaled", f"what B computes is A's times {factor:.5g}")
 
 
+def size_causes(difference: Difference) -> Iterator[Cause]:
+    """Other sizes of what both compute."""
+    a, b = difference.shape_a, difference.shape_b
+    if difference.value_a is None and a != b:
+        yield Cause("size", f"what is computed has the size {[*a]} in A, {[*b]} in B")
+
+
 def saturation_causes(difference: Difference) -> Iterator[Cause]:
     """Values of B that end where A's go on."""
     a, b = difference.value_a, difference.value_b
