@@ -120,3 +120,21 @@ def test_a_finding_shows_itself_in_a_line() -> None:
     assert repr(found.findings[0]) == expected
     assert len(repr(found.findings[0].case)) < 100
     assert len(repr(found.maps[0])) < 200
+
+
+def test_an_output_of_another_size_is_no_equal_one_though_the_others_agree() -> None:
+    def two(dilation: int) -> ModelProto:
+        nodes = [
+            node("Conv", "x w1", "c"),
+            node("GlobalAveragePool", "c", "y"),
+            node("Conv", "c w2", "z", dilations=[dilation, dilation]),
+        ]
+        ends = [info("y", ["N", 6, 1, 1]), info("z", ["N", 4, None, None])]
+        constants = {"w1": weights(6, 3, 3, 3), "w2": weights(4, 6, 3, 3)}
+        return model(nodes, [info("x", ["N", 3, SIZE, SIZE])], ends, constants)
+
+    found = rg.audit(two(1), two(2), inputs(), method=None)
+    assert found.fails()
+    assert found.sentence.startswith("Output z has the size [3, 4, 5, 5] in A, [3, 4, 3, 3] in B. ")
+    assert "conv2 (`n_z`): dilations [1,1] in A, [2,2] in B." in found.sentence
+    assert not found.notes

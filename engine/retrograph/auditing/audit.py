@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -142,7 +142,8 @@ class _Auditor:
         self.progress(1, _STAGES)
         precision = self._precision()
         low = precision is not FLOAT32 and not (comparison.outputs and comparison.agrees)
-        prepared = None if low or comparison.agrees else self._preparation(outputs)
+        may_prepare = outputs and not (low or comparison.agrees or comparison.resized)
+        prepared = self._preparation(outputs) if may_prepare else None
         steps = [] if low else self._steps(comparison, prepared, tolerance)
         findings = [self._finding(step) for step in steps]
         if prepared is not None and steps and steps[0].before is comparison:
@@ -154,6 +155,7 @@ class _Auditor:
         self.progress(3, _STAGES)
         facts = self._facts(comparison, precision, layers, findings, prepared, maps)
         sentence = self._sentence(facts, comparison, layers, findings, prepared)
+        sentence = " ".join(filter(None, [*self._sizes(comparison), sentence]))
         self.progress(_STAGES, _STAGES)
         return Audit(
             a=self.a.network.model.name,
@@ -175,7 +177,7 @@ class _Auditor:
             labels=model_labels(self.a.network.model),
             items=self.inputs.items,
             kind=self.inputs.kind,
-            notes=(*self.inputs.notes, *self._output_notes(outputs), *notes),
+            notes=(*self.inputs.notes, *self._output_notes(comparison), *notes),
         )
 
     def _rows(self, comparison: Comparison, findings: Sequence[Finding]) -> list[TensorRow]:
@@ -270,7 +272,9 @@ class _Auditor:
             output_error=worst(comparison.outputs),
             agrees=bool(comparison.outputs) and comparison.agrees,
             precision="" if precision is FLOAT32 else precision.name,
-            sound=bool(layers) and not any(layer.suspect for layer in layers),
+            sound=bool(layers)
+            and not comparison.resized
+            and not any(layer.suspect for layer in layers),
             related=related,
             cosine=float(np.mean([m.cosine for m in maps])) if maps else None,
         )
@@ -293,16 +297,7 @@ class _Auditor:
     ) -> str:
         a = self.a.network
         if not comparison.outputs:
-            shapes = [
-                " ".join(f"{n} {[*run[n].shape]}" for n in run.network.outputs)
-                for run in (self.a, self.b)
-            ]
-            return " ".join(
-                [
-                    f"No output of B has the size of one of A: {shapes[0]} in A, {shapes[1]} in B.",
-                    *places(a, findings),
-                ]
-            )
+            return " ".join(places(a, findings if self._may_place(facts, findings) else ()))
         if facts.agrees:
             points = len(a.points), len(self.b.network.points)
             count = len({pair.a for pair in comparison.pairs})
@@ -315,15 +310,36 @@ class _Auditor:
         said = parted_sentence(a, findings, comparison.outputs, name)
         return f"{facts.broken}. {said}" if facts.broken else said
 
-    def _output_notes(self, outputs: Sequence[OutputPair]) -> list[str]:
+    def _may_place(self, facts: Facts, findings: Sequence[Finding]) -> bool:
+        """Whether two files without a common output part at a place rather than everywhere."""
+        ends = [(found.region.a_end, found.region.b_end) for found in findings]
+        alike = (self.a.network.op(a) == self.b.network.op(b) for a, b in ends)
+        return facts.related or any(alike)
+
+    def _sizes(self, comparison: Comparison) -> Iterator[str]:
+        """The outputs that have other sizes."""
+        if not comparison.outputs:
+            shapes = [
+                " ".join(f"{n} {[*run[n].shape]}" for n in run.network.outputs)
+                for run in (self.a, self.b)
+            ]
+            yield f"No output of B has the size of one of A: {shapes[0]} in A, {shapes[1]} in B."
+            return
+        for name in comparison.resized:
+            sizes = [[*run[name].shape] for run in (self.a, self.b)]
+            yield f"Output {name} has the size {sizes[0]} in A, {sizes[1]} in B."
+
+    def _output_notes(self, comparison: Comparison) -> list[str]:
         """The outputs that only one of the files has; where both have none in common, nothing."""
         notes: list[str] = []
+        outputs = comparison.outputs
         if not outputs:
             return notes
         for which, run, names in (
             ("A", self.a, {pair.a for pair in outputs}),
             ("B", self.b, {pair.b for pair in outputs}),
         ):
+            names = names | {*comparison.resized}
             alone = [name for name in run.network.outputs if name not in names]
             if alone:
                 notes.append(f"only {which} has an output such as {', '.join(alone)}")

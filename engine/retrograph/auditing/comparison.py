@@ -46,10 +46,19 @@ class Comparison:
         """The largest relative error of an output."""
         return worst(self.outputs)
 
+    @cached_property
+    def resized(self) -> tuple[str, ...]:
+        """The names of outputs that both have, in sizes that cannot be compared."""
+        compared = {name for pair in self.outputs for name in (pair.a, pair.b)}
+        theirs = self.b.network.outputs
+        return tuple(n for n in self.a.network.outputs if n in theirs and n not in compared)
+
     @property
     def agrees(self) -> bool:
-        """Whether every output is equal within noise."""
-        return all(pair.error <= self.tolerance[pair.a] for pair in self.outputs)
+        """Whether every output is equal within noise, and none has another size."""
+        return not self.resized and all(
+            pair.error <= self.tolerance[pair.a] for pair in self.outputs
+        )
 
     @cached_property
     def settled_a(self) -> Settled:
@@ -93,9 +102,9 @@ class Comparison:
         outer = [Pair(p.a, p.b, p.order, p.error) for p in good.values()]
         return replace(self, pairs=(*inner, *outer))
 
-    @staticmethod
-    def _settled(network: Network, agreeing: set[str], paired: set[str]) -> Settled:
-        alone = [n for n in network.outputs if n not in paired] if paired else []
+    def _settled(self, network: Network, agreeing: set[str], paired: set[str]) -> Settled:
+        common = {*paired, *self.resized}
+        alone = [n for n in network.outputs if n not in common] if paired else []
         return settle(network, agreeing, alone)
 
 

@@ -142,8 +142,10 @@ def _may_stand(comparison: Comparison, cut: Cut) -> bool:
     One that leaves a file without nodes does only if both go on with one operator behind it, and
     do not begin with one.
     """
-    if not comparison.outputs or not cut.one_sided:
-        return bool(comparison.outputs)
+    if not comparison.outputs or comparison.resized:
+        return False
+    if not cut.one_sided:
+        return True
     a, b = comparison.a.network, comparison.b.network
     starts_a, starts_b = comparison.settled_a.starts, comparison.settled_b.starts
     ops_a, ops_b = {a.op(name) for name in starts_a}, {b.op(name) for name in starts_b}
@@ -209,7 +211,8 @@ def _try(comparison: Comparison, cut: Cut) -> Tried:
     behind = _behind(comparison.b.network, cut.b)
     b.values([*(pair.b for pair in comparison.outputs), *behind])  # one run
     outputs = tuple(measured(comparison.a, b, comparison.outputs))
-    repaired = bool(outputs) and all(p.error <= comparison.tolerance[p.a] for p in outputs)
+    may_repair = bool(outputs) and not comparison.resized
+    repaired = may_repair and all(p.error <= comparison.tolerance[p.a] for p in outputs)
     ops = {comparison.a.network.op(cut.a), comparison.b.network.op(cut.b)}
     may_tell = len(ops) == 1 or ops <= _LINEAR
     next_agree = not repaired and may_tell and _agree_behind(comparison, cut, b, behind)

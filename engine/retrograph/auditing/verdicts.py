@@ -56,7 +56,7 @@ class Verdict:
 
 VERDICTS: Final[Sequence[Verdict]] = (
     Verdict("broken", "broken", 5, lambda f: bool(f.broken)),
-    Verdict("identical", "identical", 0, lambda f: f.output_error == 0),
+    Verdict("identical", "identical", 0, lambda f: f.agrees and f.output_error == 0),
     Verdict("equal", "equal within noise", 0, lambda f: f.agrees),
     Verdict(
         "equal-precision",
