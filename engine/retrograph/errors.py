@@ -57,6 +57,17 @@ def spelled(message: str, spelling: Spelling = in_python) -> str:
     return _MARKED.sub(lambda mark: spelling(mark[1], mark[2]), message)
 
 
+def facts(message: str) -> str:
+    """The message without its clauses that tell what to give: for a picture, which takes nothing.
+
+    Clauses end at a semicolon or a colon; a parameter that is only mentioned is a part of a fact.
+    """
+    parts = re.split(r"(; |: )", message)
+    clauses = zip(["", *parts[1::2]], parts[::2], strict=True)
+    stated = [(mark, text) for mark, text in clauses if "\ue001" not in text]
+    return spelled("".join(mark + text for mark, text in stated).removeprefix("; "))
+
+
 def marked_parameters(message: str) -> tuple[str, ...]:
     """The names of the parameters that a message marks."""
     names = (name for name, _ in _MARKED.findall(message))

@@ -13,7 +13,8 @@ from PIL import Image
 
 import retrograph
 from retrograph.errors import InputError
-from support.cli_case import run
+from support import nets
+from support.cli_case import run, tree, workplace
 
 RANDOM = np.random.default_rng(4)
 LEFT, RIGHT = (RANDOM.integers(0, 256, (16, 16, 3), np.uint8) for _ in range(2))
@@ -115,3 +116,30 @@ def test_on_the_command_line(
     ran = run(capsys, "explain", "net.onnx")
     assert ran.code == 2
     assert "nothing is given to be explained" in ran.err
+
+
+def test_a_model_of_one_input_takes_a_value_by_its_name(tmp_path: Path) -> None:
+    nets.save(nets.cnn(size=16), tmp_path / "one.onnx")
+    model, left = tmp_path / "one.onnx", tmp_path / "left.png"
+    Image.fromarray(LEFT).save(left)
+    name = retrograph.Model(model).inputs[0].name
+    plain, named = (retrograph.explain(model, each) for each in (left, {name: left}))
+    np.testing.assert_array_equal(named.attribution, plain.attribution)
+    assert named.to_dict() == plain.to_dict()
+    for wrong in ({"other": left}, {name: left, "other": 1.0}):
+        with pytest.raises(InputError, match=f"no input 'other'; it takes: {name}"):
+            retrograph.explain(model, wrong)
+
+
+def test_the_command_takes_a_file_by_the_name_of_the_only_input(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    workplace(tmp_path, monkeypatch)
+    name = retrograph.Model("net.onnx").inputs[0].name
+    run(capsys, "explain", "net.onnx", "--input", f"{name}=dog.png")
+    by_name = tree(tmp_path)
+    for path in tmp_path.glob("dog.*.png"):
+        path.unlink()
+    run(capsys, "explain", "net.onnx", "dog.png")
+    assert tree(tmp_path) == by_name
+    assert len(list(tmp_path.glob("dog.*.png"))) == 1

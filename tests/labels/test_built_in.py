@@ -5,16 +5,19 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import numpy as np
 import onnx
 import pytest
-from onnx import TensorProto, helper
+from onnx import TensorProto, helper, numpy_helper, parser
 
 import retrograph as rg
 from retrograph.errors import InputError
+from retrograph.inputs.classes import class_count
 from retrograph.labels import BUILT_IN, built_in_labels, labels_by_count, labels_in_metadata
 from retrograph.pipeline.labels import label_note, model_labels
 from support import nets
 from support.cli_case import good, run, workplace
+from support.corpus import ENTRIES, needs_corpus
 
 
 @pytest.fixture
@@ -63,20 +66,20 @@ def classifier(classes: int, side: int = 16) -> onnx.ModelProto:
 def test_a_set_is_counted_as_the_model_counts(
     name: str, classes: int, index: int, expected: str
 ) -> None:
-    names = built_in_labels(name, classes)
+    names = built_in_labels(name, [classes])
     assert len(names) == classes
     assert names[index] == expected
 
 
 @pytest.mark.parametrize("name", BUILT_IN)
 def test_no_two_classes_are_called_alike(name: str) -> None:
-    names = built_in_labels(name, None)
+    names = built_in_labels(name, [])
     assert len(set(names)) == len(names)
 
 
 def test_another_number_of_classes_is_refused() -> None:
     with pytest.raises(InputError, match="names 1000 or 1001 classes and the model has 10"):
-        built_in_labels("imagenet", 10)
+        built_in_labels("imagenet", [10])
     with pytest.raises(InputError, match="names 10 classes and the model has 1000"):
         model_labels(rg.Model(classifier(1000)), "cifar10")
 
@@ -92,7 +95,7 @@ def test_ten_classes_are_of_no_set_in_particular() -> None:
 def test_as_many_classes_as_imagenet_has_are_its_own_and_a_note_says_so(classes: int) -> None:
     model = rg.Model(classifier(classes))
     names = model_labels(model)
-    assert names == built_in_labels("imagenet", classes)
+    assert names == built_in_labels("imagenet", [classes])
     assert "as those of imagenet" in label_note(model, None, names)
     assert label_note(model, "imagenet", names) == ""
 
@@ -149,3 +152,92 @@ def test_commands_take_the_name_of_a_set(here: Path, capsys: pytest.CaptureFixtu
     assert "unit 207" in good(
         capsys, "explain wide.onnx dog.png --unit 207 --preprocess 0-1 --labels none -o c.png"
     )
+
+
+def places(inputs: str, outputs: str, body: str, channels: int, side: int) -> rg.Model:
+    """A detector or a map: convolutions of pictures, `channels` numbers at each position."""
+    proto = parser.parse_model(
+        f'<ir_version: 8, opset_import: ["": 17]> g ({inputs}) => ({outputs}) {{ {body} }}'
+    )
+    for name, shape in {"k": (4, 3, side, side), "w": (channels, 4, 1, 1)}.items():
+        proto.graph.initializer.append(numpy_helper.from_array(nets.weights(*shape), name))
+    return rg.Model(proto)
+
+
+@pytest.fixture
+def detector() -> rg.Model:
+    """A grid of 13 x 13 x 5 boxes of 20 classes."""
+    body = (
+        "c = Conv<strides=[4,4]>(x, k) r = Relu(c) d = Conv(r, w) s = Reshape(d, apart)"
+        " y = Transpose<perm=[0,1,3,4,2]>(s)"
+    )
+    outputs = "float[1,5,13,13,25] y"
+    proto = places("float[1,3,52,52] x", outputs, body, 5 * (5 + 20), 4).proto
+    apart = numpy_helper.from_array(np.array([1, 5, 25, 13, 13]), "apart")
+    proto.graph.initializer.append(apart)
+    return rg.Model(proto)
+
+
+@pytest.fixture
+def faces() -> rg.Model:
+    """32 boxes of one class, their scores in an output of their own, [1, 32, 1]."""
+    body = (
+        "c = Conv<strides=[16,16]>(x, k) r = Relu(c) d = Conv(r, w)"
+        " t = Transpose<perm=[0,2,3,1]>(d) s, b = Split<axis=3>(t, n)"
+        " scores = Reshape(s, one) boxes = Reshape(b, four)"
+    )
+    outputs = "float[1,32,1] scores, float[1,32,4] boxes"
+    proto = places("float[1,3,64,64] x", outputs, body, 2 * (1 + 4), 16).proto
+    for name, value in {"n": [2, 8], "one": [1, 32, 1], "four": [1, 32, 4]}.items():
+        proto.graph.initializer.append(numpy_helper.from_array(np.array(value), name))
+    return rg.Model(proto)
+
+
+@pytest.fixture
+def segmentation() -> rg.Model:
+    body = "c = Conv<pads=[1,1,1,1]>(x, k) r = Relu(c) y = Conv(r, w)"
+    return places("float[1,3,16,16] x", "float[1,21,16,16] y", body, 21, 3)
+
+
+def test_a_detector_has_the_classes_of_its_boxes(detector: rg.Model, here: Path) -> None:
+    voc = built_in_labels("voc", [20])
+    assert model_labels(detector, "voc") == voc
+    assert model_labels(detector) == voc
+    assert "as those of voc" in label_note(detector, None, voc)
+    assert len(model_labels(detector, [f"c{i}" for i in range(20)])) == 20
+    with pytest.raises(InputError, match="names 80 or 90 or 81 or 91 classes and the model has 20"):
+        model_labels(detector, "coco")
+    with pytest.raises(InputError, match="names 3 classes and the model has 20"):
+        model_labels(detector, ["a", "b", "c"])
+    found = rg.explain(detector, here / "dog.png", class_="horse", labels="voc", device="cpu")
+    assert found.explanations[0].unit_name(0).startswith("horse, box 0")
+
+
+def test_one_name_is_enough_for_boxes_of_one_class(faces: rg.Model) -> None:
+    assert [(head.name, head.classes) for head in faces.heads()] == [("boxes", 1)]
+    assert model_labels(faces, ["face"]) == ("face",)
+    with pytest.raises(InputError, match="names 32 classes and the model has 1;"):
+        model_labels(faces, [f"c{i}" for i in range(32)])
+
+
+def test_a_map_has_the_classes_of_its_channels(segmentation: rg.Model) -> None:
+    voc = built_in_labels("voc", [21])
+    assert model_labels(segmentation) == model_labels(segmentation, "voc") == voc
+    assert model_labels(segmentation, voc[1:]) == voc[1:]  # the background is not named
+    with pytest.raises(InputError, match=r"coco.* names 80 .* and the model has 21"):
+        model_labels(segmentation, "coco")
+
+
+def test_numbers_at_positions_written_as_one_row_are_no_classes() -> None:
+    body = "c = Conv<strides=[4,4]>(x, k) r = Relu(c) d = Conv(r, w) y = Flatten(d)"
+    model = places("float[1,3,52,52] x", "float[1,1690] y", body, 10, 4)
+    assert class_count(model) is None
+    assert len(model_labels(model, "voc")) == 20
+
+
+@needs_corpus
+def test_a_detector_in_one_row_has_the_classes_of_its_boxes() -> None:
+    model = rg.Model(ENTRIES["tinyyolo_ball"].file)
+    assert len(model_labels(model)) == len(model_labels(model, "voc")) == 20
+    with pytest.raises(InputError, match="names 4 classes and the model has 20;"):
+        model_labels(model, list("abcd"))

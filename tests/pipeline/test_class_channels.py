@@ -14,7 +14,7 @@ from support.cli_case import assert_one_line, explained, good, refused, run, wor
 LABELS = "--labels labels.txt --preprocess 0-1"
 
 
-def segmenter(end: str) -> ModelProto:
+def segmenter(end: str, hidden: int = 6) -> ModelProto:
     """Four classes at each position of a picture, as [N, 4, 8, 8] or as `end` makes it."""
     nodes = [
         nets.node("Conv", "x w", "a", pads=[1, 1, 1, 1]),
@@ -38,7 +38,7 @@ def segmenter(end: str) -> ModelProto:
             dims = ["N", 2, 4]
         case _:
             nodes[-1].output[0] = "y"
-    constants = {"w": nets.weights(6, 3, 3, 3), "v": nets.weights(4, 6, 1, 1, seed=1)}
+    constants = {"w": nets.weights(hidden, 3, 3, 3), "v": nets.weights(4, hidden, 1, 1, seed=1)}
     inputs = [nets.info("x", ["N", 3, 8, 8])]
     return nets.model(nodes, inputs, [nets.info("y", dims)], constants, opset=11)
 
@@ -85,7 +85,6 @@ def test_a_layer_before_the_scores_has_no_classes(
     here: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """It may have as many channels, and they are no classes."""
-    (here / "labels.txt").write_text("a\nb\nc\nd\ne\nf\n")
-    nets.save(segmenter("nchw"), here / "seg.onnx")
-    ran = run(capsys, *f"explain seg.onnx dog.png {LABELS} --layer relu1 --unit b".split())
-    assert_one_line(ran, "no layer of the 6 classes")
+    nets.save(segmenter("nchw", hidden=4), here / "seg.onnx")
+    ran = run(capsys, *f"explain seg.onnx dog.png {LABELS} --layer relu1 --unit bird".split())
+    assert_one_line(ran, "no layer of the 4 classes")

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 import retrograph as rg
+from retrograph.errors import parameter
 from retrograph.render import enlarge, signed
 from retrograph.render.blocks import SOFT
 from support import nets
@@ -88,3 +91,19 @@ def test_arrays_of_several_sizes_are_no_rows_of_one() -> None:
         "attribution_guided": (2, 1, 3, 8, 8),
         "preprocessing": (),
     }
+
+
+def test_classes_have_their_names_and_the_small_print_states_facts() -> None:
+    wide = nets.cnn()
+    names = ["cat", "red dog", "blue dog", "bird"]
+    each = rg.explain_all(wide, X[:2], labels=names, preprocessing="0-1", device="cpu")
+    sheet = rg.Sheet([e for e in each if isinstance(e, rg.Explanation)])
+    marked = f"classes are named as others; give {parameter('labels', 'FILE')}, or none"
+    context = replace(sheet.context, notes=(marked,))
+    cells = [replace(e, context=context) for e in sheet.explanations]
+    page = rg.Sheet(cells).image()
+    strongest = f"{cells[0].unit_name(0)} · {float(cells[0].scores[0]):.3g}"
+    assert cells[0].unit_name(0) in names
+    assert find_all(page, printed(strongest, 20, SOFT))
+    assert find_all(page, printed("classes are named as others", 17, SOFT))
+    assert rg.Sheet(cells).to_dict()["notes"][-1].endswith("give labels=FILE, or none")

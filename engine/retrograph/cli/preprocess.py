@@ -42,13 +42,6 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
 
 
 def _run(args: argparse.Namespace) -> int:
-    destination = Destination(
-        args.output,
-        [*args.inputs, args.model],
-        single=f"{Path(args.model).stem}.preprocessing.png",
-        arrays=False,
-        force=args.force,
-    )
     out = console(stderr=args.json)
     with out.status("trying presets"):
         tried = find_preprocessing(
@@ -60,17 +53,24 @@ def _run(args: argparse.Namespace) -> int:
             device=args.device,
             threads=args.threads,
         )
-    assert destination.file is not None
-    file = tried.save(destination.file, force=args.force)
+    file = _save(tried, args) if args.output or not args.json else None
     _print(tried, file, out)
     if args.json:
         print(json_text(tried.to_dict()))
     return 0
 
 
-def _print(tried: TriedPreprocessing, file: Path, out: Console) -> None:
+def _save(tried: TriedPreprocessing, args: argparse.Namespace) -> Path:
+    paths, single = [*args.inputs, args.model], f"{Path(args.model).stem}.preprocessing.png"
+    to = Destination(args.output, paths, single=single, arrays=False, force=args.force)
+    assert to.file is not None
+    return tried.save(to.file, force=args.force)
+
+
+def _print(tried: TriedPreprocessing, file: Path | None, out: Console) -> None:
     out.print(Text(visible(tried.summary()), "bold"), soft_wrap=True)
     if tried.choice.trials:
         print_table(out, HEADINGS, tried.rows())
     print_preprocessing(tried.choice, tried.choice.reasons, tried.labels, out)
-    out.print(f"-> {visible(str(file))}", soft_wrap=True)
+    if file is not None:
+        out.print(f"-> {visible(str(file))}", soft_wrap=True)

@@ -12,12 +12,17 @@ _MOVING: Final = {"Flatten", "Reshape", "Squeeze", "Unsqueeze", "Transpose", "Id
 
 
 def class_count(model: Model) -> int | None:
-    """How many classes the model tells apart; None if it is no classifier, or does not say."""
-    if model.contract is not None:
-        item: Sequence[int | str | None] = model.contract.shape
-        return _only_long(item) if model.contract.alias == SCORES else None
+    """How many classes the model tells apart; None if it is no classifier, or does not say.
+
+    Numbers at positions that are only written as one row are no classes.
+    """
+    contract = model.contract
+    if contract is not None:
+        is_scored = contract.alias == SCORES and not _has_positions(model, contract.target)
+        return _only_long(contract.shape) if is_scored else None
     try:
-        return _only_long(model.item(model.target(None)))
+        target = model.target(None)
+        return None if _has_positions(model, target) else _only_long(model.item(target))
     except InputError:
         return None
 
@@ -25,16 +30,11 @@ def class_count(model: Model) -> int | None:
 def scores_tensor(model: Model) -> str | None:
     """The tensor with a score for each class; None where what the model gives is no such.
 
-    A single number, and numbers at positions that are only written as one row, are none.
+    A single number is none.
     """
     if (class_count(model) or 0) < 2:
         return None
-    contract = model.contract
-    try:
-        target = contract.target if contract is not None else model.target(None)
-        return None if _has_positions(model, target) else target
-    except InputError:
-        return None
+    return model.target(None) if model.contract is None else model.contract.target
 
 
 def _has_positions(model: Model, name: str) -> bool:

@@ -31,6 +31,10 @@ Input: TypeAlias = str | os.PathLike[str] | Image.Image | Array | Mapping[str, V
 of several inputs, a value for each by its name: one of these, or a number that is held."""
 
 
+_Sole: TypeAlias = str | os.PathLike[str] | Image.Image | Array
+"""What a model of one input takes."""
+
+
 def as_list(inputs: Input | Iterable[Input]) -> list[Input]:
     """One input or several, as a list; numbers in lists are one array."""
     if isinstance(inputs, (str, os.PathLike, Image.Image, Mapping)):
@@ -147,8 +151,21 @@ def load_batches(
     """
     if len(signature.specs) > 1:
         return _named_batches(inputs, signature, start)
+    _check_names(inputs, signature.explained.name)
     items = load_items(inputs, signature.kind, signature.batch, start=start, workers=workers)
     return batch_items(items, signature)
+
+
+def _check_names(inputs: Iterable[Input], name: str) -> None:
+    """Raises InputError where values are given for what a model of one input has not."""
+    for number, value in enumerate(inputs):
+        names = [*value] if isinstance(value, Mapping) else [name]
+        other = next((each for each in names if each != name), None)
+        if other is not None:
+            where = input_name(value, number)
+            raise InputError(f"{where}: the model has no input '{other}'; it takes: {name}")
+        if not names:
+            raise InputError(f"input[{number}] names no input; it takes: {name}")
 
 
 def load_items(
@@ -188,7 +205,7 @@ def read_inputs(inputs: Iterable[Input], kind: InputKind) -> Iterator[tuple[Path
     What is in memory has a name in the place of a path: "input[2]".
     """
     reader = Reader(kind)
-    for number, value in enumerate(inputs):
+    for number, value in enumerate(map(_sole, inputs)):
         path = Path(input_name(value, number))
         for each in _read(reader, path, value):
             yield path, each
@@ -201,7 +218,7 @@ def count_all(inputs: Iterable[Input], kind: InputKind) -> int | None:
         reader.count(Path(value))
         if isinstance(value, (str, os.PathLike))
         else sum(1 for _ in _read(reader, Path(input_name(value, number)), value))
-        for number, value in enumerate(inputs)
+        for number, value in enumerate(map(_sole, inputs))
     ]
     return None if None in counts else sum(count or 0 for count in counts)
 
@@ -211,18 +228,18 @@ def input_name(value: Input, number: int) -> str:
     return str(value) if isinstance(value, (str, os.PathLike)) else f"input[{number}]"
 
 
-def _read(reader: Reader, path: Path, value: Input) -> Iterator[Pending]:
+def _read(reader: Reader, path: Path, value: _Sole) -> Iterator[Pending]:
     if isinstance(value, (str, os.PathLike)):
         return reader.read(path)
-    if isinstance(value, Mapping):
-        return _read(reader, path, _sole(value))
     return reader.read_value(str(path), value)
 
 
-def _sole(values: Mapping[str, Value]) -> Input:
-    """What a model of one input takes of values by name."""
-    value = next(iter(values.values()))
-    return np.asarray(value) if isinstance(value, (int, float)) else value
+def _sole(value: Input) -> _Sole:
+    """What a model of one input takes: of values by name the first."""
+    if not isinstance(value, Mapping):
+        return value
+    first = next(iter(value.values()))
+    return np.asarray(first) if isinstance(first, (int, float)) else first
 
 
 def _stem(name: str, path: Path) -> str:

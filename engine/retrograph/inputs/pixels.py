@@ -64,8 +64,8 @@ def first_pixels(inputs: Iterable[Input], axes: InputAxes, most: int) -> list[Pi
     """The first pictures, or videos, among some inputs, as far as they can be read.
 
     Args:
-        inputs: files, folders, pictures and arrays; arrays of floats have no pixels,
-            and of several inputs by their names none is tried.
+        inputs: files, folders, pictures and arrays, possibly by the input's name; arrays of floats
+            have no pixels, and of several inputs by their names none is tried.
         axes: of the model's input, which takes pictures or videos.
         most: how many.
     """
@@ -73,7 +73,7 @@ def first_pixels(inputs: Iterable[Input], axes: InputAxes, most: int) -> list[Pi
     assert axes.frame is not None
     recipe = PRESETS["0-255"].for_shape(axes.frame)
     kind = (_Videos if axes.takes_videos else _Pictures)(axes, recipe)
-    single = [each for each in inputs if not isinstance(each, Mapping)]
+    single = [each for each in inputs if not isinstance(each, Mapping) or len(each) == 1]
     items = (pending.read() for _, pending in islice(read_inputs(single, kind), _LOOKED_AT))
     good = (item for item in items if isinstance(item, Item))
     return [Pixels(item.name, axes.frames_of(item.array, recipe)) for item in islice(good, most)]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cache
 from importlib.resources import files
 from typing import Final, TypeAlias
@@ -55,25 +55,26 @@ def forms(name: str) -> tuple[Names, ...]:
     return (*plain, *more)
 
 
-def built_in_labels(name: str, classes: int | None) -> Names:
+def built_in_labels(name: str, counts: Sequence[int]) -> Names:
     """The class names of a set, in the order of a model's classes.
 
     Args:
         name: one of `BUILT_IN`.
-        classes: how many the model has; None where that is not known.
+        counts: how many the model has, of each of its heads; none where that is not known.
 
     Raises:
         InputError: the set has no list of so many.
     """
     known = forms(name)
-    if classes is None:
+    if not counts:
         return known[0]
-    for names in known:
-        if len(names) == classes:
-            return names
-    counts = " or ".join(str(len(names)) for names in known)
+    for classes in counts:
+        for names in known:
+            if len(names) == classes:
+                return names
+    sizes = " or ".join(str(len(names)) for names in known)
     raise InputError(
-        f"{parameter('labels', name)} names {counts} classes and the model has {classes}; give a "
+        f"{parameter('labels', name)} names {sizes} classes and the model has {counts[0]}; give a "
         "file with a line for each, in order"
     )
 

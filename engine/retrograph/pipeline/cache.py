@@ -13,7 +13,6 @@ from typing import Any, NamedTuple, TypeAlias
 from retrograph.blank import Blanks
 from retrograph.errors import InputError
 from retrograph.inputs import PreprocessingChoice
-from retrograph.inputs.classes import class_count
 from retrograph.inputs.loader import Input, is_floats
 from retrograph.model import Model, Source
 from retrograph.pipeline.aim import ANYTHING
@@ -23,7 +22,14 @@ from retrograph.pipeline.known_preprocessing import (
     with_alphabet,
     with_preprocessing,
 )
-from retrograph.pipeline.labels import check_labels, label_note, model_labels, named_labels
+from retrograph.pipeline.labels import (
+    ClassCounts,
+    check_labels,
+    class_counts,
+    label_note,
+    model_labels,
+    named_labels,
+)
 from retrograph.pipeline.layer_facts import LayerFacts, choose_unit, layer_facts
 from retrograph.pipeline.objective_opening import finder_for
 from retrograph.pipeline.objective_session import ObjectiveSession
@@ -64,13 +70,13 @@ class _Known:
         facts: of the layer.
         labels: the class names where none are given.
         label_note: what is to be known of these.
-        classes: how many classes the model tells apart; None where that is not known.
+        counts: how many names its classes take; None where that is not known.
     """
 
     facts: LayerFacts
     labels: tuple[str, ...]
     label_note: str
-    classes: int | None
+    counts: ClassCounts | None
 
 
 class _Opener:
@@ -154,8 +160,8 @@ def ready_session(
     )
     labels = known.labels
     if settings.reading.labels is not None:
-        labels, where = named_labels(settings.reading.labels, known.classes)
-        check_labels(labels, known.classes, where)
+        labels, where = named_labels(settings.reading.labels, known.counts)
+        check_labels(labels, known.counts, where)
     note = known.label_note if settings.reading.labels is None else ""
     settings = with_alphabet(opener.model, settings, known.facts.shown, inputs)
     settings = _with_remembered(opener, settings, known.facts, inputs)
@@ -238,7 +244,7 @@ def _ready_objectives(
 def _learn(model: Model, settings: ExplainSettings) -> _Known:
     labels = model_labels(model)
     note = label_note(model, None, labels)
-    return _Known(layer_facts(model, settings), labels, note, class_count(model))
+    return _Known(layer_facts(model, settings), labels, note, class_counts(model))
 
 
 def _key(source: Source) -> Key:

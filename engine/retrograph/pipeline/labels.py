@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from retrograph.errors import InputError, RetrographError, parameter
+from retrograph.heads import ClassHead, Head, Heads
 from retrograph.inputs.classes import class_count, scores_tensor
 from retrograph.labels import BUILT_IN, built_in_labels, labels_by_count, parse_labels
 from retrograph.model import Model
@@ -37,8 +39,9 @@ def model_labels(model: Model, labels: Labels | None = None) -> tuple[str, ...]:
     """
     if labels is None:
         return _carried(model) or guessed_labels(model)[1]
-    names, source = named_labels(labels, class_count(model))
-    check_labels(names, class_count(model), source)
+    counts = class_counts(model)
+    names, source = named_labels(labels, counts)
+    check_labels(names, counts, source)
     return names
 
 
@@ -67,35 +70,72 @@ def guessed_labels(model: Model) -> tuple[str, tuple[str, ...]]:
     inputs = [tensor.name for tensor in model.inputs]
     if not inputs or model.axes(inputs[0]).frame is None:
         return "", ()
-    classes = class_count(model)
+    heads, classes = _heads_but_classes(model), class_count(model)
+    if heads is not None and heads.boxes is not None:
+        return labels_by_count(heads.boxes.classes, ("coco", "voc")) or ("", ())
     if classes is not None:
         is_classifier = scores_tensor(model) is not None
-        among: tuple[str, ...] = ("imagenet",) if is_classifier else ()
-        return labels_by_count(classes, among) or ("", ())
-    if model.contract is not None:
-        return "", ()
-    try:
-        heads = model.heads()
-    except RetrographError:  # what cannot be explained is said where it is asked for
-        return "", ()
-    if heads.boxes is not None:
-        return labels_by_count(heads.boxes.classes, ("coco", "voc")) or ("", ())
-    is_voc = heads.map is not None and heads.map.classes == _VOC_CHANNELS
+        return labels_by_count(classes, ("imagenet",) if is_classifier else ()) or ("", ())
+    is_voc = heads is not None and heads.map is not None and heads.map.classes == _VOC_CHANNELS
     return (labels_by_count(_VOC_CHANNELS, ("voc",)) if is_voc else None) or ("", ())
 
 
-def named_labels(labels: Labels, classes: int | None) -> tuple[tuple[str, ...], str]:
+@dataclass(frozen=True)
+class ClassCounts:
+    """How many names a model's classes take.
+
+    Attributes:
+        exact: of the classes of its heads, the first that of what is explained.
+        with_background: besides, where a background may be named or not.
+    """
+
+    exact: tuple[int, ...]
+    with_background: tuple[int, ...] = ()
+
+
+def class_counts(model: Model) -> ClassCounts | None:
+    """How many names the model's classes take; None where that is not known.
+
+    Of a detector they name the classes of its boxes, of a map its channels.
+    """
+    heads, alone = _heads_but_classes(model), class_count(model)
+    boxes, maps = (None, None) if heads is None else (heads.boxes, heads.map)
+    exact = [] if boxes is not None or alone is None else [alone]
+    first = model.graph.output_names()[0]
+    exact += [head.classes for head in heads or () if not _is_of(head, first)]
+    of_places = [head.classes for head in (boxes, maps) if head is not None]
+    near = [count + more for count in of_places for more in (-1, 1)]
+    return ClassCounts(tuple(exact), tuple(near)) if exact else None
+
+
+def _is_of(head: Head, output: str) -> bool:
+    """Whether a head is the classes of an output, which `class_count` counts."""
+    return isinstance(head, ClassHead) and head.output == output
+
+
+def _heads_but_classes(model: Model) -> Heads | None:
+    """What the outputs are; None of a built graph, of classes alone, and where nothing tells."""
+    is_classifier = class_count(model) is not None and len(model.graph.output_names()) == 1
+    if model.contract is not None or is_classifier:
+        return None
+    try:
+        return model.heads()
+    except RetrographError:  # what cannot be explained is said where it is asked for
+        return None
+
+
+def named_labels(labels: Labels, counts: ClassCounts | None) -> tuple[tuple[str, ...], str]:
     """The class names, and what they are taken from, for messages.
 
     Args:
         labels: a file, the name of a set, NONE, or the names.
-        classes: how many the model has; None where that is not known.
+        counts: how many the model's classes take; None where that is not known.
 
     Raises:
         InputError: the file cannot be read, or the set has no list of so many.
     """
     if isinstance(labels, str) and labels in BUILT_IN:
-        return built_in_labels(labels, classes), labels
+        return built_in_labels(labels, counts.exact if counts else ()), labels
     if isinstance(labels, str) and labels == NONE:
         return (), NONE
     if isinstance(labels, (str, os.PathLike)):
@@ -128,10 +168,12 @@ def read_labels(path: str | os.PathLike[str]) -> tuple[str, ...]:
         raise InputError(f"{path}: {error.message}") from None
 
 
-def check_labels(labels: Sequence[str], classes: int | None, source: str) -> None:
+def check_labels(labels: Sequence[str], counts: ClassCounts | None, source: str) -> None:
     """Raises InputError where the labels are not as many as the classes: names would be wrong."""
-    if labels and classes is not None and classes != len(labels):
+    if not labels or counts is None:
+        return
+    if len(labels) not in (*counts.exact, *counts.with_background):
         raise InputError(
-            f"{source}: names {len(labels)} classes and the model has {classes}; "
+            f"{source}: names {len(labels)} classes and the model has {counts.exact[0]}; "
             "give a file with a line for each, in order"
         )

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from pathlib import Path
 
 from retrograph.errors import InputError
 from retrograph.inputs import PreprocessingChoice, choose_preprocessing
@@ -45,11 +47,12 @@ def find_preprocessing(
         What is taken, how that is known and how surely, and each preset's classes.
 
     Raises:
-        InputError: the model takes no pictures, there is no such preset or input, or none of the
-            inputs is a picture that can be read.
+        InputError: the model takes no pictures, there is no such preset or input, a path does not
+            exist, or none of the inputs is a picture that can be read.
         DeviceError: ONNX Runtime or the device is not there.
     """
     source, values = opened(model), as_list(inputs)
+    _check_exist(values)
     name = _picture_input(source, wrt)
     names = model_labels(source, labels)
     choice = choose_preprocessing(source, name, preprocessing, values, device=device)
@@ -63,6 +66,13 @@ def find_preprocessing(
     tried = _tried(choice, source, name, pixels, device, threads)
     axes = source.axes(name)
     return TriedPreprocessing(source.name, name, tried, names, tuple(pixels), axes)
+
+
+def _check_exist(inputs: Iterable[Input]) -> None:
+    """Raises InputError for a path of nothing."""
+    for each in inputs:
+        if isinstance(each, (str, os.PathLike)) and not Path(each).exists():
+            raise InputError(f"{each} does not exist; check the path")
 
 
 def _picture_input(model: Model, wrt: str | None) -> str:

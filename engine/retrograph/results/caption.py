@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from retrograph.errors import facts
 from retrograph.methods import METHODS
 from retrograph.results.context import ExplainContext
 from retrograph.results.explained import ExplainedInput
@@ -42,7 +43,7 @@ def printed_lines(explained: ExplainedInput) -> list[str]:
 
 
 def picture_lines(explained: ExplainedInput) -> list[str]:
-    """What is said of an input under its picture, the most important first."""
+    """What is said of an input under its picture: facts, the most important first."""
     alias, count = explained.context.contract.alias, len(explained.units)
     if count == 1:
         *probability, activation = unit_measures(explained, 0)
@@ -52,7 +53,7 @@ def picture_lines(explained: ExplainedInput) -> list[str]:
         things = "boxes" if explained.found.title else f"units of {alias}"
         is_top = not explained.objective(0) and explained.context.contract.select == "top"
         head = [f"the {count} most active {things}" if is_top else f"{count} {things}"]
-    return [
+    told = [
         *head,
         *([explained.found.title] if explained.found.title else []),
         *_blank_lines(explained),
@@ -61,12 +62,16 @@ def picture_lines(explained: ExplainedInput) -> list[str]:
         *([explained.note] if explained.note else []),
         *explained.context.warnings,
     ]
+    return [*filter(None, map(facts, told))]
 
 
 def picture_notes(context: ExplainContext) -> list[str]:
-    """The small print of every picture: what is not as usual, and how pictures became the input."""
+    """The small print of every picture: what is not as usual, and how pictures became the input.
+
+    It states facts: what else could be given is printed, not drawn.
+    """
     lines = [*_inner_lines(context), *context.notes, *parameter_lines(context)]
-    return [*lines, *context.preprocessing_lines]
+    return [*filter(None, map(facts, [*lines, *context.preprocessing_lines]))]
 
 
 def unit_measures(explained: ExplainedInput, k: int) -> list[str]:

@@ -9,7 +9,7 @@ from typing import Any
 
 from PIL import Image
 
-from retrograph.errors import InputError, command, parameter, spelled
+from retrograph.errors import InputError, command, facts, parameter, spelled
 from retrograph.render import SCALE, Table
 from retrograph.render.page import CELL_SIDE
 from retrograph.results.base import Result
@@ -145,7 +145,7 @@ class ComparisonTable:
             [
                 *(f"{self._mark(note)} {note}".strip() for note in self._notes),
                 *parameter_lines(self._context),
-                *map(spelled, [*self._context.preprocessing_lines, *self._context.warnings]),
+                *map(facts, [*self._context.preprocessing_lines, *self._context.warnings]),
                 *(f"{name} is left out: {spelled(reason)}" for name, reason in left_out.items()),
                 SCALE,
             ],

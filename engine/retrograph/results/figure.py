@@ -6,7 +6,6 @@ from pathlib import Path
 
 from PIL import Image
 
-from retrograph.errors import spelled
 from retrograph.inputs import AttributionMap, ShownInput
 from retrograph.render import Caption
 from retrograph.results.caption import picture_lines, picture_notes, unit_measures
@@ -33,10 +32,10 @@ def figure(explained: ExplainedInput) -> Image.Image:
     legend = Legend()
     legend.add(explained, values=kind.draws_values(explained.array, explained.shown))
     caption = Caption(
-        text="\n".join(map(spelled, picture_lines(explained))),
+        text="\n".join(picture_lines(explained)),
         keys=legend.keys,
         notes=[
-            *map(spelled, picture_notes(explained.context)),
+            *picture_notes(explained.context),
             *([_CELL_WORDS] if unit_cell(explained, 0) else []),
             *kind.scale_notes(explained.array),
         ],

@@ -160,7 +160,7 @@ def _label(explained: ExplainedInput) -> str:
     context = explained.context
     channel, position = split_unit(explained.units[0], context.contract.channel_axis)
     unit = explained.unit_name(0)
-    if explained.objective(0) is not None:
+    if explained.objective(0) is not None or context.is_class:
         return f"{unit} · {float(explained.scores[0]):.3g}"
     place = f"{channel} ({', '.join(map(str, position))})" if position else unit
     return f"{place} · {float(explained.scores[0]):.3g}"

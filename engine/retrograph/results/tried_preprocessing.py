@@ -10,7 +10,7 @@ from typing import Any, Final
 import numpy as np
 from PIL import Image
 
-from retrograph.errors import InputError, spelled
+from retrograph.errors import InputError, facts, spelled
 from retrograph.inputs import PreprocessingChoice
 from retrograph.inputs.pixels import Pixels, encode
 from retrograph.inputs.trials import Trial
@@ -91,7 +91,7 @@ class TriedPreprocessing(Result):
         if not trials:
             recipe = self.choice.recipe
             cells = [(self.choice.name, [self._shown(p, recipe)]) for p in self.pixels[:count]]
-        notes = [spelled(each) for each in self._notes()]
+        notes = [facts(each) for each in self._notes()]
         title = f"{self.model}\n{self.choice.line}"
         columns = count if count > 1 else len(cells)
         return sheet(cells, columns, title, Caption(notes=notes))
