@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import retrograph as rg
-from retrograph.errors import parameter
+from retrograph.errors import parameter, spelled
 from retrograph.render import enlarge, signed
 from retrograph.render.blocks import SOFT
 from support import nets
@@ -94,7 +94,13 @@ def test_arrays_of_several_sizes_are_no_rows_of_one() -> None:
 
 
 def test_classes_have_their_names_and_the_small_print_states_facts() -> None:
-    wide = nets.cnn()
+    nodes = [
+        nets.node("Conv", "x w", "a"),
+        nets.node("Relu", "a", "r"),
+        nets.node("GlobalAveragePool", "r", "y"),
+    ]
+    inputs, outputs = [nets.info("x", ["N", 3, 8, 8])], [nets.info("y", ["N", 4, 1, 1])]
+    wide = nets.model(nodes, inputs, outputs, {"w": nets.weights(4, 3, 3, 3)})
     names = ["cat", "red dog", "blue dog", "bird"]
     each = rg.explain_all(wide, X[:2], labels=names, preprocessing="0-1", device="cpu")
     sheet = rg.Sheet([e for e in each if isinstance(e, rg.Explanation)])
@@ -106,4 +112,5 @@ def test_classes_have_their_names_and_the_small_print_states_facts() -> None:
     assert cells[0].unit_name(0) in names
     assert find_all(page, printed(strongest, 20, SOFT))
     assert find_all(page, printed("classes are named as others", 17, SOFT))
+    assert not find_all(page, printed(spelled(marked), 17, SOFT))
     assert rg.Sheet(cells).to_dict()["notes"][-1].endswith("give labels=FILE, or none")
