@@ -13,6 +13,7 @@ from PIL import Image
 
 import retrograph
 from retrograph.errors import InputError
+from retrograph.inputs.pixels import first_pixels
 from support import nets
 from support.cli_case import run, tree, workplace
 
@@ -126,6 +127,8 @@ def test_a_model_of_one_input_takes_a_value_by_its_name(tmp_path: Path) -> None:
     plain, named = (retrograph.explain(model, each) for each in (left, {name: left}))
     np.testing.assert_array_equal(named.attribution, plain.attribution)
     assert named.to_dict() == plain.to_dict()
+    pixels = first_pixels([{name: left}], retrograph.Model(model).axes(name), 1)
+    assert [each.name for each in pixels] == [str(left)]
     for wrong in ({"other": left}, {name: left, "other": 1.0}):
         with pytest.raises(InputError, match=f"no input 'other'; it takes: {name}"):
             retrograph.explain(model, wrong)
