@@ -51,6 +51,7 @@ MAKERS = {
     rg.Dream: "dream()",
     rg.Perturbation: "perturb()",
     rg.Sheet: "Sheet(explanations)",
+    rg.TriedPreprocessing: "find_preprocessing()",
 }
 
 

@@ -43,7 +43,7 @@ ASKED = [
     ("--unit 99999999999999999999", "neither top nor numbers", "give --labels"),
     ("--unit 1.5", "'1.5' is neither top nor numbers", "give --labels"),
     ("--unit dog", "'dog' is neither top nor numbers", "give --labels"),
-    ("--unit 0,0", "has 2 numbers", "a unit of 'scores' (4) has 1"),
+    ("--unit 0,0", "names '0' twice", "give each unit once"),
     ("--layer relu1 --unit 6", "out of range", "6 x 8 x 8"),
     ("--layer relu1 --unit 0,8,0", "out of range", "6 x 8 x 8"),
     ("--layer relu1 --unit 0,0,8", "out of range", "6 x 8 x 8"),

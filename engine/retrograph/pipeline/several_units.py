@@ -51,7 +51,7 @@ def several_units(
     if unit is None or unit == "top":
         return None
     if isinstance(unit, (list, tuple)) and any(isinstance(part, str) for part in unit):
-        return tuple(_number(str(part), facts, labels) for part in unit)
+        return _numbers([str(part) for part in unit], facts, labels)
     try:
         _parse(unit, facts, labels)
     except InputError as error:
@@ -60,9 +60,8 @@ def several_units(
             raise InputError(
                 f"{error.message}; for several channels put semicolons between them"
             ) from None
-        numbers = tuple(_number(part, facts, labels) for part in parts) if len(parts) > 1 else ()
-        if numbers:
-            return numbers
+        if len(parts) > 1:
+            return _numbers(parts, facts, labels)
         difference = _difference(str(unit), facts, labels)
         if difference is None:
             raise _neither(error, str(unit), facts, labels) from None
@@ -87,6 +86,17 @@ def _parts(unit: Unit) -> list[str]:
     if isinstance(unit, str):
         return [part.strip() for part in unit.split(";" if ";" in unit else ",") if part.strip()]
     return [str(part) for part in unit] if isinstance(unit, Sequence) else [str(unit)]
+
+
+def _numbers(
+    parts: Sequence[str], facts: LayerFacts, labels: Sequence[str]
+) -> tuple[NamedNumber, ...]:
+    """Those that are named, each once."""
+    found = tuple(_number(part, facts, labels) for part in parts)
+    twice = next((part for part, n in zip(parts, found, strict=True) if found.count(n) > 1), None)
+    if twice is not None:
+        raise InputError(f"{parameter('unit')} names '{twice}' twice; give each unit once")
+    return found
 
 
 def _number(part: str, facts: LayerFacts, labels: Sequence[str]) -> NamedNumber:
