@@ -17,12 +17,16 @@ from retrograph.vjp.lowering.window import Window, spatial_sizes
 from retrograph.vjp.registry import Node
 
 _STEEPEST = 2.0**127
+_MOST = 2**25
+"""So many positions have a rank each, which is stored."""
 
 
 def tiles(node: Node, window: Window) -> bool:
-    """Whether the windows lie side by side and cover the input."""
+    """Whether the windows lie side by side and cover the input, which is not vast."""
     sizes, outputs = spatial_sizes(node.x), spatial_sizes(node.y)
     if node.x.dtype != FLOAT32 or sizes is None or outputs is None:
+        return False
+    if math.prod(sizes) > _MOST:
         return False
     tiled = tuple(o * k for o, k in zip(outputs, window.kernel, strict=True))
     plain = window.strides == window.kernel and set(window.dilations) == {1}
