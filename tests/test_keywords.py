@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 
 import pytest
 
@@ -43,3 +44,21 @@ def test_every_function_checks_its_keywords_and_keeps_its_signature() -> None:
             function(nonsense=1)
         assert "nonsense" not in inspect.signature(function).parameters
         assert len(inspect.signature(function).parameters) > 1
+
+
+def test_the_help_of_every_function_says_what_each_keyword_is() -> None:
+    for name in rg.__all__:
+        function = getattr(rg, name)
+        if not inspect.isfunction(function):
+            continue
+        arguments = (function.__doc__ or "").partition("Args:")[2].partition("Returns:")[0]
+        heads = re.findall(r"^ +((?:\w+,\s+)*\w+): ", arguments, re.MULTILINE)
+        entries = {word for head in heads for word in re.split(r",\s+", head)}
+        assert {*inspect.signature(function).parameters} <= entries, name
+        assert "SHARED" not in arguments
+
+
+def test_help_gives_the_texts_of_shared_keywords() -> None:
+    texts = " ".join((rg.explain.__doc__ or "").split())
+    assert "box: the number of a box of a detector, the strongest being 0, which" in texts
+    assert "sample_rate: samples a second of the model's waveforms" in texts

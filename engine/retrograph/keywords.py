@@ -5,9 +5,11 @@ from __future__ import annotations
 import difflib
 import inspect
 import operator
+import re
 from collections.abc import Callable
 from functools import wraps
-from typing import ParamSpec, SupportsIndex, TypeVar
+from textwrap import fill
+from typing import Final, ParamSpec, SupportsIndex, TypeVar
 
 from retrograph.errors import InputError, parameter
 
@@ -29,11 +31,54 @@ _WORDS = {
 }
 """What keywords are called here that other tools call otherwise; several may be right."""
 
+SHARED: Final = {
+    "model": "a path to an .onnx file, or a model in memory.",
+    "unit": "the most active one if None; the number of a class or of a channel, which is taken at "
+    "its most active position; the unit's index in an item of the layer, [r], or in "
+    "`explain` one for each input, [N, r]; or the name of a class. "
+    'Several, "cat,dog,12", have a row each, "cat-dog" is the difference of two.',
+    "layer": "the tensor to explain, by alias or name; if None the class scores before a final "
+    "Softmax, Sigmoid or tanh and a last quantiser.",
+    "wrt": "the input that is explained, the first if None; or an inner tensor by alias or name, "
+    "such as embeddings, whose shape the attribution has.",
+    "top": "explain so many of the most active units of each input: of a detector the strongest "
+    "boxes, of a layer with positions its most active channels.",
+    "box": "the number of a box of a detector, the strongest being 0, which is explained if "
+    "nothing is asked.",
+    "at": '"X,Y" or (x, y), X to the right and Y down from 0, in pixels of the input as the model '
+    "sees it: the strongest box there, or that pixel of a map.",
+    "class_": "a class by its name or number: its best box, its pixels of a map.",
+    "what": "of a box its class (the logit, the default), objectness or box (width and height).",
+    "over": "the positions of a map over which a class's scores are summed: mask (those that are "
+    'predicted as it, the default), all, "X,Y", or "X0,Y0,X1,Y1".',
+    "head": "the layout of the outputs, where it is not found right: a file of `retrograph heads "
+    "--json`, its object, or a head of `Model.heads()`.",
+    "labels": "the class names: a file, a list, or imagenet, coco, voc, cifar10, mnist or none; if "
+    "None those in the model's file, else of the one data set with as many (a note says so).",
+    "preprocessing": "how a picture becomes the input, a preset's name or a `Preprocessing`; if "
+    "None as the model's file says, else the preset that the first pictures show to be right (the "
+    "answer says how surely), else 0-1.",
+    "alphabet": "the letters of a sequence's channels: dna, rna, protein, or such as ACGT.",
+    "sample_rate": "samples a second of the model's waveforms, to which sounds are resampled; as "
+    "the model's file says if None, and where it says none sounds keep theirs.",
+    "batch": "how many inputs a run takes, where the model leaves that open and keeps them apart.",
+    "device": "auto (CUDA if there, else the CPU), cpu, cuda, or another device of `Explainer`.",
+    "threads": "how many threads an operator may use.",
+    "outputs": "whether the graph keeps the model's own; without them nothing behind the layer is "
+    "computed.",
+    "precision": "float32, float16, or tf32: float32 whose products CUDA may round.",
+    "straight_through": "whether what rounds in a quantised network passes the cotangent as if it "
+    "rounded nothing; yes if None.",
+}
+"""What keywords mean that several functions have: a docstring lists them as `in SHARED`."""
+_SHARED_ENTRY: Final = re.compile(r"^( +)(\w+(?:,\s+\w+)*): in `SHARED`\.$", re.MULTILINE)
+
 
 def checked_keywords(function: Callable[P, R]) -> Callable[P, R]:
     """The function, which raises an `InputError` where it is called with wrong arguments.
 
-    The error names the keyword that was probably meant, and all that there are.
+    The error names the keyword that was probably meant, and all that there are. In its docstring
+    the texts of shared keywords are filled in, for `help`.
     """
     signature = inspect.signature(function)
     name = function.__qualname__.removesuffix(".__init__")
@@ -46,7 +91,19 @@ def checked_keywords(function: Callable[P, R]) -> Callable[P, R]:
             raise InputError(_explained(name, signature, kwargs, error)) from None
         return function(*args, **kwargs)
 
+    if call.__doc__ is not None:
+        call.__doc__ = _SHARED_ENTRY.sub(_shared_texts, call.__doc__)
     return call
+
+
+def _shared_texts(entry: re.Match[str]) -> str:
+    """The entry "a, b: in `SHARED`." as one entry for each keyword, with its text."""
+    indent, names = entry[1], re.split(r",\s+", entry[2])
+    more = f"{indent}    "
+    texts = (f"{name}: {SHARED[name]}" for name in names)
+    return "\n".join(
+        fill(text, 100, initial_indent=indent, subsequent_indent=more) for text in texts
+    )
 
 
 def check_counts(**values: object) -> None:

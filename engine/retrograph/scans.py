@@ -212,19 +212,12 @@ def scan(
 
     Args:
         model: a path to an .onnx file, or a model in memory.
-        inputs: one or several: paths of pictures, folders, archives, .npy, .npz, .csv, FASTA;
-            PIL pictures; arrays, with or without batch axis, bytes as pictures.
+        inputs: what `explain` takes, of any sizes that the model takes.
         layers: aliases or tensors.
         out: the folder of the store; it is made.
         channels: the channels to look at; all if None.
         k: how many units are kept of each channel, one a picture.
-        batch: how many inputs a run takes, where the model leaves that open.
-        labels: as in `explain`.
-        alphabet: which channel of a sequence is which letter: dna, rna, protein, or the letters.
-        sample_rate: samples a second of a waveform; as the model's file says if None.
-        preprocessing: how pictures become inputs, a preset's name or a `Preprocessing`; the
-            model's own, else looked for among the presets on the first pictures, if None.
-        device, threads: as in `Explainer`.
+        labels, alphabet, sample_rate, preprocessing, batch, device, threads: in `SHARED`.
         workers: how many threads decode; as many as there are processors, 8 at most, if None.
         force: whether what is in the folder is replaced.
         progress: is called with how many inputs are done, and of how many (None if not known).

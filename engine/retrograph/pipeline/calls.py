@@ -13,6 +13,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -75,32 +76,10 @@ def explain(
             and FASTA, pictures of Pillow, and arrays with or without a batch axis. Pictures, and
             arrays of bytes for a model of pictures, are preprocessed; floats are the model's input
             as it is. For a model of several inputs an array for each by its name, or an .npz.
-        unit: the most active one if None; the number of a class or of a channel, which is taken at
-            its most active position; the unit's index in an item of the layer, [r], or one for
-            each input, [N, r]; or the name of a class. Several, "cat,dog,12" or ["cat", "dog", 12],
-            have a row each, "cat-dog" is the difference of two.
         method: guided if None, or gradient, which a note says, where there is no ReLU.
-        layer, wrt: as in `build`.
-        top: explain so many of the most active units of each input: of a detector the strongest
-            boxes, of a layer with positions its most active channels.
-        box: the number of a box of a detector, the strongest being 0, which is explained if nothing
-            is asked.
-        at: "X,Y" or (x, y): the strongest box at that pixel of the input, or that pixel of a map.
-        class_: a class by its name or number: its best box, its pixels of a map.
-        what: of a box its class (the logit, the default), objectness or box (width and height).
-        over: the positions of a map over which a class's scores are summed: mask (those that are
-            predicted as it, the default), all, "X,Y", or "X0,Y0,X1,Y1".
-        head: the layout of the outputs, where it is not found right: a file of `retrograph heads
-            --json`, its object, or a head of `Model.heads()`.
-        labels: the class names: a file, a list, or imagenet, coco, voc, cifar10, mnist or none; if
-            None those in the model's file, else of the one data set with as many (a note says so).
-        preprocessing: as in `build`; if None as the model's file says, else the preset that the
-            first pictures show to be right (the answer says how surely), else 0-1.
-        alphabet: the letters of a sequence's channels: dna, rna, protein, or such as ACGT.
-        sample_rate: samples a second of the model's waveforms, to which sounds are resampled; as
-            the model's file says if None, and where it says none sounds keep theirs.
-        batch: how many inputs a run takes where the model leaves that open.
-        device, threads, outputs, precision, straight_through: as in `Explainer`.
+        unit, layer, top, box, at, class_, what, over, head, wrt, labels, preprocessing, alphabet,
+            sample_rate, batch, device, threads, outputs, precision,
+            straight_through: in `SHARED`.
 
     Returns:
         The attributions [N, *input] ([N, K, *input] with top=K), which draw themselves with the
@@ -113,9 +92,7 @@ def explain(
     """
     aim = aim_of(box=box, at=at, class_=class_, what=what, over=over, head=head)
     question = replace(_question(method, unit, layer, top, wrt), aim=aim)
-    reading = Reading(
-        labels=labels, preprocessing=preprocessing, alphabet=alphabet, sample_rate=sample_rate
-    )
+    reading = Reading(labels, preprocessing, alphabet, sample_rate)
     running = Running(device, threads, precision, straight_through)
     # A batch of 2, that it is found out whether inputs can share a run.
     settings = ExplainSettings(question, reading, running, batch=2, outputs=outputs)
@@ -197,13 +174,10 @@ def explain_all(
     """What in each of many inputs drives a unit: read ahead, no more than a few in memory.
 
     Args:
-        model, unit, layer, top, box, at, class_, what, over, head, labels, preprocessing,
-            alphabet, sample_rate: as in `explain`.
         inputs: what `explain` takes, of any sizes that the model takes.
         method: a name, several with commas, a method with parameters of its own, or several.
-        batch: how many inputs a run takes where the model leaves that open and keeps them apart.
-        wrt: the input that is explained; the first if None.
-        device, threads, precision, straight_through: as in `Explainer`.
+        model, unit, layer, top, box, at, class_, what, over, head, wrt, labels, preprocessing,
+            alphabet, sample_rate, batch, device, threads, precision, straight_through: in `SHARED`.
         style: how attributions are drawn; each method's own way if None.
         out: a folder, or for a single input a picture's name, that pictures are written to.
         npz: whether the arrays are kept beside the pictures.
@@ -221,16 +195,20 @@ def explain_all(
     """
     aim = aim_of(box=box, at=at, class_=class_, what=what, over=over, head=head)
     question = Question(method=method, unit=unit, layer=layer, top=top, aim=aim, wrt=wrt)
-    reading = Reading(
-        labels=labels, preprocessing=preprocessing, alphabet=alphabet, sample_rate=sample_rate
-    )
+    reading = Reading(labels, preprocessing, alphabet, sample_rate)
     running = Running(device, threads, precision, straight_through)
     settings = ExplainSettings(question, reading, running, batch=batch, style=style)
-    values, destination = as_list(inputs), None
-    if out is not None:
-        files = [str(f) for f in (*values, model) if isinstance(f, (str, os.PathLike))]
-        destination = Destination(os.fspath(out), files, single=None, arrays=npz, force=force)
+    values = as_list(inputs)
+    destination = None if out is None else _destination(out, [*values, model], npz, force)
     return _explained(model, values, settings, destination, progress)
+
+
+def _destination(
+    out: str | os.PathLike[str], sources: Iterable[Any], npz: bool, force: bool
+) -> Destination:
+    """Where the answers are written: a folder, or a picture's name of a single input."""
+    files = [str(source) for source in sources if isinstance(source, (str, os.PathLike))]
+    return Destination(os.fspath(out), files, single=None, arrays=npz, force=force)
 
 
 def _explained(
@@ -282,10 +260,9 @@ def compare(
         inputs: as in `explain_all`, at most 100.
         methods: names, with commas or in a list, or methods with parameters of their own, such as
             `retrograph.methods.LrpGamma(gamma=0.1)`.
-        unit, layer, box, at, class_, what, over, head, labels, preprocessing, alphabet,
-            sample_rate: as in `explain`.
-        batch, wrt, style, progress: as in `explain_all`.
-        device, threads, precision, straight_through: as in `Explainer`.
+        style, progress: as in `explain_all`.
+        unit, layer, box, at, class_, what, over, head, wrt, labels, preprocessing, alphabet,
+            sample_rate, batch, device, threads, precision, straight_through: in `SHARED`.
 
     Returns:
         What each method shows of each input; it says which methods cannot be built for the model,
@@ -298,9 +275,7 @@ def compare(
     """
     aim = aim_of(box=box, at=at, class_=class_, what=what, over=over, head=head)
     question = Question(method=methods, unit=unit, layer=layer, aim=aim, wrt=wrt)
-    reading = Reading(
-        labels=labels, preprocessing=preprocessing, alphabet=alphabet, sample_rate=sample_rate
-    )
+    reading = Reading(labels, preprocessing, alphabet, sample_rate)
     running = Running(device, threads, precision, straight_through)
     settings = ExplainSettings(question, reading, running, batch=batch, style=style)
     source, values = opened(model), as_list(inputs)

@@ -55,7 +55,7 @@ class Question:
         return chosen_methods(usual if self.method is None else self.method, self.parameters)
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class Reading:
     """How inputs are read, and classes named.
 

@@ -39,9 +39,8 @@ def find_preprocessing(
             first 24 are tried. More tell more surely.
         preprocessing: a preset's name or a recipe, to be held against the presets; as the model's
             file says if None, else that which the pictures show to be right.
-        labels: as in `explain`.
         wrt: the input that the pictures become; the first that takes some if None.
-        device, threads: as in `Explainer`.
+        labels, device, threads: in `SHARED`.
 
     Returns:
         What is taken, how that is known and how surely, and each preset's classes.

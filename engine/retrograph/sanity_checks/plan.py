@@ -40,7 +40,7 @@ Inputs: TypeAlias = OneInput | Sequence[OneInput]
 """A path, a picture of Pillow or an array, with or without a batch axis; or several."""
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class CheckSettings:
     """Which checks are made, and how.
 
@@ -188,9 +188,9 @@ def sanity(
         model: a path to an .onnx file of one input, or a model in memory.
         inputs: paths of pictures, folders or arrays, pictures of Pillow, or arrays; one or
             several. Bytes (uint8) are a picture, floats the input as it is.
-        method, parameters, layer, unit, wrt: as in `Question`.
-        labels, preprocessing, alphabet, sample_rate: as in `explain`.
-        device, threads: as in `Explainer`.
+        method, parameters: as in `Question`.
+        layer, unit, wrt, labels, preprocessing, alphabet, sample_rate, device,
+            threads: in `SHARED`.
         checks, order, stages, draws, steps, baseline, rank, seed: as in `CheckSettings`.
         tell: takes in words what is being done.
 
@@ -202,20 +202,9 @@ def sanity(
             library of the extra `sanity` is missing.
         UnsupportedError: the backward graph of a method cannot be built.
     """
-    settings = CheckSettings(
-        checks=checks,
-        order=order,
-        stages=stages,
-        draws=draws,
-        steps=steps,
-        baseline=baseline,
-        rank=rank,
-        seed=seed,
-    )
+    settings = CheckSettings(checks, order, stages, draws, steps, baseline, rank, seed)
     question = Question(method=method, parameters=parameters, unit=unit, layer=layer, wrt=wrt)
-    reading = Reading(
-        labels=labels, preprocessing=preprocessing, alphabet=alphabet, sample_rate=sample_rate
-    )
+    reading = Reading(labels, preprocessing, alphabet, sample_rate)
     explained = ExplainSettings(question, reading, Running(device, threads))
     plan = plan_sanity(model, explained, inputs)
     return plan.run([*_good(plan.read(inputs))], settings, tell or _quiet)

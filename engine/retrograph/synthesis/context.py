@@ -130,10 +130,10 @@ class SynthesisRequest:
 def resolve(
     model: Source,
     unit: UnitChoices | None,
-    *,
     layer: str | None = None,
     labels: Labels | None = None,
     preprocessing: Preprocessing | str | None = None,
+    *,
     wrt: str | None = None,
     pictures: Sequence[Input] = (),
 ) -> SynthesisRequest:

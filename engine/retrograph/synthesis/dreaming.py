@@ -58,8 +58,8 @@ def dream(
         unit: a channel or one unit, as in `maximize`; the whole layer if None.
         size: height and width in pixels; those of the picture, its shorter side at most 448, if
             None. An array of floats keeps its own.
-
-    The others are as in `maximize`.
+        settings, seed, snapshots, progress: as in `maximize`.
+        layer, labels, preprocessing, device, threads: in `SHARED`.
 
     Returns:
         One input [*input], its picture uint8 [H, W, 3], and how the layer grew.
@@ -69,14 +69,7 @@ def dream(
         UnsupportedError: no gradient can be built.
         DeviceError: the device is not there.
     """
-    request = resolve(
-        model,
-        unit,
-        layer=layer,
-        labels=labels,
-        preprocessing=preprocessing,
-        pictures=as_pictures(picture),
-    )
+    request = resolve(model, unit, layer, labels, preprocessing, pictures=as_pictures(picture))
     if len(request.units) > 1:
         raise InputError(f"a dream is of one unit or a whole layer; give one {parameter('unit')}")
     photograph = read_photograph(picture, request, size)

@@ -58,7 +58,7 @@ def maximize(
         unit: the number of a class or a channel; a unit's index, as a tuple; a class's name; a
             range such as "0-9"; "all"; or a list of these, all of one kind. An input each. May be
             left out where the layer has a single unit.
-        layer, labels, device, threads: as in `explain`.
+        model, layer, labels, device, threads: in `SHARED`.
         measure: activation, or log-probability: the logarithm of the softmax over the channels.
         place: of a channel the mean over its positions, or its strongest position.
         start: "noise"; "grey"; or a path, a picture of Pillow, or an array [*input] or uint8.
@@ -80,14 +80,7 @@ def maximize(
         UnsupportedError: no gradient can be built.
         DeviceError: the device is not there.
     """
-    request = resolve(
-        model,
-        unit,
-        layer=layer,
-        labels=labels,
-        preprocessing=preprocessing,
-        pictures=as_pictures(start),
-    )
+    request = resolve(model, unit, layer, labels, preprocessing, pictures=as_pictures(start))
     request = request.with_some_unit()
     goal = Goal(layer, request.units, measure, place)
     run = RunOptions(settings, seed, snapshots, device, threads, progress or ignore_progress)

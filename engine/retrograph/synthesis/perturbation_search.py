@@ -78,10 +78,9 @@ def perturb(
         model: a source model that scores classes.
         picture: a path, a picture of Pillow, or an array [*input] or uint8.
         unit: the wanted class: its number or its name.
-        labels: a file of class names, or the names; those that the model's file carries if None.
-        preprocessing: how a picture becomes the input, as in `maximize`.
         settings: how it is searched for, or some of its numbers by their names.
-        device, threads, progress: as in `maximize`.
+        progress: called with the numbers of steps done and of all steps.
+        labels, preprocessing, device, threads: in `SHARED`.
 
     Returns:
         The change [*input] (1 from black to white), the changed input, scores before and after.
