@@ -90,13 +90,15 @@ class Blanks:
             feeds: the model's inputs, as they were run.
         """
         try:
-            return self._why(asked, feeds)
+            with self._model.lock:
+                return self._why(asked, feeds)
         except RetrographError:  # what cannot be walked has no reason that could be told
             return ""
 
     def nonfinite_weights(self, target: str) -> str:
         """Which weights that a tensor is computed of are no numbers, in words; "" for none."""
-        return self._model.nonfinite_weights(target)
+        with self._model.lock:
+            return self._model.nonfinite_weights(target)
 
     def _why(self, asked: Asked, feeds: Mapping[str, Array]) -> str:
         (y,) = _run(self._forward(asked.target), feeds).values()

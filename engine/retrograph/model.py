@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
+from threading import RLock
 from typing import Any, TypeAlias
 
 from onnx import ModelProto, helper
@@ -65,6 +66,8 @@ class Model:
         file: the path as it was given; None for a model in memory.
         proto: the model as ONNX has it.
         properties: its metadata.
+        lock: held by a thread that makes something of a model which others use at the same time:
+            what is found out about it is remembered.
 
     Raises:
         InputError: it cannot be read.
@@ -81,6 +84,7 @@ class Model:
         self.name = Path(model).name if is_file else self.proto.graph.name or "model"
         self.properties = {p.key: p.value for p in self.proto.metadata_props}
         self._axes: dict[str, InputAxes] = {}
+        self.lock = RLock()
 
     def __repr__(self) -> str:
         return f"<Model {self.name}>"

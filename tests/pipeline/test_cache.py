@@ -22,7 +22,7 @@ X = np.random.default_rng(0).standard_normal((2, 3, 8, 8)).astype(np.float32)
 
 @pytest.fixture(autouse=True)
 def _nothing_kept() -> None:
-    cache.sessions.clear()
+    cache.READY_SESSIONS.sessions.clear()
 
 
 @pytest.fixture
@@ -33,7 +33,7 @@ def net(tmp_path: Path) -> Path:
 
 
 def built_so_far() -> int:
-    return cache.sessions.made
+    return cache.READY_SESSIONS.sessions.made
 
 
 @pytest.mark.parametrize(
@@ -102,7 +102,7 @@ def test_models_and_methods_in_memory(net: Path) -> None:
 def test_no_more_than_a_few_are_kept(net: Path) -> None:
     for threads in range(1, cache.READY + 3):
         explain(net, X, device="cpu", threads=threads)
-    assert len(cache.sessions) == cache.READY
+    assert len(cache.READY_SESSIONS.sessions) == cache.READY
 
 
 def test_mistakes(tmp_path: Path, net: Path) -> None:

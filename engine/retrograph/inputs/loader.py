@@ -26,18 +26,19 @@ from retrograph.runtime import Array, Spec
 Progress: TypeAlias = Callable[[int, int | None], None]
 """Takes how many are done, and of how many, None where that is not known."""
 
-Input: TypeAlias = str | os.PathLike[str] | Image.Image | Array | Mapping[str, Value]
-"""A file, a folder, a picture of Pillow's, an array, with or without a batch axis, or, for a model
-of several inputs, a value for each by its name: one of these, or a number that is held."""
+Input: TypeAlias = str | os.PathLike[str] | bytes | Image.Image | Array | Mapping[str, Value]
+"""A file, a folder, the bytes of a picture's file, a picture of Pillow's, an array, with or without
+a batch axis, or, for a model of several inputs, a value for each by its name: one of these, or a
+number that is held."""
 
 
-_Sole: TypeAlias = str | os.PathLike[str] | Image.Image | Array
+_Sole: TypeAlias = str | os.PathLike[str] | bytes | Image.Image | Array
 """What a model of one input takes."""
 
 
 def as_list(inputs: Input | Iterable[Input]) -> list[Input]:
     """One input or several, as a list; numbers in lists are one array."""
-    if isinstance(inputs, (str, os.PathLike, Image.Image, Mapping)):
+    if isinstance(inputs, (str, os.PathLike, bytes, Image.Image, Mapping)):
         return [inputs]
     if not hasattr(inputs, "__array__"):
         if not isinstance(inputs, Iterable):
@@ -50,7 +51,7 @@ def as_list(inputs: Input | Iterable[Input]) -> list[Input]:
     return [np.asarray(inputs)]
 
 
-_VALUES = (str, os.PathLike, Image.Image, Mapping, np.ndarray)
+_VALUES = (str, os.PathLike, bytes, Image.Image, Mapping, np.ndarray)
 
 
 @dataclass(frozen=True)
@@ -296,7 +297,7 @@ def follow_batches(
 def _count(inputs: Iterable[Input], suffixes: frozenset[str] | None) -> int | None:
     """How many inputs there are; None where that is not known."""
     values = [each for each in inputs if not isinstance(each, (str, os.PathLike))]
-    if any(not isinstance(value, Image.Image) for value in values):
+    if any(not isinstance(value, (bytes, Image.Image)) for value in values):
         return None
     paths = [each for each in inputs if isinstance(each, (str, os.PathLike))]
     files = count_inputs(paths, suffixes)

@@ -16,8 +16,9 @@ from retrograph.inputs.reader import Reader
 from retrograph.preprocess import BadInput, Item
 from retrograph.runtime import Array, Spec
 
-Value: TypeAlias = str | os.PathLike[str] | Image.Image | Array | float
-"""What one input takes: a file, a picture of Pillow's, an array, or a number for all its values."""
+Value: TypeAlias = str | os.PathLike[str] | bytes | Image.Image | Array | float
+"""What one input takes: a file, the bytes of a picture's file, a picture of Pillow's, an array, or
+a number for all its values."""
 
 
 def read_values(
@@ -60,7 +61,7 @@ def read_values(
 def is_read(value: Value) -> bool:
     """Whether a value is read as its input's kind reads it, and is no array or number as it is."""
     is_picture = isinstance(value, np.ndarray) and value.dtype == np.uint8
-    return is_picture or isinstance(value, (str, os.PathLike, Image.Image))
+    return is_picture or isinstance(value, (str, os.PathLike, bytes, Image.Image))
 
 
 def _read(value: Value, kind: InputKind | None, spec: Spec) -> Item:

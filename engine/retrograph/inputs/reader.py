@@ -108,9 +108,9 @@ class Reader:
         except InputError as error:
             yield Pending.failed(str(path), error)
 
-    def read_value(self, name: str, value: Image.Image | AnyArray) -> Iterator[Pending]:
+    def read_value(self, name: str, value: bytes | Image.Image | AnyArray) -> Iterator[Pending]:
         """The inputs in a picture or an array in memory, as `read` gives those of its file."""
-        if isinstance(value, Image.Image):
+        if isinstance(value, (bytes, Image.Image)):
             yield from self.kind.read_pictures([PictureFile(name, PurePosixPath(name), value)])
             return
         try:
@@ -122,8 +122,8 @@ class Reader:
             each = name if len(batch) == 1 else f"{name}[{i}]"
             yield Pending(each, partial(self.kind.from_row, each, row))
 
-    def from_memory(self, value: Image.Image | AnyArray, name: str) -> Item:
-        """One input: a picture of Pillow, or an array as a .npy file would hold it.
+    def from_memory(self, value: bytes | Image.Image | AnyArray, name: str) -> Item:
+        """One input: a picture, or an array as a .npy file would hold it.
 
         Raises:
             InputError: it does not fit the model, or is several inputs.

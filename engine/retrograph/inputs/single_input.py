@@ -14,8 +14,8 @@ from retrograph.inputs.kinds import InputKind
 from retrograph.inputs.reader import Reader, iter_inputs
 from retrograph.preprocess import BadInput, Item
 
-OneInput: TypeAlias = str | os.PathLike[str] | Image.Image | npt.ArrayLike
-"""A path to a picture or an array, a picture of Pillow, or an array."""
+OneInput: TypeAlias = str | os.PathLike[str] | bytes | Image.Image | npt.ArrayLike
+"""A path to a picture or an array, a picture's file as bytes or of Pillow, or an array."""
 
 
 def read_input(source: OneInput, kind: InputKind) -> Item:
@@ -31,7 +31,7 @@ def read_input(source: OneInput, kind: InputKind) -> Item:
         InputError: it cannot be read, or does not fit the model.
     """
     if not isinstance(source, (str, os.PathLike)):
-        value = source if isinstance(source, Image.Image) else np.asarray(source)
+        value = source if isinstance(source, (bytes, Image.Image)) else np.asarray(source)
         if isinstance(value, np.ndarray) and value.dtype.kind not in "biuf":
             raise InputError(f"{source!r:.60} is not one input; give a path, a picture or an array")
         return Reader(kind).from_memory(value, "the input")

@@ -33,20 +33,51 @@ def attribute_batch(
     Raises:
         InputError: an input cannot be read or explained, or they cannot be put together.
     """
+    return attribute_batches(session, read_batches(session, x), units)
+
+
+def read_batches(session: ExplainSession, x: Input | Sequence[Input]) -> list[Batch]:
+    """What inputs are run as, read and of one size.
+
+    Raises:
+        InputError: an input cannot be read, or they cannot be put together.
+    """
     batches = [_good(batch) for batch in session.batches(as_list(x))]
     if not batches:
         raise InputError("there is no input; give at least one")
     _check_alike(session, batches)
+    return batches
+
+
+def attribute_batches(
+    session: ExplainSession, batches: Sequence[Batch], units: Sequence[tuple[int, ...]] | None
+) -> Attribution:
+    """The attributions of all inputs in one.
+
+    Args:
+        session: of one method.
+        batches: of `read_batches`.
+        units: as in `attribute_batch`.
+
+    Raises:
+        InputError: an input cannot be explained.
+    """
     if isinstance(session, ObjectiveSession):
         return attribute_found(session, batches)
     runs = [
         _run(session, batch, rows)
         for batch, rows in zip(batches, _parts(session, batches, units), strict=True)
     ]
-    together = runs[0] if len(runs) == 1 else _together(runs)
+    return told_by(session, batches, runs[0] if len(runs) == 1 else _together(runs))
+
+
+def told_by(
+    session: ExplainSession, batches: Sequence[Batch], attribution: Attribution
+) -> Attribution:
+    """The attributions of batches with all that the session knows of them."""
     items = tuple(_noted(item, session.input_notes) for batch in batches for item in batch.items)
     return replace(
-        together,
+        attribution,
         items=items,
         make_context=lambda: session.context,
         find_blanks=_blanks_finder(session, batches),
@@ -110,24 +141,27 @@ def _run(session: ExplainSession, batch: Batch, units: Array | None) -> Attribut
     )
     (attribution,) = outputs.values()
     rows, count = len(attribution.score), len(batch.items)
-    if rows <= count:
-        return attribution
-    biases = attribution.bias_relevance
+    return attribution if rows <= count else some_rows(attribution, slice(count))
+
+
+def some_rows(attribution: Attribution, rows: slice) -> Attribution:
+    """The attributions of some inputs of a run that has a row for each."""
+    count, biases = len(attribution.score), attribution.bias_relevance
     return replace(
         attribution,
-        attributions={name: a[:count] for name, a in attribution.attributions.items()},
-        score=attribution.score[:count],
-        unit=attribution.unit[:count],
-        outputs=_first(attribution.outputs, count, rows),
-        bias_relevance=None if biases is None else biases[:count],
-        feeds=_first(attribution.feeds, count, rows),
+        attributions={name: a[rows] for name, a in attribution.attributions.items()},
+        score=attribution.score[rows],
+        unit=attribution.unit[rows],
+        outputs=_rows_of(attribution.outputs, rows, count),
+        bias_relevance=None if biases is None else biases[rows],
+        feeds=_rows_of(attribution.feeds, rows, count),
     )
 
 
-def _first(values: Mapping[str, Array], count: int, rows: int) -> dict[str, Array]:
-    """The leading rows of what has one for each input."""
+def _rows_of(values: Mapping[str, Array], rows: slice, count: int) -> dict[str, Array]:
+    """Some rows of what has one for each of so many inputs."""
     return {
-        name: value[:count] if np.ndim(value) and len(value) == rows else value
+        name: value[rows] if np.ndim(value) and len(value) == count else value
         for name, value in values.items()
     }
 

@@ -8,7 +8,8 @@ from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any, NamedTuple, TypeAlias
+from threading import Lock
+from typing import Any, Final, NamedTuple, TypeAlias, TypeVar
 
 from retrograph.blank import Blanks
 from retrograph.errors import InputError
@@ -37,7 +38,10 @@ from retrograph.pipeline.opening import open_finding, open_for
 from retrograph.pipeline.session import ExplainSession
 from retrograph.pipeline.settings import ExplainSettings, Question
 from retrograph.pipeline.several_units import several_units
+from retrograph.preprocess.sequences import is_fasta
 from retrograph.results.context import ExplainContext
+
+T = TypeVar("T")
 
 READY = 4
 """How many sessions stay ready; the one unused for longest gives way."""
@@ -96,9 +100,16 @@ class _Opener:
                 return self.key.model
         return self.key
 
+    def alone(self, make: Callable[[], T]) -> T:
+        """What is made of the model while no other thread makes something of it."""
+        with self.model.lock:
+            return make()
+
 
 class Cache:
-    """The values made last, by what they are made of.
+    """The values made last, by what they are made of; any thread may ask for one.
+
+    A value is made once, whoever asks for it meanwhile waits; other keys do not.
 
     Attributes:
         made: how many values were made so far.
@@ -107,6 +118,8 @@ class Cache:
     def __init__(self, size: int) -> None:
         self.made = 0
         self._size = size
+        self._lock = Lock()
+        self._making: dict[Hashable, Lock] = {}
         self._values: OrderedDict[Hashable, Any] = OrderedDict()
 
     def __len__(self) -> int:
@@ -114,76 +127,169 @@ class Cache:
 
     def get(self, key: Hashable, make: Callable[[], Any]) -> Any:
         """The value of a key, made if it is not there."""
-        if key not in self._values:
-            self._values[key] = make()
+        with self._lock:
+            if key in self._values:
+                self._values.move_to_end(key)
+                return self._values[key]
+            making = self._making.setdefault(key, Lock())
+        with making:
+            return self._made_once(key, make)
+
+    def _made_once(self, key: Hashable, make: Callable[[], Any]) -> Any:
+        with self._lock:
+            if key in self._values:
+                return self._values[key]
+        try:
+            value = make()
+        finally:
+            with self._lock:
+                self._making.pop(key, None)
+        with self._lock:
+            self._values[key] = value
             self.made += 1
-        self._values.move_to_end(key)
-        while len(self._values) > self._size:
-            self._values.popitem(last=False)
-        return self._values[key]
+            while len(self._values) > self._size:
+                self._values.popitem(last=False)
+        return value
 
     def clear(self) -> None:
         """Forget all values."""
-        self._values.clear()
-        self.made = 0
+        with self._lock:
+            self._values.clear()
+            self.made = 0
 
 
-sessions = Cache(READY)
-_known = Cache(READY)
-_finders = Cache(READY)
-_preprocessings = Cache(READY)
+class SessionCache:
+    """Sessions that stay ready for the next call, and what is remembered of their models.
 
-
-def ready_session(
-    source: Source, settings: ExplainSettings, inputs: Sequence[Input] = ()
-) -> ExplainSession:
-    """The session for what is asked of a model; it stays ready for the next call.
-
-    A file that has changed is read again.
+    Any thread may ask for one.
 
     Args:
-        source: a path to an .onnx file, or a model in memory; one that is no `Model` is copied
-            and digested by each call.
-        settings: what is asked, all of it hashable but the labels; where it names no inputs, all
-            are explained.
-        inputs: what is explained. How pictures become the model's input is looked for on the first
-            call with pictures, and once more on the first with several, and then remembered.
+        size: how many sessions stay ready; the one unused for longest gives way.
 
-    Raises:
-        InputError: what is asked is wrong: the file, the layer, the method, the unit.
-        DeviceError: ONNX Runtime or the device is not there.
-        UnsupportedError: the graph cannot be built.
+    Attributes:
+        sessions: by what is asked.
     """
-    opener, question = _Opener(source), settings.question
-    known: _Known = _known.get(
-        (opener.key, question.layer, question.wrt), lambda: _learn(opener.model, settings)
-    )
-    labels = known.labels
-    if settings.reading.labels is not None:
-        labels, where = named_labels(settings.reading.labels, known.counts)
-        check_labels(labels, known.counts, where)
-    note = known.label_note if settings.reading.labels is None else ""
-    settings = with_alphabet(opener.model, settings, known.facts.shown, inputs)
-    settings = _with_remembered(opener, settings, known.facts, inputs)
-    finder = _finder(opener, question, labels, known.facts)
-    if finder is not None:
-        finding = _ready_objectives(opener, settings, labels, finder)
-        return replace(finding, context=_told(finding, settings, note))
-    choice = choose_unit(known.facts, question, labels)
-    asked = replace(
-        settings,
-        question=replace(question, unit=None, wrt=known.facts.sources),
-        reading=replace(settings.reading, labels=labels),
-    )
 
-    def make() -> ExplainSession:
-        named = replace(asked, question=replace(asked.question, unit=question.unit))
-        session = open_for(opener.model, named, labels, known.facts, choice)
-        blanks = Blanks(opener.source, settings.running.threads)
-        return replace(session, blanks=blanks, reference=None)
+    def __init__(self, size: int = READY) -> None:
+        self.sessions = Cache(size)
+        self.known = Cache(size)
+        self.finders = Cache(size)
+        self.preprocessings = Cache(size)
 
-    session: ExplainSession = sessions.get((opener.key, asked, choice.select), make)
-    return replace(session, choice=choice, context=_told(session, settings, note))
+    def open(
+        self, source: Source, settings: ExplainSettings, inputs: Sequence[Input] = ()
+    ) -> ExplainSession:
+        """The session for what is asked of a model; it stays ready for the next call.
+
+        A file that has changed is read again.
+
+        Args:
+            source: a path to an .onnx file, or a model in memory; one that is no `Model` is copied
+                and digested by each call.
+            settings: what is asked, all of it hashable but the labels; where it names no inputs,
+                all are explained.
+            inputs: what is explained. Where the settings do not say how pictures become the
+                model's input, it is looked for on the first call with pictures, and once more on
+                the first with several, and then remembered.
+
+        Raises:
+            InputError: what is asked is wrong: the file, the layer, the method, the unit.
+            DeviceError: ONNX Runtime or the device is not there.
+            UnsupportedError: the graph cannot be built.
+        """
+        opener, question = _Opener(source), settings.question
+        known: _Known = self.known.get(
+            (opener.key, question.layer, question.wrt),
+            lambda: opener.alone(lambda: _learn(opener.model, settings)),
+        )
+        labels = known.labels
+        if settings.reading.labels is not None:
+            labels, where = named_labels(settings.reading.labels, known.counts)
+            check_labels(labels, known.counts, where)
+        note = known.label_note if settings.reading.labels is None else ""
+        if any(map(_is_fasta_file, inputs)):
+            settings = with_alphabet(opener.model, settings, known.facts.shown, inputs)
+        settings = self._with_remembered(opener, settings, known.facts, inputs)
+        finder = self._finder(opener, question, labels, known.facts)
+        if finder is not None:
+            finding = self._ready_objectives(opener, settings, labels, finder)
+            return replace(finding, context=_told(finding, settings, note))
+        choice = choose_unit(known.facts, question, labels)
+        asked = replace(
+            settings,
+            question=replace(question, unit=None, wrt=known.facts.sources),
+            reading=replace(settings.reading, labels=labels),
+        )
+
+        def make() -> ExplainSession:
+            named = replace(asked, question=replace(asked.question, unit=question.unit))
+            session = open_for(opener.model, named, labels, known.facts, choice)
+            blanks = Blanks(opener.source, settings.running.threads)
+            return replace(session, blanks=blanks, reference=None)
+
+        session: ExplainSession = self.sessions.get(
+            (opener.key, asked, choice.select), lambda: opener.alone(make)
+        )
+        return replace(session, choice=choice, context=_told(session, settings, note))
+
+    def _with_remembered(
+        self,
+        opener: _Opener,
+        settings: ExplainSettings,
+        facts: LayerFacts,
+        inputs: Sequence[Input],
+    ) -> ExplainSettings:
+        """The settings with the preprocessing that was chosen for the first pictures."""
+        if settings.reading.known is not None:
+            return with_preprocessing(settings, settings.reading.known)
+        pictures = [each for each in inputs if not is_floats(each)]
+        is_several = len(pictures) > 1 or any(map(_is_folder, pictures))
+        key = opener.key, facts.shown, settings.reading.preprocessing, settings.reading.alphabet
+        choice: PreprocessingChoice | None = self.preprocessings.get(
+            (*key, bool(pictures), is_several),
+            lambda: opener.alone(lambda: choice_for(opener.model, settings, facts.shown, pictures)),
+        )
+        return with_preprocessing(settings, choice)
+
+    def _finder(
+        self, opener: _Opener, question: Question, labels: tuple[str, ...], facts: LayerFacts
+    ) -> Finder | None:
+        """What finds the numbers that are asked for; of a layer and a unit that are named none."""
+        is_named = question.unit not in (None, "top") and question.aim.is_open
+        if is_named and several_units(question.unit, facts, labels) is None:
+            return None
+        key = (opener.key, replace(question, method=None, parameters=()), labels)
+        finder: Finder | None = self.finders.get(
+            key,
+            lambda: opener.alone(lambda: finder_for(opener.model, question, labels, facts)),
+        )
+        return finder
+
+    def _ready_objectives(
+        self,
+        opener: _Opener,
+        settings: ExplainSettings,
+        labels: tuple[str, ...],
+        finder: Finder,
+    ) -> ExplainSession:
+        """The session that explains what a finder finds; its graphs serve other finders, too."""
+        question = replace(settings.question, unit=None, top=1, aim=ANYTHING)
+        reading = replace(settings.reading, labels=labels)
+        asked = replace(settings, question=question, reading=reading)
+
+        def make() -> ExplainSession:
+            session = open_finding(opener.model, asked, labels, finder, open_for)
+            return replace(session, blanks=Blanks(opener.source, settings.running.threads))
+
+        session = self.sessions.get(
+            (opener.key, asked, type(finder), finder.usual), lambda: opener.alone(make)
+        )
+        assert isinstance(session, ObjectiveSession)
+        return replace(session, finder=finder)
+
+
+READY_SESSIONS: Final = SessionCache()
+"""Those of `explain`."""
 
 
 def _told(session: ExplainSession, settings: ExplainSettings, note: str) -> ExplainContext:
@@ -192,53 +298,12 @@ def _told(session: ExplainSession, settings: ExplainSettings, note: str) -> Expl
     return replace(session.context, preprocessing=settings.reading.known, notes=notes)
 
 
-def _with_remembered(
-    opener: _Opener, settings: ExplainSettings, facts: LayerFacts, inputs: Sequence[Input]
-) -> ExplainSettings:
-    """The settings with the preprocessing that was chosen for the first pictures."""
-    pictures = [each for each in inputs if not is_floats(each)]
-    is_several = len(pictures) > 1 or any(map(_is_folder, pictures))
-    key = opener.key, facts.shown, settings.reading.preprocessing, settings.reading.alphabet
-    choice: PreprocessingChoice | None = _preprocessings.get(
-        (*key, bool(pictures), is_several),
-        lambda: choice_for(opener.model, settings, facts.shown, pictures),
-    )
-    return with_preprocessing(settings, choice)
+def _is_fasta_file(value: Input) -> bool:
+    return isinstance(value, (str, os.PathLike)) and is_fasta(Path(value))
 
 
 def _is_folder(value: Input) -> bool:
     return isinstance(value, (str, os.PathLike)) and Path(value).is_dir()
-
-
-def _finder(
-    opener: _Opener, question: Question, labels: tuple[str, ...], facts: LayerFacts
-) -> Finder | None:
-    """What finds the numbers that are asked for; of a layer and a unit that are named none."""
-    is_named = question.unit not in (None, "top") and question.aim.is_open
-    if is_named and several_units(question.unit, facts, labels) is None:
-        return None
-    key = (opener.key, replace(question, method=None, parameters=()), labels)
-    finder: Finder | None = _finders.get(
-        key, lambda: finder_for(opener.model, question, labels, facts)
-    )
-    return finder
-
-
-def _ready_objectives(
-    opener: _Opener, settings: ExplainSettings, labels: tuple[str, ...], finder: Finder
-) -> ExplainSession:
-    """The session that explains what a finder finds; its graphs serve other finders, too."""
-    question = replace(settings.question, unit=None, top=1, aim=ANYTHING)
-    reading = replace(settings.reading, labels=labels)
-    asked = replace(settings, question=question, reading=reading)
-
-    def make() -> ExplainSession:
-        session = open_finding(opener.model, asked, labels, finder, open_for)
-        return replace(session, blanks=Blanks(opener.source, settings.running.threads))
-
-    session = sessions.get((opener.key, asked, type(finder), finder.usual), make)
-    assert isinstance(session, ObjectiveSession)
-    return replace(session, finder=finder)
 
 
 def _learn(model: Model, settings: ExplainSettings) -> _Known:

@@ -26,7 +26,7 @@ from retrograph.methods.chosen import MethodChoice
 from retrograph.model import Source, opened
 from retrograph.pipeline.aim import HeadLayout, Pixels, aim_of
 from retrograph.pipeline.batch import attribute_batch
-from retrograph.pipeline.cache import ready_session
+from retrograph.pipeline.cache import READY_SESSIONS
 from retrograph.pipeline.comparing import compare_all
 from retrograph.pipeline.destination import Destination
 from retrograph.pipeline.labels import Labels
@@ -73,9 +73,10 @@ def explain(
         model: a path to an .onnx file, a model in memory, or a graph that retrograph has built;
             one in memory that is no `Model` is copied and digested by each call.
         x: one input or several of one size: paths of pictures, folders, archives, .npy, .npz, .csv
-            and FASTA, pictures of Pillow, and arrays with or without a batch axis. Pictures, and
-            arrays of bytes for a model of pictures, are preprocessed; floats are the model's input
-            as it is. For a model of several inputs an array for each by its name, or an .npz.
+            and FASTA, pictures of Pillow, the bytes of a picture's file, and arrays with or without
+            a batch axis. Pictures, and arrays of bytes for a model of pictures, are preprocessed;
+            floats are the model's input as it is. For a model of several inputs an array for each
+            by its name, or an .npz.
         method: guided if None, or gradient, which a note says, where there is no ReLU.
         unit, layer, top, box, at, class_, what, over, head, wrt, labels, preprocessing, alphabet,
             sample_rate, batch, device, threads, outputs, precision,
@@ -97,7 +98,7 @@ def explain(
     # A batch of 2, that it is found out whether inputs can share a run.
     settings = ExplainSettings(question, reading, running, batch=2, outputs=outputs)
     inputs = as_list(x)
-    session = replace(ready_session(model, settings, inputs), batch=batch)
+    session = replace(READY_SESSIONS.open(model, settings, inputs), batch=batch)
     return attribute_batch(session, inputs, _unit_rows(unit))
 
 
@@ -115,6 +116,10 @@ def _question(
         )
     if method is not None and not isinstance(method, str):
         method = method_named(method)
+    elif method is not None and "," in method:
+        raise InputError(
+            f"method is one method, not '{method:.60}'; compare and explain_all take several"
+        )
     rows = _unit_rows(unit)
     return Question(
         method=method,

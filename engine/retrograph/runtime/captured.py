@@ -8,6 +8,7 @@ its own.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -33,13 +34,15 @@ class Captured:
         self._session, self._outputs = session, outputs
         self._device = place, number
         self._recorded: dict[tuple[tuple[int, ...], ...], Recorded] = {}
+        self._lock = Lock()
 
     def run(self, feeds: Mapping[str, Array]) -> list[Array]:
         """The wanted outputs, in order."""
         shapes = tuple(value.shape for value in feeds.values())
-        if shapes not in self._recorded:
-            self._recorded[shapes] = self._record(feeds, str(len(self._recorded)))
-        return self._recorded[shapes].run(feeds)
+        with self._lock:  # inputs and outputs have one place for all threads
+            if shapes not in self._recorded:
+                self._recorded[shapes] = self._record(feeds, str(len(self._recorded)))
+            return self._recorded[shapes].run(feeds)
 
     def _record(self, feeds: Mapping[str, Array], name: str) -> Recorded:
         """Places for inputs and outputs of these shapes, by a run that is not recorded."""
