@@ -16,6 +16,9 @@ from retrograph.names import BIAS_RELEVANCE, PREFIX, SCORE, UNIT, attribution_na
 Places: TypeAlias = Sequence[Sequence[float] | None]
 """Where a tensor lies in an input: [axis, stride, centre] for every axis of an item of it."""
 
+CONTRACT = 1
+"""The number of the rules by which graphs are built: docs/CONTRACT.md."""
+
 STRICT = {"straight_through": "no"}
 """Among the parameters of a graph in which rounding passes nothing."""
 
@@ -23,6 +26,8 @@ STRICT = {"straight_through": "no"}
 @dataclass(frozen=True)
 class Contract:
     """The metadata of a built graph.
+
+    docs/CONTRACT.md says the same to those who write hosts, contract.schema.json to their programs.
 
     Attributes:
         version: of retrograph.
@@ -53,6 +58,11 @@ class Contract:
             an item of the input [axis, stride, centre] (position q along that axis of the
             tensor, counted from the back, sees the input around stride * q + centre), or null
             where no single axis follows it.
+        contract: the number of these rules; it grows where a host that knows only the older ones
+            would go wrong. 1 in files that say nothing of it.
+        axes: what the axes of each explained input count, a letter each (see `InputAxes.letters`),
+            such as NCHW; of the inputs behind explained inner tensors the same. Empty in files that
+            say nothing of it.
     """
 
     version: str
@@ -74,6 +84,8 @@ class Contract:
     onnxruntime: str = ""
     inputs: tuple[str, ...] = ()
     places: tuple[Places, ...] = ()
+    contract: int = CONTRACT
+    axes: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def shown(self) -> str:
@@ -128,7 +140,7 @@ class Contract:
         """From metadata properties; None if the model was not built by retrograph.
 
         Raises:
-            InputError: the properties are incomplete.
+            InputError: the properties are incomplete, or of a contract that is not known here.
         """
         if PREFIX + "version" not in properties:
             return None
@@ -145,6 +157,11 @@ class Contract:
             raise InputError(
                 f"the built graph's metadata are damaged ({error}); build it again"
             ) from None
+        if parsed["contract"] > CONTRACT:
+            raise InputError(
+                f"the graph was built by a newer retrograph (contract {parsed['contract']}, and "
+                f"{CONTRACT} is known here); update retrograph, or build it again"
+            )
         for name in ("shape", "explained", "labels", "notes", "inputs", "places"):
             parsed[name] = tuple(parsed[name])
         return cls(**parsed)
@@ -155,7 +172,9 @@ _PLAIN = {"version", "method", "target", "alias", "select", "source_sha256", "pr
 _PLAIN |= {"precision", "onnxruntime"}
 _KINDS = {"parameters": dict, "names": dict, "shape": list, "many": bool, "explained": list}
 _KINDS |= {"labels": list, "notes": list, "channel_axis": int, "inputs": list, "places": list}
+_KINDS |= {"contract": int, "axes": dict}
 _LATER = {"precision": "float32", "names": "{}", "channel_axis": "0", "onnxruntime": ""}
+_LATER |= {"contract": "1", "axes": "{}"}
 _LATER |= dict.fromkeys(_OF_INNER, "[]")
 """What files of earlier versions do not have, and what is so of them."""
 

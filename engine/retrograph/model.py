@@ -45,7 +45,7 @@ from retrograph.preprocess import (
 from retrograph.report import Report
 from retrograph.scores import Scores, find_scores, flat_notes
 from retrograph.selector import KINDS, Select, target_of
-from retrograph.sources import inner_notes, inputs_of, origins, places, sources_of
+from retrograph.sources import axis_letters, inner_notes, inputs_of, origins, places, sources_of
 
 SCORES = "scores"
 """The alias of the class scores, whatever operator makes them."""
@@ -336,6 +336,10 @@ class Model:
             precision=request.precision,
             names=report.names,
             onnxruntime=need(model).text,
+            axes={
+                name: axis_letters(self.graph, self.axes(name), request.target)
+                for name in inputs_of(self.graph, request.sources)
+            },
             **self._inner_facts(request.sources),
         )
         kept = {k: v for k, v in self.properties.items() if not k.startswith("retrograph.")}

@@ -6,6 +6,7 @@ from collections.abc import Collection, Sequence
 
 from retrograph.contract import Places
 from retrograph.errors import InputError
+from retrograph.ir.analysis.batch_axis import first_item_axis
 from retrograph.ir.graph import STANDARD_DOMAINS, Graph, Shape
 from retrograph.ir.path import flow, path
 from retrograph.layers import find_layer
@@ -138,6 +139,16 @@ def _looked_up(graph: Graph, name: str, shown: str) -> str:
     """The embedding of an input of whole numbers that a tensor is made of."""
     made = flow(graph, [shown])
     return next(e for e in origins(graph) if e in made and name in flow(graph, [e]))
+
+
+def axis_letters(graph: Graph, axes: InputAxes, target: str) -> str:
+    """What each axis of an input counts (see `InputAxes.letters`), seen from a target.
+
+    An input of which all is one item of the target has no axis that counts items.
+    """
+    letters = axes.letters
+    is_one_item = letters[1:].strip("*") == "" and first_item_axis(graph, target) == 0
+    return letters.replace("N", "*") if is_one_item else letters
 
 
 def places(graph: Graph, name: str, shown: str, axes: InputAxes) -> Places:

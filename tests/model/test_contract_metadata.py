@@ -57,6 +57,8 @@ def test_metadata(tmp_path: Path) -> None:
         ),
         "retrograph.channel_axis": "0",
         "retrograph.onnxruntime": "1.20",
+        "retrograph.contract": "1",
+        "retrograph.axes": '{"image": "NCHW"}',
     }
     assert Preprocessing.from_json(json.loads(json.dumps(recipe.to_json()))) == recipe
 

@@ -69,7 +69,7 @@ def golden(file: str) -> ModelProto:
 
 def golden_input(file: str, items: int | None = None) -> Array:
     """The picture batch of a golden model; with `items` that many, noise behind the first ones."""
-    x = np.load(NETWORKS / f"{file.split('__')[0]}.npz")["x"]
+    x: Array = np.load(NETWORKS / f"{file.split('__')[0]}.npz")["x"]
     if items is None or items <= len(x):
         return x[:items]
     noise = np.random.default_rng(5).standard_normal((items - len(x), *x.shape[1:]))
@@ -134,7 +134,8 @@ def fused(model: ModelProto) -> set[str]:
 def ready(name: str, x: Array) -> Method:
     """A method; one that needs a data set has the inputs x."""
     method: Any = method_named(name)
-    return replace(method, baselines=x) if "baselines" in method.parameters else method
+    chosen: Method = replace(method, baselines=x) if "baselines" in method.parameters else method
+    return chosen
 
 
 def noise(*shape: int, seed: int = 1) -> Array:

@@ -77,6 +77,20 @@ class InputAxes:
         return (lead, *sides, channels) if self._is_channel_last else (lead, channels, *sides)
 
     @property
+    def letters(self) -> str:
+        """What each axis of the input counts, a letter each, such as NCHW.
+
+        N items, C channels, T frames, D depth, H height, W width, S samples; * for anything else.
+        """
+        named = dict(zip(self.spatial, "DHW"[3 - len(self.spatial) :], strict=True))
+        for axis, letter in ((self.channel, "C"), (self.time, "T"), (self.samples, "S")):
+            named |= {} if axis is None else {axis: letter}
+        if self.samples is not None and len(self.item) == 2:
+            named[1 - self.samples] = "C"
+        item = "".join(named.get(axis, "*") for axis in range(len(self.item)))
+        return f"N{item}" if self.batched and self.shape else item
+
+    @property
     def takes_pictures(self) -> bool:
         """Whether an item is a picture."""
         return len(self.spatial) == 2 and self.time is None
