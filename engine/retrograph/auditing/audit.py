@@ -36,7 +36,7 @@ from retrograph.auditing.sentence import (
     places,
     precision_sentence,
 )
-from retrograph.auditing.table_rows import TensorRow, tensor_rows
+from retrograph.auditing.table_rows import TensorRow, TwoNetworks
 from retrograph.auditing.verdicts import Facts, verdict_of
 from retrograph.errors import InputError, RetrographError, parameter
 from retrograph.inputs.loader import Input, Progress, as_list
@@ -173,19 +173,27 @@ class _Auditor:
             preparation=prepared.name if prepared is not None else "",
             method=method,
             maps=tuple(maps),
-            rows=tuple(self._rows(comparison, findings)),
+            rows=tuple(self._rows(comparison, chain, layers, findings)),
+            names=self.a.network.aliases,
             labels=model_labels(self.a.network.model),
             items=self.inputs.items,
             kind=self.inputs.kind,
             notes=(*self.inputs.notes, *self._output_notes(comparison), *notes),
         )
 
-    def _rows(self, comparison: Comparison, findings: Sequence[Finding]) -> list[TensorRow]:
+    def _rows(
+        self,
+        comparison: Comparison,
+        chain: Sequence[Pair],
+        layers: Sequence[LayerError],
+        findings: Sequence[Finding],
+    ) -> list[TensorRow]:
         """The tensors of both files beside each other, the regions' marked."""
         regions = [found.region for found in findings]
         held_a = {t: i for i, r in enumerate(regions, 1) for t in r.a_tensors}
         held_b = {t: i for i, r in enumerate(regions, 1) for t in r.b_tensors}
-        return tensor_rows(self.a.network, self.b.network, comparison.pairs, held_a, held_b)
+        both = TwoNetworks(self.a.network, self.b.network, held_a, held_b)
+        return both.rows(chain or comparison.pairs, layers)
 
     def _precision(self) -> Precision:
         """What the less precise file computes in; float32 where both compute in the same."""
@@ -303,7 +311,7 @@ class _Auditor:
             count = len({pair.a for pair in comparison.pairs})
             return equal_sentence(facts, count, points)
         if facts.precision and not findings:
-            return precision_sentence(self.b.network, layers, facts)
+            return precision_sentence(a, layers, facts)
         if not facts.related:
             return another_sentence(a, self.b.network)
         name = prepared.name if prepared is not None else ""

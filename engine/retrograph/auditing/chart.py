@@ -4,13 +4,32 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from html import escape
 
+from retrograph.auditing.amounts import amount
 from retrograph.auditing.precision import LayerError
 
-_WIDTH, _HEIGHT, _LEFT, _FOOT = 960, 260, 70, 30
+_WIDTH, _HEIGHT, _LEFT, _TOP, _FOOT = 1000, 300, 64, 40, 26
 _LEAST = 1e-8
-_OWN, _SUSPECT, _INK, _GRID = "#8fa8c8", "#c4302b", "#1c2330", "#dde2e9"
+_DECADES = 4
+_NAMED = 3
+_LETTER = 6.6
+"""About so many pixels a letter of a name is wide."""
+
+
+@dataclass(frozen=True)
+class _Scale:
+    """Powers of ten from the foot of the drawing to its top."""
+
+    low: int
+    high: int
+
+    def y(self, value: float) -> float:
+        power = math.log10(value) if value > 0 else self.low
+        power = min(max(power, self.low), self.high) if math.isfinite(power) else self.high
+        share = (power - self.low) / (self.high - self.low)
+        return _TOP + (_HEIGHT - _TOP - _FOOT) * (1 - share)
 
 
 def error_chart(layers: Sequence[LayerError], labels: Sequence[str]) -> str:
@@ -18,43 +37,81 @@ def error_chart(layers: Sequence[LayerError], labels: Sequence[str]) -> str:
 
     Args:
         layers: in forward order.
-        labels: of each, shown where the pointer rests.
+        labels: of each; those that lose the most have theirs written at their bars.
     """
-    ends = [value for layer in layers for value in (layer.own, layer.accumulated)]
-    finite = [value for value in ends if math.isfinite(value) and value > 0]
-    high = math.ceil(math.log10(max(finite, default=1)))
-    low = math.floor(math.log10(max(_LEAST, min(finite, default=_LEAST))))
-    low = min(low, high - 1)
-
-    def height(value: float) -> float:
-        power = math.log10(min(max(value, 10.0**low), 10.0**high)) if value > 0 else low
-        return (_HEIGHT - _FOOT) * (1 - (power - low) / (high - low)) + 8
-
+    scale = _scale(layers)
     step = (_WIDTH - _LEFT) / max(1, len(layers))
-    parts = [_axis(power, height(10.0**power)) for power in range(low, high + 1)]
-    base = height(10.0**low)
-    points = []
-    for place, (layer, label) in enumerate(zip(layers, labels, strict=True)):
-        x = _LEFT + step * place
-        top = height(layer.own)
-        fill = _SUSPECT if layer.suspect else _OWN
-        title = f"{label}: by itself {layer.own:.1e}, accumulated {layer.accumulated:.1e}"
-        parts.append(
-            f'<rect fill="{fill}" x="{x + step * 0.15:.1f}" y="{top:.1f}" '
-            f'width="{step * 0.7:.1f}" height="{max(1.0, base - top):.1f}">'
-            f"<title>{escape(title)}</title></rect>"
-        )
-        points.append(f"{x + step / 2:.1f},{height(layer.accumulated):.1f}")
-    line = f'<polyline fill="none" stroke="{_INK}" points="{" ".join(points)}"/>'
+    parts = [_axis(power, scale) for power in range(scale.low, scale.high + 1)]
+    parts += [
+        _bar(layer, label, _LEFT + step * place, step, scale)
+        for place, (layer, label) in enumerate(zip(layers, labels, strict=True))
+    ]
+    points = " ".join(
+        f"{_LEFT + step * (place + 0.5):.1f},{scale.y(layer.accumulated):.1f}"
+        for place, layer in enumerate(layers)
+    )
+    line = f'<polyline class="sum" points="{points}"/>'
+    names = _names(layers, labels, step, scale)
+    ends = (
+        f'<text x="{_LEFT}" y="{_HEIGHT - 6}">first layer</text>'
+        f'<text x="{_WIDTH}" y="{_HEIGHT - 6}" text-anchor="end">last</text>'
+    )
     return (
-        f'<svg viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img" '
-        f'aria-label="error along the layers">{"".join(parts)}{line}</svg>'
+        f'<svg class="chart" viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img" '
+        f'aria-label="error along the layers">{"".join(parts)}{line}{names}{ends}</svg>'
     )
 
 
-def _axis(power: int, y: float) -> str:
+def _scale(layers: Sequence[LayerError]) -> _Scale:
+    ends = [value for layer in layers for value in (layer.own, layer.accumulated)]
+    seen = [value for value in ends if math.isfinite(value) and value > 0]
+    high = math.ceil(math.log10(max(seen, default=1)))
+    low = math.floor(math.log10(max(_LEAST, min(seen, default=_LEAST))))
+    return _Scale(min(low, high - _DECADES), high)
+
+
+def _bar(layer: LayerError, label: str, x: float, step: float, scale: _Scale) -> str:
+    top, base = scale.y(layer.own), scale.y(0)
+    kind = "suspect" if layer.suspect else "own"
+    title = f"{label}: {amount(layer.own)} by itself, {amount(layer.accumulated)} accumulated"
     return (
-        f'<line stroke="{_GRID}" x1="{_LEFT}" x2="{_WIDTH}" y1="{y:.1f}" y2="{y:.1f}"/>'
-        f'<text x="{_LEFT - 8}" y="{y + 4:.1f}" font-size="12" fill="{_INK}" '
-        f'text-anchor="end">1e{power}</text>'
+        f'<rect class="{kind}" x="{x + step * 0.12:.1f}" y="{top:.1f}" '
+        f'width="{step * 0.76:.1f}" height="{max(0.0, base - top):.1f}">'
+        f"<title>{escape(title)}</title></rect>"
+    )
+
+
+def _names(layers: Sequence[LayerError], labels: Sequence[str], step: float, scale: _Scale) -> str:
+    """The names of the layers that lose the most, above what is drawn of them."""
+    ranked = sorted(range(len(layers)), key=lambda i: (not layers[i].suspect, -layers[i].own))
+    found: list[str] = []
+    taken: list[tuple[float, float, float]] = []
+    for place in ranked[:_NAMED]:
+        layer, half = layers[place], len(labels[place]) * _LETTER / 2
+        if not layer.own > 0:
+            continue
+        x = min(max(_LEFT + step * (place + 0.5), _LEFT + half), _WIDTH - half)
+        reach = math.ceil(half / step)
+        near = layers[max(0, place - reach) : place + reach + 1]
+        y = min(scale.y(value) for each in near for value in (each.own, each.accumulated)) - 8
+        while any(
+            abs(y - v) < 14 and x - half < right and x + half > left for left, right, v in taken
+        ):
+            y -= 14
+        taken.append((x - half, x + half, y))
+        kind = "name suspect" if layer.suspect else "name"
+        found.append(
+            f'<text class="{kind}" x="{x:.1f}" y="{y:.1f}" text-anchor="middle">'
+            f"{escape(labels[place])}</text>"
+        )
+    return "".join(found)
+
+
+def _axis(power: int, scale: _Scale) -> str:
+    y, value = scale.y(10.0**power), 10.0**power
+    said = f"{100 * value:g} %" if power >= -3 else f"1e{power}"
+    said = f"≤ {said}" if power == scale.low else said
+    return (
+        f'<line class="grid" x1="{_LEFT}" x2="{_WIDTH}" y1="{y:.1f}" y2="{y:.1f}"/>'
+        f'<text x="{_LEFT - 8}" y="{y + 4:.1f}" text-anchor="end">{said}</text>'
     )

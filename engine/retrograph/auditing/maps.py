@@ -14,6 +14,7 @@ from retrograph.auditing.outputs import OutputPair
 from retrograph.auditing.pairing import Pair
 from retrograph.errors import InputError
 from retrograph.explainer import Explainer
+from retrograph.render.colour import scale_of
 from retrograph.runtime import Array
 
 
@@ -24,6 +25,7 @@ class MapPair:
     Attributes:
         name: of the input.
         unit: the index of the explained unit in an item of A's layer.
+        item: the sizes of that item.
         a, b: the attributions [*input], in A's layout.
         cosine: of the angle between them; 1 where both are 0 everywhere.
         rank: Spearman's rank correlation of their values.
@@ -31,10 +33,22 @@ class MapPair:
 
     name: str
     unit: tuple[int, ...]
+    item: tuple[int, ...]
     a: Array = field(repr=False)
     b: Array = field(repr=False)
     cosine: float
     rank: float
+
+    @property
+    def scale(self) -> float:
+        """The magnitude at which the colours of both maps end."""
+        return max(scale_of(self.a), scale_of(self.b))
+
+    @property
+    def strength(self) -> float:
+        """How many times as strong as A's map B's is, by their norms; infinite where A's is 0."""
+        norms = float(np.linalg.norm(self.a)), float(np.linalg.norm(self.b))
+        return norms[1] / norms[0] if norms[0] else float("inf") if norms[1] else 1.0
 
 
 def target_pair(
@@ -95,10 +109,9 @@ def map_pairs(
         if there is None:
             sizes = f"{[*ours[row].shape]} and {[*maps[row].shape]}"
             raise InputError(f"maps {sizes} are not comparable")
+        likeness = cosine(ours[row], there), rank(ours[row], there)
         unit = tuple(int(i) for i in units[row])
-        found.append(
-            MapPair(name, unit, ours[row], there, cosine(ours[row], there), rank(ours[row], there))
-        )
+        found.append(MapPair(name, unit, values.shape[1:], ours[row], there, *likeness))
     return found
 
 

@@ -6,37 +6,23 @@ import base64
 import io
 from collections.abc import Callable, Iterator, Sequence
 from html import escape
+from importlib.resources import files
+from pathlib import PurePath
 
 import numpy as np
 from PIL import Image
 
+from retrograph.auditing.amounts import amount
 from retrograph.auditing.chart import error_chart
-from retrograph.auditing.result import Audit
+from retrograph.auditing.graphs import graph_drawing
+from retrograph.auditing.result import Audit, Finding
 from retrograph.auditing.table_rows import Cell, TensorRow
 from retrograph.errors import spelled
 from retrograph.render.page import enlarge
 
-_SIDE = 200
+_SIDE = 240
 _MOST_MAPS = 24
-_MOST_LAYERS = 40
-_STYLE = """
-:root{color-scheme:light;--ink:#1c2330;--soft:#5b6675;--line:#dde2e9;--bad:#c4302b;--good:#1d7a46}
-body{font:15px/1.5 system-ui,sans-serif;color:var(--ink);margin:0 auto;max-width:1080px;
-padding:28px}
-h1{font-size:22px;margin:0 0 4px}h2{font-size:17px;margin:34px 0 8px}p{margin:6px 0}
-.files,.soft,figcaption{color:var(--soft)}.verdict{display:inline-block;padding:3px 12px;color:#fff;
-border-radius:14px;background:var(--good);font-weight:600}.verdict.bad{background:var(--bad)}
-.verdict.less{background:#a86a00}.sentence{font-size:17px;margin:14px 0}
-table{border-collapse:collapse;width:100%;font-size:14px}th{text-align:left;color:var(--soft);
-font-weight:500}td,th{padding:3px 10px 3px 0;border-bottom:1px solid var(--line);
-overflow-wrap:anywhere}td.n{font-variant-numeric:tabular-nums;white-space:nowrap}
-tr.region td{background:#fbe9e8}tr.region td:first-child{border-left:4px solid var(--bad);
-padding-left:8px}tr.alone td{color:var(--soft)}.op{color:var(--soft);font-size:12px}
-.maps{display:grid;grid-template-columns:repeat(4,1fr);gap:6px 14px;margin:14px 0}
-figure{margin:0}img{width:100%;image-rendering:pixelated;border:1px solid var(--line)}
-svg{width:100%;height:auto}
-.scroll{max-height:560px;overflow:auto;border:1px solid var(--line);padding:0 10px}
-"""
+_MOST_LAYERS = 12
 
 
 def audit_page(audit: Audit) -> str:
@@ -44,17 +30,19 @@ def audit_page(audit: Audit) -> str:
     sections: Sequence[Callable[[Audit], Iterator[str]]] = (
         _head,
         _regions,
-        _outputs,
         _maps,
         _layers,
         _graphs,
+        _outputs,
         _notes,
     )
     body = "\n".join(part for section in sections for part in section(audit))
+    style = (files("retrograph.auditing") / "page.css").read_text(encoding="utf-8")
     title = escape(audit.summary())
     return (
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
-        f"<title>{title}</title><style>{_STYLE}</style></head>\n<body>\n{body}\n</body></html>\n"
+        '<meta name="viewport" content="width=device-width">'
+        f"<title>{title}</title><style>{style}</style></head>\n<body>\n{body}\n</body></html>\n"
     )
 
 
@@ -63,71 +51,88 @@ def _head(audit: Audit) -> Iterator[str]:
     yield f"<h1>Is <code>{escape(audit.b)}</code> still <code>{escape(audit.a)}</code>?</h1>"
     yield f'<p><span class="verdict {kind}">{escape(audit.says)}</span></p>'
     yield f'<p class="sentence">{_prose(audit.sentence)}</p>'
-    equal = len({pair.a for pair in audit.pairs})
-    yield (
-        f'<p class="soft">{len(audit.inputs)} inputs · {equal} of {audit.points[0]} compared '
-        f"tensors of A have an equal one among {audit.points[1]} of B · outputs are equal up to "
-        f"{audit.tolerance:.1e}</p>"
+    cards = "".join(
+        f"<div><b>{escape(b)}</b><span>{text}</span></div>" for b, text in _facts(audit)
     )
+    yield f'<div class="cards">{cards}</div>'
+
+
+def _facts(audit: Audit) -> Iterator[tuple[str, str]]:
+    """What is seen at once: a number, and what it is."""
+    if audit.outputs:
+        worst = max(pair.error for pair in audit.outputs)
+        noise = f"equal up to {amount(audit.tolerance)}"
+        yield amount(worst), f"largest error of an output, {noise}"
+    agreeing = [pair.agreeing for pair in audit.outputs if pair.agreeing is not None]
+    if agreeing:
+        yield f"{100 * min(agreeing):.0f} %", "of the inputs have the same top unit"
+    if audit.cosine is not None:
+        yield f"{audit.cosine:.3f}", f"mean cosine of the {escape(audit.method)} maps"
+    if audit.precision and audit.layers:
+        yield f"{len(audit.layers)}", f"layers compared by themselves, in {escape(audit.precision)}"
+    else:
+        equal = len({pair.a for pair in audit.pairs})
+        yield f"{equal} of {audit.points[0]}", "tensors of A have an equal one in B"
+    yield f"{len(audit.inputs)}", "input" if len(audit.inputs) == 1 else "inputs"
 
 
 def _regions(audit: Audit) -> Iterator[str]:
     if audit.findings:
         yield "<h2>Where they part</h2>"
     for number, found in enumerate(audit.findings, 1):
-        region = found.region
-        ops = " → ".join(
-            escape(" ".join(name for name in names)) or "nothing"
-            for names in (region.a_tensors, region.b_tensors)
-        )
-        proof = "proved by repair" if region.is_proved else "not proved by repair"
+        causes = "; ".join(_prose(cause.text) for cause in found.causes) or "no cause is named"
+        told = [*_nodes(found), _proof(found), *_files(found, number)]
         yield (
-            f"<p><b>{number}. {_prose(found.label_b)}</b>: "
-            f"{'; '.join(_prose(cause.text) for cause in found.causes) or 'no cause is named'}."
-            f'<br><span class="soft">{ops} · {proof} · what comes out is off by '
-            f"{region.local_error:.1e}{_files(audit, number)}</span></p>"
+            f'<div class="place"><b>{number}. {_prose(found.place)}</b>: {causes}.'
+            f'<br><span class="soft">{" · ".join(told)}</span></div>'
         )
 
 
-def _files(audit: Audit, number: int) -> str:
-    if audit.findings[number - 1].case is None:
-        return ""
-    names = [f"region{number}.{end}" for end in ("a.onnx", "b.onnx", "npz")]
-    return " · by itself: " + ", ".join(f'<a href="{name}">{name}</a>' for name in names)
+def _nodes(found: Finding) -> Iterator[str]:
+    """The tensors of the region, once where both files call them the same."""
+    ours, theirs = found.region.a_tensors, found.region.b_tensors
+    if ours == theirs:
+        yield f"{_codes(ours)} in both"
+    else:
+        yield f"{_codes(ours)} in A, {_codes(theirs)} in B"
 
 
-def _outputs(audit: Audit) -> Iterator[str]:
-    yield "<h2>Outputs</h2><table><tr><th>A</th><th>B</th><th>relative error</th>"
-    yield "<th>same top unit</th></tr>"
-    for pair in audit.outputs:
-        same = "" if pair.agreeing is None else f"{100 * pair.agreeing:.0f} %"
-        yield (
-            f"<tr><td>{escape(pair.a)}</td><td>{escape(pair.b)}</td>"
-            f'<td class="n">{pair.error:.1e}</td><td class="n">{same}</td></tr>'
-        )
-    yield "</table>"
+def _codes(names: Sequence[str]) -> str:
+    return " ".join(f"<code>{escape(name)}</code>" for name in names) or "nothing"
+
+
+def _proof(found: Finding) -> str:
+    proof = "proved by repair" if found.region.is_proved else "not proved by repair"
+    if found.region.order is None:
+        return proof
+    return f"what comes out is off by {amount(found.region.local_error)}, {proof}"
+
+
+def _files(found: Finding, number: int) -> Iterator[str]:
+    if found.case is not None:
+        names = [f"region{number}.{end}" for end in ("a.onnx", "b.onnx", "npz")]
+        links = ", ".join(f'<a href="{name}">{name}</a>' for name in names)
+        yield f"to run it by itself: {links}"
 
 
 def _maps(audit: Audit) -> Iterator[str]:
-    drawn = [*audit.drawn_maps()][:_MOST_MAPS]
     if not audit.maps:
         return
     yield f"<h2>What they look at: {escape(audit.method)} maps of the same unit</h2>"
-    yield (
-        f'<p class="soft">mean cosine {audit.cosine:.3f}, the least alike first; each on its '
-        "own scale</p>"
-    )
-    for pair, panels in drawn:
+    scale = "; A, B and their difference on one colour scale" if audit.has_one_scale else ""
+    yield f'<p class="soft">The least alike first{scale}.</p>'
+    for pair, panels in [*audit.drawn_maps()][:_MOST_MAPS]:
         yield '<div class="maps">'
         for title, picture in panels:
             yield (
-                f"<figure>{_img(np.asarray(enlarge(picture, _SIDE)), title)}"
-                f"<figcaption>{escape(title)}</figcaption></figure>"
+                f"<figure><figcaption>{escape(title)}</figcaption>"
+                f"{_img(np.asarray(enlarge(picture, _SIDE)), title)}</figure>"
             )
         yield "</div>"
         yield (
-            f'<p class="soft">{escape(pair.name)} · {escape(audit.unit_name(pair))} · cosine '
-            f"{pair.cosine:.4f} · rank correlation {pair.rank:.4f}</p>"
+            f'<p class="soft">{escape(PurePath(pair.name).name)} · {escape(audit.unit_name(pair))} '
+            f"· cosine {pair.cosine:.3f} · rank correlation {pair.rank:.3f} · B's map is "
+            f"{pair.strength:.3g} times as strong</p>"
         )
 
 
@@ -143,32 +148,53 @@ def _layers(audit: Audit) -> Iterator[str]:
         return
     yield "<h2>Error along the layers</h2>"
     yield (
-        '<p class="soft">Bars: what a layer is off by itself, given A\'s own activations. Line: '
-        "what has come together up to there.</p>"
+        '<p class="soft key"><i></i>what a layer is off by itself, given A\'s own activations'
+        '<i class="suspect"></i>more than is explained<i class="sum"></i>what has come together '
+        "up to there</p>"
     )
-    yield error_chart(audit.layers, [layer.b for layer in audit.layers])
+    yield error_chart(audit.layers, [audit.layer_name(layer) for layer in audit.layers])
+    ranked = audit.ranked_layers()
+    shown = [layer for layer in ranked if layer.suspect or layer.own > 0][:_MOST_LAYERS]
+    if not shown:
+        return
     yield "<h2>Layers by what they lose themselves</h2>"
-    yield "<table><tr><th>layer of B</th><th>by itself</th><th>accumulated</th></tr>"
-    for layer in audit.ranked_layers()[:_MOST_LAYERS]:
-        kind = ' class="region"' if layer.suspect else ""
+    yield '<table><tr><th>layer</th><th>in B</th><th class="n">by itself</th>'
+    yield '<th class="n">accumulated</th></tr>'
+    for layer in shown:
+        kind = ' class="bad"' if layer.suspect else ""
         yield (
-            f'<tr{kind}><td>{escape(layer.b)}</td><td class="n">{layer.own:.1e}</td>'
-            f'<td class="n">{layer.accumulated:.1e}</td></tr>'
+            f"<tr{kind}><td>{escape(audit.layer_name(layer))}</td><td>{escape(layer.b)}</td>"
+            f'<td class="n">{amount(layer.own)}</td>'
+            f'<td class="n">{amount(layer.accumulated)}</td></tr>'
         )
     yield "</table>"
+    others = ranked[len(shown) :]
+    if others:
+        most = max(layer.own for layer in others)
+        loss = f"at most {amount(most)}" if most else "nothing"
+        yield f'<p class="soft">The other {len(others)} lose {loss} by themselves.</p>'
 
 
 def _graphs(audit: Audit) -> Iterator[str]:
     yield "<h2>Both graphs, paired by values</h2>"
-    yield '<div class="scroll"><table><tr><th>A</th><th>equal to</th><th>B</th></tr>'
+    yield graph_drawing(audit.rows, audit.tolerance)
+    alone = [row for row in audit.rows if row.error is None and not row.stands_out]
+    counts = sum(row.a is not None for row in alone), sum(row.b is not None for row in alone)
+    if any(counts):
+        yield (
+            f'<p class="soft">Not drawn: {counts[0]} tensors of A and {counts[1]} of B that have '
+            "no counterpart, such as the insides of fusions and of quantisers.</p>"
+        )
+    yield f"<details><summary>all {len(audit.rows)} lines as a table</summary>"
+    yield '<table><tr><th>A</th><th class="n">off by</th><th>B</th></tr>'
     for row in audit.rows:
         yield _row(row)
-    yield "</table></div>"
+    yield "</table></details>"
 
 
 def _row(row: TensorRow) -> str:
-    kind = "region" if row.in_region else "" if row.error is not None else "alone"
-    error = "" if row.error is None else f"{row.error:.0e}"
+    kind = "bad" if row.stands_out else "" if row.error is not None else "alone"
+    error = "" if row.error is None else amount(row.error)
     return (
         f'<tr class="{kind}"><td>{_cell(row.a)}</td><td class="n">{error}</td>'
         f"<td>{_cell(row.b)}</td></tr>"
@@ -179,6 +205,19 @@ def _cell(cell: Cell | None) -> str:
     if cell is None:
         return ""
     return f'{escape(cell.label)} <span class="op">{escape(cell.op)}</span>'
+
+
+def _outputs(audit: Audit) -> Iterator[str]:
+    yield "<h2>Outputs</h2>"
+    yield '<table><tr><th>A</th><th>B</th><th class="n">error</th><th class="n">same top unit</th>'
+    yield "</tr>"
+    for pair in audit.outputs:
+        same = "" if pair.agreeing is None else f"{100 * pair.agreeing:.0f} %"
+        yield (
+            f"<tr><td>{escape(pair.a)}</td><td>{escape(pair.b)}</td>"
+            f'<td class="n">{amount(pair.error)}</td><td class="n">{same}</td></tr>'
+        )
+    yield "</table>"
 
 
 def _notes(audit: Audit) -> Iterator[str]:

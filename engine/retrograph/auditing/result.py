@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -83,6 +84,7 @@ class Audit(Result):
         method: by which the maps are made; "" where there are none.
         maps: of each input, by both files.
         rows: the compared tensors of both files beside each other.
+        names: of tensors of A, as people name them.
         labels: the class names; empty where they are not known.
         items, kind: the inputs as A takes them, for pictures.
         notes: what is to be known besides.
@@ -111,6 +113,7 @@ class Audit(Result):
     method: str
     maps: tuple[MapPair, ...]
     rows: tuple[TensorRow, ...]
+    names: Mapping[str, str]
     labels: tuple[str, ...]
     items: Sequence[Item]
     kind: InputKind
@@ -143,9 +146,14 @@ class Audit(Result):
 
     def unit_name(self, pair: MapPair) -> str:
         """The explained unit of an input: a class's name, or its index."""
-        if len(pair.unit) == 1:
-            return class_name(pair.unit[0], self.labels)
-        return f"unit {[*pair.unit]}"
+        if sum(size != 1 for size in pair.item) > 1:
+            return f"unit {[*pair.unit]}"
+        index = int(np.ravel_multi_index(pair.unit, pair.item)) if pair.unit else 0
+        return class_name(index, self.labels if len(self.labels) == math.prod(pair.item) else ())
+
+    def layer_name(self, layer: LayerError) -> str:
+        """What A calls a layer."""
+        return self.names.get(layer.a, layer.a)
 
     def ranked_layers(self) -> list[LayerError]:
         """The layers by what they lose, the most first; suspects before others."""
@@ -166,7 +174,10 @@ class Audit(Result):
         """
         if not self.maps or not self.items:
             raise InputError("the audit has no maps of pictures to draw; save it as .json")
-        rows = [("", panels) for _, panels in self.drawn_maps(style)]
+        rows = [
+            ("", [(f"{title} · cosine {pair.cosine:.3f}", shown), *tiles])
+            for pair, ((title, shown), *tiles) in self.drawn_maps(style)
+        ]
         title = f"{self.says}\n{self.b} against {self.a} · {self.method}\n{spelled(self.sentence)}"
         return tile_page(rows, _SIDE, title, [spelled(note) for note in self.notes])
 
@@ -175,23 +186,30 @@ class Audit(Result):
     ) -> Iterator[tuple[MapPair, list[tuple[str, Picture]]]]:
         """Each input with A's map, B's and their difference, the least alike first.
 
-        Nothing for inputs that cannot be drawn.
+        The three of a picture have one colour scale, so that what is weaker looks so. Nothing for
+        inputs that cannot be drawn.
 
         Args:
             style: of the maps; signed if None.
         """
-        drawn = style_named(style or "signed")
+        named = style_named(style or "signed")
         pairs = [*zip(self.maps, self.items, strict=False)]
         for pair, item in sorted(pairs, key=lambda both: both[0].cosine):
             if not self.kind.is_one_picture(item.array):
                 continue
+            drawn = replace(named, end=pair.scale) if self.has_one_scale else named
             panels = {"A": pair.a, "B": pair.b, "B - A": pair.b - pair.a}
             tiles = [
                 (name, self.kind.map_picture(values, drawn, item.array, item.shown))
                 for name, values in panels.items()
             ]
             shown = self.kind.input_picture(item.array, item.shown)
-            yield pair, [(f"input · cosine {pair.cosine:.3f}", shown), *tiles]
+            yield pair, [("input", shown), *tiles]
+
+    @property
+    def has_one_scale(self) -> bool:
+        """Whether the maps of an input are drawn on one colour scale: those of pictures are."""
+        return self.kind.axes.takes_pictures
 
     def arrays(self) -> dict[str, Array]:
         """The maps: `a` and `b` [N, *input], and `cosine` and `rank` [N].

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from retrograph.auditing.amounts import amount
 from retrograph.auditing.network import Network
 from retrograph.auditing.outputs import OutputPair
 from retrograph.auditing.precision import LayerError
@@ -18,8 +19,8 @@ def equal_sentence(facts: Facts, pairs: int, points: tuple[int, int]) -> str:
     if facts.output_error == 0:
         return "All outputs are the same, bit by bit."
     return (
-        f"All outputs agree to {facts.output_error:.0e}; {pairs} of {points[0]} tensors of A have "
-        "an equal one in B."
+        f"All outputs agree to {amount(facts.output_error)}; {pairs} of {points[0]} tensors of A "
+        "have an equal one in B."
     )
 
 
@@ -40,7 +41,7 @@ def parted_sentence(
     if not said:
         worst = max(outputs, key=lambda pair: pair.error)
         said = [
-            f"Output {worst.b} differs from A's by {worst.error:.1e}, and no place was found "
+            f"Output {worst.b} differs from A's by {amount(worst.error)}, and no place was found "
             "where the files part."
         ]
     return " ".join(said)
@@ -62,25 +63,25 @@ def _after(a: Network, found: Finding) -> str:
     end = a.aliases.get(region.a_end, region.a_end)
     if region.repaired:
         error = region.error_after
-        agree = f"agree to {error:.0e}" if error else "are the same bit by bit"
+        agree = f"agree to {amount(error)}" if error else "are the same bit by bit"
         return f"With A's {end} put in, all outputs {agree}: nothing else differs."
     if region.next_agree:
         return f"With A's {end} put in, what is right behind agrees."
     if region.error_after is None:
         return "Nothing of A fits there, so that it is not proved."
-    return f"With A's {end} put in, outputs still differ by {region.error_after:.1e}."
+    return f"With A's {end} put in, outputs still differ by {amount(region.error_after)}."
 
 
-def precision_sentence(b: Network, layers: Sequence[LayerError], facts: Facts) -> str:
+def precision_sentence(a: Network, layers: Sequence[LayerError], facts: Facts) -> str:
     """For a file of less precision: what its layers lose by themselves, and what it looks at."""
-    said = [_losses(b, layers, facts)]
+    said = [_losses(a, layers, facts)]
     if facts.cosine is not None and facts.cosine < ALIKE:
         said.append(f"What it looks at is another all the same: mean cosine {facts.cosine:.2f}.")
     return " ".join(said)
 
 
-def _losses(b: Network, layers: Sequence[LayerError], facts: Facts) -> str:
-    precision, error = facts.precision, f"Outputs differ by {facts.output_error:.1e}"
+def _losses(a: Network, layers: Sequence[LayerError], facts: Facts) -> str:
+    precision, error = facts.precision, f"Outputs differ by {amount(facts.output_error)}"
     if not layers:
         return f"{error}; no layers of the two stand for each other."
     ranked = sorted(layers, key=lambda layer: -layer.own)
@@ -89,9 +90,9 @@ def _losses(b: Network, layers: Sequence[LayerError], facts: Facts) -> str:
         worst = ranked[0]
         return (
             f"{error}, and no layer loses more than {precision} explains: the most "
-            f"{b.label(worst.b)}, {worst.own:.1e} by itself."
+            f"{a.label(worst.a)}, {amount(worst.own)} by itself."
         )
-    named = ", ".join(f"{b.label(each.b)} ({each.own:.1e})" for each in suspects[:_NAMED])
+    named = ", ".join(f"{a.label(each.a)} ({amount(each.own)})" for each in suspects[:_NAMED])
     return (
         f"{error}. Given A's own activations, these layers lose more than {precision} and their "
         f"neighbours explain: {named}."

@@ -8,6 +8,7 @@ from itertools import zip_longest
 
 from retrograph.auditing.network import Network
 from retrograph.auditing.pairing import Pair, in_order
+from retrograph.auditing.precision import LayerError
 
 
 @dataclass(frozen=True)
@@ -18,66 +19,95 @@ class Cell:
         name: of the tensor.
         label: as people name it.
         op: its operator.
+        reads: the compared tensors that it is computed from.
     """
 
     name: str
     label: str
     op: str
+    reads: tuple[str, ...]
 
 
 @dataclass(frozen=True)
 class TensorRow:
-    """A tensor of A and the one of B that equals it, or what lies between two such rows.
+    """A tensor of A and the one of B that stands for it, or what lies between two such rows.
 
     Attributes:
         a, b: None where the other has no counterpart.
-        error: the relative error of two that are equal; None where they are not.
+        error: how far B's is from A's as the files are; None where they are no pair.
+        own: the same where all before it is A's; None where that was not measured.
+        suspect: whether that is more than is explained.
         in_region: the number of the region that they lie in, from 1; 0 for none.
     """
 
     a: Cell | None
     b: Cell | None
-    error: float | None
-    in_region: int
+    error: float | None = None
+    own: float | None = None
+    suspect: bool = False
+    in_region: int = 0
+
+    @property
+    def stands_out(self) -> bool:
+        """Whether it is where the files differ."""
+        return self.suspect or bool(self.in_region)
 
 
-def tensor_rows(
-    a: Network,
-    b: Network,
-    pairs: Sequence[Pair],
-    regions_a: Mapping[str, int],
-    regions_b: Mapping[str, int],
-) -> list[TensorRow]:
-    """All compared tensors of both.
+@dataclass(frozen=True)
+class TwoNetworks:
+    """Both files, for their rows.
 
-    Args:
+    Attributes:
         a, b: the networks.
-        pairs: the tensors that are equal.
         regions_a, regions_b: by tensor the number of the region it lies in.
     """
-    return [*_rows(a, b, in_order(a, b, pairs), regions_a, regions_b)]
 
+    a: Network
+    b: Network
+    regions_a: Mapping[str, int]
+    regions_b: Mapping[str, int]
 
-def _rows(
-    a: Network,
-    b: Network,
-    anchors: Sequence[Pair],
-    regions_a: Mapping[str, int],
-    regions_b: Mapping[str, int],
-) -> Iterator[TensorRow]:
-    left, right = [*a.points], [*b.points]
-    for anchor in [*anchors, None]:
-        end_a = left.index(anchor.a) if anchor is not None else len(left)
-        end_b = right.index(anchor.b) if anchor is not None else len(right)
-        for x, y in zip_longest(left[:end_a], right[:end_b]):
-            number = regions_a.get(x or "", 0) or regions_b.get(y or "", 0)
-            yield TensorRow(_cell(a, x), _cell(b, y), None, number)
-        if anchor is not None:
-            yield TensorRow(_cell(a, anchor.a), _cell(b, anchor.b), anchor.error, 0)
-        left, right = left[end_a + 1 :], right[end_b + 1 :]
+    def rows(self, pairs: Sequence[Pair], layers: Sequence[LayerError]) -> list[TensorRow]:
+        """All compared tensors of both.
+
+        Args:
+            pairs: the tensors that stand for each other.
+            layers: what is known of their errors besides.
+        """
+        known = {(layer.a, layer.b): layer for layer in layers}
+        return [*self._rows(in_order(self.a, self.b, pairs), known)]
+
+    def _rows(
+        self, anchors: Sequence[Pair], layers: Mapping[tuple[str, str], LayerError]
+    ) -> Iterator[TensorRow]:
+        left, right = [*self.a.points], [*self.b.points]
+        for anchor in anchors:
+            end_a, end_b = left.index(anchor.a), right.index(anchor.b)
+            yield from self._between(left[:end_a], right[:end_b])
+            yield self._pair(anchor, layers.get((anchor.a, anchor.b)))
+            left, right = left[end_a + 1 :], right[end_b + 1 :]
+        yield from self._between(left, right)
+
+    def _between(self, left: Sequence[str], right: Sequence[str]) -> Iterator[TensorRow]:
+        for x, y in zip_longest(left, right):
+            yield TensorRow(_cell(self.a, x), _cell(self.b, y), in_region=self._region(x, y))
+
+    def _pair(self, pair: Pair, layer: LayerError | None) -> TensorRow:
+        return TensorRow(
+            _cell(self.a, pair.a),
+            _cell(self.b, pair.b),
+            pair.error if layer is None else layer.accumulated,
+            None if layer is None else layer.own,
+            layer is not None and layer.suspect,
+            self._region(pair.a, pair.b),
+        )
+
+    def _region(self, a: str | None, b: str | None) -> int:
+        return self.regions_a.get(a or "", 0) or self.regions_b.get(b or "", 0)
 
 
 def _cell(network: Network, name: str | None) -> Cell | None:
     if name is None:
         return None
-    return Cell(name, network.aliases.get(name, name), network.op(name))
+    label = network.aliases.get(name, name)
+    return Cell(name, label, network.op(name), tuple(network.before([name])))

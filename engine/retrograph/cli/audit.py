@@ -9,7 +9,14 @@ from pathlib import Path
 
 from rich.console import Console
 
-from retrograph.auditing import Audit, audit, check_audit_folder, junit_report, save_folder
+from retrograph.auditing import (
+    Audit,
+    amount,
+    audit,
+    check_audit_folder,
+    junit_report,
+    save_folder,
+)
 from retrograph.auditing.verdicts import FAIL_ON
 from retrograph.cli.options import (
     add_command,
@@ -147,20 +154,27 @@ def _print(found: Audit, out: Console) -> None:
     for note in found.notes:
         out.print(visible(f"note: {spelled(note, as_option)}"), soft_wrap=True)
     outputs = [
-        (pair.a, pair.b, f"{pair.error:.1e}", _share(pair.agreeing)) for pair in found.outputs
+        (pair.a, pair.b, amount(pair.error), _share(pair.agreeing)) for pair in found.outputs
     ]
     if outputs:
         out.print()
         print_table(out, ("output of A", "of B", "error", "same top"), outputs)
     layers = [
-        (layer.b, f"{layer.own:.1e}", f"{layer.accumulated:.1e}", "more" * layer.suspect)
+        (
+            found.layer_name(layer),
+            layer.b,
+            amount(layer.own),
+            amount(layer.accumulated),
+            "more than is explained" * layer.suspect,
+        )
         for layer in found.ranked_layers()[:_MOST_LAYERS]
+        if layer.suspect or layer.own > 0
     ]
     if layers:
         out.print()
-        print_table(out, ("layer", "error by itself", "accumulated", "than explained"), layers)
+        print_table(out, ("layer", "in B", "off by itself", "accumulated", ""), layers)
     maps = [
-        (pair.name, found.unit_name(pair), f"{pair.cosine:.4f}", f"{pair.rank:.4f}")
+        (Path(pair.name).name, found.unit_name(pair), f"{pair.cosine:.4f}", f"{pair.rank:.4f}")
         for pair in found.worst_maps()[:_MOST_MAPS]
     ]
     if maps:

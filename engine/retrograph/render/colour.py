@@ -54,13 +54,19 @@ def magnitude(attribution: Attribution, layout: Layout, percentile: float) -> Fl
     return to_unit(np.abs(channels_last(attribution, layout)).max(axis=2), percentile)
 
 
-def to_unit(values: Floats, percentile: float) -> Floats:
-    """The values by a percentile of the magnitudes that are not 0, clipped to -1 and 1."""
-    sizes = np.abs(values[values != 0])
-    if sizes.size == 0:
+def to_unit(values: Floats, percentile: float, end: float | None = None) -> Floats:
+    """The values, clipped to -1 and 1, by what `scale_of` gives, or by an end that is given."""
+    scale = end or scale_of(values, percentile)
+    if not scale:
         return values
-    unit: Floats = np.clip(values / np.percentile(sizes, percentile), -1, 1)
+    unit: Floats = np.clip(values / scale, -1, 1)
     return unit
+
+
+def scale_of(values: npt.NDArray[np.floating[Any]], percentile: float = PERCENTILE) -> float:
+    """The magnitude at which colours end: a percentile of those that are not 0; 0 for zeros."""
+    sizes = np.abs(values[values != 0])
+    return float(np.percentile(sizes, percentile)) if sizes.size else 0.0
 
 
 def to_bytes(values: Floats) -> Pixels:

@@ -50,6 +50,8 @@ class Style(ABC):
     Attributes:
         is_smooth: whether maps are blurred a little, which takes the grid of strides out of them,
             and small pictures are enlarged without edges between their pixels.
+        end: the magnitude at which the colours end, for maps that have one scale; a percentile of
+            each map's own if None.
         name: by which it is chosen.
         has_sign: whether what speaks for a unit looks otherwise than what speaks against it.
         in_colours: whether a picture's three colours are drawn apart.
@@ -57,6 +59,7 @@ class Style(ABC):
     """
 
     is_smooth: bool = False
+    end: float | None = None
 
     name: ClassVar[str]
     has_sign: ClassVar[bool]
@@ -102,7 +105,7 @@ class Style(ABC):
         plane = self.plane(channels_last(attribution, layout), order)
         if self.is_smooth:
             plane = _smooth(plane, frames)
-        return to_bytes(self.colours(to_unit(plane, percentile), picture))
+        return to_bytes(self.colours(to_unit(plane, percentile, self.end), picture))
 
     def key(self, *, coloured: bool = True) -> Key:
         """The legend; of a smooth style it says how smooth it is.
