@@ -71,6 +71,7 @@ class Request:
             need is computed.
         precision: what is computed in; with float32 in the model's own types.
         straight_through: whether rounding passes the cotangent; the graph knows how.
+        source_batch: how many items the source model takes where its batch was opened, else 0.
         notes: what a user should know of the target, a line each.
     """
 
@@ -84,6 +85,7 @@ class Request:
     outputs: bool = True
     precision: Precision = "float32"
     straight_through: bool = True
+    source_batch: int = 0
     notes: tuple[str, ...] = ()
 
 

@@ -53,6 +53,8 @@ class Contract:
             nothing of it.
         onnxruntime: the lowest release of ONNX Runtime that has what the graph is made of, such as
             1.21; "" in files that say nothing of it.
+        source_batch: how many items the source model takes, where its fixed batch was opened; else
+            0, and not among the properties.
         inputs: where inner tensors are explained, the model's input that each is computed from.
         places: where inner tensors are explained, where each lies in its input: for every axis of
             an item of the input [axis, stride, centre] (position q along that axis of the
@@ -82,6 +84,7 @@ class Contract:
     channel_axis: int = 0
     names: Mapping[str, str] = field(default_factory=dict)
     onnxruntime: str = ""
+    source_batch: int = 0
     inputs: tuple[str, ...] = ()
     places: tuple[Places, ...] = ()
     contract: int = CONTRACT
@@ -130,9 +133,9 @@ class Contract:
 
     def to_properties(self) -> dict[str, str]:
         """As metadata properties."""
-        texts = {f.name: _text(getattr(self, f.name)) for f in fields(self)}
-        if not self.inputs:
-            texts = {name: text for name, text in texts.items() if name not in _OF_INNER}
+        left_out = (set() if self.inputs else _OF_INNER) | (set() if self.source_batch else _OPENED)
+        names = [f.name for f in fields(self) if f.name not in left_out]
+        texts = {name: _text(getattr(self, name)) for name in names}
         return {PREFIX + name: text for name, text in texts.items()}
 
     @classmethod
@@ -167,14 +170,14 @@ class Contract:
         return cls(**parsed)
 
 
-_OF_INNER = {"inputs", "places"}
+_OF_INNER, _OPENED = {"inputs", "places"}, {"source_batch"}
 _PLAIN = {"version", "method", "target", "alias", "select", "source_sha256", "preprocessing"}
 _PLAIN |= {"precision", "onnxruntime"}
 _KINDS = {"parameters": dict, "names": dict, "shape": list, "many": bool, "explained": list}
 _KINDS |= {"labels": list, "notes": list, "channel_axis": int, "inputs": list, "places": list}
-_KINDS |= {"contract": int, "axes": dict}
+_KINDS |= {"contract": int, "axes": dict, "source_batch": int}
 _LATER = {"precision": "float32", "names": "{}", "channel_axis": "0", "onnxruntime": ""}
-_LATER |= {"contract": "1", "axes": "{}"}
+_LATER |= {"contract": "1", "axes": "{}", "source_batch": "0"}
 _LATER |= dict.fromkeys(_OF_INNER, "[]")
 """What files of earlier versions do not have, and what is so of them."""
 

@@ -54,6 +54,7 @@ def build(
     outputs: bool = True,
     precision: str = "float32",
     straight_through: bool = True,
+    open_batch: bool = False,
 ) -> ModelProto:
     """The forward pass and an explicit backward pass to the input, as one ONNX model.
 
@@ -76,6 +77,9 @@ def build(
             backward pass in float16, inputs and outputs still float32.
         straight_through: whether what rounds in a quantised network passes the cotangent as if it
             rounded nothing, and a Sign where |x| is at most 1; else its derivative, 0, is taken.
+        open_batch: whether a model that was exported for a fixed number of items takes any number
+            of them when it is built; each gives what it gives alone. Of one that is open already
+            nothing changes.
 
     Returns:
         A model with the source's inputs, its outputs if they are kept, and, N items a batch, K
@@ -86,7 +90,8 @@ def build(
     Raises:
         InputError: what was given is wrong: the file, the layer, the method; or float16 cannot
             hold the weights.
-        UnsupportedError: nodes between layer and input cannot be treated; it lists all of them.
+        UnsupportedError: nodes between layer and input cannot be treated, or keep the batch at its
+            size; it lists all of them.
     """
     source = opened(model)
     request = source.request(
@@ -99,6 +104,7 @@ def build(
         outputs=outputs,
         precision=precision,
         straight_through=straight_through,
+        open_batch=open_batch,
     )
     return _with_preprocessing(source, request, preprocessing)
 

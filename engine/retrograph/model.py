@@ -15,7 +15,7 @@ from onnx import ModelProto, helper
 from retrograph._version import __version__
 from retrograph.backward import Request, build_backward, check_support
 from retrograph.contract import STRICT, Contract
-from retrograph.errors import InputError
+from retrograph.errors import InputError, parameter
 from retrograph.heads import Heads, find_heads
 from retrograph.heads.fixed_shapes import fixed_graph, is_fixed, sized
 from retrograph.ir.analysis.batch_axis import follow_batch, keeps_rows_apart
@@ -28,6 +28,7 @@ from retrograph.ir.io.load import load
 from retrograph.ir.io.runtime_releases import need
 from retrograph.ir.io.store import new_files, runnable, save
 from retrograph.ir.io.validate import blaming_damage
+from retrograph.ir.passes.batch_opening.opened import with_open_batch
 from retrograph.ir.passes.canonicalize import canonicalize
 from retrograph.ir.passes.to_float16 import PRECISIONS, Precision, halved
 from retrograph.ir.patterns.straight_through import without_straight_through
@@ -49,6 +50,8 @@ from retrograph.sources import axis_letters, inner_notes, inputs_of, origins, pl
 
 SCORES = "scores"
 """The alias of the class scores, whatever operator makes them."""
+
+_OPENED = "the source model's batch is fixed at {}; any number of items can be run here"
 
 _HALF = (
     "computed in float16 by the rules of float32: numbers have three digits, are 65504 at most and "
@@ -253,12 +256,14 @@ class Model:
         outputs: bool = True,
         precision: str = "float32",
         straight_through: bool = True,
+        open_batch: bool = False,
     ) -> Request:
         """What is to be built, names resolved.
 
         Raises:
             InputError: an unknown method, layer, input, kind of choice, device or precision, or
                 the model cannot be computed in that precision.
+            UnsupportedError: nodes keep the batch, which is to be opened, at its size.
         """
         if self.contract is not None:
             raise InputError(
@@ -278,6 +283,9 @@ class Model:
         sources = sources_of(self.graph, tensor, wrt)
         computed: Precision = precision
         graph = self.graph if straight_through else without_straight_through(self.graph)
+        source_batch = 0
+        if open_batch:
+            graph, source_batch = self._opened(graph, tensor, sources, outputs=outputs)
         return Request(
             graph=halved(graph, tensor) if computed == "float16" else graph,
             sources=sources,
@@ -289,8 +297,34 @@ class Model:
             outputs=outputs,
             precision=computed,
             straight_through=straight_through,
-            notes=(*self._notes(tensor), *inner_notes(self.graph, sources)),
+            source_batch=source_batch,
+            notes=(
+                *self._notes(tensor),
+                *inner_notes(self.graph, sources),
+                *([_OPENED.format(source_batch)] if source_batch else []),
+            ),
         )
+
+    def _opened(
+        self, graph: Graph, target: str, sources: Sequence[str], *, outputs: bool
+    ) -> tuple[Graph, int]:
+        """The graph for any number of items, and how many there were.
+
+        Raises:
+            InputError: an explained input has its items behind its first axis.
+        """
+        with blaming_damage(self.proto):
+            opened, count = with_open_batch(graph, target, graph.output_names() if outputs else ())
+        for name in sources:
+            axis = opened.item_axes.get(name, 0)
+            if axis != 0:
+                where = "no axis of items" if axis is None else f"its items along axis {axis}"
+                raise InputError(
+                    f"input '{name}' has {where}, and an attribution leads with them: export the "
+                    "model with the batch in front, or explain other inputs "
+                    f"({parameter('wrt', 'INPUT')})"
+                )
+        return opened, count
 
     def report(self, request: Request) -> Report:
         """What stands in the way of a request, and what a user should know of it."""
@@ -340,6 +374,7 @@ class Model:
                 name: axis_letters(self.graph, self.axes(name), request.target)
                 for name in inputs_of(self.graph, request.sources)
             },
+            source_batch=request.source_batch,
             **self._inner_facts(request.sources),
         )
         kept = {k: v for k, v in self.properties.items() if not k.startswith("retrograph.")}

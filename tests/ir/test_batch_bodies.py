@@ -9,7 +9,7 @@ from onnx import ModelProto, numpy_helper, parser
 import retrograph
 from retrograph.ir.analysis.batch_axis import Place, follow_batch
 from retrograph.ir.passes.canonicalize import canonicalize
-from support.graphs import Array
+from support.graphs import Array, runner
 
 ITEMS = 3
 NOTE = "the batch is not the first axis of 'y': all of it is one item"
@@ -155,3 +155,20 @@ def test_what_may_join_them_makes_one_item_of_the_batch(name: str) -> None:
 def test_many_units_are_refused(name: str) -> None:
     with pytest.raises(retrograph.UnsupportedError, match="many=True is not possible"):
         retrograph.build(model_of(APART[name], ITEMS), method="gradient", many=True)
+
+
+@pytest.mark.parametrize("name", APART)
+def test_a_batch_of_one_is_opened(name: str) -> None:
+    model = model_of(APART[name], 1)
+    opened = retrograph.build(model, method="gradient", open_batch=True)
+    together = runner(opened)(**fed(X))
+    alone = runner(retrograph.build(model, method="gradient"))
+    for row in range(ITEMS):
+        for output, wanted in alone(**fed(X[row : row + 1])).items():
+            np.testing.assert_allclose(together[output][row : row + 1], wanted, rtol=1e-5)
+
+
+@pytest.mark.parametrize("name", MIXED)
+def test_a_body_that_joins_the_items_keeps_the_batch_closed(name: str) -> None:
+    with pytest.raises(retrograph.UnsupportedError, match="joins the items of a batch"):
+        retrograph.build(model_of(MIXED[name], ITEMS), method="gradient", open_batch=True)

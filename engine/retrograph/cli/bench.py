@@ -19,7 +19,7 @@ from retrograph.benchmarks.tables import (
     machine_lines,
     warnings,
 )
-from retrograph.cli.options import add_command, add_method, add_param, add_threads, add_wrt
+from retrograph.cli.options import add_command, add_method, add_param, add_threads, add_wrt, picked
 from retrograph.cli.progress import progress_bar
 from retrograph.cli.terminal import console, count, print_table, visible
 from retrograph.pipeline.destination import Destination
@@ -76,13 +76,7 @@ def _run(args: argparse.Namespace) -> int:
             args.layer,
             method=args.method or "guided",
             parameters=args.param,
-            wrt=args.wrt,
-            units=args.units,
-            batch=args.batch,
-            item=args.item,
-            rounds=args.rounds,
-            device=args.device,
-            threads=args.threads,
+            **picked(args, "wrt", "units", "batch", "item", "rounds", "device", "threads"),
             command=" ".join(["retrograph", *sys.argv[1:]]),
             progress=bar.to,
         )

@@ -14,6 +14,7 @@ from retrograph.cli.options import (
     add_wrt,
     chosen_preprocessing,
     one_method,
+    picked,
 )
 from retrograph.cli.terminal import console, visible
 from retrograph.ir.builder import DEVICES
@@ -32,6 +33,7 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     parser.add_argument("--select", default="top", choices=KINDS, help="how a unit is chosen")
     parser.add_argument("--many", action="store_true", help="K units of an item at once")
     add_wrt(parser, action="append")
+    parser.add_argument("--open-batch", action="store_true", help="a fixed batch takes any number")
     parser.add_argument(
         "--no-outputs",
         dest="outputs",
@@ -65,18 +67,11 @@ def _run(args: argparse.Namespace) -> int:
         built = build_files(
             args.model,
             args.output,
-            optimized=args.optimized,
-            force=args.force,
             method=method,
-            layer=args.layer,
-            select=args.select,
-            many=args.many,
-            wrt=args.wrt,
             preprocessing=chosen_preprocessing(args),
-            device=args.device,
-            outputs=args.outputs,
-            precision=args.precision,
             straight_through=args.straight_through is not False,
+            **picked(args, "optimized", "force", "layer", "select", "many", "wrt"),
+            **picked(args, "device", "outputs", "precision", "open_batch"),
         )
     if args.json:
         print(json.dumps(built.to_dict()))

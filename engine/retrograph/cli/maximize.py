@@ -18,6 +18,7 @@ from retrograph.cli.options import (
     add_preprocessing,
     add_threads,
     chosen_preprocessing,
+    picked,
 )
 from retrograph.cli.progress import progress_bar
 from retrograph.cli.spelling import as_option
@@ -247,13 +248,8 @@ def _synthesize(args: argparse.Namespace, request: SynthesisRequest, progress: P
     return maximize(
         request.model,
         list(request.units),
-        measure=args.measure,
-        place=args.place,
-        start=args.start,
-        size=args.size,
-        bounds=args.bounds,
-        generator=args.generator,
-        generator_range=args.generator_range,
+        **picked(args, "measure", "place", "start", "size", "bounds"),
+        **picked(args, "generator", "generator_range"),
         **keywords,
     )
 

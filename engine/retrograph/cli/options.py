@@ -60,6 +60,11 @@ def add_command(
     return parser
 
 
+def picked(args: argparse.Namespace, *names: str) -> dict[str, Any]:
+    """The values of some options, as the keywords of a function that have their names."""
+    return {name: getattr(args, name) for name in names}
+
+
 def add_preprocessing(parser: argparse.ArgumentParser) -> None:
     """How a picture becomes the model's input: a preset and each part by itself."""
     parser.add_argument(

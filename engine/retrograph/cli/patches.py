@@ -16,6 +16,7 @@ from retrograph.cli.options import (
     add_style,
     add_threads,
     one_method,
+    picked,
 )
 from retrograph.cli.progress import progress_bar
 from retrograph.cli.terminal import channels, complain, console, count, visible
@@ -60,16 +61,11 @@ def _run(args: argparse.Namespace) -> int:
         plan = plan_patches(
             ScanReader(args.store),
             layers=None if args.layer is None else [n.strip() for n in args.layer.split(",")],
-            channels=args.channels,
-            k=args.k,
             method=one_method(args),
-            style=args.style,
-            model=args.model,
-            batch=args.batch,
-            device=args.device,
-            threads=args.threads,
             out=args.output,
-            force=args.force,
+            **picked(
+                args, "channels", "k", "style", "model", "batch", "device", "threads", "force"
+            ),
         )
     _announce(plan, out)
     with progress_bar(out, "patches") as bar:

@@ -14,6 +14,7 @@ from retrograph.cli.options import (
     add_files,
     add_preprocessing,
     explain_settings,
+    picked,
 )
 from retrograph.cli.progress import Mistakes
 from retrograph.cli.sanity_report import print_report
@@ -127,16 +128,8 @@ def _run(args: argparse.Namespace) -> int:
 
 
 def _check_settings(args: argparse.Namespace) -> CheckSettings:
-    return CheckSettings(
-        checks=args.checks,
-        order=args.randomise,
-        stages=args.stages,
-        draws=args.draws,
-        steps=args.steps,
-        baseline=args.baseline,
-        rank=args.rank,
-        seed=args.seed,
-    )
+    options = ("checks", "stages", "draws", "steps", "baseline", "rank", "seed")
+    return CheckSettings(order=args.randomise, **picked(args, *options))
 
 
 def _plot_file(args: argparse.Namespace) -> Path | None:

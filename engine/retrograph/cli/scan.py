@@ -17,6 +17,7 @@ from retrograph.cli.options import (
     add_sequences,
     add_threads,
     chosen_preprocessing,
+    picked,
 )
 from retrograph.cli.progress import Bar, progress_bar
 from retrograph.cli.scan_report import print_report
@@ -74,16 +75,10 @@ def _run(args: argparse.Namespace) -> int:
             args.model,
             args.inputs,
             layers=[name.strip() for name in args.layer.split(",")],
-            channels=args.channels,
-            k=args.k,
-            batch=args.batch,
             labels=args.labels or None,
-            alphabet=args.alphabet,
-            sample_rate=args.sample_rate,
             preprocessing=chosen_preprocessing(args),
-            device=args.device,
-            threads=args.threads,
-            workers=args.workers,
+            **picked(args, "channels", "k", "batch", "alphabet", "sample_rate"),
+            **picked(args, "device", "threads", "workers"),
         )
     _announce(plan, out)
     try:

@@ -80,8 +80,9 @@ class Graph:
     ReLU rule treats and `straight_through` those that stand for a quantiser, with the bound
     of |x| within which the cotangent passes them unchanged (patterns/straight_through.py);
     `entries` has the inputs of whole numbers in the file, which are floating point here
-    (passes/integer_inputs.py); `lifted` names the tensors of whole numbers of which the graph
-    has the same in floating point; `undefined` says of nodes whose
+    (passes/integer_inputs.py); `item_axes` says which axis of an input counts items where it is not
+    the first, or None where none does (passes/batch_opening); `lifted` names the tensors of whole
+    numbers of which the graph has the same in floating point; `undefined` says of nodes whose
     operator is defined by others why these forms are not.
     `memo` keeps what analyses have found, until `nodes` changes.
     """
@@ -109,6 +110,7 @@ class Graph:
         self.lifted: set[str] = set()
         self.undefined: dict[str, str] = {}
         self.entries: dict[str, Entry] = {}
+        self.item_axes: dict[str, int | None] = {}
         self.producer: dict[str, NodeProto] = {}
         self.consumers: dict[str, list[NodeProto]] = {}
         self.memo: dict[Hashable, Any] = {}

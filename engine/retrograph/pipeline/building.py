@@ -57,6 +57,7 @@ def build_files(
     outputs: bool = True,
     precision: str = "float32",
     straight_through: bool = True,
+    open_batch: bool = False,
 ) -> BuiltFiles:
     """Build a graph and write it.
 
@@ -66,7 +67,7 @@ def build_files(
         optimized: another one, for the graph as ONNX Runtime optimises it for this machine.
         force: whether files that are there are replaced.
         method, layer, select, many, wrt, preprocessing, device, outputs, precision,
-            straight_through: as in `build`.
+            straight_through, open_batch: as in `build`.
 
     Raises:
         InputError: what was given is wrong, or a file cannot be written.
@@ -85,6 +86,7 @@ def build_files(
         outputs=outputs,
         precision=precision,
         straight_through=straight_through,
+        open_batch=open_batch,
     )
     files = save(built, output, force=force)
     if optimized is not None:

@@ -20,11 +20,13 @@ from retrograph.ir.analysis.symbolic_sizes import Sizes
 from retrograph.ir.graph import Graph, Shape, Tensor, reads
 
 __all__ = [
+    "FREE",
     "LEADING",
     "Batch",
     "Place",
     "first_item_axis",
     "follow_batch",
+    "follow_body",
     "has_batch_axis",
     "keeps_rows_apart",
 ]
@@ -74,11 +76,14 @@ def follow_batch(graph: Graph) -> Batch:
     """Follow the batch from the inputs' leading axis through the graph.
 
     Where that axis has a name of its own in the inputs, it tells where the batch leads again
-    behind a node that mixes the items. Inputs without a batch axis are one item.
+    behind a node that mixes the items. Inputs without a batch axis are one item. Where the graph
+    knows better (`item_axes`) that counts.
     """
     inputs = [t for t in (graph.tensor(v.name) for v in graph.inputs) if t is not None]
-    whole = {t.name for t in inputs if not has_batch_axis(graph, t)}
-    leading = {t.name: LEADING for t in inputs if t.rank != 0 and t.name not in whole}
+    axes = graph.item_axes
+    whole = {t.name for t in inputs if t.name not in axes and not has_batch_axis(graph, t)}
+    leading = {t.name: LEADING for t in inputs if t.rank != 0 and t.name not in {*whole, *axes}}
+    leading |= {name: Place(axis) for name, axis in axes.items() if axis is not None}
     batch = Batch(leading, whole, set(), _single(inputs, whole))
     _follow(graph, batch, *_batch_names(inputs))
     return batch
@@ -116,12 +121,23 @@ def _follow(graph: Graph, batch: Batch, names: set[str], others: set[str]) -> No
                 names |= {d for d in (shape or ())[:1] if isinstance(d, str)} - others
 
 
-def _followed(body: Graph, inputs: Places) -> Callable[[str], Place | None]:
-    """Where the items lie in a body: None where they are joined, FREE where there are none."""
+def follow_body(body: Graph, inputs: Places) -> Batch:
+    """Follow the batch through a body of a node, of which its inputs' places are known.
+
+    Args:
+        body: what it takes from outside is an input of it.
+        inputs: where the items lie; None where they are joined, FREE where there are none.
+    """
     places = {name: place for name, place in inputs.items() if place not in (None, FREE)}
     mixed = {name for name, place in inputs.items() if place is None}
     batch = Batch({n: place for n, place in places.items() if place}, mixed, set(), single=False)
     _follow(body, batch, set(), set())
+    return batch
+
+
+def _followed(body: Graph, inputs: Places) -> Callable[[str], Place | None]:
+    """Where the items lie in a body: None where they are joined, FREE where there are none."""
+    batch = follow_body(body, inputs)
     return lambda name: None if name in batch.mixed else batch.places.get(name, FREE)
 
 

@@ -1,0 +1,210 @@
+"""A fixed batch opened: nodes rewritten, the axis of the inputs named, the items followed anew."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from onnx import NodeProto, ValueInfoProto
+
+from retrograph.errors import Problem, UnsupportedError, parameter
+from retrograph.ir.analysis import shape_inference
+from retrograph.ir.analysis.batch_axis import LEADING, Batch, follow_batch
+from retrograph.ir.analysis.origin import naming_the_file, of_the_file
+from retrograph.ir.graph import Graph, op_label, reads
+from retrograph.ir.passes.batch_opening.bodies import open_bodies
+from retrograph.ir.passes.batch_opening.item_axes import FixedBatch, fixed_batch
+from retrograph.ir.passes.batch_opening.operands import CannotOpen, Counter, Items
+from retrograph.ir.passes.batch_opening.operators import opened
+from retrograph.ir.passes.bodies import has_bodies
+from retrograph.ir.passes.expand.registry import NoDefinition
+from retrograph.ir.passes.expand.steps import Steps
+from retrograph.ir.passes.fixpoint import settle
+
+NAMES = ("N", "batch", "items")
+"""What the size of the batch is called: the first that no other size is."""
+
+
+def with_open_batch(graph: Graph, target: str, outputs: Sequence[str]) -> tuple[Graph, int]:
+    """A graph that takes any number of items, and gives for each what the fixed one gives for it.
+
+    Args:
+        graph: canonical; it stays as it is.
+        target: the explained tensor.
+        outputs: those that are computed besides; nodes that neither needs are not looked at.
+
+    Returns:
+        The opened graph, and the number of items that was fixed; the graph itself and 0 where the
+        batch is open already. An output that had lost the axis of a single item has it again.
+
+    Raises:
+        UnsupportedError: nodes join the items, or hold their number where it cannot be followed;
+            it lists them all.
+    """
+    whole, ends = graph.copy(), (*outputs, target)
+    fixed = fixed_batch(whole, ends)
+    if fixed is None:
+        return graph, 0
+    with naming_the_file(graph):
+        _rewrite(whole, fixed, ends)
+        for output in outputs:
+            _unfold(whole, fixed, output)
+        name = _name_inputs(whole, fixed)
+        shape_inference.forget_shapes(whole)
+        whole.behind_bodies.clear()
+        settle(whole)
+        batch = _checked(whole, target, ends)
+        whole.outputs = [_declared(whole, info, batch, name) for info in whole.outputs]
+    return whole, fixed.count
+
+
+def _rewrite(graph: Graph, fixed: FixedBatch, ends: Sequence[str]) -> None:
+    """Open every node that the ends need.
+
+    Raises:
+        UnsupportedError: some cannot be opened.
+    """
+    source, axis = next((n, a) for n, a in fixed.axes.items() if a is not None)
+    counter = Counter(graph.fresh("batch/items"), source, axis)
+    items = Items(graph, fixed.batch, fixed.count, counter)
+    needed = {node.name for node in graph.needed(ends)[0]}
+    problems: list[Problem] = []
+    nodes: list[NodeProto] = []
+    for node in graph.nodes:
+        problem, new = None, None
+        if node.name in needed:
+            problem, new = _opened(items, node)
+        problems += [of_the_file(graph, problem)] if problem else []
+        nodes += [node] if new is None else new
+    if problems:
+        raise _refused(problems, len(needed))
+    graph.replace_nodes([*counter.nodes, *nodes])
+
+
+def _opened(items: Items, node: NodeProto) -> tuple[Problem | None, list[NodeProto] | None]:
+    """What is wrong with a node, or the nodes that take its place; None where it stays."""
+    batch = items.batch
+    sources = [name for name in reads(node) if name in batch.places]
+    if not batch.mixed.isdisjoint(reads(node)):
+        return None, None
+    if lost := [n for n in node.output if n in batch.mixed or n in batch.regained]:
+        axes = sorted({batch.places[name].axis for name in sources})
+        where = " and ".join(map(str, axes))
+        reason = f"joins the items of a batch, which it reads along axis {where}, in '{lost[0]}'"
+        return Problem(node.name, op_label(node), reason), None
+    if not sources or not any(name in batch.places for name in node.output):
+        return None, None
+    try:
+        return None, _open_node(items, node)
+    except (CannotOpen, NoDefinition) as error:
+        return Problem(node.name, op_label(node), str(error)), None
+
+
+def _open_node(items: Items, node: NodeProto) -> list[NodeProto] | None:
+    """What does for N items what a node does, its bodies included; None where it does so itself."""
+    if has_bodies(node):
+        return open_bodies(items, node, _open_node)
+    if items.batch.places.keys().isdisjoint(node.output):
+        return None
+    return opened(items, node)
+
+
+def _refused(problems: Sequence[Problem], count: int) -> UnsupportedError:
+    return UnsupportedError(
+        f"cannot open the batch: {len(problems)} of the {count} nodes keep it at its size",
+        problems,
+        "Export the model with an open batch axis; or leave out what only the model's outputs "
+        f"need ({parameter('outputs', False)}), or explain an earlier layer.",
+    )
+
+
+def _unsupported(graph: Graph, node: NodeProto, reason: str) -> UnsupportedError:
+    return _refused([of_the_file(graph, Problem(node.name, op_label(node), reason))], 1)
+
+
+def _unfold(graph: Graph, fixed: FixedBatch, output: str) -> None:
+    """Give an output of [N * 5] as [N, 5], where the items were folded into its leading axis.
+
+    Raises:
+        UnsupportedError: they are folded into another one.
+    """
+    place, tensor = fixed.batch.places.get(output), graph.tensor(output)
+    if place is None or (place.before, place.after) == (1, 1):
+        return
+    node, sizes = graph.producer[output], () if tensor is None else tensor.shape or ()
+    if tensor is None or (place.axis, place.before) != (0, 1) or not sizes:
+        raise _unsupported(graph, node, f"folds the items into axis {place.axis} of '{output}'")
+    steps, folded = Steps(graph, node), graph.fresh(f"{output}/folded")
+    tail = [0 if d is None else d for d in sizes[1:]]
+    if any(isinstance(d, str) for d in tail):
+        raise _unsupported(graph, node, f"folds the items into '{output}', which has open sizes")
+    _rename(graph, output, folded)
+    steps.add("Reshape", folded, steps.ints([-1, place.after, *map(int, tail)]))
+    steps.nodes[0].output[0] = output
+    at = graph.nodes.index(graph.producer[folded]) + 1
+    graph.replace_nodes([*graph.nodes[:at], *steps.nodes, *graph.nodes[at:]])
+
+
+def _rename(graph: Graph, old: str, new: str) -> None:
+    """Call a tensor otherwise where it is made and read."""
+    nodes = []
+    for node in graph.nodes:
+        if old in node.input or old in node.output:
+            twin = NodeProto()
+            twin.CopyFrom(node)
+            for names in (twin.input, twin.output):
+                names[:] = [new if name == old else name for name in names]
+            nodes.append(twin)
+        else:
+            nodes.append(node)
+    graph.replace_nodes(nodes)
+
+
+def _name_inputs(graph: Graph, fixed: FixedBatch) -> str:
+    """Give the items' axis of every input one name, which is returned."""
+    taken = {d for tensor in graph.types.values() for d in tensor.shape or () if isinstance(d, str)}
+    name = next(n for n in (*NAMES, graph.fresh("N")) if n not in taken)
+    graph.inputs = [_with_open_axis(v, fixed.axes.get(v.name), name) for v in graph.inputs]
+    graph.entries = {
+        key: replace(entry, info=_with_open_axis(entry.info, fixed.axes.get(key), name))
+        for key, entry in graph.entries.items()
+    }
+    graph.item_axes = {key: axis for key, axis in fixed.axes.items() if axis != 0}
+    return name
+
+
+def _with_open_axis(info: ValueInfoProto, axis: int | None, name: str) -> ValueInfoProto:
+    twin = ValueInfoProto()
+    twin.CopyFrom(info)
+    if axis is not None:
+        twin.type.tensor_type.shape.dim[axis].dim_param = name
+    return twin
+
+
+def _declared(graph: Graph, info: ValueInfoProto, batch: Batch, name: str) -> ValueInfoProto:
+    """What is said of an output: what is inferred, and the name of the items' axis."""
+    tensor, place = graph.tensor(info.name), batch.places.get(info.name)
+    if tensor is None or tensor.shape is None or place is None or place.before * place.after > 1:
+        return shape_inference.as_inferred(graph, info)
+    dims = (name if axis == place.axis else d for axis, d in enumerate(tensor.shape))
+    return shape_inference.to_info(replace(tensor, shape=tuple(dims)))
+
+
+def _checked(graph: Graph, target: str, ends: Sequence[str]) -> Batch:
+    """Where the items lie in the opened graph, followed anew.
+
+    Raises:
+        UnsupportedError: they are lost on the way, or lie behind others in the target.
+    """
+    batch = follow_batch(graph)
+    for name in (output for node in graph.needed(ends)[0] for output in node.output):
+        if name in batch.mixed or name in batch.regained:
+            raise _unsupported(graph, graph.producer[name], f"loses the items in '{name}'")
+        tensor, at = graph.tensor(name), batch.places.get(name)
+        if tensor is not None and tensor.shape and at and isinstance(tensor.shape[at.axis], int):
+            raise _unsupported(graph, graph.producer[name], f"keeps the size of '{name}'")
+    place = batch.places.get(target, LEADING)
+    if (place.axis, place.before) != (0, 1):
+        reason = f"gives '{target}' with the items along axis {place.axis}, not the first"
+        raise _unsupported(graph, graph.producer[target], reason)
+    return batch
