@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ import pytest
 from onnx import ModelProto
 
 from retrograph import audit
+from retrograph.auditing import precision
 from support.audit_case import NETS, inputs
 from support.faults import Editor
 from support.nets import weights
@@ -102,15 +104,47 @@ def test_int8_is_equal_within_int8(form: str, per_channel: bool, tmp_path: Path)
     assert len(found.layers) >= 5
 
 
-def test_a_badly_calibrated_layer_is_ranked_first(tmp_path: Path) -> None:
+def _spoilt(model: ModelProto, name: str, factor: float) -> ModelProto:
+    """A scale made wrong."""
+    scale = next(t for t in model.graph.initializer if t.name == name)
+    value = np.asarray(onnx.numpy_helper.to_array(scale) * factor, np.float32)
+    scale.CopyFrom(onnx.numpy_helper.from_array(value, name))
+    return model
+
+
+@pytest.mark.parametrize("factor", [0.1, 8.0])
+def test_a_badly_calibrated_layer_is_ranked_first(factor: float, tmp_path: Path) -> None:
     model = NETS["plain"]()
     broken = in_int8(model, inputs(8), tmp_path, form="QDQ", per_channel=False)
-    scale = next(t for t in broken.graph.initializer if t.name == "r3_scale")
-    value = onnx.numpy_helper.to_array(scale)
-    scale.CopyFrom(onnx.numpy_helper.from_array(np.asarray(value * 0.1, np.float32), "r3_scale"))
-    found = audit(model, broken, inputs(), method=None)
-    assert found.fails()
+    found = audit(model, _spoilt(broken, "r3_scale", factor), inputs(), method=None)
+    assert found.fails() == (factor < 1)
     assert found.ranked_layers()[0].b.startswith("r3")
+
+
+def test_what_a_bad_layer_spoils_behind_it_is_compared_all_the_same(tmp_path: Path) -> None:
+    model = NETS["plain"]()
+    broken = in_int8(model, inputs(8), tmp_path, form="QOperator", per_channel=False)
+    # conv2's bias is in the scale of what it takes, so that its output is like nothing of A's
+    found = audit(model, _spoilt(broken, "a1_scale", 40.0), inputs(), method=None)
+    assert found.fails()
+    assert "Outputs differ by" in found.sentence
+    ranked = {layer.a: layer for layer in found.ranked_layers()}
+    assert next(iter(ranked)) in ("r1", "a2")
+    assert ranked["a2"].suspect
+    assert ranked["y"].own < 0.1  # the last layer does right what it is given
+    named = dict(found.layer_names(layer) for layer in found.layers)
+    assert named["conv2"] == "inside QLinearConv 'n_a2_quant'"
+
+
+def test_outputs_that_are_too_far_off_are_not_equal_within_a_precision(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    model = NETS["plain"]()
+    strict = replace(precision.FLOAT16, outputs=1e-6)
+    monkeypatch.setattr(precision, "FLOAT16", strict)
+    found = audit(model, in_float16(model), inputs(), method=None)
+    assert found.verdict.name == "differs"
+    assert "more than float16 explains, though no layer does by itself" in found.sentence
 
 
 def test_another_network_is_called_so() -> None:

@@ -98,6 +98,15 @@ def test_old_forms_mean_what_they_meant(
     np.testing.assert_allclose(found, wanted(X), rtol=1e-5, atol=1e-6)
 
 
+def test_an_old_softmax_along_the_last_axis_needs_no_rank() -> None:
+    weight = RANDOM.normal(size=(4, 5)).astype(np.float32)
+    model = model_of("f = FusedGemm(x, w) y = Softmax<axis=-1>(f)", 11, "N,4", w=weight)
+    model.graph.node[0].domain = "com.microsoft"
+    model.opset_import.append(helper.make_opsetid("com.microsoft", 1))
+    found = canonical_output(model, X[:, 0])
+    np.testing.assert_allclose(found, softmax(X[:, 0] @ weight), rtol=1e-5, atol=1e-6)
+
+
 @pytest.mark.parametrize(
     ("opset", "kind"), [(7, "float"), (9, "float"), (10, "bool"), (11, "bool")]
 )

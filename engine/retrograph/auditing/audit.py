@@ -9,6 +9,7 @@ import numpy as np
 
 from retrograph.auditing.activations import Activations
 from retrograph.auditing.cases import region_case
+from retrograph.auditing.chains import chain_of
 from retrograph.auditing.comparison import Comparison, compare_networks
 from retrograph.auditing.diagnosis import Difference, diagnose
 from retrograph.auditing.feeding import AuditInputs, read_inputs
@@ -21,7 +22,6 @@ from retrograph.auditing.precision import (
     FLOAT32,
     LayerError,
     Precision,
-    chain_of,
     layer_errors,
     precision_of,
 )
@@ -174,7 +174,10 @@ class _Auditor:
             method=method,
             maps=tuple(maps),
             rows=tuple(self._rows(comparison, chain, layers, findings)),
-            names=self.a.network.aliases,
+            names=(
+                {each.a: self.a.network.name_in_file(each.a) for each in layers},
+                {each.b: self.b.network.name_in_file(each.b) for each in layers},
+            ),
             labels=model_labels(self.a.network.model),
             items=self.inputs.items,
             kind=self.inputs.kind,
@@ -206,19 +209,21 @@ class _Auditor:
         """The tensors that stand for each other: equal ones once B is repaired, or alike ones."""
         if not comparison.outputs:
             return []
-        networks = self.a.network, self.b.network
         if precision is not FLOAT32 and not comparison.agrees:
-            return chain_of(*networks, comparison.prints_a, comparison.prints_b)
+            outputs = [Pair(p.a, p.b, p.order, p.error) for p in comparison.outputs]
+            prints = comparison.prints_a, comparison.prints_b
+            return chain_of(self.a, self.b, *prints, outputs)
         if not steps:
             return []
         ends = [(step.region, step.region.order) for step in steps]
         put = [Pair(r.a_end, r.b_end, order, 0.0) for r, order in ends if order is not None]
-        return in_order(*networks, [*steps[-1].after.pairs, *put])
+        return in_order(self.a.network, self.b.network, [*steps[-1].after.pairs, *put])
 
     def _layers(
         self, comparison: Comparison, chain: Sequence[Pair], precision: Precision
     ) -> list[LayerError]:
         shapes = {name: each.shape for name, each in comparison.prints_b.items()}
+        shapes |= {pair.b: self.b[pair.b].shape for pair in comparison.outputs}
         return layer_errors(self.a, self.b, chain, shapes, precision)
 
     def _preparation(self, outputs: Sequence[OutputPair]) -> Prepared | None:
@@ -282,6 +287,7 @@ class _Auditor:
             precision="" if precision is FLOAT32 else precision.name,
             sound=bool(layers)
             and not comparison.resized
+            and worst(comparison.outputs) <= precision.outputs
             and not any(layer.suspect for layer in layers),
             related=related,
             cosine=float(np.mean([m.cosine for m in maps])) if maps else None,

@@ -118,7 +118,7 @@ def _line(line: Line, tolerance: float) -> str:
             f"⋮ {escape(folded_text(line.rows, tolerance))} ⋮</text>"
         )
     (row,) = line.rows
-    link = "" if row.error is None else _link(row.error, line.y, tolerance)
+    link = "" if row.error is None else _link(row, row.error, line.y, tolerance)
     cells = ((row.a, _LEFT), (row.b, _RIGHT))
     return link + "".join(_box(cell, x, line.y, row) for cell, x in cells if cell is not None)
 
@@ -135,9 +135,9 @@ def _likeness(error: float, tolerance: float) -> str:
     return f"equal to {amount(error)}" if error <= tolerance else f"off by up to {amount(error)}"
 
 
-def _link(error: float, y: float, tolerance: float) -> str:
+def _link(row: TensorRow, error: float, y: float, tolerance: float) -> str:
     start, end = _LEFT + _WIDE, _RIGHT
-    kind = "equal" if error <= tolerance else "off"
+    kind = "equal" if error <= tolerance else "bad" if row.stands_out else "off"
     said = "equal" if error == 0 else amount(error)
     middle = (start + end) / 2
     return (

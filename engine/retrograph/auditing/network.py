@@ -6,7 +6,8 @@ from collections.abc import Iterable, Sequence
 from functools import cached_property
 
 from retrograph.errors import InputError
-from retrograph.ir.graph import Array, Graph, NodeProto, is_float, reads
+from retrograph.ir.analysis.origin import origin
+from retrograph.ir.graph import Array, Graph, NodeProto, is_float, op_label, reads
 from retrograph.ir.op_traits import MOVES
 from retrograph.ir.path import flow
 from retrograph.model import Model
@@ -85,6 +86,24 @@ class Network:
         node = self.nodes[name].name
         alias = self.aliases.get(name, name)
         return alias if alias == node or not node else f"{alias} (`{node}`)"
+
+    def op_in_file(self, name: str) -> str:
+        """The operator by which the file itself computes a tensor; ours where it has none such."""
+        return self._file_ops.get(name, self.op(name))
+
+    def name_in_file(self, name: str) -> str:
+        """A tensor by its alias, or as the file has it where that is another operator there."""
+        if self._file_ops.get(name) == self.op(name):
+            return self.aliases.get(name, name)
+        if name in self._file_ops or name not in self.nodes:
+            return name
+        node = origin(self.graph, self.nodes[name])
+        return f"inside {op_label(node)} '{node.name}'"
+
+    @cached_property
+    def _file_ops(self) -> dict[str, str]:
+        nodes = self.model.proto.graph.node
+        return {name: str(node.op_type) for node in nodes for name in node.output}
 
     def downstream(self, starts: Iterable[str], most: int) -> list[str]:
         """The compared tensors and outputs from some on, themselves included, the nearest first."""

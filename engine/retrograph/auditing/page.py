@@ -152,7 +152,7 @@ def _layers(audit: Audit) -> Iterator[str]:
         '<i class="suspect"></i>more than is explained<i class="sum"></i>what has come together '
         "up to there</p>"
     )
-    yield error_chart(audit.layers, [audit.layer_name(layer) for layer in audit.layers])
+    yield error_chart(audit.layers, [audit.layer_names(layer)[0] for layer in audit.layers])
     ranked = audit.ranked_layers()
     shown = [layer for layer in ranked if layer.suspect or layer.own > 0][:_MOST_LAYERS]
     if not shown:
@@ -162,8 +162,9 @@ def _layers(audit: Audit) -> Iterator[str]:
     yield '<th class="n">accumulated</th></tr>'
     for layer in shown:
         kind = ' class="bad"' if layer.suspect else ""
+        ours, theirs = audit.layer_names(layer)
         yield (
-            f"<tr{kind}><td>{escape(audit.layer_name(layer))}</td><td>{escape(layer.b)}</td>"
+            f"<tr{kind}><td>{escape(ours)}</td><td>{escape(theirs)}</td>"
             f'<td class="n">{amount(layer.own)}</td>'
             f'<td class="n">{amount(layer.accumulated)}</td></tr>'
         )

@@ -12,8 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from retrograph.auditing.activations import Activations
-from retrograph.auditing.axes import Order, ordered, relative_error, squeezed
-from retrograph.auditing.fingerprints import Fingerprint, sample, sampled_orders
+from retrograph.auditing.axes import ordered, relative_error, squeezed
 from retrograph.auditing.network import Network
 from retrograph.auditing.noise import LEAST
 from retrograph.auditing.pairing import Pair
@@ -21,10 +20,8 @@ from retrograph.ir.compose.cut import computed
 from retrograph.runtime import Array
 
 _QUANTISED = ("QuantizeLinear", "DequantizeLinear", "QLinear", "ConvInteger", "MatMulInteger")
-_ALIKE = 0.8
 _NEIGHBOURS = 3
 _TIMES_THE_NEIGHBOURS = 3.0
-_SAME_OPERATOR = 0.01
 
 
 @dataclass(frozen=True)
@@ -34,16 +31,18 @@ class Precision:
     Attributes:
         name: as people say it.
         tolerance: the relative error that a sound layer may have by itself.
+        outputs: the one that outputs of sound layers may have.
     """
 
     name: str
     tolerance: float
+    outputs: float
 
 
-FLOAT32 = Precision("float32", LEAST)
-INT8 = Precision("int8", 0.1)
-FLOAT16 = Precision("float16", 2e-3)
-BFLOAT16 = Precision("bfloat16", 2e-2)
+FLOAT32 = Precision("float32", LEAST, LEAST)
+INT8 = Precision("int8", 0.1, 0.5)
+FLOAT16 = Precision("float16", 2e-3, 2e-2)
+BFLOAT16 = Precision("bfloat16", 2e-2, 0.2)
 
 
 def precision_of(network: Network) -> Precision:
@@ -94,8 +93,8 @@ def layer_errors(
     errors: list[LayerError] = []
     for group in b.batches([pair.b for pair in chain]):
         cuts = {
-            name: _put(a, by_name[name], shapes[name])
-            for name in _frontier(b.network, group, by_name)
+            name: put(a, by_name[name], shapes[name])
+            for name in frontier(b.network, group, by_name)
         }
         names = {name: computed(name) if name in cuts else name for name in group}
         own, whole = b.run([*names.values()], cuts), b.values(group)
@@ -127,11 +126,11 @@ def _judged(errors: Sequence[LayerError], tolerance: float) -> Iterator[LayerErr
         )
 
 
-def _put(a: Activations, pair: Pair, shape: tuple[int, ...]) -> Array:
+def put(a: Activations, pair: Pair, shape: tuple[int, ...]) -> Array:
     return ordered(a[pair.a], pair.order).reshape(shape)
 
 
-def _frontier(network: Network, names: Sequence[str], chained: Mapping[str, Pair]) -> list[str]:
+def frontier(network: Network, names: Sequence[str], chained: Mapping[str, Pair]) -> list[str]:
     """The nearest chained tensors that some are computed from."""
     found: dict[str, None] = {}
     seen: set[str] = set()
@@ -144,99 +143,3 @@ def _frontier(network: Network, names: Sequence[str], chained: Mapping[str, Pair
             seen.add(name)
             waiting.extend(network.parents[name])
     return [*found]
-
-
-def chain_of(
-    a: Network, b: Network, prints_a: Mapping[str, Fingerprint], prints_b: Mapping[str, Fingerprint]
-) -> list[Pair]:
-    """The tensors that stand for each other: of chains in forward order the one most alike."""
-    alike = {
-        (i, j): found
-        for i, x in enumerate(a.points)
-        for j, y in enumerate(b.points)
-        if (found := _likeness(prints_a[x], prints_b[y])) is not None
-    }
-    scores = np.zeros((len(a.points), len(b.points)))
-    for (i, j), (likeness, _) in alike.items():
-        scores[i, j] = likeness + _SAME_OPERATOR * (a.op(a.points[i]) == b.op(b.points[j]))
-    chain = [
-        Pair(a.points[i], b.points[j], alike[i, j][1], 1 - alike[i, j][0])
-        for i, j in _longest_chain(scores)
-    ]
-    return _with_restored(a, b, prints_a, prints_b, chain)
-
-
-def _with_restored(
-    a: Network,
-    b: Network,
-    prints_a: Mapping[str, Fingerprint],
-    prints_b: Mapping[str, Fingerprint],
-    chain: Sequence[Pair],
-) -> list[Pair]:
-    """The chain with what each quantiser gives, however far it is from what it takes.
-
-    It stands for the same tensor of A as what it takes, or for the next one, such as a ReLU that
-    the quantiser's bounds replace: the one that is more alike.
-    """
-    known = {pair.b: pair for pair in chain}
-    for before, after in _quantisers(b):
-        if before in known and after not in known and after in b.points:
-            name = known[before].a
-            nearby = [name, *(c for c in a.children.get(name, ()) if c in prints_a)]
-            found = [(*_correlation(prints_a[n], prints_b[after]), n) for n in nearby]
-            likeness, order, best = max(found)
-            known[after] = Pair(best, after, order or known[before].order, 1 - likeness)
-    return sorted(known.values(), key=lambda pair: b.place[pair.b])
-
-
-def _quantisers(network: Network) -> list[tuple[str, str]]:
-    """The tensors before and after each QuantizeLinear with its DequantizeLinear."""
-    nodes = network.model.proto.graph.node
-    codes = {n.output[0]: n.input[0] for n in nodes if n.op_type == "QuantizeLinear"}
-    return [
-        (codes[n.input[0]], n.output[0])
-        for n in nodes
-        if n.op_type == "DequantizeLinear" and n.input[0] in codes
-    ]
-
-
-def _likeness(a: Fingerprint, b: Fingerprint) -> tuple[float, Order] | None:
-    """The correlation of two tensors' samples, and the order of axes; None where it is low."""
-    if not (a.varies and b.varies) or not 0.5 < b.norm / max(a.norm, 1e-30) < 2:
-        return None
-    best = _correlation(a, b)
-    return best if best[0] >= _ALIKE else None
-
-
-def _correlation(a: Fingerprint, b: Fingerprint) -> tuple[float, Order]:
-    """The largest correlation of two tensors' samples, and the order of axes under which it is."""
-    ours = _centred(sample(a))
-    found = [(float(ours @ _centred(there)), order) for order, there in sampled_orders(a, b)]
-    return max(found, default=(0.0, ()))
-
-
-def _centred(values: Array) -> Array:
-    moved = values - values.mean()
-    norm = float(np.linalg.norm(moved))
-    centred: Array = moved / norm if norm else moved
-    return centred
-
-
-def _longest_chain(scores: Array) -> list[tuple[int, int]]:
-    """The pairs (row, column), both rising, of the largest sum."""
-    rows, columns = scores.shape
-    best = np.zeros((rows + 1, columns + 1))
-    for i in range(rows):
-        taken = np.maximum(best[i, 1:], best[i, :-1] + scores[i])
-        best[i + 1, 1:] = np.maximum.accumulate(taken)
-    chain = []
-    i, j = rows, columns
-    while i and j:
-        if best[i, j] == best[i - 1, j]:
-            i -= 1
-        elif best[i, j] == best[i, j - 1]:
-            j -= 1
-        else:
-            i, j = i - 1, j - 1
-            chain.append((i, j))
-    return chain[::-1]

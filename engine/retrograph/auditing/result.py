@@ -84,7 +84,7 @@ class Audit(Result):
         method: by which the maps are made; "" where there are none.
         maps: of each input, by both files.
         rows: the compared tensors of both files beside each other.
-        names: of tensors of A, as people name them.
+        names: what A and B call the tensors of `layers`.
         labels: the class names; empty where they are not known.
         items, kind: the inputs as A takes them, for pictures.
         notes: what is to be known besides.
@@ -113,7 +113,7 @@ class Audit(Result):
     method: str
     maps: tuple[MapPair, ...]
     rows: tuple[TensorRow, ...]
-    names: Mapping[str, str]
+    names: tuple[Mapping[str, str], Mapping[str, str]]
     labels: tuple[str, ...]
     items: Sequence[Item]
     kind: InputKind
@@ -151,9 +151,9 @@ class Audit(Result):
         index = int(np.ravel_multi_index(pair.unit, pair.item)) if pair.unit else 0
         return class_name(index, self.labels if len(self.labels) == math.prod(pair.item) else ())
 
-    def layer_name(self, layer: LayerError) -> str:
-        """What A calls a layer."""
-        return self.names.get(layer.a, layer.a)
+    def layer_names(self, layer: LayerError) -> tuple[str, str]:
+        """What A and B call a layer."""
+        return self.names[0].get(layer.a, layer.a), self.names[1].get(layer.b, layer.b)
 
     def ranked_layers(self) -> list[LayerError]:
         """The layers by what they lose, the most first; suspects before others."""

@@ -87,10 +87,12 @@ def _losses(a: Network, layers: Sequence[LayerError], facts: Facts) -> str:
     ranked = sorted(layers, key=lambda layer: -layer.own)
     suspects = [layer for layer in ranked if layer.suspect]
     if not suspects:
-        worst = ranked[0]
+        most = f"the most {a.label(ranked[0].a)}, {amount(ranked[0].own)} by itself"
+        if facts.sound:
+            return f"{error}, and no layer loses more than {precision} explains: {most}."
         return (
-            f"{error}, and no layer loses more than {precision} explains: the most "
-            f"{a.label(worst.a)}, {amount(worst.own)} by itself."
+            f"{error}, which is more than {precision} explains, though no layer does by itself: "
+            f"{most}."
         )
     named = ", ".join(f"{a.label(each.a)} ({amount(each.own)})" for each in suspects[:_NAMED])
     return (

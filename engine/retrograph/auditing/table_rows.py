@@ -109,5 +109,5 @@ class TwoNetworks:
 def _cell(network: Network, name: str | None) -> Cell | None:
     if name is None:
         return None
-    label = network.aliases.get(name, name)
-    return Cell(name, label, network.op(name), tuple(network.before([name])))
+    reads = tuple(network.before([name]))
+    return Cell(name, network.name_in_file(name), network.op_in_file(name), reads)

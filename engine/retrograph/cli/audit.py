@@ -161,8 +161,7 @@ def _print(found: Audit, out: Console) -> None:
         print_table(out, ("output of A", "of B", "error", "same top"), outputs)
     layers = [
         (
-            found.layer_name(layer),
-            layer.b,
+            *found.layer_names(layer),
             amount(layer.own),
             amount(layer.accumulated),
             "more than is explained" * layer.suspect,

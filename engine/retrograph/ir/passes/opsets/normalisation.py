@@ -52,6 +52,8 @@ def _softmax(graph: Graph, node: NodeProto, attrs: Attributes) -> list[NodeProto
         axis = axis % len(shape)
         if all(d == 1 for d in shape[axis + 1 :]):
             return [in_place(node, node.op_type, [x], axis=axis)]
+    elif axis == -1:
+        return [in_place(node, node.op_type, [x], axis=-1)]
     elif axis < 0:
         raise NoRewriting("counts its axis from the back, and the rank is not known")
     flat, normalised, sizes = (f"{y}/{step}" for step in ("flat", "normalised", "shape"))

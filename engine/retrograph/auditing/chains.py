@@ -1,0 +1,199 @@
+"""Which tensors of a file of less precision stand for which of the other, though none is equal."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import pairwise
+
+import numpy as np
+
+from retrograph.auditing.activations import Activations
+from retrograph.auditing.axes import Order, axis_orders
+from retrograph.auditing.fingerprints import Fingerprint, fingerprint, sample, sampled_orders
+from retrograph.auditing.network import Network
+from retrograph.auditing.pairing import Pair
+from retrograph.auditing.precision import frontier, put
+from retrograph.auditing.regions import WEIGHTED
+from retrograph.ir.compose.cut import computed
+from retrograph.runtime import Array
+
+_ALIKE = 0.8
+_SAME_OPERATOR = 0.01
+_ROUNDS = 3
+"""So often at most the chain is sought again with A's own activations."""
+
+Prints = Mapping[str, Fingerprint]
+
+
+def chain_of(
+    a: Activations,
+    b: Activations,
+    prints_a: Prints,
+    prints_b: Prints,
+    outputs: Sequence[Pair],
+) -> list[Pair]:
+    """The tensors that stand for each other: of chains in forward order the one most alike.
+
+    What a bad layer spoils is like nothing of A, so that the chain is sought again with A's tensors
+    put in the place of those that it has, until it grows no longer; layers with weights between two
+    of its tensors stand for each other by operator, size and order, and the outputs do anyway.
+
+    Args:
+        a, b: what both compute.
+        prints_a, prints_b: the fingerprints of their compared tensors.
+        outputs: those that are the same.
+    """
+    networks = a.network, b.network
+    chain = _most_alike(*networks, prints_a, prints_b)
+    for _ in range(_ROUNDS):
+        near = _prints_given(a, b, chain, prints_a, prints_b)
+        longer = _most_alike(*networks, prints_a, near)
+        if len(longer) <= len(chain):
+            break
+        chain = longer
+    chain = _with_restored(*networks, prints_a, prints_b, chain)
+    known = {pair.a for pair in chain}, {pair.b for pair in chain}
+    last = [p for p in outputs if p.a not in known[0] and p.b not in known[1]]
+    chain = [*chain, *last]
+    chain += _by_structure(*networks, prints_a, prints_b, chain)
+    return sorted(chain, key=lambda pair: b.network.place[pair.b])
+
+
+def _prints_given(
+    a: Activations, b: Activations, chain: Sequence[Pair], prints_a: Prints, prints_b: Prints
+) -> dict[str, Fingerprint]:
+    """The fingerprints of B's tensors where those before them that are in the chain are A's."""
+    by_name = {pair.b: pair for pair in chain}
+    items = tuple(dict.fromkeys(each.item for each in prints_a.values()))
+    found: dict[str, Fingerprint] = {}
+    for group in b.batches([*prints_b]):
+        front = frontier(b.network, group, by_name)
+        cuts = {name: put(a, by_name[name], prints_b[name].shape) for name in front}
+        names = {name: computed(name) if name in cuts else name for name in group}
+        values = b.run([*names.values()], cuts)
+        found |= {name: fingerprint(values[names[name]], items) for name in group}
+    return found
+
+
+def _by_structure(
+    a: Network, b: Network, prints_a: Prints, prints_b: Prints, chain: Sequence[Pair]
+) -> Iterator[Pair]:
+    """Layers with weights between the same tensors of the chain, by operator, size and order."""
+    anchors = sorted((p for p in chain if p.a in prints_a), key=lambda pair: a.place[pair.a])
+    places = [(-1, -1), *((a.place[p.a], b.place[p.b]) for p in anchors)]
+    places.append((len(a.nodes), len(b.nodes)))
+    for (start_a, start_b), (end_a, end_b) in pairwise(places):
+        ours = _weighted(a, start_a, end_a)
+        theirs = _weighted(b, start_b, end_b)
+        fits = [
+            [a.op(x) == b.op(y) and _fit(prints_a[x], prints_b[y]) for y in theirs] for x in ours
+        ]
+        for i, j in _longest_chain(np.array(fits, float).reshape(len(ours), len(theirs))):
+            likeness, order = _correlation(prints_a[ours[i]], prints_b[theirs[j]])
+            yield Pair(ours[i], theirs[j], order, 1 - likeness)
+
+
+def _fit(a: Fingerprint, b: Fingerprint) -> bool:
+    return bool(axis_orders(a.item, b.item))
+
+
+def _weighted(network: Network, start: int, end: int) -> list[str]:
+    """The compared tensors of layers with weights between two places."""
+    return [
+        name
+        for name in network.points
+        if start < network.place[name] < end and network.op(name) in WEIGHTED
+    ]
+
+
+def _most_alike(a: Network, b: Network, prints_a: Prints, prints_b: Prints) -> list[Pair]:
+    """Of chains in forward order the one of the largest correlation in all."""
+    alike = {
+        (i, j): found
+        for i, x in enumerate(a.points)
+        for j, y in enumerate(b.points)
+        if (found := _likeness(prints_a[x], prints_b[y])) is not None
+    }
+    scores = np.zeros((len(a.points), len(b.points)))
+    for (i, j), (likeness, _) in alike.items():
+        scores[i, j] = likeness + _SAME_OPERATOR * (a.op(a.points[i]) == b.op(b.points[j]))
+    return [
+        Pair(a.points[i], b.points[j], alike[i, j][1], 1 - alike[i, j][0])
+        for i, j in _longest_chain(scores)
+    ]
+
+
+def _with_restored(
+    a: Network,
+    b: Network,
+    prints_a: Prints,
+    prints_b: Prints,
+    chain: Sequence[Pair],
+) -> list[Pair]:
+    """The chain with what each quantiser gives, however far it is from what it takes.
+
+    It stands for the same tensor of A as what it takes, or for the next one, such as a ReLU that
+    the quantiser's bounds replace: the one that is more alike.
+    """
+    known = {pair.b: pair for pair in chain}
+    for before, after in _quantisers(b):
+        if before in known and after not in known and after in b.points:
+            name = known[before].a
+            nearby = [name, *(c for c in a.children.get(name, ()) if c in prints_a)]
+            found = [(*_correlation(prints_a[n], prints_b[after]), n) for n in nearby]
+            likeness, order, best = max(found)
+            known[after] = Pair(best, after, order or known[before].order, 1 - likeness)
+    return sorted(known.values(), key=lambda pair: b.place[pair.b])
+
+
+def _quantisers(network: Network) -> list[tuple[str, str]]:
+    """The tensors before and after each QuantizeLinear with its DequantizeLinear."""
+    nodes = network.model.proto.graph.node
+    codes = {n.output[0]: n.input[0] for n in nodes if n.op_type == "QuantizeLinear"}
+    return [
+        (codes[n.input[0]], n.output[0])
+        for n in nodes
+        if n.op_type == "DequantizeLinear" and n.input[0] in codes
+    ]
+
+
+def _likeness(a: Fingerprint, b: Fingerprint) -> tuple[float, Order] | None:
+    """The correlation of two tensors' samples, and the order of axes; None where it is low."""
+    if not (a.varies and b.varies) or not 0.5 < b.norm / max(a.norm, 1e-30) < 2:
+        return None
+    best = _correlation(a, b)
+    return best if best[0] >= _ALIKE else None
+
+
+def _correlation(a: Fingerprint, b: Fingerprint) -> tuple[float, Order]:
+    """The largest correlation of two tensors' samples, and the order of axes under which it is."""
+    ours = _centred(sample(a))
+    found = [(float(ours @ _centred(there)), order) for order, there in sampled_orders(a, b)]
+    return max(found, default=(0.0, ()))
+
+
+def _centred(values: Array) -> Array:
+    moved = values - values.mean()
+    norm = float(np.linalg.norm(moved))
+    centred: Array = moved / norm if norm else moved
+    return centred
+
+
+def _longest_chain(scores: Array) -> list[tuple[int, int]]:
+    """The pairs (row, column), both rising, of the largest sum."""
+    rows, columns = scores.shape
+    best = np.zeros((rows + 1, columns + 1))
+    for i in range(rows):
+        taken = np.maximum(best[i, 1:], best[i, :-1] + scores[i])
+        best[i + 1, 1:] = np.maximum.accumulate(taken)
+    chain = []
+    i, j = rows, columns
+    while i and j:
+        if best[i, j] == best[i - 1, j]:
+            i -= 1
+        elif best[i, j] == best[i, j - 1]:
+            j -= 1
+        else:
+            i, j = i - 1, j - 1
+            chain.append((i, j))
+    return chain[::-1]
