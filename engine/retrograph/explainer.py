@@ -125,7 +125,7 @@ def _with_preprocessing(
 
 
 class Explainer:
-    """A built graph, ready to run.
+    """A built graph, ready to run, by many threads at once if need be.
 
     Args:
         model: a source model, from which the graph is built, or a graph that retrograph has

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
+from typing import Any
 
 from onnx import NodeProto
 
@@ -58,6 +59,25 @@ class Layer:
             return "all", ""
         size, _, stride = str(self.field).partition(" / ")
         return size, stride
+
+    def to_dict(self, default: str | None = None) -> dict[str, Any]:
+        """As a record for a program: what `retrograph layers --json` prints of it.
+
+        Args:
+            default: the tensor that is explained if no layer is named.
+        """
+        sees, step = self.window
+        return {
+            "alias": self.alias,
+            "tensor": self.tensor.name,
+            "operator": self.op,
+            "dtype": self.tensor.dtype.name,
+            "shape": None if self.tensor.shape is None else list(self.tensor.shape),
+            "receptive_field": sees,
+            "stride": step or None,
+            "relu": self.is_relu,
+            "default_target": self.tensor.name == default,
+        }
 
     def __repr__(self) -> str:
         return f"<Layer {self.alias}: {self.op} {shape_text(self.tensor.shape)}>"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
-from typing import Any
 
 from rich.text import Text
 
@@ -35,7 +34,7 @@ def _run(args: argparse.Namespace) -> int:
     layers = model.layers()
     target = _default_target(model)
     if args.json:
-        print(json_text([_record(layer, target) for layer in layers]))
+        print(json_text([layer.to_dict(target) for layer in layers]))
         return 0
     shown = Layers(
         x for x in layers if args.all or x.is_relu or _kind(x) in _MAIN or x.tensor.name == target
@@ -109,18 +108,3 @@ def _summary(model: Model, layers: Layers, hidden: int, target: str | None) -> l
     contract = model.contract
     built = [] if contract is None else ["a graph that retrograph has built: layers of both passes"]
     return ["; ".join(parts), *default, *built]
-
-
-def _record(layer: Layer, target: str | None) -> dict[str, Any]:
-    sees, step = layer.window
-    return {
-        "alias": layer.alias,
-        "tensor": layer.tensor.name,
-        "operator": layer.op,
-        "dtype": layer.tensor.dtype.name,
-        "shape": None if layer.tensor.shape is None else list(layer.tensor.shape),
-        "receptive_field": sees,
-        "stride": step or None,
-        "relu": layer.is_relu,
-        "default_target": layer.tensor.name == target,
-    }

@@ -92,7 +92,7 @@ def explain(
         UnsupportedError: the graph cannot be built.
     """
     aim = aim_of(box=box, at=at, class_=class_, what=what, over=over, head=head)
-    question = replace(_question(method, unit, layer, top, wrt), aim=aim)
+    question = replace(question_of(method, unit, layer, top, wrt), aim=aim)
     reading = Reading(labels, preprocessing, alphabet, sample_rate)
     running = Running(device, threads, precision, straight_through)
     # A batch of 2, that it is found out whether inputs can share a run.
@@ -102,7 +102,7 @@ def explain(
     return attribute_batch(session, inputs, _unit_rows(unit))
 
 
-def _question(
+def question_of(
     method: str | Method | None,
     unit: Unit | ArrayLike | None,
     layer: str | None,

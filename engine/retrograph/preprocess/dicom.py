@@ -82,6 +82,22 @@ def dicom_picture(name: str, source: Path | io.BytesIO) -> tuple[Image.Image, st
     return Image.fromarray(picture), "; ".join(filter(None, [first, note]))
 
 
+def dicom_size(name: str, source: io.BytesIO) -> tuple[int, int]:
+    """Width and height of the frames of a DICOM file, which are not decoded.
+
+    Raises:
+        InputError: pydicom is not installed, or the file says no size.
+    """
+    pydicom = library("pydicom", "dicom", "DICOM files")
+    try:
+        dataset = pydicom.dcmread(source, stop_before_pixels=True)
+        return int(dataset.Columns), int(dataset.Rows)
+    except Exception as error:  # on damaged data its decoders raise nearly anything
+        raise InputError(
+            f"{name} is no DICOM picture that can be read ({one_line(error)}); save it as PNG"
+        ) from None
+
+
 def _check_frame(dataset: Any) -> None:
     """Raises InputError where there are no pixels, or too many to be safe."""
     if "PixelData" not in dataset:

@@ -19,7 +19,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 from retrograph.errors import InputError, one_line
 from retrograph.pointers import refuse_pointer, refuse_pointer_file
-from retrograph.preprocess.dicom import SUFFIXES, dicom_picture, is_dicom
+from retrograph.preprocess.dicom import SUFFIXES, dicom_picture, dicom_size, is_dicom
 from retrograph.preprocess.picture import Pixels
 
 FORMATS: Final = ("AVIF", "BMP", "GIF", "JPEG", "JPEG2000", "PNG", "PPM", "TIFF", "WEBP")
@@ -105,6 +105,19 @@ def open_picture(path: str | os.PathLike[str]) -> Opened:
 def open_bytes(name: str, data: bytes) -> Opened:
     """The picture in bytes, as `open_picture` gives that in a file; `name` is for messages."""
     return _opened(name, io.BytesIO(data))
+
+
+def picture_size(name: str, data: bytes) -> tuple[int, int]:
+    """Width and height of the picture in bytes, which is not decoded.
+
+    Raises:
+        InputError: it is no picture; `name` says where.
+    """
+    source = io.BytesIO(data)
+    if is_dicom(name, source):
+        return dicom_size(name, source)
+    with pillow_file(name, source) as image:
+        return image.size
 
 
 def open_pillow(name: str, image: Image.Image) -> Opened:

@@ -1,0 +1,238 @@
+"""A model that a service explains: its sessions, its inputs, what is told of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from retrograph.errors import InputError, RetrographError, spelled
+from retrograph.inputs.choice import fitted_preprocessing
+from retrograph.inputs.loader import Input
+from retrograph.methods import METHODS
+from retrograph.model import Model, Source, opened
+from retrograph.pipeline.cache import SessionCache
+from retrograph.pipeline.known_preprocessing import choice_for
+from retrograph.pipeline.labels import Labels, model_labels
+from retrograph.pipeline.session import ExplainSession
+from retrograph.pipeline.settings import ExplainSettings, Reading, Running
+from retrograph.pipeline.together import ReadInput, read_input
+from retrograph.preprocess import Preprocessing
+from retrograph.preprocess.opening import picture_size
+from retrograph.preprocess.recipe import known
+from retrograph.results.notes import gather_notes
+from retrograph.runtime import Spec
+from retrograph.serving.limits import Limits
+from retrograph.serving.questions import Ask
+from retrograph.serving.refusals import Refused, error_record
+
+_BODY = "input[0]"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Setup:
+    """How the models of a service are explained.
+
+    Attributes:
+        running: where graphs run.
+        labels: the class names; those of the model's file if None.
+        preprocessing: how pictures become the input; as the model's file or graph says if None.
+        examples: pictures on which presets are tried where neither says it.
+        batch: how many inputs a run takes at most.
+    """
+
+    running: Running
+    labels: Labels | None = None
+    preprocessing: Preprocessing | str | None = None
+    examples: tuple[str, ...] = ()
+    batch: int = 8
+
+
+class Hosted:
+    """A model that a service explains, read once.
+
+    Args:
+        name: what requests call it.
+        model: a source model, or a built graph.
+        setup: how it is explained.
+        limits: of what is taken.
+        sessions: keep its graphs ready.
+
+    Raises:
+        InputError: the file cannot be read, or labels or preprocessing do not go with it.
+    """
+
+    def __init__(
+        self, name: str, model: Source, setup: Setup, limits: Limits, sessions: SessionCache
+    ) -> None:
+        self.name = name
+        self._model: Model = opened(model)
+        self._setup, self._limits, self._sessions = setup, limits, sessions
+        model_labels(self._model, setup.labels)
+        for tensor in self._model.inputs[:1]:
+            fitted_preprocessing(self._model, tensor.name, setup.preprocessing)
+
+    def warm(self) -> str:
+        """Make ready what is explained if nothing is asked; why it cannot be, or ""."""
+        try:
+            self.session(Ask.of_nothing())
+        except RetrographError as error:
+            return str(error)
+        return ""
+
+    def settings(self, ask: Ask) -> ExplainSettings:
+        """What is asked, and how it is answered."""
+        setup = self._setup
+        preprocessing = ask.preprocessing or setup.preprocessing
+        return ExplainSettings(
+            ask.question,
+            Reading(labels=setup.labels, preprocessing=preprocessing),
+            setup.running,
+            batch=setup.batch,
+            outputs=ask.outputs,
+        )
+
+    def session(self, ask: Ask) -> ExplainSession:
+        """The session that answers; made if it is not ready.
+
+        Raises:
+            InputError, UnsupportedError: what is asked is wrong, or no graph can be built for it.
+        """
+        return self._sessions.open(self._model, self.settings(ask), self._setup.examples)
+
+    def read(self, ask: Ask, session: ExplainSession, x: Input) -> ReadInput:
+        """An input, ready to run.
+
+        Where nothing says how pictures become the input, presets are tried on this one, so that
+        an answer does not depend on what was asked before.
+
+        Raises:
+            InputError: it cannot be read, or does not fit the model.
+            Refused: it is too large.
+        """
+        self._check_pixels(session, x)
+        choice = session.context.preprocessing
+        is_unknown = choice is not None and choice.source == "assumed"
+        if is_unknown and not self._setup.examples and _has_pixels(x):
+            session = self._probed(ask, session, x)
+        read = read_input(session, x)
+        self._check_values(read)
+        return read
+
+    def _probed(self, ask: Ask, session: ExplainSession, x: Input) -> ExplainSession:
+        """The session under the preset that this picture shows to be right."""
+        settings = self.settings(ask)
+        with self._model.lock:
+            choice = choice_for(self._model, settings, session.context.contract.shown, [x])
+        reading = replace(settings.reading, known=choice)
+        return self._sessions.open(self._model, replace(settings, reading=reading))
+
+    def _check_pixels(self, session: ExplainSession, x: Input) -> None:
+        """Raises Refused for a picture that is too large, before it is decoded."""
+        for value in x.values() if isinstance(x, Mapping) else [x]:
+            if not isinstance(value, bytes):
+                continue
+            axes = session.context.kind.axes
+            is_open = any(known(axes.item[axis]) is None for axis in axes.spatial)
+            most = min(self._limits.pixels, self._limits.values // 3 if is_open else 2**62)
+            width, height = picture_size(_BODY, value)
+            if width * height > most:
+                raise Refused(
+                    413,
+                    f"the picture has {width} x {height} pixels, and at most {most} are taken; "
+                    "scale it down",
+                )
+
+    def _check_values(self, read: ReadInput) -> None:
+        """Raises Refused for an input that is too large, of those whose size the model leaves."""
+        signature = read.session.signature
+        if all(None not in map(known, spec.shape[1:]) for spec in signature.specs):
+            return
+        size = sum(feed.size for batch in read.batches for feed in batch.feeds.values())
+        if size > self._limits.values:
+            raise Refused(
+                413,
+                f"the input has {size} numbers, and at most {self._limits.values} are taken; "
+                "scale it down",
+            )
+
+    @cached_property
+    def layers(self) -> list[dict[str, Any]]:
+        """Every tensor that can be explained."""
+        with self._model.lock:
+            try:
+                target = self._model.target(None)
+            except InputError:
+                target = None
+            return [layer.to_dict(target) for layer in self._model.layers()]
+
+    @cached_property
+    def record(self) -> dict[str, Any]:
+        """What is to be known of the model; `default` is what is explained if nothing is asked."""
+        contract = self._model.contract
+        methods = [*METHODS] if contract is None else [contract.method]
+        head: dict[str, Any] = {"name": self.name, "file": self._model.name}
+        head |= {"sha256": self._model.sha256, "built": contract is not None, "methods": methods}
+        try:
+            session = self.session(Ask.of_nothing())
+        except RetrographError as error:
+            return {**head, "inputs": [], "labels": [], "default": error_record(error)}
+        context, shown = session.context, session.signature.explained.name
+        choice = context.preprocessing
+        return {
+            **head,
+            "inputs": [
+                _input_record(spec, context.kind.name if spec.name == shown else None)
+                for spec in session.lead.inputs
+            ],
+            "labels": [*context.labels],
+            "default": {
+                "layer": context.contract.alias,
+                "tensor": context.contract.target,
+                "shape": [*context.contract.shape],
+                "method": context.contract.method,
+                "select": context.contract.select,
+                "question": session.question,
+                "device": context.device,
+                "preprocessing": None if choice is None else choice.to_dict(context.labels),
+                "notes": [
+                    spelled(text)
+                    for text in (*map(str, gather_notes(context.contracts)), *session.notes)
+                ],
+            },
+        }
+
+
+def _input_record(spec: Spec, kind: str | None) -> dict[str, Any]:
+    """An input of a model, and what kind it is where it is the explained one."""
+    dtype = None if spec.dtype is None else spec.dtype.name
+    return {"name": spec.name, "dtype": dtype, "shape": [*spec.shape], "kind": kind}
+
+
+def _has_pixels(x: Input) -> bool:
+    """Whether an input is a picture, whose preprocessing matters."""
+    return isinstance(x, bytes) or (isinstance(x, np.ndarray) and x.dtype == np.uint8)
+
+
+def names_of(models: Source | Mapping[str, Source] | Sequence[Source]) -> dict[str, Source]:
+    """Models by their names: those that are given, else of files.
+
+    Raises:
+        InputError: there is none, or two are called alike.
+    """
+    if isinstance(models, Mapping):
+        named = dict(models)
+    else:
+        listed = models if isinstance(models, (list, tuple)) else [models]
+        named = {}
+        for source in map(opened, listed):
+            name = source.name.removesuffix(".onnx")
+            if name in named:
+                raise InputError(f"two models are called '{name}'; give them by names of yours")
+            named[name] = source
+    if not named:
+        raise InputError("there is no model; give at least one")
+    return named

@@ -1,0 +1,92 @@
+"""`python -m retrograph.serving`: a server of its own, and how it ends."""
+
+from __future__ import annotations
+
+import io
+import signal
+import subprocess
+import threading
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from support.serving_case import SAMPLE, X, npy
+from support.serving_process import command, environment, started
+
+for needed in ("starlette", "prometheus_client", "uvicorn"):
+    pytest.importorskip(needed, reason="needs retrograph[serve]")
+
+
+def test_what_was_taken_is_answered_at_sigterm(tmp_path: Path) -> None:
+    """The delay keeps requests in the queue when the signal comes."""
+    with started([f"net={SAMPLE}", "--threads", "1", "--delay", "1.5"], tmp_path) as served:
+        served.post("/v1/explain?unit=1&format=npy", npy(X))  # builds the graph
+        answers: list[tuple[int, np.ndarray]] = []
+
+        def ask(unit: int) -> None:
+            status, body = served.post(f"/v1/explain?unit={unit}&format=npy", npy(X))
+            answers.append((status, np.load(io.BytesIO(body))))
+
+        clients = [threading.Thread(target=ask, args=(unit,)) for unit in range(6)]
+        for client in clients:
+            client.start()
+        deadline = time.monotonic() + 20
+        while b"retrograph_waiting 6.0" not in served.get("/metrics")[1]:
+            assert time.monotonic() < deadline
+        served.process.send_signal(signal.SIGTERM)
+        for client in clients:
+            client.join(30)
+        assert [status for status, _ in answers] == [200] * 6
+        assert all(array.any() for _, array in answers)
+        assert served.process.wait(20) == 0
+        with pytest.raises(OSError, match="refused"):
+            served.get("/healthz")
+
+
+def test_it_says_that_there_is_no_authentication(tmp_path: Path) -> None:
+    with started([str(SAMPLE)], tmp_path) as served:
+        served.process.terminate()
+        out, err = served.process.communicate(timeout=20)
+    assert "no authentication: everybody on this machine may ask" in out
+    assert err == ""
+
+
+def test_it_warns_where_other_machines_reach_it() -> None:
+    words = command([str(SAMPLE), "--host", "0.0.0.0", "--port", "0", "--device", "cpu"])
+    with subprocess.Popen(
+        words, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline().startswith(
+            "retrograph serves cifar10_cnn at http://0.0.0.0:"
+        )
+        process.terminate()
+        _, err = process.communicate(timeout=30)
+    assert "no authentication, and other machines reach it" in err
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "message"),
+    [
+        (["none.onnx"], 2, "none.onnx"),
+        ([str(SAMPLE), "--labels", "none.txt"], 2, "none.txt: the labels cannot be read"),
+        ([str(SAMPLE), "--preprocess", "no"], 2, "unknown preprocessing 'no'"),
+        ([str(SAMPLE), "--most-body", "0"], 2, "--most-body is 0"),
+        ([str(SAMPLE), "--batch", "0"], 2, "--batch is 0"),
+        (["a=x.onnx", "y.onnx"], 2, "give NAME=NET.onnx for each"),
+        ([str(SAMPLE), "--host", "192.0.2.1"], 2, "192.0.2.1:8000 cannot be bound to"),
+        ([str(SAMPLE), "--port", "99999"], 2, "--port 99999 is none; give a number up to 65535"),
+    ],
+)
+def test_mistakes_end_in_a_line(
+    words: list[str], code: int, message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from retrograph.serving.__main__ import main
+
+    assert main(words) == code
+    err = capsys.readouterr().err
+    assert err.startswith("retrograph.serving: ")
+    assert message in err
+    assert err.count("\n") == 1
