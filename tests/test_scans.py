@@ -121,6 +121,17 @@ def test_the_overview_without_classes_shows_how_rarely_channels_fire(desk: Path)
     assert scan.selective("scores") == []
 
 
+def test_the_overview_of_few_inputs_says_which_drives_a_channel_most(desk: Path) -> None:
+    """Where all channels fire in all inputs: by how much the others stay below the strongest."""
+    x = np.ones((3, 3, 8, 8), np.float32)
+    x[2, 0], x[1, 1] = 4, 2
+    np.save("x.npy", x)
+    scan = retrograph.scan(colour_channels(), "x.npy", layers="scores", out="run")
+    assert all(each.fires == 1 for each in scan.channels("scores"))
+    filled, track = _longest_bar(np.asarray(scan.image()))
+    assert filled / track == pytest.approx(3 / 4, abs=1 / track)
+
+
 def _longest_bar(page: Array) -> tuple[int, int]:
     """The longest run of blue and its track in the right half, where the bars are."""
     blue = (page == (58, 104, 174)).all(axis=-1)

@@ -33,7 +33,7 @@ def test_a_box_at_the_border_stays_in_the_picture() -> None:
 
 def test_without_windows_nothing_is_drawn() -> None:
     picture = random_picture(32, 32)
-    ((input_cell, cell),) = seen_rows(("input", picture), [Seen("guided", picture, None)], 64)
+    ((input_cell, cell),) = seen_rows(("input", picture), [Seen("guided", picture)], 64)
     assert input_cell is not None
     assert cell is not None
     for _, drawn in (input_cell, cell):
@@ -43,7 +43,9 @@ def test_without_windows_nothing_is_drawn() -> None:
 def test_the_parts_lie_under_their_pictures() -> None:
     picture, other = random_picture(32, 32), random_picture(32, 32)[::-1]
     window = ((4, 8), (10, 18))
-    whole, parts = seen_rows(("input", picture), [Seen("guided", other, window)], 64)
+    whole, parts = seen_rows(
+        ("input", picture), [Seen("guided", other, [("the unit", window)])], 64
+    )
     assert [cell and cell[0] for cell in whole] == ["input", "guided"]
     for cell, source in zip(parts, (picture, other), strict=True):
         assert cell is not None
@@ -55,7 +57,11 @@ def test_the_parts_lie_under_their_pictures() -> None:
 
 def test_several_units_are_numbered_and_have_parts_of_their_own() -> None:
     picture, window, other = random_picture(32, 32), ((4, 8), (10, 18)), ((0, 4), (0, 4))
-    maps = [Seen("a", picture, window), Seen("b", picture, other), Seen("c", picture, None)]
+    maps = [
+        Seen("a", picture, [("the unit", window)]),
+        Seen("b", picture, [("the unit", other)]),
+        Seen("c", picture),
+    ]
     whole, inputs, attributions = seen_rows(("input", picture), maps, 64)
     assert [cell and cell[0] for cell in whole] == ["input", "1 · a", "2 · b", "c"]
     assert [cell is None for cell in inputs] == [True, False, False, True]
@@ -64,7 +70,20 @@ def test_several_units_are_numbered_and_have_parts_of_their_own() -> None:
     np.testing.assert_array_equal(inputs[2][1], enlarge(picture[:4, :4], 64))
 
 
+def test_windows_that_all_maps_have_in_common_have_a_row_each() -> None:
+    picture, other = random_picture(32, 32), random_picture(32, 32)[::-1]
+    windows = [("channel 3", ((4, 8), (10, 18))), ("channel 5", ((0, 4), (0, 4)))]
+    maps = [Seen("a", picture, windows), Seen("b", other, windows)]
+    whole, first, second = seen_rows(("input", picture), maps, 64)
+    assert [cell and cell[0] for cell in whole] == ["input", "a", "b"]
+    for row, title in ((first, "1 · what channel 3 sees"), (second, "2 · what channel 5 sees")):
+        assert row[0] is not None
+        assert row[0][0].startswith(title)
+    assert second[2] is not None
+    np.testing.assert_array_equal(second[2][1], enlarge(other[:4, :4], 64))
+
+
 def test_nearly_the_whole_picture_has_a_box_alone() -> None:
     picture = random_picture(32, 32)
     window = ((0, 30), (2, 32))
-    assert len(seen_rows(("input", picture), [Seen("a", picture, window)], 64)) == 1
+    assert len(seen_rows(("input", picture), [Seen("a", picture, [("the unit", window)])], 64)) == 1

@@ -181,7 +181,7 @@ def test_a_strip_of_values_that_are_not_finite_is_refused() -> None:
 def test_slices_share_one_scale(style: str, draw: Draw, channels: int) -> None:
     values = np.random.default_rng(3).normal(size=(channels, 5, 6, 7))
     values[:, 0] *= 0.1
-    drawn = slices(values, STYLES[style])
+    drawn = slices(values, STYLES[style], np.zeros((5, 6, 7, 3), np.uint8))
     assert drawn.shape == (5, 6, 7, 3)
     stacked = draw(np.concatenate([values[:, i] for i in range(5)], axis=1))
     np.testing.assert_array_equal(drawn, np.stack(np.split(stacked, 5)))

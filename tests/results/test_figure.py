@@ -12,7 +12,7 @@ import retrograph as rg
 from retrograph.render import STYLES
 from retrograph.results.caption import picture_lines
 from retrograph.results.figure import attribution_maps
-from retrograph.results.seen import unit_cell
+from retrograph.results.seen import unit_cells
 from support import nets
 from support.page_case import find
 
@@ -78,16 +78,31 @@ def test_without_names_no_probability_is_claimed() -> None:
 
 
 def windows_of(explanation: Any) -> list[Any]:
-    return [each.window for each in attribution_maps(explanation)]
+    return [[window for _, window in each.windows] for each in attribution_maps(explanation)]
 
 
 def test_the_window_is_what_the_unit_sees() -> None:
     """Convolutions 3x3, a pool 2x2, a convolution 3x3: 8 pixels a side, 2 from unit to unit."""
     explanation = explained(nets.cnn(size=32), X32, unit=(1, 7, 3), layer="conv2")
-    assert windows_of(explanation) == [((11, 19), (3, 11))]
+    assert windows_of(explanation) == [[((11, 19), (3, 11))]]
     support = np.argwhere(explanation.attributions["guided"][0].any(axis=0))
     assert support.min(axis=0).tolist() >= [11, 3]
     assert support.max(axis=0).tolist() < [19, 11]
+
+
+def test_a_difference_has_the_windows_of_both_units() -> None:
+    """Each part is under its number, and the gradient is 0 outside of both."""
+    keywords = {"unit": "0-1", "layer": "conv2", "method": "gradient"}
+    explanation = explained(nets.cnn(size=32), X32, **keywords)
+    ((first, second),) = windows_of(explanation)
+    support = explanation.attributions["gradient"][0].any(axis=0)
+    for (top, bottom), (left, right) in (first, second):
+        assert (bottom - top, right - left) <= (8, 8)
+        assert support[top:bottom, left:right].any()
+        support[top:bottom, left:right] = False
+    assert not support.any()
+    names = [name for name, _ in attribution_maps(explanation)[0].windows]
+    assert names == ["channel 0", "channel 1"]
 
 
 def test_the_window_follows_the_channels_last() -> None:
@@ -96,7 +111,7 @@ def test_the_window_follows_the_channels_last() -> None:
     del proto.graph.input[:]
     proto.graph.input.append(nets.info("y", ["N", 32, 32, 3]))
     last = explained(proto, X32.transpose(0, 2, 3, 1), unit=(1, 7, 3), layer="relu2")
-    assert windows_of(last) == [((11, 19), (3, 11))]
+    assert windows_of(last) == [[((11, 19), (3, 11))]]
 
 
 def test_the_picture_has_the_part_that_the_unit_sees() -> None:
@@ -108,21 +123,21 @@ def test_the_picture_has_the_part_that_the_unit_sees() -> None:
 def test_a_built_graph_knows_the_window_too() -> None:
     built = rg.build(nets.cnn(size=32), layer="relu2", select="unit")
     answer = rg.Explainer(built, device="cpu").attribute(X32, unit=(1, 7, 3))
-    assert windows_of(answer.explanations[0]) == [((11, 19), (3, 11))]
+    assert windows_of(answer.explanations[0]) == [[((11, 19), (3, 11))]]
 
 
 def test_class_scores_see_all() -> None:
-    assert windows_of(explained(nets.cnn(size=16))) == [None]
+    assert windows_of(explained(nets.cnn(size=16))) == [[]]
 
 
 def test_the_place_of_a_unit_that_sees_all_is_marked() -> None:
     """Unit (7, 3) of 16 x 16 positions of a picture of 32 x 32: two pixels from (14, 6)."""
     explanation = explained(nets.cnn(size=32), X32, unit=(1, 7, 3), layer="conv2")
-    assert unit_cell(explanation, 0) is None
+    assert unit_cells(explanation, 0) == []
     everywhere = replace(explanation, context=replace(explanation.context, field=None))
-    assert unit_cell(everywhere, 0) == (6, 14, 8, 16)
+    assert unit_cells(everywhere, 0) == [(6, 14, 8, 16)]
     assert everywhere.image().tobytes() != explanation.image().tobytes()
-    assert unit_cell(explained(nets.cnn(size=16)), 0) is None
+    assert unit_cells(explained(nets.cnn(size=16)), 0) == []
 
 
 def test_scores_below_zero_are_no_probabilities_whatever_they_sum_to() -> None:

@@ -74,11 +74,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--draws", type=int, default=12, help="of one picture (12)")
     parser.add_argument("--large-draws", type=int, default=3, help="of 24 pictures (3)")
+    parser.add_argument("--only", metavar="TEXT", default="", help="models whose name has this")
     args = parser.parse_args(argv)
     corpus = Path(os.environ["RETROGRAPH_CORPUS"])
     print("| model | manifest | declared | found on 24 pictures | sure | found on 1 picture |")
     print("|---|---|---|---|---|---|")
-    for each in classifiers(corpus):
+    for each in (model for model in classifiers(corpus) if args.only in model.name):
         pictures = pictures_of(corpus, each.task)
         large = draws(each, pictures, 24, args.large_draws)
         small = draws(each, pictures, 1, args.draws)

@@ -69,7 +69,8 @@ class Method:
         is_pointwise: whether its rules for activations look at nothing around an element, so that a
             unit needs nothing but what it sees.
         style: how it is drawn: signed, red-blue (signed, one number for each place), heat (how
-            much, whatever the sign) or overlay (heat on the picture).
+            much, whatever the sign) or overlay (heat on the picture); with ",smooth" a picture's
+            map is blurred a little.
     """
 
     name: ClassVar[str]

@@ -222,12 +222,16 @@ class UnitsFinder(Finder):
         weighted = replace(plain, place=None, weights=weights.reshape(shape))
         if number.minus is None:
             return weighted
-        weights[self._place(number.minus, item, activations)] -= 1
+        subtracted = self._place(number.minus, item, activations)
+        weights[subtracted] -= 1
+        names = [self._words_of(choice) for choice in (number.plus, number.minus)]
+        indices = [[int(i) for i in np.unravel_index(p, item)] for p in (place, subtracted)]
         return replace(
             weighted,
             name=self._words(number),
             where=f"difference of two units of {self.layer.alias}",
-            record={"difference": [self._words_of(c) for c in (number.plus, number.minus)]},
+            units=tuple((n, tuple(index)) for n, index in zip(names, indices, strict=True)),
+            record={"difference": names},
         )
 
     def _place(self, choice: UnitChoice, item: Sequence[int], activations: Array | None) -> int:

@@ -17,6 +17,10 @@ BRIGHT: Final = (255, 230, 60)
 DARK: Final = (20, 20, 24)
 _THIN = 160
 """The short side, in pixels, for which a line is one pixel wide."""
+_SMALL: Final = 0.02
+"""The share of the short side below which a region is too small to be seen: it has a ring."""
+_RING: Final = 0.04
+"""The radius of that ring, as a share of the short side."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,9 +62,12 @@ def marked(picture: Picture, marks: Marks, side: int = PANEL_SIDE, smooth: bool 
     scale = image.width / marks.frame[1], image.height / marks.frame[0]
     for box in marks.boxes:
         draw.rectangle(_placed(box, scale, image.size), outline=255, width=width)
+    contours = [_contour(_resized(mask, image.size)) for mask in marks.masks]
+    for contour in contours:
+        _encircle(draw, contour, width)
     inside = np.asarray(lines) > 0
-    for mask in marks.masks:
-        inside = inside | _thick(_contour(_resized(mask, image.size)), width - 1)
+    for contour in contours:
+        inside = inside | _thick(contour, width - 1)
     pixels = np.array(image)
     pixels[_thick(inside, max(1, width // 2))] = DARK
     pixels[inside] = BRIGHT
@@ -90,6 +97,17 @@ def _contour(mask: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
     neighbours = padded[:-2, 1:-1] & padded[2:, 1:-1] & padded[1:-1, :-2] & padded[1:-1, 2:]
     edge: npt.NDArray[np.bool_] = mask & ~neighbours
     return edge
+
+
+def _encircle(draw: ImageDraw.ImageDraw, contour: npt.NDArray[np.bool_], width: int) -> None:
+    """Draw a ring around a contour that is too small to be seen, such as that of a pixel."""
+    side = min(contour.shape)
+    places = np.argwhere(contour)
+    if not len(places) or (np.ptp(places, axis=0) > _SMALL * side).any():
+        return
+    y, x = places.mean(axis=0)
+    radius = max(_RING * side, 4 * width)
+    draw.ellipse([x - radius, y - radius, x + radius, y + radius], outline=255, width=width)
 
 
 def _thick(lines: npt.NDArray[np.bool_], by: int) -> npt.NDArray[np.bool_]:

@@ -154,20 +154,19 @@ def sheet(
     caption: Caption = NO_CAPTION,
     *,
     smooth: bool = False,
+    side: int = SHEET_SIDE,
 ) -> Image.Image:
     """A grid of labelled cells, each with its pictures close beside one another.
 
     Cells fill rows of `columns`, as many as it takes. Pictures are uint8 [H, W, 3] or of
-    Pillow, small ones enlarged, large ones scaled down. The first line of the title is large,
-    further ones are a subtitle; the caption stands under the grid. A line of a label or title that
-    is too long is shortened.
+    Pillow, the short side of small ones enlarged to `side`, large ones scaled down. The first line
+    of the title is large, further ones are a subtitle; the caption stands under the grid. A line of
+    a label or title that is too long is shortened.
     Raises ValueError when there are no cells.
     """
     strips = even(
         [
-            beside(
-                [framed(_thumbnail(each, SHEET_SIDE, SHEET_LONGEST, smooth)) for each in group], 4
-            )
+            beside([framed(_thumbnail(each, side, SHEET_LONGEST, smooth)) for each in group], 4)
             for _, group in cells
         ]
     )

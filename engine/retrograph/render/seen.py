@@ -21,6 +21,10 @@ _LARGEST: Final = 0.7
 """The share of both sides of a picture from which on its part is not shown by itself."""
 
 
+NamedWindow: TypeAlias = tuple[str, Window]
+"""A unit, such as "the unit" or "channel 17", and what it sees."""
+
+
 @dataclass(frozen=True)
 class Seen:
     """A picture of an attribution.
@@ -28,12 +32,17 @@ class Seen:
     Attributes:
         title: as of a panel.
         picture: uint8 [H, W, 3] or of Pillow.
-        window: what the unit sees of it; None where that is everything.
+        windows: what the units see of it that are explained by it; none for those that see all.
     """
 
     title: str
     picture: Picture
-    window: Window | None
+    windows: Sequence[NamedWindow] = ()
+
+    @property
+    def places(self) -> list[Window]:
+        """The windows without the names."""
+        return [window for _, window in self.windows]
 
 
 def seen_rows(
@@ -48,50 +57,80 @@ def seen_rows(
         smooth: whether without edges between their pixels.
 
     Returns:
-        A row of the whole pictures, and where units see a small part of them one of the parts of
-        input and attributions; of several units one of each.
+        A row of the whole pictures, and where units see a small part of them the parts of input and
+        attributions: a row for each part that all attributions have, else under each attribution
+        its own.
     """
-    windows = [*dict.fromkeys(each.window for each in maps if each.window is not None)]
+    windows = [*dict.fromkeys(place for each in maps for place in each.places)]
     title, picture = first
     whole: list[Titled | None] = [(title, boxed(picture, windows, side, smooth=smooth))]
     for each in maps:
-        own = [] if each.window is None else [each.window]
-        number = f"{windows.index(own[0]) + 1} · " if own and len(windows) > 1 else ""
-        whole.append((number + each.title, boxed(each.picture, own, side, smooth=smooth)))
-    pixels = np.asarray(picture)
-    small = [window for window in windows if not _is_large(window, pixels.shape)]
-    if not small:
-        return [whole]
-    size = boxed(picture, [], side).shape
+        numbers = [windows.index(place) + 1 for place in each.places]
+        number = f"{numbers[0]} · " if len(numbers) == 1 and len(windows) > 1 else ""
+        drawn = boxed(each.picture, each.places, side, smooth=smooth, numbers=numbers)
+        whole.append((number + each.title, drawn))
+    size = boxed(picture, [], side).shape[:2]
+    if all(each.places == windows for each in maps):
+        return [whole, *_shared_parts(picture, maps, size, smooth=smooth)]
+    return [whole, *_own_parts(picture, maps, size, smooth=smooth)]
 
-    def part(of: Picture, window: Window) -> Pixels:
-        (top, bottom), (left, right) = window
-        inside = np.asarray(of)[top:bottom, left:right]
-        return fill(inside, size[1], size[0], smooth=smooth)
 
-    if len(windows) == 1:
-        inside = part(picture, small[0])
-        parts = [("", part(each.picture, small[0])) for each in maps]
-        return [whole, [(_words(small[0], inside), inside), *parts]]
-    inputs: list[Titled | None] = [None]
-    attributions: list[Titled | None] = [None]
-    for each in maps:
-        own_part = None if each.window is None else part(picture, each.window)
-        if each.window not in small or own_part is None:
-            inputs.append(None)
-            attributions.append(None)
-        else:
-            inputs.append((_words(each.window, own_part), own_part))
-            attributions.append(("", part(each.picture, each.window)))
-    return [whole, inputs, attributions]
+def _shared_parts(
+    picture: Picture, maps: Sequence[Seen], size: Sequence[int], *, smooth: bool
+) -> list[list[Titled | None]]:
+    """A row of the parts of input and attributions for each window that is small."""
+    names = maps[0].windows if maps else []
+    rows: list[list[Titled | None]] = []
+    for number, (name, window) in enumerate(names, 1):
+        if _is_large(window, np.asarray(picture).shape):
+            continue
+        parts = [_part(of, window, size, smooth) for of in (picture, *(m.picture for m in maps))]
+        words = ("" if len(names) == 1 else f"{number} · ") + _words(name, window, parts[0])
+        rows.append([(words, parts[0]), *(("", part) for part in parts[1:])])
+    return rows
+
+
+def _own_parts(
+    picture: Picture, maps: Sequence[Seen], size: Sequence[int], *, smooth: bool
+) -> list[list[Titled | None]]:
+    """Under each attribution the parts of the input, and of itself, in its own windows."""
+    rows: list[list[Titled | None]] = []
+    shape = np.asarray(picture).shape
+    for place in range(max(len(each.windows) for each in maps)):
+        inputs: list[Titled | None] = [None]
+        attributions: list[Titled | None] = [None]
+        for each in maps:
+            name, window = each.windows[place] if place < len(each.windows) else ("", None)
+            if window is None or _is_large(window, shape):
+                inputs.append(None)
+                attributions.append(None)
+                continue
+            inside = _part(picture, window, size, smooth)
+            inputs.append((_words(name, window, inside), inside))
+            attributions.append(("", _part(each.picture, window, size, smooth)))
+        if any(inputs):
+            rows += [inputs, attributions]
+    return rows
+
+
+def _part(of: Picture, window: Window, size: Sequence[int], smooth: bool) -> Pixels:
+    """What of a picture is in a window, enlarged into a height and width."""
+    (top, bottom), (left, right) = window
+    return fill(np.asarray(of)[top:bottom, left:right], size[1], size[0], smooth=smooth)
 
 
 def boxed(
-    picture: Picture, windows: Sequence[Window], side: int, *, smooth: bool = False
+    picture: Picture,
+    windows: Sequence[Window],
+    side: int,
+    *,
+    smooth: bool = False,
+    numbers: Sequence[int] = (),
 ) -> Pixels:
     """The picture, enlarged as by `enlarge`, with a box around each window; several are numbered.
 
-    A box is white in black, so that it stands out on any picture, and lies around its window.
+    The numbers count from 1 where none are given. A box is white in black, so that it stands out on
+    any picture, and lies around its window.
     """
     large = enlarge(picture, side, smooth=smooth)
     if not windows:
@@ -100,7 +139,8 @@ def boxed(
     page = Image.fromarray(large)
     draw = ImageDraw.Draw(page)
     thick = max(2, round(min(page.size) / 200))
-    for number, ((top, bottom), (left, right)) in enumerate(windows, 1):
+    counted = numbers or range(1, len(windows) + 1)
+    for number, ((top, bottom), (left, right)) in zip(counted, windows, strict=True):
         corners = [round(factor * edge) for edge in (left, top, right, bottom)]
         _outline(draw, corners, thick, page.size)
         if len(windows) > 1:
@@ -130,11 +170,11 @@ def _numbered(draw: ImageDraw.ImageDraw, corners: Sequence[int], number: int, si
     draw.text(place, str(number), WHITE, font, "lt", stroke_width=2, stroke_fill=_DARK)
 
 
-def _words(window: Window, drawn: Pixels) -> str:
+def _words(name: str, window: Window, drawn: Pixels) -> str:
     (top, bottom), (left, right) = window
     times = len(drawn) / (bottom - top)
     enlarged = f", enlarged {times:.0f} times" if times > 1 else ""
-    return f"what the unit sees\n{bottom - top} x {right - left} pixels{enlarged}"
+    return f"what {name} sees\n{bottom - top} x {right - left} pixels{enlarged}"
 
 
 def _is_large(window: Window, shape: Sequence[int]) -> bool:

@@ -14,17 +14,22 @@ MOST: Final = 12
 """The slices that are drawn of a volume."""
 
 
-def slices(attribution: Attribution, style: Style) -> Pixels:
+def slices(attribution: Attribution, style: Style, volume: Pixels) -> Pixels:
     """An attribution [C, D, H, W] drawn as maps are, on one scale: uint8 [D, H, W, 3].
 
     Args:
         attribution: of a volume of C channels.
-        style: one that needs no picture.
+        style: how it is drawn.
+        volume: its slices as pictures, uint8 [D, H, W, 3], for what is drawn on pictures.
 
     Raises InputError when it is not finite.
     """
     channels, depth, height, width = attribution.shape
-    drawn = style.draw(attribution.reshape(channels, depth * height, width))
+    drawn = style.draw(
+        attribution.reshape(channels, depth * height, width),
+        picture=volume.reshape(depth * height, width, 3),
+        frames=depth,
+    )
     return drawn.reshape(depth, height, width, 3)
 
 

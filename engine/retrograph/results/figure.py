@@ -12,9 +12,9 @@ from retrograph.results.caption import picture_lines, picture_notes, unit_measur
 from retrograph.results.explained import ExplainedInput
 from retrograph.results.legend import Legend
 from retrograph.results.maps import drawn_values, kind_of, marks_of, style_of
-from retrograph.results.seen import seen_window, unit_cell
+from retrograph.results.seen import seen_windows, unit_cells
 
-_CELL_WORDS = "The box is the unit's place among the positions of its layer; it sees all there is."
+_CELL_WORDS = "A box is a unit's place among the positions of its layer; it sees all there is."
 
 
 def has_figure(explained: ExplainedInput) -> bool:
@@ -36,7 +36,7 @@ def figure(explained: ExplainedInput) -> Image.Image:
         keys=legend.keys,
         notes=[
             *picture_notes(explained.context),
-            *([_CELL_WORDS] if unit_cell(explained, 0) else []),
+            *([_CELL_WORDS] if unit_cells(explained, 0) else []),
             *kind.scale_notes(explained.array),
         ],
     )
@@ -59,7 +59,7 @@ def attribution_maps(explained: ExplainedInput) -> list[AttributionMap]:
             title=_title(explained, method, k),
             values=drawn_values(explained, method, k),
             style=style_of(method, explained),
-            window=seen_window(explained, k) if windowed and not explained.objective(k) else None,
+            windows=seen_windows(explained, k) if windowed else (),
             marks=marks_of(explained, k),
         )
         for k in range(len(explained.units))

@@ -9,7 +9,7 @@ from retrograph.render import Marks, Style, marked, style_named
 from retrograph.render.colour import Picture
 from retrograph.results.explained import ExplainedInput
 from retrograph.results.onto_input import onto_input
-from retrograph.results.seen import unit_cell
+from retrograph.results.seen import unit_cells
 from retrograph.runtime import Array
 
 
@@ -46,7 +46,7 @@ def marks_of(explained: ExplainedInput, k: int | None = None) -> Marks:
     numbers = range(len(explained.units)) if k is None else [k]
     objectives = [each for each in map(explained.objective, numbers) if each is not None]
     boxes = [each.box for each in objectives if each.box is not None]
-    cells = [cell for cell in (unit_cell(explained, number) for number in numbers) if cell]
+    cells = [cell for number in numbers for cell in unit_cells(explained, number)]
     return Marks(
         frame=_frame(explained) if cells else explained.frame or (1, 1),
         boxes=[*boxes, *cells],

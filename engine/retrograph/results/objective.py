@@ -27,6 +27,7 @@ class Objective:
         box: x0 y0 x1 y1 in pixels of the model's input, which is drawn; None where there is none.
         mask: the positions [rows, columns] that are summed, whose contour is drawn; None where
             there are none.
+        units: the units of a difference, each in words and by its index in an item of the layer.
         record: what a program is told besides.
     """
 
@@ -38,6 +39,7 @@ class Objective:
     where: str = ""
     box: Corners | None = None
     mask: Array | None = None
+    units: tuple[tuple[str, tuple[int, ...]], ...] = ()
     record: Mapping[str, Any] = field(default_factory=dict)
 
     def unit(self, rank: int) -> tuple[int, ...]:

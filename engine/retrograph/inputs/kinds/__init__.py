@@ -13,7 +13,7 @@ from retrograph.inputs.kinds.video import VideoInput
 from retrograph.inputs.kinds.volume import VolumeInput
 from retrograph.inputs.kinds.waveform import WaveformInput
 from retrograph.preprocess import Coding, InputAxes, Preprocessing
-from retrograph.render.seen import Window
+from retrograph.render.seen import NamedWindow, Window
 
 KINDS: Final[tuple[type[InputKind], ...]] = (
     LetterInput,
@@ -31,6 +31,7 @@ __all__ = [
     "ArrayInput",
     "AttributionMap",
     "InputKind",
+    "NamedWindow",
     "ShownInput",
     "Window",
     "input_kind",

@@ -38,7 +38,7 @@ from retrograph.render import (
 )
 from retrograph.render.page import Titled, panel_side
 from retrograph.render.planes import plane
-from retrograph.render.seen import Seen, Window, seen_rows
+from retrograph.render.seen import NamedWindow, Seen, seen_rows
 
 _MOST_AXES = 4
 """The axes of an array that can be drawn."""
@@ -75,14 +75,14 @@ class AttributionMap:
         title: what it is, in a few words; a second line says more.
         values: [*input], or with one entry along an axis whose entries have it in common.
         style: how it is drawn.
-        window: the rows and columns of a picture that the unit sees; None for all.
+        windows: what of a picture its units see; none for those that see all of it.
         marks: boxes and contours on it.
     """
 
     title: str
     values: AnyArray
     style: Style
-    window: Window | None = None
+    windows: Sequence[NamedWindow] = ()
     marks: Marks = NO_MARKS
 
 
@@ -334,7 +334,7 @@ class InputKind(ABC):
         seen = []
         for each in maps:
             drawn = self.map_picture(each.values, each.style, array, picture)
-            seen.append(Seen(each.title, marked(drawn, each.marks, side, smooth), each.window))
+            seen.append(Seen(each.title, marked(drawn, each.marks, side, smooth), each.windows))
         first = marked(self.input_picture(array, picture), shown.marks, side, smooth)
         return seen_rows((shown.title, first), seen, side, smooth=smooth)
 

@@ -13,6 +13,8 @@ from retrograph.preprocess.arrays import AnyArray
 from retrograph.render import Caption, grey_slices, sheet, slices, spaced
 
 _COLUMNS = 3
+_SIDE = 200
+"""The short side, in pixels, that slices are enlarged to."""
 _SLICES = (
     "evenly spaced slices, from the first to the last; the input from black, its lowest value, to "
     "white, its highest; each map has one scale for all slices"
@@ -30,6 +32,10 @@ class VolumeInput(InputKind):
         """Depth, height and width, or four axes of which nothing is known."""
         return axes.takes_volumes or len(axes.item) == 4
 
+    def has_picture(self, shown: Image.Image | None) -> bool:
+        """Each slice is one, in grey."""
+        return True
+
     def draws_values(self, array: AnyArray, shown: Image.Image | None) -> bool:
         """Its slices are grey from black to white, which the figure says itself."""
         return False
@@ -43,12 +49,14 @@ class VolumeInput(InputKind):
     ) -> Image.Image:
         """Evenly spaced slices, each beside the same slice of the attributions."""
         volume = self.axes.to_volume(shown.array)
-        drawn = [grey_slices(volume)]
+        grey = grey_slices(volume)
+        drawn = [grey]
         for each in maps:
             values = np.broadcast_to(each.values, shown.array.shape)
-            drawn.append(slices(self.axes.to_volume(values), each.style))
+            drawn.append(slices(self.axes.to_volume(values), each.style, grey))
         depth = volume.shape[1]
         cells = [(f"slice {i + 1} of {depth}", [part[i] for part in drawn]) for i in spaced(depth)]
         titles = ", ".join(each.title.partition("\n")[0] for each in maps)
         head = f"{shown.title.partition(chr(10))[2] or 'input'}\ninput beside {titles}"
-        return sheet(cells, _COLUMNS, head, caption)
+        smooth = any(each.style.is_smooth for each in maps)
+        return sheet(cells, _COLUMNS, head, caption, smooth=smooth, side=_SIDE)

@@ -36,7 +36,7 @@ def style_named(text: str, *, usual: str = "signed", has_picture: bool = True) -
         InputError: there is no such style.
     """
     parts = [part.strip() for part in text.split(",")]
-    names = [part for part in parts if part != SMOOTH] or [usual]
+    names = [part for part in parts if part != SMOOTH] or [usual.partition(",")[0]]
     if len(names) > 1 or names[0] not in STYLES:
         raise InputError(
             f"unknown style '{text}'; choose one of: {', '.join(STYLES)}, alone or with "
