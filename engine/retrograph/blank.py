@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 
@@ -12,8 +12,8 @@ from retrograph.backward import Request
 from retrograph.errors import RetrographError
 from retrograph.ir.analysis.origin import layer_text, origin
 from retrograph.ir.compose.truncate import forward
-from retrograph.ir.graph import Graph, NodeProto, op_label, value_info
-from retrograph.ir.path import path
+from retrograph.ir.graph import Graph, NodeProto, op_label, reads, value_info
+from retrograph.ir.path import flow, path
 from retrograph.methods import GRADIENT, MapMethod, Method
 from retrograph.methods.map_layer import to_try
 from retrograph.model import Model, Source, opened, runnable
@@ -23,6 +23,7 @@ from retrograph.trace import Trace, build_trace
 from retrograph.vjp.engine.walk import blocked
 
 _KEPT = 4
+_CONTROL = {"If", "Loop", "Scan"}
 _WEIGHTED = {"Conv", "ConvTranspose", "Gemm", "MatMul"}
 
 
@@ -175,6 +176,8 @@ class Blanks:
         made = origin(graph, node)
         what, y = f"{op_label(made)} '{made.name}'", str(node.output[0])
         x = next((n for n in node.input if n and n not in graph.constants), "")
+        if node.op_type in _CONTROL:
+            return f"nothing comes through {what}; {self._instead_of(node, asked.sources)}"
         trace, session = self._traced(asked.sources, asked.target, asked.method, (x, y))
         found = _run(session, {**feeds, trace.cotangent: cotangent})
         reached = found[trace.cotangents[y]] != 0 if y in trace.cotangents else None
@@ -187,6 +190,14 @@ class Blanks:
         if node.op_type in _WEIGHTED:
             return f"the weights of {what} on the way are 0; choose another unit"
         return f"the derivative of {what} is 0 there; explain {before}, which it reads"
+
+    def _instead_of(self, node: NodeProto, sources: Sequence[str]) -> str:
+        """What to explain instead of what an If, Loop or Scan makes: a layer that it reads."""
+        flowing = flow(self._graph, sources)
+        tensors = [name for name in dict.fromkeys(reads(node)) if name in flowing]
+        known = [name for name in tensors if self._model.tensor(name).rank is not None]
+        layers = f", or explain {self._named(known[0])}, which it reads" if known else ""
+        return f"choose another input or unit{layers}"
 
     def _named(self, tensor: str) -> str:
         """A layer in words that a user can give as one."""
@@ -234,7 +245,7 @@ def _run(session: Session, feeds: Mapping[str, Array]) -> dict[str, Array]:
 def _end(trace: Trace, peaks: Mapping[str, float]) -> NodeProto | None:
     """The last node of the graph to which something comes down, and from which nothing does."""
     for node in reversed(trace.nodes):
-        read = [name for name in node.input if name in peaks]
+        read = [name for name in reads(node) if name in peaks]
         if any(peaks.get(name) for name in node.output) and not any(peaks[n] for n in read):
             return node
     return None

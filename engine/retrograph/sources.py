@@ -129,7 +129,8 @@ def inner_notes(graph: Graph, sources: Sequence[str]) -> list[str]:
     """A line for each inner tensor that is explained in the place of an input."""
     inputs = inputs_of(graph, sources)
     return [
-        f"explained by '{source}', which is made of input '{shown}': the attribution has its shape"
+        f"explained by '{source}', which is made of input '{shown}': the attribution has its "
+        "shape, a class activation map its positions"
         for source, shown in zip(sources, inputs, strict=True)
         if source != shown
     ]

@@ -123,7 +123,7 @@ def test_a_map_of_zeros_is_said(here: Path, capsys: Capture, page: type[Page]) -
         ("--unit 2", "scores ('scores_out') · unit 2"),
         ("--unit bird --labels labels.txt", "scores ('scores_out') · bird"),
         ("--layer relu1 --unit 4", "relu1 ('b') · channel 4 where it is most active"),
-        ("--layer relu1 --unit 4,5,6", "relu1 ('b') · channel 4 at (5, 6)"),
+        ("--layer relu1 --unit 4,5,6", "relu1 ('b') · channel 4 at row 5, column 6"),
     ],
 )
 def test_the_unit_is_named(

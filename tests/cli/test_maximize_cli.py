@@ -94,7 +94,7 @@ def test_all_units_of_a_layer_and_a_strip(capsys: Capture) -> None:
 
 def test_one_position_of_a_channel(capsys: Capture) -> None:
     out = good(capsys, "maximize net.onnx --layer relu1 --unit 1,4,5 --steps 8")
-    assert "channel 1 at (4, 5)" in out
+    assert "channel 1 at row 4, column 5" in out
 
 
 def test_a_dream_is_as_large_as_its_picture(capsys: Capture) -> None:

@@ -19,6 +19,7 @@ from retrograph.results.outputs import GraphOutputs
 from retrograph.results.rows import explanations
 from support import nets
 from support.cli_case import assert_one_line, run, workplace
+from support.graphs import parse
 from support.nets import info, node
 
 Capture = pytest.CaptureFixture[str]
@@ -127,6 +128,37 @@ def test_a_relu_inside_that_is_off(here: Path, capsys: Capture) -> None:
 def test_weights_of_nothing(here: Path, capsys: Capture) -> None:
     found = reason(capsys, net(w3=np.zeros((4, 5), np.float32)), "")
     assert found.startswith("the weights of Gemm 'net/n_scores_out' on the way are 0")
+
+
+@pytest.mark.parametrize(
+    ("branch", "said"),
+    [
+        ("Neg", "the derivative of Pow 'n0' is 0 there"),
+        ("Abs", "nothing comes through If 'n3'; choose another input or unit, or explain 'pow1'"),
+    ],
+)
+def test_what_lies_before_an_if_is_blamed_unless_the_branch_passes_nothing(
+    here: Path, capsys: Capture, branch: str, said: str
+) -> None:
+    """A branch reads the square of an input of zeros, whose derivative is 0 there."""
+    text = """
+        <ir_version: 9, opset_import: ["": 17]>
+        net (float[1, 4] x) => (float[1, 4] y)
+        <float two = {2}, float low = {-1}>
+        {
+            square = Pow (x, two)
+            most = ReduceMax <keepdims = 0> (x)
+            is_high = Greater (most, low)
+            y = If (is_high) <
+                then_branch = t () => (float[1, 4] a) { a = BRANCH (square) },
+                else_branch = e () => (float[1, 4] b) { b = Exp (square) }
+            >
+        }"""
+    model = parse(text.replace("BRANCH", branch))
+    for number, each in enumerate(model.graph.node):
+        each.name = f"n{number}"
+    np.save("x.npy", np.zeros((1, 4), np.float32))
+    assert reason(capsys, model).startswith(said)
 
 
 def test_what_a_method_keeps_nothing_of(here: Path, capsys: Capture) -> None:

@@ -100,6 +100,27 @@ def test_several_boxes_have_a_row_each():
         assert tuple(a.unit[0, number]) == tuple(alone.unit[0])
 
 
+def test_it_is_said_how_many_boxes_are_missing():
+    path, values = golden("anchors")
+    boxes = rg.explain(path, values["x"]).to_dict()["explained"][0]["boxes"]
+    count = len(boxes)
+    for top, said in ((count + 1, "1 of which is"), (count + 2, "2 of which are")):
+        found = rg.explain(path, values["x"], top=top).explanations[0].found
+        assert len(found.objectives) == count
+        assert found.title.endswith(f"; {top} were asked for, {said} not there")
+    assert "asked" not in rg.explain(path, values["x"], top=count).explanations[0].found.title
+
+
+def test_a_unit_of_a_detector_says_that_boxes_can_be_asked_for(tmp_path, capsys):
+    path, values = golden("anchors")
+    np.save(tmp_path / "x.npy", values["x"])
+    files = [str(path), str(tmp_path / "x.npy"), "-o", str(tmp_path / "out.png"), "--unit"]
+    assert main(["explain", *files, "1"]) == 0
+    assert "--class explains the best box of a class, --box one" in capsys.readouterr().out
+    assert main(["explain", *files, "top", "--force"]) == 0
+    assert "--class explains" not in capsys.readouterr().out
+
+
 def test_inputs_have_boxes_of_their_own():
     path, values = golden("anchors")
     other = values["x"][:, :, ::-1, ::-1].copy()

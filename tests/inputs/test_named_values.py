@@ -146,3 +146,25 @@ def test_the_command_takes_a_file_by_the_name_of_the_only_input(
     run(capsys, "explain", "net.onnx", "dog.png")
     assert tree(tmp_path) == by_name
     assert len(list(tmp_path.glob("dog.*.png"))) == 1
+
+
+RECURRENT = """
+<ir_version: 9, opset_import: ["": 17]>
+net (float[N, 4] x, float[2, N, 4] state) => (float[N, 4] y)
+<int64[1] axis = {0}>
+{ s = ReduceSum <keepdims = 0> (state, axis) r = Relu(s) y = Add(x, r) }
+"""
+
+
+def test_a_state_whose_batch_is_its_second_axis_is_one_input(tmp_path: Path) -> None:
+    """[layers, N, C]: the name of the batch, which leads another input, tells."""
+    model = parser.parse_model(RECURRENT)
+    arrays = {"x": np.ones((1, 4), "f"), "state": RANDOM.random((2, 1, 4)).astype(np.float32)}
+    files: dict[str, Any] = {name: tmp_path / f"{name}.npy" for name in arrays}
+    for name, path in files.items():
+        np.save(path, arrays[name])
+    found = retrograph.explain(model, files, wrt="state", method="gradient", unit=(0, 1))
+    expected = np.zeros((2, 1, 4))
+    expected[..., 1] = 1
+    np.testing.assert_array_equal(found.attribution.reshape(2, 1, 4), expected)
+    assert found.score[0] == pytest.approx(1 + arrays["state"][:, 0, 1].sum())

@@ -85,30 +85,30 @@ def test_axes_that_are_parted_are_positions() -> None:
 def test_names_in_text_and_json(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     options = ("--layer", "r", "--method", "gradient", "-o", "out", "--force")
     ran = run(capsys, "explain", "net.onnx", "x.npy", "--unit", "1,2,7", *options)
-    assert "channel 7 at (1, 2)" in ran.out
+    assert "channel 7 at row 1, column 2" in ran.out
     values = all_activations(parse(NET), "r", noise(7, 6, 3)[None])[0]
     ran = run(capsys, "explain", "net.onnx", "x.npy", "--top", "3", "--json", *options)
     units = json.loads(ran.out)["explained"][0]["units"]
     order = np.argsort(-values.max(axis=(0, 1)), kind="stable")[:3].tolist()
     for unit, c in zip(units, order, strict=True):
         y, x = (int(i) for i in np.unravel_index(values[..., c].argmax(), (7, 6)))
-        assert (unit["unit"], unit["name"]) == ([y, x, c], f"channel {c} at ({y}, {x})")
+        assert (unit["unit"], unit["name"]) == ([y, x, c], f"channel {c} at row {y}, column {x}")
     ran = run(capsys, "explain", "net.onnx", "x.npy", "--unit", "7", *options)
     y, x = np.unravel_index(values[..., 7].argmax(), (7, 6))
-    assert f"channel 7 at ({y}, {x})" in ran.out
+    assert f"channel 7 at row {y}, column {x}" in ran.out
     ran = run(capsys, "explain", "net.onnx", "x.npy", "--unit", "8", *options)
     assert ran.code == 2
     assert "--unit 8 is out of range: 'relu1' has 7 x 6 x 8 units" in ran.err
     ran = run(
         capsys, "compare", "net.onnx", "x.npy", "--unit", "1,2,7", "--layer", "r", "-o", "z.png"
     )
-    assert "channel 7 at (1, 2)" in ran.out
+    assert "channel 7 at row 1, column 2" in ran.out
 
 
 def test_names_of_what_is_maximised(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     options = ("--steps", "1", "-o", "z.png", "--force", "--layer", "r")
     assert (
-        "channel 7 at (1, 2)"
+        "channel 7 at row 1, column 2"
         in run(capsys, "maximize", "net.onnx", "--unit", "1,2,7", *options).out
     )
     ran = run(capsys, "maximize", "net.onnx", "--unit", "all", "--json", *options)

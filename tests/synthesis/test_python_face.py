@@ -13,6 +13,7 @@ from PIL import Image
 
 import retrograph
 from retrograph import InputError
+from retrograph.errors import spelled
 from retrograph.render import Caption, panel, sheet
 from support import nets
 from support.cli_case import opened, picture
@@ -51,6 +52,15 @@ def as_input(pixels: Array) -> Array:
 def test_units_are_named_in_many_ways(unit: object, units: list[tuple[int, ...]]) -> None:
     maxima = retrograph.maximize(nets.cnn(), unit, labels=LABELS, settings=FEW)  # type: ignore[arg-type]
     assert [each.unit for each in maxima] == units
+
+
+def test_a_range_and_a_preprocessing_that_was_not_looked_for_are_said() -> None:
+    notes = retrograph.maximize(nets.cnn(), ["1-2", 0], settings=FEW).context.notes
+    told = [spelled(note) for note in notes]
+    assert any("unit=1-2 is the range of the 2 units" in note for note in told)
+    assert any("without a picture none is looked for" in note for note in told)
+    given = retrograph.maximize(nets.cnn(), [1, 2], preprocessing="0-1", settings=FEW)
+    assert not any("range" in note or "looked for" in note for note in given.context.notes)
 
 
 def test_a_tuple_is_one_unit_and_a_list_several_channels() -> None:

@@ -71,7 +71,10 @@ class BoxFinder(Finder):
         boxes = head.boxes(values, frame, label)
         chosen = self._chosen(boxes)
         strong = [box for box in boxes if box.score >= LEAST_SCORE]
+        missing = self.top - len(chosen)
         title = _title(len(strong), boxes)
+        if missing > 0:
+            title += f"; {self.top} were asked for, {missing} of which {_are(missing)} not there"
         return Found(
             objectives=tuple(
                 self._objective(number, box, heads, head, names) for number, box in chosen
@@ -198,6 +201,10 @@ def _title(strong: int, boxes: Sequence[Box]) -> str:
     if not strong:
         return f"no box of at least {LEAST_SCORE}; the strongest is {boxes[0].score:.3f}"
     return f"{strong} {'box' if strong == 1 else 'boxes'} of at least {LEAST_SCORE}"
+
+
+def _are(count: int) -> str:
+    return "is" if count == 1 else "are"
 
 
 def _before(reading: Reading) -> str:

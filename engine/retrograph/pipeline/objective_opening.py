@@ -215,6 +215,11 @@ def output_notes(model: Model, question: Question, labels: Sequence[str]) -> tup
             f"{parameter('class_', 'NAME')} sums a class over its pixels, "
             f"{parameter('over', 'X,Y')} takes another"
         )
+    if question.unit not in (None, "top") and heads.boxes is not None:
+        notes.append(
+            f"{parameter('unit')} names a number of the layer, not a box: {parameter('class_')} "
+            f"explains the best box of a class, {parameter('box')} one by its number"
+        )
     others = [head for head in heads.heads[1:] if isinstance(head, (ClassHead, MapHead))]
     if others and isinstance(heads.heads[0], (ClassHead, MapHead)):
         named = ", ".join(

@@ -272,11 +272,25 @@ def input_axes(graph: Graph, name: str, target: str | None) -> InputAxes:
     slid = slid_axes(graph, name)
     if slid is not None:
         return _told(tensor.shape, slid, batched=has_batch_axis(graph, tensor))
+    if _has_batch_inside(graph, name, tensor.shape):
+        return InputAxes(tensor.shape, batched=False)
     if _may_be_one_item(graph, tensor.shape, target):
         whole = axes_by_size(tensor.shape, batched=False)
         if len(tensor.shape) == 1 or whole.frame is not None:
             return whole
     return axes_by_size(tensor.shape)
+
+
+def _has_batch_inside(graph: Graph, name: str, shape: Shape) -> bool:
+    """Whether the name of the batch, which leads other inputs, stands behind a fixed first axis.
+
+    So have the states of recurrent layers, [layers, N, C].
+    """
+    if not shape or known(shape[0]) is None:
+        return False
+    others = (graph.tensor(other) for other in graph.input_names() if other != name)
+    leads = {o.shape[0] for o in others if o is not None and o.shape}
+    return any(isinstance(dim, str) and dim in leads for dim in shape[1:])
 
 
 def _may_be_one_item(graph: Graph, shape: Shape, target: str | None) -> bool:

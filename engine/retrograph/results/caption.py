@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from retrograph.errors import facts
-from retrograph.methods import METHODS
+from retrograph.methods import METHODS, MapMethod
 from retrograph.results.context import ExplainContext
 from retrograph.results.explained import ExplainedInput
 from retrograph.results.unit_names import class_name, split_unit
@@ -118,10 +118,10 @@ def _inner_lines(context: ExplainContext) -> list[str]:
     contract = context.contract
     if not contract.inputs:
         return []
-    return [
-        f"by '{contract.explained[0]}', whose attribution is drawn where it lies in the input, "
-        "summed over its channels"
-    ]
+    place = f"by '{contract.explained[0]}', whose attribution is drawn where it lies in the input"
+    methods = {each.method for each in context.contracts.values()}
+    are_maps = all(isinstance(METHODS.get(method), MapMethod) for method in methods)
+    return [place if are_maps else f"{place}, summed over its channels"]
 
 
 def unit_lines(explained: ExplainedInput) -> list[str]:

@@ -46,8 +46,15 @@ def describe_unit(
         return class_name(channel, names)
     if not position:
         return f"unit {channel}"
+    return f"{describe_channel(channel, names)} at {_place_words(position)}"
+
+
+def _place_words(position: Sequence[int]) -> str:
+    """A position in a layer; of a map its row and column by name, as people count X before Y."""
+    if len(position) == 2:
+        return f"row {position[0]}, column {position[1]}"
     place = ", ".join(map(str, position))
-    return f"{describe_channel(channel, names)} at " + (f"({place})" if position[1:] else place)
+    return f"({place})" if position[1:] else place
 
 
 def describe_channel(channel: int, names: Sequence[str]) -> str:

@@ -251,6 +251,7 @@ def _check_same(folder: Path, what: str, there: dict[str, Any], wanted: dict[str
 
 def _difference(key: str, there: Any, wanted: Any) -> str:
     texts = [str(value) for value in (there, wanted)]
+    other = f"other {key}" if key.endswith("s") else f"another {key}"
     if key in ("inputs", "model", "labels") or max(map(len, texts)) > 60:
-        return f"other {key}" if key.endswith("s") else f"another {key}"
-    return f"another {key} ({texts[0]}, not {texts[1]})"
+        return other
+    return f"{other} ({texts[0]}, not {texts[1]})"

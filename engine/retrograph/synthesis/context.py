@@ -41,6 +41,7 @@ NOISE, GREY = "noise", "grey"
 """The words for what an ascent starts from."""
 
 _MOST_UNITS = 10_000
+_RANGE = re.compile(r"(\d{1,9})-(\d{1,9})")
 
 
 @dataclass(frozen=True)
@@ -160,7 +161,11 @@ def resolve(
     units = parse_units(unit, report.item, names, alias, report.channel_axis)
     input_name = request.sources[0]
     known = choose_preprocessing(model, input_name, preprocessing, pictures)
-    told = [label_note(model, labels, names), *_preprocessing_notes(known, names)]
+    told = [
+        _range_note(unit),
+        label_note(model, labels, names),
+        *_preprocessing_notes(known, names),
+    ]
     context = SynthesisContext(
         layer=alias,
         item=report.item,
@@ -171,6 +176,18 @@ def resolve(
         notes=(*request.notes, *filter(None, told)),
     )
     return SynthesisRequest(model, input_name, units, context)
+
+
+def _range_note(unit: UnitChoices | None) -> str:
+    """That a range is no difference, where a unit is written as `explain` writes differences."""
+    written = (_RANGE.fullmatch(each) for each in _as_list(unit) if isinstance(each, str))
+    first = next(filter(None, written), None)
+    if first is None:
+        return ""
+    return (
+        f"{parameter('unit', first[0])} is the range of the {int(first[2]) - int(first[1]) + 1} "
+        "units from one to the other, and no difference as in explain"
+    )
 
 
 def as_pictures(start: OneInput) -> list[Input]:
@@ -195,8 +212,9 @@ def _preprocessing_notes(
 
 
 _UNSCALED = (
-    f"no {parameter('preprocessing')} given and none stored: the model is taken to see pictures as "
-    "0-1"
+    f"no {parameter('preprocessing')} given and none stored, and without a picture none is looked "
+    f"for: the model is taken to see pictures as 0-1; give {parameter('preprocessing')}, which "
+    "`retrograph preprocess MODEL PICTURES` finds"
 )
 
 
@@ -251,7 +269,7 @@ def _expand_range(unit: Unit, channels: int | None, layer: str) -> Sequence[Unit
                 f"'{layer}' has an open number of channels; give {parameter('unit')} numbers"
             )
         return range(channels)
-    match = re.fullmatch(r"(\d{1,9})-(\d{1,9})", unit) if isinstance(unit, str) else None
+    match = _RANGE.fullmatch(unit) if isinstance(unit, str) else None
     if match is None:
         return [unit]
     first, last = int(match[1]), int(match[2])
