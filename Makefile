@@ -2,6 +2,7 @@
 # make test-all: that, and the tests that take minutes or gigabytes.
 # make test-floors: the main paths on older versions of ONNX Runtime, FLOORS, and on the lowest
 #   version of every dependency; make test-all runs it.
+# make js: what the tests of engine/js run on, from npm.
 # make operators: ONNX's backend suite proved and recorded, and OPERATORS.md written by it.
 PYTHON ?= python3
 VENV ?= .venv
@@ -10,7 +11,7 @@ RUNTIME ?= cpu
 
 FLOORS ?= lowest 1.20 1.24 1.28
 
-.PHONY: demo test test-all test-floors check operators clean
+.PHONY: demo test test-all test-floors check js operators clean
 
 $(VENV)/ready: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -35,6 +36,12 @@ check: $(VENV)/ready
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+js: engine/js/node_modules/.package-lock.json
+
+engine/js/node_modules/.package-lock.json: engine/js/package-lock.json
+	cd engine/js && ONNXRUNTIME_NODE_INSTALL=skip npm ci --ignore-scripts --no-audit --no-fund
+	touch $@
 
 operators: $(VENV)/ready
 	$(BIN)/python tools/check_backend.py --record
