@@ -4,21 +4,24 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from retrograph.auditing.network import Network
+from retrograph.auditing.ways import PLAIN, Way
 from retrograph.errors import InputError
 from retrograph.ir.compose.cut import cut_model
-from retrograph.ir.io.store import runnable
-from retrograph.runtime import Array, Session
+from retrograph.ir.graph import reads
+from retrograph.runtime import Array
 
 Feeds = Sequence[Mapping[str, Array]]
 """For each run an array for each input of the model, by name."""
 
-_HELD = 400_000_000
-_RUN = 120_000_000
+_HELD = 300_000_000
+"""So many bytes of values are kept; those that were not asked for longest go first."""
+
+_RUN = 100_000_000
 _UNKNOWN = 1_000_000
 
 
@@ -27,20 +30,22 @@ class Activations:
     """The tensors of a network on the inputs, as float32, the rows of all runs behind each other.
 
     Attributes:
-        network: what is run; ONNX Runtime's optimisations are off.
+        network: what is run.
         feeds: what it is run on.
         cuts: by its name what a tensor is given instead of what the network computes.
         threads: as in `Explainer`.
+        way: how it is run.
     """
 
     network: Network
     feeds: Feeds
     cuts: Mapping[str, Array] = field(default_factory=dict)
     threads: int | None = None
+    way: Way = PLAIN
 
     def __post_init__(self) -> None:
         self._held: dict[str, Array] = {}
-        self._bytes = 0
+        self._uneven: set[str] = set()
 
     def __getitem__(self, name: str) -> Array:
         """The values of one tensor."""
@@ -53,12 +58,11 @@ class Activations:
             InputError: ONNX Runtime cannot run the graph.
         """
         missing = [name for name in dict.fromkeys(names) if name not in self._held]
+        known = {name: self._held.pop(name) for name in names if name in self._held}
+        self._held |= known  # behind all others: they go last
         computed = self.run(missing) if missing else {}
-        for name, value in computed.items():
-            if self._bytes + value.nbytes <= _HELD:
-                self._held[name] = value
-                self._bytes += value.nbytes
-        return {name: computed[name] if name in computed else self._held[name] for name in names}
+        self._hold(computed)
+        return {name: computed[name] if name in computed else known[name] for name in names}
 
     def batches(self, names: Sequence[str]) -> Iterator[list[str]]:
         """The names in groups that are small enough for one run."""
@@ -75,16 +79,15 @@ class Activations:
 
     def with_cut(self, name: str, value: Array) -> Activations:
         """The same where a tensor is given; what does not depend on it need not run again."""
-        after = Activations(self.network, self.feeds, {**self.cuts, name: value}, self.threads)
+        after = replace(self, cuts={**self.cuts, name: value})
         changed = self.network.dependents(name)
-        after._held = {n: v for n, v in self._held.items() if n not in changed} | {name: value}
-        after._bytes = sum(v.nbytes for v in after._held.values())
+        after._hold({n: v for n, v in self._held.items() if n not in changed} | {name: value})
         return after
 
     def run(
         self, names: Sequence[str], cuts: Mapping[str, Array] | None = None
     ) -> dict[str, Array]:
-        """Compute some tensors on all inputs.
+        """Compute some tensors on all inputs, from the nearest tensors that are known.
 
         Args:
             names: of tensors, or `computed` of one that is cut.
@@ -93,22 +96,60 @@ class Activations:
         Raises:
             InputError: ONNX Runtime cannot run the graph.
         """
-        cuts = {**self.cuts, **(cuts or {})}
+        known = {} if cuts else self._known_before(names)
+        cuts = {**known, **self.cuts, **(cuts or {})}
         given = {n: v for n, v in cuts.items() if n in names}
         wanted = [name for name in names if name not in given]
         if not wanted:
             return given
         ranks = {name: value.ndim for name, value in cuts.items()}
         model = cut_model(self.network.graph, wanted, ranks)
-        with runnable(model) as (source, folder, needed):
-            session = Session(source, "cpu", self.threads, folder, needed, optimized=False)
+        session = self.way.session(model, self.threads)
         dtypes = {spec.name: spec.dtype for spec in session.inputs}
         runs = []
         for number, feeds in enumerate(self.feeds):
             parts = {n: _part(v, number, len(self.feeds)) for n, v in cuts.items()}
             run = session.run({**feeds, **{n: _cast(v, dtypes[n]) for n, v in parts.items()}})
             runs.append({name: np.atleast_1d(run[name]).astype(np.float32) for name in wanted})
+        self._uneven.update(n for n in wanted if len({run[n].shape for run in runs}) > 1)
         return given | {name: np.concatenate([run[name] for run in runs]) for name in wanted}
+
+    def _hold(self, values: Mapping[str, Array]) -> None:
+        """Keep some values, and of all as many of the last ones as there is room for."""
+        self._held |= values
+        size = sum(value.nbytes for value in self._held.values())
+        for name in [*self._held]:
+            if size <= _HELD:
+                return
+            size -= self._held.pop(name).nbytes
+
+    def _known_before(self, names: Sequence[str]) -> dict[str, Array]:
+        """The nearest known tensors that some are computed from, where they are known exactly."""
+        graph = self.network.graph
+        found: dict[str, Array] = {}
+        seen: set[str] = set()
+        waiting = [*names]
+        while waiting:
+            name = waiting.pop()
+            if name in seen or name not in graph.producer:
+                continue
+            seen.add(name)
+            for read in reads(graph.producer[name]):
+                if self._is_known(read):
+                    found[read] = self._held[read]
+                else:
+                    waiting.append(read)
+        return found
+
+    def _is_known(self, name: str) -> bool:
+        """Whether a tensor's values are kept as the network has them, and alike of all runs."""
+        tensor = self.network.graph.tensor(name) if name in self._held else None
+        return (
+            tensor is not None
+            and name not in self._uneven
+            and tensor.dtype == np.float32
+            and tensor.rank == self._held[name].ndim
+        )
 
     def _size(self, name: str) -> int:
         """About how many bytes a tensor's values take."""

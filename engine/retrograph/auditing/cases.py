@@ -42,6 +42,19 @@ def region_case(step: Step) -> RegionCase | None:
     return RegionCase(a, b, arrays | {f"b/{name}": value for name, value in arrays_b.items()})
 
 
+def runtime_case(
+    plain: Activations, tensors: Sequence[str], end: str, computed: Array
+) -> RegionCase | None:
+    """Nodes that a runtime computes otherwise, by themselves: B's model is A's; None if large."""
+    model, arrays = _part(plain, tensors, end)
+    if model.ByteSize() > _MOST_BYTES:
+        return None
+    rows = len(computed) // len(plain.feeds)
+    theirs = {**arrays, end: computed[:rows]}
+    named = {f"a/{name}": value for name, value in arrays.items()}
+    return RegionCase(model, model, named | {f"b/{n}": value for n, value in theirs.items()})
+
+
 def _part(
     activations: Activations, tensors: Sequence[str], end: str
 ) -> tuple[ModelProto, dict[str, Array]]:

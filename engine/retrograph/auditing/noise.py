@@ -45,7 +45,7 @@ def tolerances(
     )
     found: dict[str, float] = {}
     for group in activations.batches([*names]):
-        before, after = activations.values(group), moved.run(group)
+        before, after = activations.values(group), moved.values(group)
         for name in group:
             effect = relative_error(before[name], after[name])
             found[name] = max(LEAST, _TIMES * effect) if np.isfinite(effect) else LEAST

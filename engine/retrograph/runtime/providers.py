@@ -125,6 +125,15 @@ def _mend(short: str, available: Sequence[str]) -> str:
     return f"choose one of: {', '.join(['auto', *there])}"
 
 
+def installed_devices() -> list[str]:
+    """The devices of the installed ONNX Runtime, by their short names where they have one.
+
+    Raises:
+        DeviceError: ONNX Runtime is not there.
+    """
+    return [Provider(name).device for name in import_runtime().get_available_providers()]
+
+
 def suited(device: str) -> Device:
     """Which operators a graph should have that is to run on a device.
 

@@ -173,6 +173,7 @@ def write_optimized(
     weights: str | None = None,
     folder: str | None = None,
     needed: Need | None = None,
+    level: str = "ORT_ENABLE_ALL",
 ) -> None:
     """Write a graph as ONNX Runtime optimises it for this machine's CPU.
 
@@ -183,6 +184,7 @@ def write_optimized(
             None.
         folder: where the files with the weights of a serialised graph are, if it has any.
         needed: the release of ONNX Runtime that the graph needs, where that is known.
+        level: the name of ONNX Runtime's level; below all, the graph fits other machines too.
 
     Raises:
         DeviceError: ONNX Runtime is not installed or too old.
@@ -190,6 +192,8 @@ def write_optimized(
     """
     _check_release(needed)
     options = _options(None, folder or _folder_of(model))
+    levels = import_runtime().GraphOptimizationLevel
+    options.graph_optimization_level = getattr(levels, level)
     options.optimized_model_filepath = str(file)
     if weights is not None:
         options.add_session_config_entry(_WEIGHTS, weights)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 
-from retrograph.auditing.diagnosis.difference import Cause, Difference
+from retrograph.auditing.diagnosis.difference import Cause, Difference, Side
 from retrograph.auditing.diagnosis.nodes import (
     attribute_causes,
     constant_causes,
@@ -38,4 +38,4 @@ def diagnose(difference: Difference) -> tuple[Cause, ...]:
     return tuple({cause.text: cause for cause in causes}.values())
 
 
-__all__ = ["CAUSES", "Cause", "Difference", "diagnose"]
+__all__ = ["CAUSES", "Cause", "Difference", "Side", "diagnose"]
