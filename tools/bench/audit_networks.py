@@ -31,7 +31,7 @@ class Builder:
     def __post_init__(self) -> None:
         self._rng = np.random.default_rng(0)
         if self.bounded:
-            self.constants |= {"zero": np.float32(0), "six": np.float32(6)}
+            self.constants |= {"zero": np.array(0, np.float32), "six": np.array(6, np.float32)}
 
     def op(self, kind: str, *inputs: str, **attributes: Any) -> str:
         name = f"{kind.lower()}_{len(self.nodes)}"

@@ -18,10 +18,10 @@ from retrograph.runtime import Array
 Feeds = Sequence[Mapping[str, Array]]
 """For each run an array for each input of the model, by name."""
 
-_HELD = 300_000_000
+_HELD = 200_000_000
 """So many bytes of values are kept; those that were not asked for longest go first."""
 
-_RUN = 100_000_000
+_RUN = 80_000_000
 _UNKNOWN = 1_000_000
 
 
@@ -63,6 +63,10 @@ class Activations:
         computed = self.run(missing) if missing else {}
         self._hold(computed)
         return {name: computed[name] if name in computed else known[name] for name in names}
+
+    def forget(self) -> None:
+        """Keep no values but those that were given."""
+        self._held = {n: v for n, v in self._held.items() if n in self.cuts}
 
     def batches(self, names: Sequence[str]) -> Iterator[list[str]]:
         """The names in groups that are small enough for one run."""
@@ -110,9 +114,11 @@ class Activations:
         for number, feeds in enumerate(self.feeds):
             parts = {n: _part(v, number, len(self.feeds)) for n, v in cuts.items()}
             run = session.run({**feeds, **{n: _cast(v, dtypes[n]) for n, v in parts.items()}})
-            runs.append({name: np.atleast_1d(run[name]).astype(np.float32) for name in wanted})
+            runs.append({name: _floats(run[name]) for name in wanted})
         self._uneven.update(n for n in wanted if len({run[n].shape for run in runs}) > 1)
-        return given | {name: np.concatenate([run[name] for run in runs]) for name in wanted}
+        if len(runs) == 1:
+            return given | runs[0]
+        return given | {name: np.concatenate([run.pop(name) for run in runs]) for name in wanted}
 
     def _hold(self, values: Mapping[str, Array]) -> None:
         """Keep some values, and of all as many of the last ones as there is room for."""
@@ -173,6 +179,11 @@ def _part(values: Array, number: int, count: int) -> Array:
     return values[number * rows : (number + 1) * rows]
 
 
+def _floats(values: Array) -> Array:
+    """Values as float32, with a first axis."""
+    return np.atleast_1d(values).astype(np.float32, copy=False)
+
+
 def _cast(values: Array, dtype: np.dtype[np.generic] | None) -> Array:
     with np.errstate(over="ignore"):
-        return values if dtype is None else values.astype(dtype)
+        return values if dtype is None else values.astype(dtype, copy=False)

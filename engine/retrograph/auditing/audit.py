@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,6 +16,7 @@ from retrograph.auditing.feeding import AuditInputs, read_inputs
 from retrograph.auditing.maps import MapPair, map_pairs, target_pair
 from retrograph.auditing.network import Network
 from retrograph.auditing.noise import tolerances
+from retrograph.auditing.output_notes import broken_output, lonely_outputs, other_sizes
 from retrograph.auditing.outputs import OutputPair, pair_outputs, worst
 from retrograph.auditing.pairing import Pair, in_order
 from retrograph.auditing.precision import (
@@ -25,9 +26,10 @@ from retrograph.auditing.precision import (
     layer_errors,
     precision_of,
 )
-from retrograph.auditing.preparation import Prepared, other_preparation
+from retrograph.auditing.preparation import Prepared, other_preparation, parts_at_inputs
 from retrograph.auditing.regions import is_local
 from retrograph.auditing.repair import Step, find_regions
+from retrograph.auditing.reported import check_layers, reported
 from retrograph.auditing.result import Audit, Finding
 from retrograph.auditing.sentence import (
     another_sentence,
@@ -37,6 +39,7 @@ from retrograph.auditing.sentence import (
     precision_sentence,
 )
 from retrograph.auditing.table_rows import TensorRow, TwoNetworks
+from retrograph.auditing.told import Part, quiet
 from retrograph.auditing.verdicts import Facts, verdict_of
 from retrograph.errors import InputError, RetrographError, parameter
 from retrograph.inputs.loader import Input, Progress, as_list
@@ -46,7 +49,6 @@ from retrograph.model import Source, opened
 from retrograph.pipeline.labels import model_labels
 from retrograph.preprocess import Preprocessing
 
-_STAGES = 4
 _INSTEAD = "gradient"
 """The method of the maps where the one that is asked for cannot be, as without any ReLU."""
 
@@ -61,6 +63,7 @@ def audit(
     preprocessing: Preprocessing | str | None = None,
     preprocessing_b: Preprocessing | str | None = None,
     tolerance: float | None = None,
+    layers: str = "all",
     threads: int | None = None,
     progress: Progress | None = None,
 ) -> Audit:
@@ -80,14 +83,17 @@ def audit(
         preprocessing_b: the same of B, where it differs.
         tolerance: up to which relative error tensors are equal; if None 3e-5, or 20 times the
             effect of the input's last bit on a tensor where that is more.
+        layers: the layers whose errors are told where the files differ: all, or relu for the
+            activations alone, each from the one before.
         threads: of the runtime.
-        progress: takes how many stages are done, and of how many.
+        progress: takes how many hundredths are done, and 100.
 
     Raises:
         InputError: a file or an input cannot be read, or the files' inputs cannot be matched.
-        UnsupportedError: a file has operators that have no canonical form.
+        UnsupportedError: a file has operators that have no canonical form, or cannot be run.
     """
     check_counts(threads=threads)
+    check_layers(layers)
     if tolerance is not None and not tolerance >= 0:
         raise InputError(f"{parameter('tolerance')} is {tolerance!r}; give a number from 0")
     if method is not None:
@@ -99,12 +105,8 @@ def audit(
         Activations(networks[0], given.a, threads=threads),
         Activations(networks[1], given.b, threads=threads),
     )
-    auditor = _Auditor(*run, given, method, tolerance, progress or _quiet)
+    auditor = _Auditor(*run, given, method, tolerance, layers, Part(progress or quiet))
     return auditor.audit()
-
-
-def _quiet(done: int, total: int | None) -> None:
-    """Tell nobody."""
 
 
 def _label(network: Network, tensors: Sequence[str], end: str) -> str:
@@ -121,7 +123,8 @@ class _Auditor:
         inputs: what they are run on.
         method: of the maps; None for none.
         tolerance: as it was given.
-        progress: takes how many stages are done.
+        layers: which layers' errors are told: all, or relu.
+        told: takes how far the audit is.
     """
 
     a: Activations
@@ -129,20 +132,22 @@ class _Auditor:
     inputs: AuditInputs
     method: str | None
     tolerance: float | None
-    progress: Callable[[int, int | None], None]
+    layers: str
+    told: Part
 
     def audit(self) -> Audit:
         """The verdict and what it rests on."""
-        self.progress(0, _STAGES)
+        self.told(0, 1)
         ours, theirs = (run.values(run.network.outputs) for run in (self.a, self.b))
         outputs = pair_outputs(self.a.network, self.b.network, ours, theirs)
         names = [*self.a.network.points, *self.a.network.outputs]
-        tolerance = tolerances(self.a, names, self.tolerance)
-        comparison = compare_networks(self.a, self.b, outputs, tolerance)
-        self.progress(1, _STAGES)
+        tolerance = tolerances(self.a, names, self.tolerance, self.told.part(0, 20))
+        told = self.told.part(20, 60)
+        comparison = compare_networks(self.a, self.b, outputs, tolerance, told)
         precision = self._precision()
         low = precision is not FLOAT32 and not (comparison.outputs and comparison.agrees)
         may_prepare = outputs and not (low or comparison.agrees or comparison.resized)
+        may_prepare = may_prepare and parts_at_inputs(comparison)
         prepared = self._preparation(outputs) if may_prepare else None
         steps = [] if low else self._steps(comparison, prepared, tolerance)
         findings = [self._finding(step) for step in steps]
@@ -150,13 +155,14 @@ class _Auditor:
             findings = [found for found in findings if found.causes]
         chain = self._chain(comparison, precision, steps) if low or prepared is None else []
         layers = self._layers(comparison, chain, precision)
-        self.progress(2, _STAGES)
+        self.told(80, 100)
+        for run in (self.a, self.b, *(step.after.b for step in steps)):
+            run.forget()  # maps need the memory
         method, maps, notes = self._maps(comparison)
-        self.progress(3, _STAGES)
         facts = self._facts(comparison, precision, layers, findings, prepared, maps)
         sentence = self._sentence(facts, comparison, layers, findings, prepared)
-        sentence = " ".join(filter(None, [*self._sizes(comparison), sentence]))
-        self.progress(_STAGES, _STAGES)
+        sentence = " ".join(filter(None, [*other_sizes(comparison), sentence]))
+        self.told(1, 1)
         return Audit(
             a=self.a.network.model.name,
             b=self.b.network.model.name,
@@ -181,7 +187,7 @@ class _Auditor:
             labels=model_labels(self.a.network.model),
             items=self.inputs.items,
             kind=self.inputs.kind,
-            notes=(*self.inputs.notes, *self._output_notes(comparison), *notes),
+            notes=(*self.inputs.notes, *lonely_outputs(comparison), *notes),
         )
 
     def _rows(
@@ -224,7 +230,9 @@ class _Auditor:
     ) -> list[LayerError]:
         shapes = {name: each.shape for name, each in comparison.prints_b.items()}
         shapes |= {pair.b: self.b[pair.b].shape for pair in comparison.outputs}
-        return layer_errors(self.a, self.b, chain, shapes, precision)
+        names = set(reported(self.a.network, self.layers))
+        chosen = [pair for pair in chain if pair.a in names]
+        return layer_errors(self.a, self.b, chosen, shapes, precision, self.told.part(60, 80))
 
     def _preparation(self, outputs: Sequence[OutputPair]) -> Prepared | None:
         model = self.b.network.model
@@ -281,7 +289,7 @@ class _Auditor:
         related = has_pairs or repaired or prepared is not None
         related |= precision is not FLOAT32 and bool(layers)
         return Facts(
-            broken=self._broken(comparison),
+            broken=broken_output(comparison),
             output_error=worst(comparison.outputs),
             agrees=bool(comparison.outputs) and comparison.agrees,
             precision="" if precision is FLOAT32 else precision.name,
@@ -292,14 +300,6 @@ class _Auditor:
             related=related,
             cosine=float(np.mean([m.cosine for m in maps])) if maps else None,
         )
-
-    def _broken(self, comparison: Comparison) -> str:
-        """What outputs of B have that are no numbers where A's are."""
-        for pair in comparison.outputs:
-            if np.isfinite(self.a[pair.a]).all() and not np.isfinite(self.b[pair.b]).all():
-                share = 100 * (1 - float(np.isfinite(self.b[pair.b]).mean()))
-                return f"{share:.3g} % of output {pair.b} are inf or NaN"
-        return ""
 
     def _sentence(
         self,
@@ -329,32 +329,3 @@ class _Auditor:
         ends = [(found.region.a_end, found.region.b_end) for found in findings]
         alike = (self.a.network.op(a) == self.b.network.op(b) for a, b in ends)
         return facts.related or any(alike)
-
-    def _sizes(self, comparison: Comparison) -> Iterator[str]:
-        """The outputs that have other sizes."""
-        if not comparison.outputs:
-            shapes = [
-                " ".join(f"{n} {[*run[n].shape]}" for n in run.network.outputs)
-                for run in (self.a, self.b)
-            ]
-            yield f"No output of B has the size of one of A: {shapes[0]} in A, {shapes[1]} in B."
-            return
-        for name in comparison.resized:
-            sizes = [[*run[name].shape] for run in (self.a, self.b)]
-            yield f"Output {name} has the size {sizes[0]} in A, {sizes[1]} in B."
-
-    def _output_notes(self, comparison: Comparison) -> list[str]:
-        """The outputs that only one of the files has; where both have none in common, nothing."""
-        notes: list[str] = []
-        outputs = comparison.outputs
-        if not outputs:
-            return notes
-        for which, run, names in (
-            ("A", self.a, {pair.a for pair in outputs}),
-            ("B", self.b, {pair.b for pair in outputs}),
-        ):
-            names = names | {*comparison.resized}
-            alone = [name for name in run.network.outputs if name not in names]
-            if alone:
-                notes.append(f"only {which} has an output such as {', '.join(alone)}")
-        return notes

@@ -68,7 +68,8 @@ def _prints_given(
     found: dict[str, Fingerprint] = {}
     for group in b.batches([*prints_b]):
         front = frontier(b.network, group, by_name)
-        cuts = {name: put(a, by_name[name], prints_b[name].shape) for name in front}
+        ours = a.values([by_name[name].a for name in front])
+        cuts = {name: put(ours, by_name[name], prints_b[name].shape) for name in front}
         names = {name: computed(name) if name in cuts else name for name in group}
         values = b.run([*names.values()], cuts)
         found |= {name: fingerprint(values[names[name]], items) for name in group}

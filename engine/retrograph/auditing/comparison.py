@@ -13,6 +13,7 @@ from retrograph.auditing.noise import least
 from retrograph.auditing.outputs import OutputPair, compare_output, worst
 from retrograph.auditing.pairing import Pair, Tolerance, candidates, confirmed
 from retrograph.auditing.settling import Settled, settle
+from retrograph.auditing.told import SILENT, Part
 
 
 @dataclass(frozen=True)
@@ -127,7 +128,11 @@ def paired(
 
 
 def compare_networks(
-    a: Activations, b: Activations, outputs: Sequence[OutputPair], tolerance: Tolerance
+    a: Activations,
+    b: Activations,
+    outputs: Sequence[OutputPair],
+    tolerance: Tolerance,
+    told: Part = SILENT,
 ) -> Comparison:
     """Hold B against A.
 
@@ -135,10 +140,12 @@ def compare_networks(
         a, b: what both compute.
         outputs: those that are the same.
         tolerance: by tensor of A, its outputs included.
+        told: takes how far it is.
     """
-    prints_a = fingerprints(a, a.network.points)
+    prints_a = fingerprints(a, a.network.points, told=told.part(0, 33))
     items = [each.item for each in prints_a.values()]
-    prints_b = fingerprints(b, b.network.points, items)
+    prints_b = fingerprints(b, b.network.points, items, told.part(33, 66))
     pairs = paired(a, b, prints_a, prints_b, tolerance)
+    told(1, 1)
     found = Comparison(a, b, prints_a, prints_b, tuple(pairs), tuple(outputs), tolerance)
     return found.with_outputs_apart()

@@ -12,7 +12,12 @@ from PIL import Image
 from retrograph.auditing.activations import Feeds
 from retrograph.auditing.layouts import in_layout
 from retrograph.errors import InputError
-from retrograph.inputs import choose_kind, choose_preprocessing, fitted_preprocessing
+from retrograph.inputs import (
+    PreprocessingChoice,
+    choose_kind,
+    choose_preprocessing,
+    fitted_preprocessing,
+)
 from retrograph.inputs.kinds import InputKind
 from retrograph.inputs.loader import Input, Signature, load_batches, load_items
 from retrograph.model import Model
@@ -70,7 +75,7 @@ def read_inputs(
     Raises:
         InputError: one cannot be read, or the inputs of the files cannot be matched.
     """
-    choice = choose_preprocessing(a, _first(a), preprocessing, inputs, device="cpu")
+    choice = _choice(a, preprocessing, inputs)
     kind, notes = choose_kind(a, _first(a), choice)
     if choice is not None and inputs and not _are_floats(inputs):
         notes = (*notes, choice.line, *filter(None, [choice.warning()]))
@@ -95,6 +100,14 @@ def read_inputs(
         kind=kind,
         notes=notes,
     )
+
+
+def _choice(
+    model: Model, preprocessing: Preprocessing | str | None, inputs: Sequence[Input]
+) -> PreprocessingChoice | None:
+    """How pictures become a model's input; what is given is not doubted, for both files get it."""
+    tried = inputs if preprocessing is None else ()
+    return choose_preprocessing(model, _first(model), preprocessing, tried, device="cpu")
 
 
 def _rows(lead: tuple[int | None, int | None], count: int) -> tuple[int, int]:
@@ -140,7 +153,7 @@ def _of_b(
             f"{_dims(wanted)}, which no order of axes brings together; give pictures, which are "
             "fitted to both"
         )
-    choice = choose_preprocessing(b, name, preprocessing, inputs, device="cpu")
+    choice = _choice(b, preprocessing, inputs)
     kind, _ = choose_kind(b, name, choice)
     return [item.array for item in _good(load_items(inputs, kind))]
 

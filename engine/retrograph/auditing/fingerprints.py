@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from retrograph.auditing.activations import Activations
 from retrograph.auditing.axes import Order, axis_orders, item_shape, ordered
+from retrograph.auditing.told import quiet
+from retrograph.inputs.loader import Progress
 from retrograph.runtime import Array
 
 _SAMPLED = 4096
@@ -67,14 +69,25 @@ def fingerprint(values: Array, items: Iterable[tuple[int, ...]] = ()) -> Fingerp
 
 
 def fingerprints(
-    activations: Activations, names: Iterable[str], items: Iterable[tuple[int, ...]] = ()
+    activations: Activations,
+    names: Sequence[str],
+    items: Iterable[tuple[int, ...]] = (),
+    told: Progress = quiet,
 ) -> dict[str, Fingerprint]:
-    """The fingerprints of a network's tensors, computed in groups."""
+    """The fingerprints of a network's tensors, computed in groups.
+
+    Args:
+        activations: of the network.
+        names: of the tensors.
+        items: as in `fingerprint`.
+        told: takes how many are done, and of how many.
+    """
     shapes = tuple(dict.fromkeys(items))
     found: dict[str, Fingerprint] = {}
-    for group in activations.batches([*names]):
+    for group in activations.batches(names):
         for name, values in activations.values(group).items():
             found[name] = fingerprint(values, shapes)
+        told(len(found), len(names))
     return found
 
 

@@ -8,6 +8,8 @@ import numpy as np
 
 from retrograph.auditing.activations import Activations, Feeds
 from retrograph.auditing.axes import relative_error
+from retrograph.auditing.told import quiet
+from retrograph.inputs.loader import Progress
 
 LEAST = 3e-5
 """The least tolerance of float32: what other orders of summing move."""
@@ -29,7 +31,10 @@ def moved_by_a_bit(feeds: Feeds) -> Feeds:
 
 
 def tolerances(
-    activations: Activations, names: Sequence[str], given: float | None
+    activations: Activations,
+    names: Sequence[str],
+    given: float | None,
+    told: Progress = quiet,
 ) -> dict[str, float]:
     """By each tensor the relative error that is noise.
 
@@ -37,6 +42,7 @@ def tolerances(
         activations: of A.
         names: of its tensors.
         given: one tolerance for all; by each tensor's own effect of a last bit if None.
+        told: takes how many are done, and of how many.
     """
     if given is not None:
         return dict.fromkeys(names, given)
@@ -49,6 +55,7 @@ def tolerances(
         for name in group:
             effect = relative_error(before[name], after[name])
             found[name] = max(LEAST, _TIMES * effect) if np.isfinite(effect) else LEAST
+        told(len(found), len(names))
     return found
 
 

@@ -16,6 +16,8 @@ from retrograph.auditing.axes import ordered, relative_error, squeezed
 from retrograph.auditing.network import Network
 from retrograph.auditing.noise import LEAST
 from retrograph.auditing.pairing import Pair
+from retrograph.auditing.told import quiet
+from retrograph.inputs.loader import Progress
 from retrograph.ir.compose.cut import computed
 from retrograph.runtime import Array
 
@@ -80,6 +82,7 @@ def layer_errors(
     chain: Sequence[Pair],
     shapes: Mapping[str, tuple[int, ...]],
     precision: Precision,
+    told: Progress = quiet,
 ) -> list[LayerError]:
     """The errors of the tensors of a chain, in forward order.
 
@@ -88,19 +91,19 @@ def layer_errors(
         chain: the tensors that stand for each other, from `chain_of`.
         shapes: of B's.
         precision: B's.
+        told: takes how many are done, and of how many.
     """
     by_name = {pair.b: pair for pair in chain}
     errors: list[LayerError] = []
     for group in b.batches([pair.b for pair in chain]):
-        cuts = {
-            name: put(a, by_name[name], shapes[name])
-            for name in frontier(b.network, group, by_name)
-        }
+        front = frontier(b.network, group, by_name)
+        ours = a.values([by_name[name].a for name in [*front, *group]])
+        cuts = {name: put(ours, by_name[name], shapes[name]) for name in front}
         names = {name: computed(name) if name in cuts else name for name in group}
         own, whole = b.run([*names.values()], cuts), b.values(group)
         for name in group:
             pair = by_name[name]
-            expected = ordered(a[pair.a], pair.order)
+            expected = ordered(ours[pair.a], pair.order)
             errors.append(
                 LayerError(
                     pair.a,
@@ -109,6 +112,7 @@ def layer_errors(
                     relative_error(expected, squeezed(whole[name])),
                 )
             )
+        told(len(errors), len(chain))
     return [*_judged(errors, precision.tolerance)]
 
 
@@ -126,8 +130,8 @@ def _judged(errors: Sequence[LayerError], tolerance: float) -> Iterator[LayerErr
         )
 
 
-def put(a: Activations, pair: Pair, shape: tuple[int, ...]) -> Array:
-    return ordered(a[pair.a], pair.order).reshape(shape)
+def put(ours: Mapping[str, Array], pair: Pair, shape: tuple[int, ...]) -> Array:
+    return ordered(ours[pair.a], pair.order).reshape(shape)
 
 
 def frontier(network: Network, names: Sequence[str], chained: Mapping[str, Pair]) -> list[str]:

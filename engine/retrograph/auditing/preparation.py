@@ -6,12 +6,13 @@ which is no fault of any of its nodes.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from retrograph.auditing.activations import Activations, Feeds
+from retrograph.auditing.comparison import Comparison
 from retrograph.auditing.outputs import OutputPair, pair_outputs, worst
 from retrograph.preprocess import InputAxes
 from retrograph.runtime import Array
@@ -20,6 +21,7 @@ _IMAGENET_MEAN = np.array([0.485, 0.456, 0.406], np.float32)
 _IMAGENET_STD = np.array([0.229, 0.224, 0.225], np.float32)
 _CAFFE_MEAN = np.array([103.939, 116.779, 123.68], np.float32)
 _AGREES = 1e-3
+_FEW = 2
 
 
 @dataclass(frozen=True)
@@ -52,6 +54,13 @@ class Change:
     apply: Callable[[Array, Axes], Array]
     colours: bool = False
     spatial: bool = False
+
+    def fed(self, feeds: Feeds, name: str, axes: Axes) -> Feeds:
+        """The runs with the input of this name changed."""
+        return [
+            {name: np.ascontiguousarray(self.apply(run[name], axes)).astype(run[name].dtype)}
+            for run in feeds
+        ]
 
 
 def _colours(x: Array, axes: Axes, values: Array) -> Array:
@@ -113,6 +122,8 @@ def other_preparation(
 ) -> Prepared | None:
     """The change of B's input with which all outputs agree; None where there is none.
 
+    Each is tried on few inputs, and the best of them on all.
+
     Args:
         a, b: what both compute.
         outputs: those that are the same.
@@ -122,32 +133,62 @@ def other_preparation(
     if len(names) != 1 or not outputs:
         return None
     (name,) = names
-    before = worst(outputs)
+    told = _told(axes)
     ours = a.values([pair.a for pair in outputs])
-    best: Prepared | None = None
-    for change, feeds in _changed(b.feeds, name, axes):
-        theirs = Activations(b.network, feeds, threads=b.threads).run([p.b for p in outputs])
-        pairs = pair_outputs(a.network, b.network, ours, theirs) if len(ours) else []
-        error = worst(pairs)
-        if best is None or error < best.error:
-            best = Prepared(change.name, feeds, error, before)
-    return best if best is not None and best.error <= min(_AGREES, before / 10) else None
+    changes = _fitting(b.feeds[0][name], told)
+    few, first = _first_rows(b.feeds, name, ours, axes)
+    errors = [_error(a, b, outputs, first, change.fed(few, name, told)) for change in changes]
+    if not errors or min(errors) > _AGREES:
+        return None
+    best = changes[int(np.argmin(errors))]
+    feeds, before = best.fed(b.feeds, name, told), worst(outputs)
+    error = _error(a, b, outputs, ours, feeds)
+    return Prepared(best.name, feeds, error, before) if error <= min(_AGREES, before / 10) else None
 
 
-def _changed(feeds: Feeds, name: str, axes: InputAxes) -> Iterator[tuple[Change, Feeds]]:
-    """The runs with every change that goes with the input."""
-    value = feeds[0][name]
+def _first_rows(
+    feeds: Feeds, name: str, ours: Mapping[str, Array], axes: InputAxes
+) -> tuple[Feeds, Mapping[str, Array]]:
+    """Few rows of B's input and of A's outputs; all where rows cannot be told apart."""
+    total = sum(len(run[name]) for run in feeds)
+    if not axes.batched or axes.fixed_batch or any(len(each) != total for each in ours.values()):
+        return feeds, ours
+    few = feeds[0][name][:_FEW]
+    return [{name: few}], {output: values[: len(few)] for output, values in ours.items()}
+
+
+def parts_at_inputs(comparison: Comparison) -> bool:
+    """Whether B parts from A right where its inputs come in."""
+    b = comparison.b.network
+    starts = comparison.settled_b.starts
+    first = [*starts, *b.moves_before(starts)]
+    return any(parent in b.inputs for name in first for parent in b.parents[name])
+
+
+def _error(
+    a: Activations,
+    b: Activations,
+    outputs: Sequence[OutputPair],
+    ours: Mapping[str, Array],
+    feeds: Feeds,
+) -> float:
+    """The largest relative error of B's outputs on these inputs."""
+    theirs = Activations(b.network, feeds, threads=b.threads).run([pair.b for pair in outputs])
+    return worst(pair_outputs(a.network, b.network, ours, theirs))
+
+
+def _told(axes: InputAxes) -> Axes:
     lead = int(axes.batched)
     channel = None if axes.channel is None else axes.channel + lead
-    told = Axes(channel, tuple(axis + lead for axis in axes.spatial))
-    has_colours = channel is not None and value.shape[channel] == 3
-    is_square = len(told.spatial) == 2 and len({value.shape[axis] for axis in told.spatial}) == 1
-    for change in CHANGES if value.dtype.kind == "f" else ():
-        if (has_colours or not change.colours) and (is_square or not change.spatial):
-            yield (
-                change,
-                [
-                    {name: np.ascontiguousarray(change.apply(run[name], told)).astype(value.dtype)}
-                    for run in feeds
-                ],
-            )
+    return Axes(channel, tuple(axis + lead for axis in axes.spatial))
+
+
+def _fitting(value: Array, axes: Axes) -> list[Change]:
+    """The changes that go with the input."""
+    has_colours = axes.channel is not None and value.shape[axes.channel] == 3
+    is_square = len(axes.spatial) == 2 and len({value.shape[axis] for axis in axes.spatial}) == 1
+    return [
+        change
+        for change in (CHANGES if value.dtype.kind == "f" else ())
+        if (has_colours or not change.colours) and (is_square or not change.spatial)
+    ]

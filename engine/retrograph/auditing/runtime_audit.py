@@ -8,7 +8,6 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import numpy as np
-import onnx
 
 from retrograph.auditing.activations import Activations
 from retrograph.auditing.axes import axis_orders, item_shape
@@ -30,7 +29,6 @@ from retrograph.ir.io.store import runnable
 from retrograph.model import Model
 from retrograph.pipeline.labels import model_labels
 from retrograph.runtime import Array, write_optimized
-
 
 _PORTABLE = "ORT_ENABLE_EXTENDED"
 """The level of optimisation whose nodes are written in operators that are known elsewhere."""
@@ -201,7 +199,7 @@ class RuntimeAudit:
                 file = Path(folder, "optimised.onnx")
                 with runnable(self.network.model.proto) as (source, weights, needed):
                     write_optimized(source, file, None, weights, needed, _PORTABLE)
-                network = Network(Model(onnx.load(file)))
+                network = Network(Model(file))
         except (RetrographError, ValueError):
             return None
         return Activations(network, self.plain.feeds, threads=self.plain.threads)

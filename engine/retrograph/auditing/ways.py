@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from onnx import ModelProto
-
+from retrograph.ir.graph import ModelProto
 from retrograph.ir.io.store import runnable
 from retrograph.runtime import Session, installed_devices
 
