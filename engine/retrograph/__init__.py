@@ -10,7 +10,7 @@
 
 from retrograph import methods
 from retrograph._version import __version__
-from retrograph.auditing import Audit, audit
+from retrograph.auditing import Audit, FileAudits, audit, audit_files
 from retrograph.benchmarks import Bench, bench
 from retrograph.checks import check
 from retrograph.contract import Contract
@@ -54,6 +54,7 @@ __all__ = [
     "Dream",
     "Explainer",
     "Explanation",
+    "FileAudits",
     "Filters",
     "InputError",
     "Layer",
@@ -74,6 +75,7 @@ __all__ = [
     "Verdict",
     "__version__",
     "audit",
+    "audit_files",
     "bench",
     "build",
     "check",

@@ -7,8 +7,23 @@
 
 from retrograph.auditing.amounts import amount
 from retrograph.auditing.audit import audit
+from retrograph.auditing.files import audit_files
+from retrograph.auditing.files_result import FileAudits
 from retrograph.auditing.folder import check_audit_folder, save_folder
-from retrograph.auditing.junit import junit_report
+from retrograph.auditing.index_page import save_files
+from retrograph.auditing.junit import check_junit, junit_report, save_junit
 from retrograph.auditing.result import Audit
 
-__all__ = ["Audit", "amount", "audit", "check_audit_folder", "junit_report", "save_folder"]
+__all__ = [
+    "Audit",
+    "FileAudits",
+    "amount",
+    "audit",
+    "audit_files",
+    "check_audit_folder",
+    "check_junit",
+    "junit_report",
+    "save_files",
+    "save_folder",
+    "save_junit",
+]

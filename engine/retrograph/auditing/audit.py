@@ -17,7 +17,7 @@ from retrograph.auditing.maps import MapPair, map_pairs, target_pair
 from retrograph.auditing.network import Network
 from retrograph.auditing.noise import tolerances
 from retrograph.auditing.output_notes import broken_output, lonely_outputs, other_sizes
-from retrograph.auditing.outputs import OutputPair, pair_outputs, worst
+from retrograph.auditing.outputs import pair_outputs, worst
 from retrograph.auditing.pairing import Pair, in_order
 from retrograph.auditing.precision import (
     FLOAT32,
@@ -31,6 +31,7 @@ from retrograph.auditing.regions import is_local
 from retrograph.auditing.repair import Step, find_regions
 from retrograph.auditing.reported import check_layers, reported
 from retrograph.auditing.result import Audit, Finding
+from retrograph.auditing.running import outputs_of
 from retrograph.auditing.sentence import (
     another_sentence,
     equal_sentence,
@@ -138,7 +139,7 @@ class _Auditor:
     def audit(self) -> Audit:
         """The verdict and what it rests on."""
         self.told(0, 1)
-        ours, theirs = (run.values(run.network.outputs) for run in (self.a, self.b))
+        ours, theirs = outputs_of(self.a), outputs_of(self.b)
         outputs = pair_outputs(self.a.network, self.b.network, ours, theirs)
         names = [*self.a.network.points, *self.a.network.outputs]
         tolerance = tolerances(self.a, names, self.tolerance, self.told.part(0, 20))
@@ -146,9 +147,7 @@ class _Auditor:
         comparison = compare_networks(self.a, self.b, outputs, tolerance, told)
         precision = self._precision()
         low = precision is not FLOAT32 and not (comparison.outputs and comparison.agrees)
-        may_prepare = outputs and not (low or comparison.agrees or comparison.resized)
-        may_prepare = may_prepare and parts_at_inputs(comparison)
-        prepared = self._preparation(outputs) if may_prepare else None
+        prepared = None if low else self._preparation(comparison)
         steps = [] if low else self._steps(comparison, prepared, tolerance)
         findings = [self._finding(step) for step in steps]
         if prepared is not None and steps and steps[0].before is comparison:
@@ -234,8 +233,13 @@ class _Auditor:
         chosen = [pair for pair in chain if pair.a in names]
         return layer_errors(self.a, self.b, chosen, shapes, precision, self.told.part(60, 80))
 
-    def _preparation(self, outputs: Sequence[OutputPair]) -> Prepared | None:
-        model = self.b.network.model
+    def _preparation(self, comparison: Comparison) -> Prepared | None:
+        """How B wants its inputs; None where it parts from A elsewhere, or not at all."""
+        outputs, model = comparison.outputs, self.b.network.model
+        if not outputs or comparison.agrees or comparison.resized:
+            return None
+        if not parts_at_inputs(comparison):
+            return None
         return other_preparation(self.a, self.b, outputs, model.axes(model.inputs[0].name))
 
     def _steps(

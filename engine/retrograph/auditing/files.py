@@ -35,7 +35,7 @@ def audit_files(
     threads: int | None = None,
     progress: Progress | None = None,
 ) -> FileAudits:
-    """Whether several files are one network: each held against the first, and all against each other.
+    """Whether several files are one network: each against the first, all against each other.
 
     Args:
         files: paths to .onnx files, or models in memory; the first is the reference.

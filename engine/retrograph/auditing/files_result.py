@@ -64,7 +64,7 @@ class FileAudits(Result):
         Raises:
             InputError: there is no such choice.
         """
-        return any([each.fails(fail_on) for each in self.told])
+        return any(each.fails(fail_on) for each in self.told)
 
     def worst(self) -> Audit:
         """The audit of the worst verdict, the first of them."""

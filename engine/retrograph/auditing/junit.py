@@ -3,10 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from xml.etree import ElementTree
 
 from retrograph.auditing.result import Audit
 from retrograph.errors import spelled
+from retrograph.output import check_free, check_new_folder, make_folder, write_whole
+
+
+def check_junit(path: Path, *, force: bool = False) -> None:
+    """Raises InputError where a report cannot be written there."""
+    check_free(path, force=force)
+    check_new_folder(path.parent)
+
+
+def save_junit(audits: Sequence[Audit], path: Path, fail_on: str = "differs") -> None:
+    """Write the report of `junit_report`; missing folders are made."""
+    make_folder(path.parent)
+    write_whole(path, junit_report(audits, fail_on))
 
 
 def junit_report(audits: Sequence[Audit], fail_on: str = "differs") -> bytes:

@@ -70,7 +70,7 @@ def _facts(audit: Audit) -> Iterator[tuple[str, str]]:
         yield f"{audit.cosine:.3f}", f"mean cosine of the {escape(audit.method)} maps"
     if audit.precision and audit.layers:
         yield f"{len(audit.layers)}", f"layers compared by themselves, in {escape(audit.precision)}"
-    else:
+    elif audit.points[0]:
         equal = len({pair.a for pair in audit.pairs})
         yield f"{equal} of {audit.points[0]}", "tensors of A have an equal one in B"
     yield f"{len(audit.inputs)}", "input" if len(audit.inputs) == 1 else "inputs"
@@ -177,6 +177,8 @@ def _layers(audit: Audit) -> Iterator[str]:
 
 
 def _graphs(audit: Audit) -> Iterator[str]:
+    if not audit.rows:
+        return
     yield "<h2>Both graphs, paired by values</h2>"
     yield graph_drawing(audit.rows, audit.tolerance)
     alone = [row for row in audit.rows if row.error is None and not row.stands_out]

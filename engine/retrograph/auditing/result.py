@@ -60,8 +60,13 @@ class Finding:
         same = self.label_a == self.label_b
         return self.label_b if same else f"{self.label_b}, {self.label_a} in A"
 
+    @property
+    def where(self) -> str:
+        """The same with the word before it."""
+        return self.place if self.place.startswith("right behind") else f"at {self.place}"
+
     def __repr__(self) -> str:
-        return f"<Finding at {self.place}: {self.text}>"
+        return f"<Finding {self.where}: {self.text}>"
 
 
 @dataclass(frozen=True, repr=False)
@@ -76,7 +81,7 @@ class Audit(Result):
         inputs: the names of the inputs, one for each row.
         outputs: the outputs that are the same, with their errors.
         tolerance: up to which relative error an output is equal.
-        points: how many tensors were compared of A and of B.
+        points: how many tensors were compared of A and of B; 0 where outputs alone were.
         pairs: those that are equal.
         findings: where B parts from A, in forward order.
         layers: of files that differ, what each layer is off by itself, in forward order.

@@ -87,7 +87,8 @@ class RuntimeAudit:
             inputs=self.inputs.names,
             outputs=tuple(outputs),
             tolerance=limit,
-            points=(len(self.network.points), len(self.network.points)),
+            points=(0, 0),
+            names={},
             pairs=(),
             findings=tuple(findings),
             layers=(),
@@ -177,13 +178,18 @@ class RuntimeAudit:
         operators = ", ".join(dict.fromkeys(self.network.op(name) for name in tensors))
         cause = Cause("runtime", f"the runtime computes {operators} otherwise {way.name}")
         fits = place.expected.shape == place.computed.shape
-        values = (place.expected, place.computed) if fits else (None, None)
-        own = Side(self.plain, tuple(tensors), ())
-        theirs = own
+        own = theirs = Side(self.plain, tuple(tensors), ())
         if optimised is not None and place.tensor in optimised.network.nodes:
             theirs = Side(optimised, (place.tensor,), ())
-        shapes = place.expected.shape, place.computed.shape
-        return (cause, *diagnose(Difference(own, theirs, *values, *shapes)))
+        difference = Difference(
+            a=own,
+            b=theirs,
+            value_a=place.expected if fits else None,
+            value_b=place.computed if fits else None,
+            shape_a=place.expected.shape,
+            shape_b=place.computed.shape,
+        )
+        return (cause, *diagnose(difference))
 
     def _fused(self, tensor: str, optimised: Activations | None) -> list[str]:
         """The tensors that the optimised file computes in one node with one, in forward order."""

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
 from retrograph.auditing.activations import Activations
 from retrograph.auditing.axes import relative_error
+from retrograph.auditing.searching import first_tensor
 from retrograph.errors import InputError
 from retrograph.runtime import Array
 
@@ -59,7 +61,7 @@ class RuntimeSearch:
             wrong = [n for n in self.plain.network.outputs if self._differs(n, cuts)]
             if not wrong:
                 return
-            tensor = self._first(wrong[0], cuts)
+            tensor = first_tensor(self.plain.network, wrong[0], partial(self._differs, cuts=cuts))
             if tensor in cuts:  # the last repair has gained nothing
                 return
             computed = self._computed(tensor, cuts)
@@ -67,27 +69,6 @@ class RuntimeSearch:
             error = max(self._error(n, cuts) for n in self.plain.network.outputs)
             repaired = not any(self._differs(n, cuts) for n in self.plain.network.outputs)
             yield RuntimePlace(tensor, self.plain[tensor], computed, error, repaired)
-
-    def _first(self, end: str, cuts: Mapping[str, Array]) -> str:
-        """A tensor that differs while none that it is computed from does, before one that does."""
-        network = self.plain.network
-        names = [n for n in network.nodes if network.place[n] <= network.place[end]]
-        low, high = -1, len(names) - 1
-        while high - low > 1:
-            middle = (low + high) // 2
-            if self._differs(names[middle], cuts):
-                high = middle
-            else:
-                low = middle
-        tensor = names[high]
-        while above := self._wrong_parent(tensor, cuts):
-            tensor = above
-        return tensor
-
-    def _wrong_parent(self, tensor: str, cuts: Mapping[str, Array]) -> str | None:
-        known = self.plain.network.nodes
-        parents = (name for name in self.plain.network.parents[tensor] if name in known)
-        return next((name for name in parents if self._differs(name, cuts)), None)
 
     def _computed(self, name: str, cuts: Mapping[str, Array]) -> Array:
         return self.other.run([name], cuts)[name]

@@ -51,7 +51,7 @@ def places(a: Network, findings: Sequence[Finding]) -> Iterator[str]:
     """For each place where the files part: where, why, and what repairing it does."""
     for number, found in enumerate(findings):
         first = "first parts" if number == 0 else "parts again"
-        yield f"B {first} from A at {found.place}: {found.text}."
+        yield f"B {first} from A {found.where}: {found.text}."
         more = [cause.text for cause in found.causes[1:_NAMED]]
         if more:
             yield f"Also there: {'; '.join(more)}."

@@ -4,31 +4,26 @@ from __future__ import annotations
 
 import argparse
 import math
-from collections.abc import Sequence
 from pathlib import Path
 
 from rich.console import Console
 
-from retrograph.auditing import (
-    Audit,
-    amount,
-    audit,
-    check_audit_folder,
-    junit_report,
-    save_folder,
-)
+from retrograph import auditing
+from retrograph.auditing import Audit, FileAudits, amount
+from retrograph.auditing.reported import LAYERS
 from retrograph.auditing.verdicts import FAIL_ON
 from retrograph.cli.options import (
     add_command,
     add_preprocessing,
+    add_threads,
+    add_writing,
     chosen_preprocessing,
     near_method_names,
 )
 from retrograph.cli.progress import progress_bar
 from retrograph.cli.spelling import as_option
-from retrograph.cli.terminal import console, count, print_table, visible
+from retrograph.cli.terminal import console, print_table, visible
 from retrograph.errors import InputError, spelled
-from retrograph.output import check_free, check_new_folder, make_folder, safe_name, write_whole
 from retrograph.preprocess import PRESETS
 from retrograph.results.base import json_text
 
@@ -43,7 +38,7 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     parser.add_argument(
         "others",
         metavar="OTHER",
-        nargs="+",
+        nargs="*",
         help="the .onnx files that are held against MODEL, and behind them the inputs: pictures, "
         "folders, .npy, .npz",
     )
@@ -62,19 +57,29 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
         "the last bit of the input moves) or a number",
     )
     parser.add_argument(
+        "--layers",
+        choices=[*LAYERS],
+        default="all",
+        help="the layers whose errors are told: all (default), or relu: the activations alone",
+    )
+    parser.add_argument(
+        "--runtime",
+        action="store_true",
+        help="each file as the runtime optimises it, and on other devices, against its nodes",
+    )
+    parser.add_argument(
         "--fail-on",
         choices=[*FAIL_ON],
         default="differs",
         help="from which verdict on the exit code is 1: any that is not equal within noise, "
         "differs (default), looks-elsewhere",
     )
-    parser.add_argument("--threads", type=count, help="threads of the runtime")
+    add_threads(parser)
     output = parser.add_argument_group("output")
     output.add_argument(
         "-o", "--output", metavar="FOLDER", help="a page with the maps, the record, the regions"
     )
-    output.add_argument("--force", action="store_true", help="replace an audit that is there")
-    output.add_argument("--json", action="store_true", help="print everything as JSON")
+    add_writing(output, "replace an audit that is there", "print everything as JSON")
     output.add_argument(
         "--junit", metavar="FILE", type=Path, help="a report in JUnit's XML, for CI"
     )
@@ -98,53 +103,50 @@ def _tolerance(text: str) -> float | None:
 
 
 def _run(args: argparse.Namespace) -> int:
-    models = [name for name in args.others if name.lower().endswith(".onnx")]
-    inputs = [name for name in args.others if name not in models]
-    if not models:
-        raise InputError(f"'{args.others[0]}' is no .onnx file; name two files to be compared")
-    folders = _folders(args.output, models, force=args.force)
+    others = [name for name in args.others if name.lower().endswith(".onnx")]
+    if not (others or args.runtime):
+        given = f"'{args.others[0]}' is no .onnx file" if args.others else "there is one file"
+        raise InputError(f"{given}; name two files to be compared, or add --runtime")
+    if args.output is not None:
+        auditing.check_audit_folder(args.output, force=args.force)
     if args.junit is not None:
-        check_free(args.junit, force=args.force)
-        check_new_folder(args.junit.parent)
+        auditing.check_junit(args.junit, force=args.force)
     out = console(stderr=args.json)
-    audits = []
-    for name in models:
-        with progress_bar(out, "auditing") as bar:
-            found = audit(
-                args.model,
-                name,
-                inputs,
-                method=None if args.method == "none" else args.method,
-                preprocessing=chosen_preprocessing(args),
-                preprocessing_b=args.preprocess_b,
-                tolerance=args.tolerance,
-                threads=args.threads,
-                progress=bar.to,
-            )
-        _print(found, out)
-        if name in folders:
-            page = save_folder(found, folders[name], force=args.force)
-            out.print(f"\nwrote {visible(str(page))}", soft_wrap=True)
-        audits.append(found)
-    if args.junit is not None:
-        make_folder(args.junit.parent)
-        write_whole(args.junit, junit_report(audits, args.fail_on))
-    if args.json:
-        print(json_text({"audits": [each.to_dict() for each in audits]}))
-    return int(any(each.fails(args.fail_on) for each in audits))
-
-
-def _folders(output: str | None, models: Sequence[str], *, force: bool) -> dict[str, Path]:
-    """Where each audit goes, checked before any work: of several files a folder in the folder."""
-    if output is None:
-        return {}
-    several = len(models) > 1
-    return {
-        name: check_audit_folder(
-            Path(output, safe_name(Path(name).stem)) if several else Path(output), force=force
+    with progress_bar(out, "auditing") as bar:
+        found = auditing.audit_files(
+            [args.model, *others],
+            [name for name in args.others if name not in others],
+            runtime=args.runtime,
+            method=None if args.method == "none" else args.method,
+            preprocessing=chosen_preprocessing(args),
+            preprocessing_b=args.preprocess_b,
+            tolerance=args.tolerance,
+            layers=args.layers,
+            threads=args.threads,
+            progress=bar.to,
         )
-        for name in models
-    }
+    for number, each in enumerate(found.told):
+        out.print("\n" * bool(number), end="")
+        _print(each, out)
+    _print_all(found, out)
+    if args.output is not None:
+        page = auditing.save_files(found, args.output, force=args.force)
+        out.print(f"\nwrote {visible(str(page))}", soft_wrap=True)
+    if args.junit is not None:
+        auditing.save_junit(found.told, args.junit, args.fail_on)
+    if args.json:
+        print(json_text(found.to_dict()))
+    return int(found.fails(args.fail_on))
+
+
+def _print_all(found: FileAudits, out: Console) -> None:
+    """The verdicts on each two files, where there are more than two, and notes."""
+    for note in found.notes:
+        out.print(visible(f"note: {spelled(note, as_option)}"), soft_wrap=True)
+    if len(found.names) > 2:
+        out.print()
+        rows = [(name, *row) for name, row in zip(found.names, found.matrix(), strict=True)]
+        print_table(out, ("", *found.names), rows)
 
 
 def _print(found: Audit, out: Console) -> None:

@@ -11,6 +11,7 @@ from retrograph.cli.options import (
     add_param,
     add_preprocessing,
     add_straight_through,
+    add_writing,
     add_wrt,
     chosen_preprocessing,
     one_method,
@@ -55,8 +56,7 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
         help="what is computed in: the model's own types (float32), or float16",
     )
     add_straight_through(parser)
-    parser.add_argument("--force", action="store_true", help="replace a file that exists")
-    parser.add_argument("--json", action="store_true", help="print what was built as JSON")
+    add_writing(parser, "replace a file that exists", "print what was built as JSON")
     add_preprocessing(parser)
     parser.set_defaults(run=_run)
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.text import Text
 
-from retrograph.cli.options import add_command, add_preprocessing, chosen_preprocessing
+from retrograph.cli.options import add_command, add_preprocessing, add_writing, chosen_preprocessing
 from retrograph.cli.terminal import channels, console, visible
 from retrograph.filter_views import Filters, filters
 from retrograph.pipeline.destination import Destination
@@ -37,8 +37,7 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     output = parser.add_argument_group("output")
     output.add_argument("-o", "--output", metavar="PATH", help="a picture's name, or a folder")
     output.add_argument("--npz", action="store_true", help="keep the arrays beside the picture")
-    output.add_argument("--force", action="store_true", help="replace files that exist")
-    output.add_argument("--json", action="store_true", help="print what was drawn as JSON")
+    add_writing(output, printed="print what was drawn as JSON")
     add_preprocessing(parser)
     parser.set_defaults(run=_run)
 

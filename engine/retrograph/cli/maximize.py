@@ -17,6 +17,7 @@ from retrograph.cli.options import (
     add_labels,
     add_preprocessing,
     add_threads,
+    add_writing,
     chosen_preprocessing,
     picked,
 )
@@ -147,8 +148,7 @@ def _add_output(parser: argparse.ArgumentParser) -> None:
         help="show N states on the way, too (5)",
     )
     group.add_argument("--npz", action="store_true", help="keep the arrays beside the page")
-    group.add_argument("--force", action="store_true", help="replace files that exist")
-    group.add_argument("--json", action="store_true", help="print what was made as JSON")
+    add_writing(group)
 
 
 def _run(args: argparse.Namespace) -> int:

@@ -343,9 +343,18 @@ def add_output(parser: argparse.ArgumentParser) -> argparse._ArgumentGroup:
     group = parser.add_argument_group("output")
     group.add_argument("-o", "--output", metavar="PATH", help="a picture's name, or a folder")
     add_style(group)
-    group.add_argument("--force", action="store_true", help="replace files that exist")
-    group.add_argument("--json", action="store_true", help="print what was explained as JSON")
+    add_writing(group, printed="print what was explained as JSON")
     return group
+
+
+def add_writing(
+    group: argparse._ActionsContainer,
+    replaced: str = "replace files that exist",
+    printed: str = "print what was made as JSON",
+) -> None:
+    """Whether files may be replaced, and whether JSON is printed."""
+    group.add_argument("--force", action="store_true", help=replaced)
+    group.add_argument("--json", action="store_true", help=printed)
 
 
 def add_style(parser: argparse._ActionsContainer) -> None:

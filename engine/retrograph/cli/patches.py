@@ -15,6 +15,7 @@ from retrograph.cli.options import (
     add_param,
     add_style,
     add_threads,
+    add_writing,
     one_method,
     picked,
 )
@@ -50,8 +51,7 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     add_device(parser)
     add_threads(parser)
     parser.add_argument("-o", "--output", required=True, metavar="OUT", help="a folder")
-    parser.add_argument("--force", action="store_true", help="replace files that exist")
-    parser.add_argument("--json", action="store_true", help="print what was made as JSON")
+    add_writing(parser)
     parser.set_defaults(run=_run)
 
 

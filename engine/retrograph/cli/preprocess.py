@@ -15,6 +15,7 @@ from retrograph.cli.options import (
     add_labels,
     add_preprocessing,
     add_threads,
+    add_writing,
     add_wrt,
     chosen_preprocessing,
 )
@@ -35,8 +36,7 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     add_threads(parser)
     output = parser.add_argument_group("output")
     output.add_argument("-o", "--output", metavar="PATH", help="a picture's name, or a folder")
-    output.add_argument("--force", action="store_true", help="replace files that exist")
-    output.add_argument("--json", action="store_true", help="print what was found as JSON")
+    add_writing(output, printed="print what was found as JSON")
     add_preprocessing(parser)
     parser.set_defaults(run=_run)
 

@@ -13,6 +13,7 @@ from retrograph.cli.options import (
     add_explaining,
     add_files,
     add_preprocessing,
+    add_writing,
     explain_settings,
     picked,
 )
@@ -68,8 +69,7 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     output.add_argument(
         "-o", "--output", metavar="PATH", help="a plot: a picture's name, or a folder"
     )
-    output.add_argument("--force", action="store_true", help="replace a file that exists")
-    output.add_argument("--json", action="store_true", help="print the numbers as JSON")
+    add_writing(output, "replace a file that exists", "print the numbers as JSON")
     add_preprocessing(parser)
     defaults = {
         "batch": 1,

@@ -16,6 +16,7 @@ from retrograph.cli.options import (
     add_preprocessing,
     add_sequences,
     add_threads,
+    add_writing,
     chosen_preprocessing,
     picked,
 )
@@ -62,8 +63,7 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     parser.add_argument("--workers", type=count, metavar="N", help="threads that decode pictures")
     output = parser.add_argument_group("output")
     output.add_argument("-o", "--output", required=True, metavar="RUN", help="a folder")
-    output.add_argument("--force", action="store_true", help="start anew whatever is in RUN")
-    output.add_argument("--json", action="store_true", help="print what was found as JSON")
+    add_writing(output, "start anew whatever is in RUN", "print what was found as JSON")
     add_preprocessing(parser)
     parser.set_defaults(run=_run)
 
