@@ -53,41 +53,55 @@ def audit_files(
         UnsupportedError: a file has operators that have no canonical form, or cannot be run.
     """
     check_counts(threads=threads)
-    models = [opened(each) for each in files]
-    if len(models) < (1 if runtime else 2):
-        raise InputError(
-            f"there is nothing to hold {models[0].name if models else 'a file'} against; give two "
-            f"files, or {parameter('runtime', True)} for one as the runtime runs it"
-        )
+    models = _opened(files, least=1 if runtime else 2)
     given = as_list(inputs)
-    told = Part(progress or quiet)
+    recipes = [preprocessing, *[preprocessing_b or preprocessing] * (len(models) - 1)]
     pairs = [*combinations(range(len(models)), 2)]
     steps = len(pairs) + (len(models) if runtime else 0)
-    found: dict[tuple[int, int], Audit] = {}
-    for step, (i, j) in enumerate(pairs):
-        found[i, j] = audit(
+    told = [
+        Part(progress or quiet).part(100 * i / steps, 100 * (i + 1) / steps) for i in range(steps)
+    ]
+    found = {
+        (i, j): audit(
             models[i],
             models[j],
             given,
             method=method,
-            preprocessing=(preprocessing_b or preprocessing) if i else preprocessing,
+            preprocessing=recipes[i],
             preprocessing_b=None if i else preprocessing_b,
             tolerance=tolerance,
             layers=layers,
             threads=threads,
-            progress=told.part(100 * step / steps, 100 * (step + 1) / steps),
+            progress=part,
         )
-    runs: list[Audit] = []
-    notes: list[str] = []
-    for place, model in enumerate(models if runtime else ()):
-        recipe = (preprocessing_b or preprocessing) if place else preprocessing
-        for each in _runtime_audits(model, given, recipe, tolerance, threads):
-            if isinstance(each, Audit):
-                runs.append(each)
-            else:
-                notes.append(each)
-        told(len(pairs) + place + 1, steps)
-    return FileAudits(tuple(model.name for model in models), found, tuple(runs), tuple(notes))
+        for (i, j), part in zip(pairs, told, strict=False)
+    }
+    runs: list[Audit | str] = []
+    for model, recipe, part in zip(models, recipes, told[len(pairs) :], strict=False):
+        runs += _runtime_audits(model, given, recipe, tolerance, threads)
+        part(1, 1)
+    audits = tuple(each for each in runs if isinstance(each, Audit))
+    notes = tuple(each for each in runs if isinstance(each, str))
+    return FileAudits(_names(models), found, audits, notes)
+
+
+def _opened(files: Sequence[Source], least: int) -> list[Model]:
+    """The models; raises InputError where there are fewer than so many, or one cannot be read."""
+    models = [opened(each) for each in files]
+    if len(models) < least:
+        raise InputError(
+            f"there is nothing to hold {models[0].name if models else 'a file'} against; give two "
+            f"files, or {parameter('runtime', True)} for one as the runtime runs it"
+        )
+    return models
+
+
+def _names(models: Sequence[Model]) -> tuple[str, ...]:
+    """What the files are called: their paths where they have one name."""
+    names = [model.name for model in models]
+    if len({*names}) == len(names):
+        return tuple(names)
+    return tuple(model.file or model.name for model in models)
 
 
 def _runtime_audits(

@@ -88,7 +88,7 @@ class RuntimeAudit:
             outputs=tuple(outputs),
             tolerance=limit,
             points=(0, 0),
-            names={},
+            names=({}, {}),
             pairs=(),
             findings=tuple(findings),
             layers=(),

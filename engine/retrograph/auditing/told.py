@@ -35,5 +35,10 @@ class Part:
         step = (self.end - self.start) / _WHOLE
         return Part(self.progress, self.start + start * step, self.start + end * step)
 
+    def parts(self, count: int) -> list[Part]:
+        """This one in so many equal parts."""
+        step = 100 / count if count else 0
+        return [self.part(step * i, step * (i + 1)) for i in range(count)]
+
 
 SILENT = Part()
