@@ -16,6 +16,7 @@ from retrograph.auditing.feeding import AuditInputs, read_inputs
 from retrograph.auditing.maps import MapPair, map_pairs, target_pair
 from retrograph.auditing.network import Network
 from retrograph.auditing.noise import tolerances
+from retrograph.auditing.other_weights import lesser_precision, other_weights
 from retrograph.auditing.output_notes import broken_output, lonely_outputs, other_sizes
 from retrograph.auditing.outputs import pair_outputs, worst
 from retrograph.auditing.pairing import Pair, in_order
@@ -24,7 +25,6 @@ from retrograph.auditing.precision import (
     LayerError,
     Precision,
     layer_errors,
-    precision_of,
 )
 from retrograph.auditing.preparation import Prepared, other_preparation, parts_at_inputs
 from retrograph.auditing.regions import is_local
@@ -36,7 +36,7 @@ from retrograph.auditing.sentence import (
     another_sentence,
     equal_sentence,
     parted_sentence,
-    places,
+    placed_sentence,
     precision_sentence,
 )
 from retrograph.auditing.table_rows import TensorRow, TwoNetworks
@@ -145,7 +145,7 @@ class _Auditor:
         tolerance = tolerances(self.a, names, self.tolerance, self.told.part(0, 20))
         told = self.told.part(20, 60)
         comparison = compare_networks(self.a, self.b, outputs, tolerance, told)
-        precision = self._precision()
+        precision = lesser_precision(self.a.network, self.b.network)
         low = precision is not FLOAT32 and not (comparison.outputs and comparison.agrees)
         prepared = None if low else self._preparation(comparison)
         steps = [] if low else self._steps(comparison, prepared, tolerance)
@@ -202,11 +202,6 @@ class _Auditor:
         held_b = {t: i for i, r in enumerate(regions, 1) for t in r.b_tensors}
         both = TwoNetworks(self.a.network, self.b.network, held_a, held_b)
         return both.rows(chain or comparison.pairs, layers)
-
-    def _precision(self) -> Precision:
-        """What the less precise file computes in; float32 where both compute in the same."""
-        ours, theirs = precision_of(self.a.network), precision_of(self.b.network)
-        return FLOAT32 if ours == theirs else max(ours, theirs, key=lambda p: p.tolerance)
 
     def _chain(
         self, comparison: Comparison, precision: Precision, steps: Sequence[Step]
@@ -315,15 +310,15 @@ class _Auditor:
     ) -> str:
         a = self.a.network
         if not comparison.outputs:
-            return " ".join(places(a, findings if self._may_place(facts, findings) else ()))
+            return placed_sentence(a, findings if self._may_place(facts, findings) else ())
         if facts.agrees:
             points = len(a.points), len(self.b.network.points)
             count = len({pair.a for pair in comparison.pairs})
-            return equal_sentence(facts, count, points)
+            return equal_sentence(facts, count, points, is_all=not [*lonely_outputs(comparison)])
         if facts.precision and not findings:
             return precision_sentence(a, layers, facts)
         if not facts.related:
-            return another_sentence(a, self.b.network)
+            return another_sentence(a, self.b.network, other_weights(a, self.b.network))
         name = prepared.name if prepared is not None else ""
         said = parted_sentence(a, findings, comparison.outputs, name)
         return f"{facts.broken}. {said}" if facts.broken else said

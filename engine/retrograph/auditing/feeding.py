@@ -21,7 +21,7 @@ from retrograph.inputs import (
 from retrograph.inputs.kinds import InputKind
 from retrograph.inputs.loader import Input, Signature, load_batches, load_items
 from retrograph.model import Model
-from retrograph.preprocess import BadInput, Item, Preprocessing
+from retrograph.preprocess import BadInput, Item, Preprocessing, of_bytes
 from retrograph.runtime import Array, Spec
 
 _AT_ONCE = 8
@@ -141,6 +141,7 @@ def _of_b(
     """The items as B takes them: read for it where it says how, else A's in its layout."""
     name = _first(b)
     wanted = b.axes(name).item
+    preprocessing = preprocessing or _of_bytes(b, name)
     floats = _are_floats(inputs)
     same_type = a.taken(_first(a)).kind == b.taken(name).kind
     says = fitted_preprocessing(b, name, preprocessing) is not None
@@ -156,6 +157,16 @@ def _of_b(
     choice = _choice(b, preprocessing, inputs)
     kind, _ = choose_kind(b, name, choice)
     return [item.array for item in _good(load_items(inputs, kind))]
+
+
+def _of_bytes(model: Model, name: str) -> Preprocessing | None:
+    """Pictures as they are, for an input of bytes that what the file says cannot be meant for."""
+    recipe = of_bytes(model.taken(name))
+    try:
+        choose_preprocessing(model, name, None, (), device="cpu")
+    except InputError:
+        return recipe
+    return None
 
 
 def _named(

@@ -6,30 +6,35 @@ from collections.abc import Iterator, Sequence
 
 from retrograph.auditing.amounts import amount
 from retrograph.auditing.network import Network
+from retrograph.auditing.other_weights import OtherWeights
 from retrograph.auditing.outputs import OutputPair
 from retrograph.auditing.precision import LayerError
+from retrograph.auditing.regions import WEIGHTED
 from retrograph.auditing.result import Finding
 from retrograph.auditing.verdicts import ALIKE, Facts
 
 _NAMED = 3
+_OF_ANOTHER_HEAD = frozenset({"weights", "weight-shape"})
+"""The kinds of causes by which a last layer has been trained anew."""
 
 
-def equal_sentence(facts: Facts, pairs: int, points: tuple[int, int]) -> str:
-    """For files that agree."""
+def equal_sentence(facts: Facts, pairs: int, points: tuple[int, int], *, is_all: bool) -> str:
+    """For files that agree, in all outputs or in those that both have."""
+    which = "All outputs" if is_all else "The outputs that both have"
     if facts.output_error == 0:
-        return "All outputs are the same, bit by bit."
+        return f"{which} are the same, bit by bit."
     return (
-        f"All outputs agree to {amount(facts.output_error)}; {pairs} of {points[0]} tensors of A "
+        f"{which} agree to {amount(facts.output_error)}; {pairs} of {points[0]} tensors of A "
         "have an equal one in B."
     )
 
 
-def another_sentence(a: Network, b: Network) -> str:
-    """For files that have nothing in common."""
-    return (
-        f"None of the {len(a.points)} tensors of A equals one of the {len(b.points)} of B, and no "
-        "repair of a few layers makes the outputs agree."
-    )
+def another_sentence(a: Network, b: Network, weights: OtherWeights | None) -> str:
+    """For files that have nothing in common, or nothing but their layers."""
+    none = f"None of the {len(a.points)} tensors of A equals one of the {len(b.points)} of B"
+    if weights is not None:
+        return f"{none}. {weights.text}"
+    return f"{none}, and no repair of a few layers makes the outputs agree."
 
 
 def parted_sentence(
@@ -37,7 +42,7 @@ def parted_sentence(
 ) -> str:
     """For files that part somewhere."""
     said = [f"B wants its inputs otherwise than A: it agrees if it is given {preparation}."]
-    said = [*(said if preparation else []), *places(a, findings)]
+    said = [*(said if preparation else []), *_head(a, findings), *places(a, findings)]
     if not said:
         worst = max(outputs, key=lambda pair: pair.error)
         said = [
@@ -45,6 +50,22 @@ def parted_sentence(
             "where the files part."
         ]
     return " ".join(said)
+
+
+def placed_sentence(a: Network, findings: Sequence[Finding]) -> str:
+    """For files without a common output: the places where they part."""
+    return " ".join([*_head(a, findings), *places(a, findings)])
+
+
+def _head(a: Network, findings: Sequence[Finding]) -> Iterator[str]:
+    """For two files that differ in the weights of the last layer alone."""
+    layers = [name for name in a.points if a.op(name) in WEIGHTED]
+    if len(findings) != 1 or len(layers) < 2:
+        return
+    held = [name for name in findings[0].region.a_tensors if name in layers]
+    kinds = {cause.kind for cause in findings[0].causes[:1]}
+    if held == layers[-1:] and kinds <= _OF_ANOTHER_HEAD:
+        yield f"B has another head: all before {a.label(layers[-1])} is equal."
 
 
 def places(a: Network, findings: Sequence[Finding]) -> Iterator[str]:
