@@ -21,6 +21,7 @@ from retrograph.render.blocks import (
     topped,
     written,
 )
+from retrograph.render.caption import heading, lines
 from retrograph.render.page import enlarge
 from retrograph.scanning import TopUnit
 
@@ -101,17 +102,13 @@ def _page(
     height = max(part.height for part in parts)
     body = beside([topped(part, part.width, height) for part in parts], 48)
     width = max(body.width, 900)
-    first, *others = title.splitlines()
-    head = [*written(first, 36, INK, width, 2)]
-    head += [block for line in others for block in written(line, 22, SOFT, width, 3)]
-    foot = [block for line in notes for block in written(line, 18, SOFT, width, 4)]
-    return margin(stack([stack(head, 5), body, stack(foot, 4)], 30), 48)
+    head = heading(title, (36, 22), width, (2, 3))
+    return margin(stack([stack(head, 5), body, stack(lines(notes, 18, width, 4), 4)], 30), 48)
 
 
 def _row(channel: ChannelPatches, side: tuple[int, int], k: int) -> Block:
     """The name and the figures of a channel, left of its patches."""
-    words = [*written(channel.name, 26, INK, LABEL, 2)]
-    words += [block for line in _figures(channel) for block in written(line, 17, SOFT, LABEL, 2)]
+    words = [*written(channel.name, 26, INK, LABEL, 2), *lines(_figures(channel), 17, LABEL, 2)]
     label = stack(words, 3)
     across = min(k, _per_line(side))
     width = across * (side[0] + GAP) - GAP
@@ -119,8 +116,8 @@ def _row(channel: ChannelPatches, side: tuple[int, int], k: int) -> Block:
         body = stack([blank(width, 1), *written("never fires", 20, SOFT, width, 1)], 0)
     else:
         cells = [_cell(unit, image, side) for unit, image in channel.patches]
-        lines = [beside(cells[i : i + across], GAP) for i in range(0, len(cells), across)]
-        body = stack([blank(width, 1), *lines], 8)
+        rows = [beside(cells[i : i + across], GAP) for i in range(0, len(cells), across)]
+        body = stack([blank(width, 1), *rows], 8)
     height = max(label.height, body.height)
     return beside([topped(label, LABEL, height), topped(body, width, height)], 14)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -15,31 +15,27 @@ from retrograph.heads.decoders import sides_of
 from retrograph.heads.describe import class_reading, objectness_reading
 from retrograph.heads.elements import shape_of
 from retrograph.heads.reading import Reading
-from retrograph.pipeline.aim import Aim
-from retrograph.pipeline.finder import Finder, named, names_of_classes, number_of_class
+from retrograph.pipeline.finder import named, names_of_classes, number_of_class
+from retrograph.pipeline.head_finder import HeadFinder, place_text
 from retrograph.results.objective import Found, Objective
 from retrograph.runtime import Array
 
 
 @dataclass(frozen=True)
-class BoxFinder(Finder):
-    """Finds the boxes of an input, and what is explained of those that are asked for.
+class BoxFinder(HeadFinder[BoxHead]):
+    """Finds the boxes of an input, and what is explained of those that are asked for."""
 
-    Attributes:
-        aim: what is asked.
-    """
+    absence, whose = "no boxes are", "their"
 
-    aim: Aim = field(default_factory=Aim)
-
-    def tensors(self, frame: Sequence[int]) -> tuple[str, ...]:
-        """The outputs that the boxes are in."""
-        return self._head(self.heads(frame)).tensors
+    def known_head(self, heads: Heads) -> BoxHead | None:
+        """The boxes of the layout that is given, or else of the one that was found."""
+        return self.aim.head if isinstance(self.aim.head, BoxHead) else heads.boxes
 
     @property
     def usual(self) -> tuple[str, str]:
         """The layer of the class logits of the first level."""
         heads = self.heads(())
-        head = self._head(heads)
+        head = self.head(heads)
         if self.aim.what == "box":
             return head.levels[0].boxes[0].tensor, "cotangent"
         return self._reading(heads, head, Box(0, 0, 0, 0, (0, 0, 0, 0), {})).element.tensor, "unit"
@@ -54,7 +50,7 @@ class BoxFinder(Finder):
     def notes(self) -> tuple[str, ...]:
         """How the outputs were understood."""
         heads = self.heads(())
-        head = self._head(heads)
+        head = self.head(heads)
         classes = "1 class" if head.classes == 1 else f"{head.classes} classes"
         how = "as the layout that was given has them" if self.aim.head else head.kind
         line = f"{head.count} candidate boxes of {classes} ({how}); `retrograph heads` tells more"
@@ -63,7 +59,7 @@ class BoxFinder(Finder):
     def find(self, values: Mapping[str, Array], frame: Sequence[int]) -> Found:
         """The boxes, and the one or those that are asked for."""
         heads = self.heads(frame)
-        head = self._head(heads)
+        head = self.head(heads)
         names = names_of_classes(self.labels, head.classes)
         label = None
         if self.aim.class_ is not None:
@@ -92,21 +88,11 @@ class BoxFinder(Finder):
         aim = self.aim
         if aim.box is not None:
             return f"box {aim.box}"
-        of_class = "" if aim.class_ is None else f" of class {aim.class_}"
         if aim.at is not None:
-            return f"the strongest box{of_class} at {_numbers(aim.at)}"
+            return f"the strongest box{self.of_class} at {place_text(aim.at)}"
         if self.top > 1:
-            return f"the {self.top} strongest boxes{of_class}"
-        return f"the strongest box{of_class}"
-
-    def _head(self, heads: Heads) -> BoxHead:
-        head = self.aim.head if isinstance(self.aim.head, BoxHead) else heads.boxes
-        if head is None:
-            raise InputError(
-                "no boxes are found in the model's outputs (see `retrograph heads`); give their "
-                f"layout with {parameter('head', 'FILE')}, or choose a layer and a unit"
-            )
-        return head
+            return f"the {self.top} strongest boxes{self.of_class}"
+        return f"the strongest box{self.of_class}"
 
     def _chosen(self, boxes: Sequence[Box]) -> list[tuple[int, Box]]:
         """The boxes that are explained, with their numbers.
@@ -131,8 +117,8 @@ class BoxFinder(Finder):
         if not there:
             number, box = min(numbered, key=lambda each: _distance(each[1], x, y))
             raise InputError(
-                f"no box is at {_numbers(self.aim.at)}; the nearest is {number} at {_place(box)}, "
-                "in pixels of the input as the model sees it"
+                f"no box is at {place_text(self.aim.at)}; the nearest is {number} at "
+                f"{_place(box)}, in pixels of the input as the model sees it"
             )
         return there[: self.top]
 
@@ -219,10 +205,6 @@ def _axes(box: Box) -> str:
 def _place(box: Box) -> str:
     x0, y0, x1, y1 = (round(each) for each in box.corners)
     return f"x {x0} to {x1}, y {y0} to {y1}"
-
-
-def _numbers(at: Sequence[float]) -> str:
-    return ",".join(f"{each:g}" for each in at)
 
 
 def _record(number: int, box: Box, names: Sequence[str]) -> dict[str, Any]:

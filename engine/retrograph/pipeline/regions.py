@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 
 from retrograph.errors import InputError, parameter
 from retrograph.heads import Heads, MapHead
-from retrograph.pipeline.aim import Aim
-from retrograph.pipeline.finder import Finder, named, names_of_classes, number_of_class
+from retrograph.pipeline.finder import named, names_of_classes, number_of_class
+from retrograph.pipeline.head_finder import HeadFinder, place_text
 from retrograph.results.objective import Found, Objective
 from retrograph.runtime import Array
 
@@ -19,38 +19,33 @@ _LEAST_SHARE = 0.005
 
 
 @dataclass(frozen=True)
-class RegionFinder(Finder):
-    """Finds the pixels over which a class's scores are summed.
+class RegionFinder(HeadFinder[MapHead]):
+    """Finds the pixels over which a class's scores are summed."""
 
-    Attributes:
-        aim: what is asked.
-    """
+    absence, whose = "no map is", "its"
 
-    aim: Aim = field(default_factory=Aim)
-
-    def tensors(self, frame: Sequence[int]) -> tuple[str, ...]:
-        """The scores of the map."""
-        return self._head(self.heads(frame)).tensors
+    def known_head(self, heads: Heads) -> MapHead | None:
+        """The map of the layout that is given, or else the one that was found."""
+        return self.aim.head if isinstance(self.aim.head, MapHead) else heads.map
 
     @property
     def usual(self) -> tuple[str, str]:
         """The layer of the scores."""
-        return self._head(self.heads(())).table.tensor, "cotangent"
+        return self.head(self.heads(())).table.tensor, "cotangent"
 
     @property
     def question(self) -> str:
         """Which class, and over which pixels."""
-        of_class = "" if self.aim.class_ is None else f" of class {self.aim.class_}"
-        return f"the scores{of_class} summed {self._over}"
+        return f"the scores{self.of_class} summed {self._over}"
 
     @property
     def notes(self) -> tuple[str, ...]:
         """What the map has to be told of."""
-        return self._head(self.heads(())).notes
+        return self.head(self.heads(())).notes
 
     def find(self, values: Mapping[str, Array], frame: Sequence[int]) -> Found:
         """The sum that is asked for, and what the map predicts."""
-        head = self._head(self.heads(frame))
+        head = self.head(self.heads(frame))
         names = names_of_classes(self.labels, head.classes)
         item = values[head.table.tensor]
         shares = _shares(head, item)
@@ -90,15 +85,6 @@ class RegionFinder(Finder):
             },
         )
 
-    def _head(self, heads: Heads) -> MapHead:
-        head = self.aim.head if isinstance(self.aim.head, MapHead) else heads.map
-        if head is None:
-            raise InputError(
-                "no map is found in the model's outputs (see `retrograph heads`); give its layout "
-                f"with {parameter('head', 'FILE')}, or choose a layer and a unit"
-            )
-        return head
-
     @property
     def _region(self) -> str | tuple[float, ...]:
         """mask, all, or the numbers of a pixel or a rectangle."""
@@ -112,8 +98,7 @@ class RegionFinder(Finder):
         if region == "all":
             return "over all pixels"
         assert not isinstance(region, str)
-        numbers = ",".join(f"{n:g}" for n in region)
-        return f"{'at' if len(region) == 2 else 'in the rectangle'} {numbers}"
+        return f"{'at' if len(region) == 2 else 'in the rectangle'} {place_text(region)}"
 
     def _over_words(self, mask: Array) -> str:
         if self._region == "mask":
@@ -192,7 +177,7 @@ def _rectangle(region: Sequence[float], size: tuple[int, int], frame: Sequence[i
     x1, y1 = region[2:] if len(region) == 4 else (x0 + 1, y0 + 1)
     if not (0 <= x0 < x1 <= width and 0 <= y0 < y1 <= height):
         raise InputError(
-            f"{','.join(f'{n:g}' for n in region)} is no place in the input, which is {width} "
+            f"{place_text(region)} is no place in the input, which is {width} "
             f"pixels wide and {height} high as the model sees it; count from 0, x first"
         )
     rows, columns = size

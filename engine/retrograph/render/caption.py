@@ -52,12 +52,29 @@ def captioned(block: Block, caption: Caption, unit: float) -> Block:
 
 def caption_parts(caption: Caption, unit: float, width: int) -> list[Block]:
     """The lines, the keys and the small print, as far as there are any."""
-    first, *others = caption.text.splitlines() or [""]
-    text = [*written(first, 26 * unit, INK, width, 3), *lines(others, 24 * unit, width, 3)]
+    text = heading(caption.text, (26 * unit, 24 * unit), width, (3, 3))
     keys = [keyed(names, key, unit, width) for names, key in caption.keys]
     notes = lines(caption.notes, 17 * unit, width)
     return [
         stack(blocks, gap * unit) for blocks, gap in ((text, 4), (keys, 14), (notes, 4)) if blocks
+    ]
+
+
+def heading(
+    text: str, sizes: tuple[float, float], width: int, most: tuple[int, int]
+) -> list[Block]:
+    """The lines of a text, the first of which stands out.
+
+    Args:
+        text: its lines are wrapped.
+        sizes: of the first line and of the others.
+        width: that they are wrapped to.
+        most: into how many lines the first is wrapped, and each of the others.
+    """
+    first, *others = text.splitlines() or [""]
+    return [
+        *written(first, sizes[0], INK, width, most[0]),
+        *lines(others, sizes[1], width, most[1]),
     ]
 
 

@@ -22,7 +22,15 @@ from retrograph.render.blocks import (
     topped,
     written,
 )
-from retrograph.render.caption import NO_CAPTION, Caption, caption_parts, captioned, keyed, lines
+from retrograph.render.caption import (
+    NO_CAPTION,
+    Caption,
+    caption_parts,
+    captioned,
+    heading,
+    keyed,
+    lines,
+)
 from retrograph.render.colour import Picture, Pixels
 from retrograph.render.styles import Key
 
@@ -142,8 +150,7 @@ def _panel_row(
 
 
 def _panel_title(title: str, width: int, unit: float) -> Block:
-    first, *more = title.splitlines() or [""]
-    words = [*written(first, 28 * unit, INK, width, 2), *lines(more, 22 * unit, width, 2)]
+    words = heading(title, (28 * unit, 22 * unit), width, (2, 2))
     return stack(words, 4 * unit) if words else blank(width, 1)
 
 
@@ -180,12 +187,7 @@ def sheet(
     ]
     grid = stack(rows, 20)
     width = max(grid.width, NARROWEST)
-    first, *others = title.splitlines() or [""]
-    width = max(NARROWEST, grid.width)
-    head = [
-        *written(first, 40, INK, width, 2),
-        *(block for line in others for block in written(line, 24, SOFT, width, 2)),
-    ]
+    head = heading(title, (40, 24), width, (2, 2))
     foot = caption_parts(caption, 1.0, width)
     return margin(stack([*([stack(head, 6)] if head else []), grid, *foot], 32), 52)
 
@@ -236,9 +238,8 @@ class Table:
             stack([_strip(blocks, widths), *_caption(caption, unit, width)], 3)
             for caption, blocks in self._rows
         ]
-        first, *others = title.splitlines() or [""]
         parts = [
-            [*written(first, 32 * unit, INK, width, 2), *lines(others, 22 * unit, width)],
+            heading(title, (32 * unit, 22 * unit), width, (2, 20)),
             [stack([_heads(self._titles, widths, 22 * unit), stack(rows, 30)], 8)],
             [stack([keyed(names, key, unit, width) for names, key in keys], 16)] if keys else [],
             lines(notes, 18 * unit, width),
@@ -268,8 +269,7 @@ def _strip(blocks: Sequence[Block], widths: Sequence[int]) -> Block:
 
 
 def _caption(caption: str, unit: float, width: int) -> list[Block]:
-    first, *others = caption.splitlines() or [""]
-    return [*written(first, 20 * unit, INK, width, 1), *lines(others, 20 * unit, width)]
+    return heading(caption, (20 * unit, 20 * unit), width, (1, 20))
 
 
 def _thumbnail(picture: Picture, side: int, longest: int, smooth: bool) -> Pixels:

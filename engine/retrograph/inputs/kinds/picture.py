@@ -11,7 +11,7 @@ import numpy as np
 from PIL import Image
 
 from retrograph.errors import InputError
-from retrograph.inputs.kinds.base import InputKind
+from retrograph.inputs.kinds.frames import FramesInput
 from retrograph.preprocess import (
     Coding,
     InputAxes,
@@ -30,7 +30,7 @@ _ELONGATED = 8
 """How many times as long as wide no picture without a channel axis is."""
 
 
-class PictureInput(InputKind):
+class PictureInput(FramesInput):
     """A picture of one or three channels."""
 
     name = "picture"
@@ -90,22 +90,13 @@ class PictureInput(InputKind):
             raise InputError(f"{name}: line {row.line}: {error}") from None
         return self._from_image(name, as_image(pixels.reshape(size)), taken.label, taken.note)
 
-    def as_batch(self, array: AnyArray) -> AnyArray:
-        """Bytes as pictures, grey or RGB; floats as the model's input."""
-        if array.dtype == np.uint8:
-            return as_pictures(array, self._frame, self.preprocessing)
-        if array.dtype.kind != "f":
-            raise InputError(
-                f"its values are {array.dtype}; save uint8 for a picture, "
-                "float32 for the model's input as it is"
-            )
-        return super().as_batch(array)
+    def from_bytes(self, array: AnyArray) -> AnyArray:
+        """Pictures, grey or RGB, for `prepared`."""
+        return as_pictures(array, self._frame, self.preprocessing)
 
-    def from_row(self, name: str, row: AnyArray) -> Item:
-        """A picture of bytes is preprocessed, floats are the model's input."""
-        if row.dtype == np.uint8:
-            return self._from_image(name, as_image(row))
-        return self.from_numbers(name, row)
+    def prepared(self, name: str, row: AnyArray) -> Item:
+        """A picture of bytes, preprocessed."""
+        return self._from_image(name, as_image(row))
 
     def from_numbers(self, name: str, values: AnyArray) -> Item:
         """The model's input as it is, and the picture that it looks like."""
@@ -130,8 +121,7 @@ class PictureInput(InputKind):
 
     def is_coloured(self, attribution: AnyArray, shown: Image.Image | None) -> bool:
         """Whether the picture has three channels, and the attribution one for each."""
-        channel = self.axes.channel
-        return shown is not None and channel is not None and attribution.shape[channel] == 3
+        return shown is not None and self.has_colours(attribution)
 
     def input_picture(self, array: AnyArray, shown: Image.Image | None) -> colour.Picture:
         """The picture; what looks like none as a plane."""
@@ -143,6 +133,5 @@ class PictureInput(InputKind):
         """In colours where each channel has its own numbers."""
         if shown is None:
             return super().map_picture(values, style, array, shown)
-        (attribution,) = self.axes.to_stack(values)
-        recipe = self.preprocessing
-        return style.draw(attribution, layout=recipe.layout, order=recipe.order, picture=shown)
+        drawn: colour.Pixels = self.map_frames(values, style, np.asarray(shown)[np.newaxis])[0]
+        return drawn

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
 
-import numpy as np
 from PIL import Image
 
-from retrograph.errors import InputError
-from retrograph.inputs.kinds.base import AttributionMap, InputKind, ShownInput
+from retrograph.inputs.kinds.base import AttributionMap, ShownInput
+from retrograph.inputs.kinds.frames import FramesInput
 from retrograph.preprocess import Coding, InputAxes, Item, Pending, PictureFile
 from retrograph.preprocess.arrays import AnyArray
 from retrograph.preprocess.videos import (
@@ -24,7 +23,7 @@ from retrograph.render import Caption, Style, Table, colour, film, spaced
 _NOTE = "evenly spaced frames; each map has one scale for all frames"
 
 
-class VideoInput(InputKind):
+class VideoInput(FramesInput):
     """A series of pictures of one or three channels."""
 
     name = "video"
@@ -46,21 +45,12 @@ class VideoInput(InputKind):
         array, note = read_video(frames, self.axes, self.preprocessing)
         return Item(frames.name, array, None, frames.label, note)
 
-    def as_batch(self, array: AnyArray) -> AnyArray:
-        """Bytes as videos, grey or RGB; floats as the model's input."""
-        if array.dtype == np.uint8:
-            return as_videos(array, self.axes, self.preprocessing)
-        if array.dtype.kind != "f":
-            raise InputError(
-                f"its values are {array.dtype}; save uint8 for a picture, "
-                "float32 for the model's input as it is"
-            )
-        return super().as_batch(array)
+    def from_bytes(self, array: AnyArray) -> AnyArray:
+        """Videos, grey or RGB, for `prepared`."""
+        return as_videos(array, self.axes, self.preprocessing)
 
-    def from_row(self, name: str, row: AnyArray) -> Item:
-        """A video of bytes is preprocessed, floats are the model's input."""
-        if row.dtype != np.uint8:
-            return self.from_numbers(name, row)
+    def prepared(self, name: str, row: AnyArray) -> Item:
+        """A video of bytes, preprocessed."""
         array, note = prepare_frames(name, row, self.axes, self.preprocessing)
         return Item(name, array, None, note=note)
 
@@ -74,8 +64,7 @@ class VideoInput(InputKind):
 
     def is_coloured(self, attribution: AnyArray, shown: Image.Image | None) -> bool:
         """Whether the frames have three channels, and the attribution one for each."""
-        channel = self.axes.channel
-        return channel is not None and attribution.shape[channel] == 3
+        return self.has_colours(attribution)
 
     def input_picture(self, array: AnyArray, shown: Image.Image | None) -> colour.Picture:
         """Some frames side by side."""
@@ -85,7 +74,7 @@ class VideoInput(InputKind):
         self, values: AnyArray, style: Style, array: AnyArray, shown: Image.Image | None
     ) -> colour.Picture:
         """Those of the same frames."""
-        return film(self._map_frames(values, style, array))
+        return film(self.map_frames(values, style, self._frames(array)))
 
     def scale_notes(self, array: AnyArray) -> Sequence[str]:
         """Which frames are drawn."""
@@ -95,8 +84,9 @@ class VideoInput(InputKind):
         self, shown: ShownInput, maps: Sequence[AttributionMap], caption: Caption
     ) -> Image.Image:
         """Evenly spaced frames in a row, over the same frames of each attribution."""
-        rows = [(shown.title, self._frames(shown.array))]
-        rows += [(m.title, self._map_frames(m.values, m.style, shown.array)) for m in maps]
+        frames = self._frames(shown.array)
+        rows = [(shown.title, frames)]
+        rows += [(each.title, self.map_frames(each.values, each.style, frames)) for each in maps]
         places = spaced(len(rows[0][1]))
         table = Table([f"frame {place + 1}" for place in places])
         smooth = any(each.style.is_smooth for each in maps)
@@ -107,18 +97,3 @@ class VideoInput(InputKind):
     def _frames(self, array: AnyArray) -> colour.Pixels:
         """The frames, uint8 [T, H, W, 3]."""
         return self.axes.frames_of(array, self.preprocessing)
-
-    def _map_frames(self, values: AnyArray, style: Style, array: AnyArray) -> colour.Pixels:
-        """An attribution drawn as those of pictures are, on one scale: uint8 [T, H, W, 3]."""
-        frames, recipe = self._frames(array), self.preprocessing
-        stack = self.axes.to_stack(values)
-        rows_axis = 1 if recipe.layout == "nchw" else 0
-        tall = np.concatenate(np.broadcast_to(stack, (len(frames), *stack.shape[1:])), rows_axis)
-        drawn = style.draw(
-            tall,
-            layout=recipe.layout,
-            order=recipe.order,
-            picture=np.concatenate(frames),
-            frames=len(frames),
-        )
-        return drawn.reshape(frames.shape)
