@@ -3,6 +3,8 @@
 # make test-floors: the main paths on older versions of ONNX Runtime, FLOORS, and on the lowest
 #   version of every dependency; make test-all runs it.
 # make js: what the tests of engine/js run on, from npm.
+# make test-triton: exported graphs in a Triton server, in an environment of its own (130 MB of
+#   wheels for Linux, which `make triton` gets); make test-all runs it where that is there.
 # make operators: ONNX's backend suite proved and recorded, and OPERATORS.md written by it.
 PYTHON ?= python3
 VENV ?= .venv
@@ -11,7 +13,9 @@ RUNTIME ?= cpu
 
 FLOORS ?= lowest 1.20 1.24 1.28
 
-.PHONY: demo test test-all test-floors check js operators clean
+TRITON := .triton
+
+.PHONY: demo test test-all test-floors test-triton triton check js operators clean
 
 $(VENV)/ready: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -31,6 +35,16 @@ test-all: check test-floors
 test-floors: $(VENV)/ready
 	$(BIN)/python tools/checks/check_floors.py $(FLOORS)
 
+triton: $(TRITON)/ready
+
+$(TRITON)/ready:
+	$(PYTHON) -m venv $(TRITON)
+	$(TRITON)/bin/python -m pip install --quiet nvidia-pytriton==0.7.0 onnxruntime
+	touch $@
+
+test-triton: $(VENV)/ready triton
+	$(BIN)/python -m pytest -q -m "slow or not slow" tests/hosts/test_triton.py
+
 check: $(VENV)/ready
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -48,4 +62,4 @@ operators: $(VENV)/ready
 	$(BIN)/python tools/docs/make_operators.py
 
 clean:
-	rm -rf $(VENV) demo_out .pytest_cache .mypy_cache .ruff_cache
+	rm -rf $(VENV) $(TRITON) demo_out .pytest_cache .mypy_cache .ruff_cache

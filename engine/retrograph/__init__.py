@@ -29,6 +29,7 @@ from retrograph.model import Model, save
 from retrograph.optimized import save_optimized
 from retrograph.patches import Patches
 from retrograph.pipeline.calls import compare, explain, explain_all
+from retrograph.pipeline.exporting import Exported, export
 from retrograph.pipeline.trying_preprocessing import find_preprocessing
 from retrograph.preprocess import PRESETS, BadInput, Preprocessing
 from retrograph.results import Attribution, Comparison, Explanation, Result, Sheet
@@ -54,6 +55,7 @@ __all__ = [
     "Dream",
     "Explainer",
     "Explanation",
+    "Exported",
     "FileAudits",
     "Filters",
     "InputError",
@@ -83,6 +85,7 @@ __all__ = [
     "dream",
     "explain",
     "explain_all",
+    "export",
     "filters",
     "find_preprocessing",
     "maximize",

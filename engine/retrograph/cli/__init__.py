@@ -15,6 +15,7 @@ from retrograph.cli import (
     check,
     compare,
     explain,
+    export,
     filters,
     heads,
     help,
@@ -85,7 +86,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     for command in (
         *(layers, heads, check, methods, explain, compare, sanity, audit),
-        *(preprocess, scan, patches, filters, maximize, build, bench, help),
+        *(preprocess, scan, patches, filters, maximize, build, export, bench, help),
     ):
         command.add(commands)
     return parser

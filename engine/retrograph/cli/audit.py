@@ -12,14 +12,7 @@ from retrograph import auditing
 from retrograph.auditing import Audit, FileAudits, amount
 from retrograph.auditing.reported import LAYERS
 from retrograph.auditing.verdicts import FAIL_ON
-from retrograph.cli.options import (
-    add_command,
-    add_preprocessing,
-    add_threads,
-    add_writing,
-    chosen_preprocessing,
-    near_method_names,
-)
+from retrograph.cli import options
 from retrograph.cli.progress import progress_bar
 from retrograph.cli.spelling import as_option
 from retrograph.cli.terminal import console, print_table, visible
@@ -34,7 +27,7 @@ _MOST_LAYERS = 8
 def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Register the command."""
     summary = "do two files compute the same and look at the same things? where they part, and why"
-    parser = add_command(commands, "audit", summary)
+    parser = options.add_command(commands, "audit", summary)
     parser.add_argument(
         "others",
         metavar="OTHER",
@@ -44,7 +37,7 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     )
     parser.add_argument(
         "--method",
-        type=near_method_names,
+        type=options.near_method_names,
         default="guided",
         metavar="NAME",
         help="of the maps that are compared (guided); none for no maps",
@@ -74,16 +67,16 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
         help="from which verdict on the exit code is 1: any that is not equal within noise, "
         "differs (default), looks-elsewhere",
     )
-    add_threads(parser)
+    options.add_threads(parser)
     output = parser.add_argument_group("output")
     output.add_argument(
         "-o", "--output", metavar="FOLDER", help="a page with the maps, the record, the regions"
     )
-    add_writing(output, "replace an audit that is there", "print everything as JSON")
+    options.add_writing(output, "replace an audit that is there", "print everything as JSON")
     output.add_argument(
         "--junit", metavar="FILE", type=Path, help="a report in JUnit's XML, for CI"
     )
-    add_preprocessing(parser)
+    options.add_preprocessing(parser)
     parser.add_argument(
         "--preprocess-b", metavar="PRESET", choices=[*PRESETS], help="of the other files' inputs"
     )
@@ -118,7 +111,7 @@ def _run(args: argparse.Namespace) -> int:
             [name for name in args.others if name not in others],
             runtime=args.runtime,
             method=None if args.method == "none" else args.method,
-            preprocessing=chosen_preprocessing(args),
+            preprocessing=options.chosen_preprocessing(args),
             preprocessing_b=args.preprocess_b,
             tolerance=args.tolerance,
             layers=args.layers,

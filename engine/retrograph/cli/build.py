@@ -5,20 +5,8 @@ from __future__ import annotations
 import argparse
 import json
 
-from retrograph.cli.options import (
-    add_command,
-    add_method,
-    add_param,
-    add_preprocessing,
-    add_straight_through,
-    add_writing,
-    add_wrt,
-    chosen_preprocessing,
-    one_method,
-    picked,
-)
+from retrograph.cli import options
 from retrograph.cli.terminal import console, visible
-from retrograph.ir.builder import DEVICES
 from retrograph.ir.passes.to_float16 import PRECISIONS
 from retrograph.pipeline.building import BuiltFiles, build_files
 from retrograph.selector import KINDS
@@ -26,14 +14,14 @@ from retrograph.selector import KINDS
 
 def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Register the command."""
-    parser = add_command(commands, "build", "write the backward graph as an ONNX file")
+    parser = options.add_command(commands, "build", "write the backward graph as an ONNX file")
     parser.add_argument("-o", "--output", required=True, metavar="OUT.onnx", help="the new file")
-    add_method(parser, "guided", metavar="NAME")
-    add_param(parser)
+    options.add_method(parser, "guided", metavar="NAME")
+    options.add_param(parser)
     parser.add_argument("--layer", metavar="NAME", help="the layer to explain (class scores)")
     parser.add_argument("--select", default="top", choices=KINDS, help="how a unit is chosen")
     parser.add_argument("--many", action="store_true", help="K units of an item at once")
-    add_wrt(parser, action="append")
+    options.add_wrt(parser, action="append")
     parser.add_argument("--open-batch", action="store_true", help="a fixed batch takes any number")
     parser.add_argument(
         "--no-outputs",
@@ -41,9 +29,7 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
         action="store_false",
         help="leave out the model's own outputs: nothing behind the layer runs",
     )
-    parser.add_argument(
-        "--device", default="cpu", choices=DEVICES, help="what the file suits best; it runs on any"
-    )
+    options.add_suited_device(parser, "what the file suits best; it runs on any")
     parser.add_argument(
         "--optimized",
         metavar="OUT.onnx",
@@ -55,23 +41,23 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
         choices=PRECISIONS,
         help="what is computed in: the model's own types (float32), or float16",
     )
-    add_straight_through(parser)
-    add_writing(parser, "replace a file that exists", "print what was built as JSON")
-    add_preprocessing(parser)
+    options.add_straight_through(parser)
+    options.add_writing(parser, "replace a file that exists", "print what was built as JSON")
+    options.add_preprocessing(parser)
     parser.set_defaults(run=_run)
 
 
 def _run(args: argparse.Namespace) -> int:
-    method = one_method(args)
+    method = options.one_method(args)
     with console(stderr=True).status("building"):
         built = build_files(
             args.model,
             args.output,
             method=method,
-            preprocessing=chosen_preprocessing(args),
+            preprocessing=options.chosen_preprocessing(args),
             straight_through=args.straight_through is not False,
-            **picked(args, "optimized", "force", "layer", "select", "many", "wrt"),
-            **picked(args, "device", "outputs", "precision", "open_batch"),
+            **options.picked(args, "optimized", "force", "layer", "select", "many", "wrt"),
+            **options.picked(args, "device", "outputs", "precision", "open_batch"),
         )
     if args.json:
         print(json.dumps(built.to_dict()))

@@ -6,19 +6,8 @@ import argparse
 
 from PIL import Image
 
+from retrograph.cli import options
 from retrograph.cli.explain_report import Printed, announce, report
-from retrograph.cli.options import (
-    add_command,
-    add_explaining,
-    add_inputs,
-    add_output,
-    add_precision,
-    add_preprocessing,
-    add_straight_through,
-    explain_settings,
-    given_inputs,
-    input_files,
-)
 from retrograph.cli.progress import Mistakes, progress_bar
 from retrograph.cli.spelling import as_option
 from retrograph.cli.terminal import complain, console, visible
@@ -41,25 +30,25 @@ from retrograph.results.explanation import Explanation
 
 def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Register the command."""
-    parser = add_command(commands, "compare", "methods side by side in one picture")
-    add_inputs(parser)
-    add_explaining(parser, "gradient,deconvnet,guided")
-    add_precision(parser)
-    add_straight_through(parser)
-    add_output(parser)
-    add_preprocessing(parser)
+    parser = options.add_command(commands, "compare", "methods side by side in one picture")
+    options.add_inputs(parser)
+    options.add_explaining(parser, "gradient,deconvnet,guided")
+    options.add_precision(parser)
+    options.add_straight_through(parser)
+    options.add_output(parser)
+    options.add_preprocessing(parser)
     parser.set_defaults(run=_run, top=1, batch=1)
 
 
 def _run(args: argparse.Namespace) -> int:
     destination = Destination(
         args.output,
-        [*input_files(args), args.model],
+        [*options.input_files(args), args.model],
         single="compare.png",
         arrays=False,
         force=args.force,
     )
-    settings, inputs = explain_settings(args), given_inputs(args)
+    settings, inputs = options.explain_settings(args), options.given_inputs(args)
     out = console(stderr=args.json)
     model = Model(args.model)
     with out.status("building"):

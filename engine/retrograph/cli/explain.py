@@ -4,19 +4,8 @@ from __future__ import annotations
 
 import argparse
 
+from retrograph.cli import options
 from retrograph.cli.explain_report import Printed, announce, report
-from retrograph.cli.options import (
-    add_command,
-    add_explaining,
-    add_inputs,
-    add_output,
-    add_precision,
-    add_preprocessing,
-    add_straight_through,
-    explain_settings,
-    given_inputs,
-    input_files,
-)
 from retrograph.cli.parser import group_named
 from retrograph.cli.progress import Mistakes, progress_bar
 from retrograph.cli.terminal import console, count, grid
@@ -32,11 +21,11 @@ from retrograph.results.record import explained_dict
 
 def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Register the command."""
-    parser = add_command(commands, "explain", "what in a picture drives a unit?")
-    add_inputs(parser)
-    add_explaining(parser, "guided")
-    add_precision(parser)
-    add_straight_through(parser)
+    parser = options.add_command(commands, "explain", "what in a picture drives a unit?")
+    options.add_inputs(parser)
+    options.add_explaining(parser, "guided")
+    options.add_precision(parser)
+    options.add_straight_through(parser)
     parser.add_argument(
         "--top",
         type=count,
@@ -47,24 +36,24 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     group_named(parser, "running").add_argument(
         "--batch", type=count, default=1, metavar="N", help="inputs a run, where that is open (1)"
     )
-    output = add_output(parser)
+    output = options.add_output(parser)
     output.add_argument(
         "--sheet", type=grid, metavar="RxC", help="one sheet of the strongest, such as 5x5"
     )
     output.add_argument("--npz", action="store_true", help="keep the arrays beside the pictures")
-    add_preprocessing(parser)
+    options.add_preprocessing(parser)
     parser.set_defaults(run=_run)
 
 
 def _run(args: argparse.Namespace) -> int:
     destination = Destination(
         args.output,
-        [*input_files(args), args.model],
+        [*options.input_files(args), args.model],
         single=None if args.sheet is None else "sheet.png",
         arrays=args.npz,
         force=args.force,
     )
-    settings, inputs = explain_settings(args), given_inputs(args)
+    settings, inputs = options.explain_settings(args), options.given_inputs(args)
     out = console(stderr=args.json)
     with out.status("building"):
         session = open_session(Model(args.model), settings, inputs)

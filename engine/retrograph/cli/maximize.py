@@ -11,16 +11,7 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
-from retrograph.cli.options import (
-    add_command,
-    add_device,
-    add_labels,
-    add_preprocessing,
-    add_threads,
-    add_writing,
-    chosen_preprocessing,
-    picked,
-)
+from retrograph.cli import options
 from retrograph.cli.progress import progress_bar
 from retrograph.cli.spelling import as_option
 from retrograph.cli.terminal import complain, console, count, grid, visible
@@ -48,7 +39,7 @@ from retrograph.synthesis.slope import MEASURES, PLACES
 def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Register the command."""
     summary = "the picture that a neuron would like best"
-    parser = add_command(commands, "maximize", summary)
+    parser = options.add_command(commands, "maximize", summary)
     parser.add_argument(
         "--layer", metavar="NAME", help="alias or tensor; the class scores if left out"
     )
@@ -59,7 +50,7 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
         default=[],
         help="channels, indices (17,4,5), class names, ranges (0-9) or all; a picture each",
     )
-    add_labels(parser)
+    options.add_labels(parser)
     parser.add_argument(
         "--measure",
         choices=MEASURES,
@@ -79,12 +70,12 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     parser.add_argument(
         "--perturb", metavar="PICTURE", help="the change that makes it class --unit"
     )
-    add_device(parser)
-    add_threads(parser)
+    options.add_device(parser)
+    options.add_threads(parser)
     _add_generator(parser)
     _add_ascent(parser)
     _add_output(parser)
-    add_preprocessing(parser)
+    options.add_preprocessing(parser)
     parser.set_defaults(run=_run)
 
 
@@ -148,7 +139,7 @@ def _add_output(parser: argparse.ArgumentParser) -> None:
         help="show N states on the way, too (5)",
     )
     group.add_argument("--npz", action="store_true", help="keep the arrays beside the page")
-    add_writing(group)
+    options.add_writing(group)
 
 
 def _run(args: argparse.Namespace) -> int:
@@ -163,7 +154,7 @@ def _run(args: argparse.Namespace) -> int:
         args.unit,
         layer=args.layer,
         labels=args.labels,
-        preprocessing=chosen_preprocessing(args),
+        preprocessing=options.chosen_preprocessing(args),
         pictures=as_pictures(args.perturb or args.dream or args.start),
     )
     return _perturb(args, request) if args.perturb else _ascend(args, request)
@@ -248,8 +239,8 @@ def _synthesize(args: argparse.Namespace, request: SynthesisRequest, progress: P
     return maximize(
         request.model,
         list(request.units),
-        **picked(args, "measure", "place", "start", "size", "bounds"),
-        **picked(args, "generator", "generator_range"),
+        **options.picked(args, "measure", "place", "start", "size", "bounds"),
+        **options.picked(args, "generator", "generator_range"),
         **keywords,
     )
 
@@ -259,7 +250,7 @@ def _keywords(args: argparse.Namespace, request: SynthesisRequest) -> dict[str, 
     names = (*_SETTINGS, "prior")
     return {
         "labels": request.context.labels or None,
-        "preprocessing": chosen_preprocessing(args),
+        "preprocessing": options.chosen_preprocessing(args),
         "settings": {n: getattr(args, n) for n in names if getattr(args, n) is not None},
         "device": args.device,
         "threads": args.threads,

@@ -12,6 +12,7 @@ from retrograph.cli.parser import Help, Parser, group_named
 from retrograph.cli.terminal import count, visible
 from retrograph.errors import InputError
 from retrograph.inputs.loader import Input
+from retrograph.ir.builder import DEVICES
 from retrograph.ir.passes.to_float16 import PRECISIONS
 from retrograph.labels import BUILT_IN
 from retrograph.methods import METHODS, Method
@@ -309,6 +310,11 @@ def add_device(parser: argparse.ArgumentParser) -> None:
         help=f"auto (default), {names}, or a provider's own name; its options behind it, as in "
         "cuda,device_id=1",
     )
+
+
+def add_suited_device(parser: argparse.ArgumentParser, about: str) -> None:
+    """For which kind of device a file is written."""
+    parser.add_argument("--device", default="cpu", choices=DEVICES, help=about)
 
 
 def add_straight_through(parser: argparse.ArgumentParser) -> None:

@@ -8,17 +8,7 @@ from itertools import islice
 from rich.console import Console
 from rich.text import Text
 
-from retrograph.cli.options import (
-    add_device,
-    add_method,
-    add_page,
-    add_param,
-    add_style,
-    add_threads,
-    add_writing,
-    one_method,
-    picked,
-)
+from retrograph.cli import options
 from retrograph.cli.progress import progress_bar
 from retrograph.cli.terminal import channels, complain, console, count, visible
 from retrograph.patches import Patches, PatchPlan, plan_patches
@@ -32,7 +22,7 @@ _MOST_TOLD = 20
 def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Register the command."""
     summary = "what do a scan's strongest units see? patches and their attributions"
-    parser = add_page(commands, "patches", summary)
+    parser = options.add_page(commands, "patches", summary)
     parser.add_argument("store", metavar="RUN", help="what `retrograph scan` has written")
     parser.add_argument("--layer", metavar="NAME[,NAME]", help="of those scanned; all if left out")
     parser.add_argument(
@@ -41,17 +31,17 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     parser.add_argument(
         "-k", type=count, metavar="K", help="patches of a channel; as many as were scanned"
     )
-    add_method(parser, "guided", metavar="NAME")
-    add_param(parser)
-    add_style(parser)
+    options.add_method(parser, "guided", metavar="NAME")
+    options.add_param(parser)
+    options.add_style(parser)
     parser.add_argument("--model", metavar="PATH", help="the scanned model, where it has moved")
     parser.add_argument(
         "--batch", type=count, default=32, metavar="N", help="units a run, where that is open (32)"
     )
-    add_device(parser)
-    add_threads(parser)
+    options.add_device(parser)
+    options.add_threads(parser)
     parser.add_argument("-o", "--output", required=True, metavar="OUT", help="a folder")
-    add_writing(parser)
+    options.add_writing(parser)
     parser.set_defaults(run=_run)
 
 
@@ -61,9 +51,9 @@ def _run(args: argparse.Namespace) -> int:
         plan = plan_patches(
             ScanReader(args.store),
             layers=None if args.layer is None else [n.strip() for n in args.layer.split(",")],
-            method=one_method(args),
+            method=options.one_method(args),
             out=args.output,
-            **picked(
+            **options.picked(
                 args, "channels", "k", "style", "model", "batch", "device", "threads", "force"
             ),
         )

@@ -8,17 +8,8 @@ from pathlib import Path
 from rich.console import Console
 from rich.text import Text
 
+from retrograph.cli import options
 from retrograph.cli.explain_report import print_preprocessing
-from retrograph.cli.options import (
-    add_command,
-    add_device,
-    add_labels,
-    add_preprocessing,
-    add_threads,
-    add_writing,
-    add_wrt,
-    chosen_preprocessing,
-)
 from retrograph.cli.terminal import console, print_table, visible
 from retrograph.pipeline.destination import Destination
 from retrograph.pipeline.trying_preprocessing import find_preprocessing
@@ -28,16 +19,16 @@ from retrograph.results.tried_preprocessing import HEADINGS, TriedPreprocessing
 
 def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Register the command."""
-    parser = add_command(commands, "preprocess", "which preprocessing is right?")
+    parser = options.add_command(commands, "preprocess", "which preprocessing is right?")
     parser.add_argument("inputs", metavar="PICTURES", nargs="+", help="files, folders, archives")
-    add_labels(parser)
-    add_wrt(parser)
-    add_device(parser)
-    add_threads(parser)
+    options.add_labels(parser)
+    options.add_wrt(parser)
+    options.add_device(parser)
+    options.add_threads(parser)
     output = parser.add_argument_group("output")
     output.add_argument("-o", "--output", metavar="PATH", help="a picture's name, or a folder")
-    add_writing(output, printed="print what was found as JSON")
-    add_preprocessing(parser)
+    options.add_writing(output, printed="print what was found as JSON")
+    options.add_preprocessing(parser)
     parser.set_defaults(run=_run)
 
 
@@ -47,7 +38,7 @@ def _run(args: argparse.Namespace) -> int:
         tried = find_preprocessing(
             args.model,
             args.inputs,
-            preprocessing=chosen_preprocessing(args),
+            preprocessing=options.chosen_preprocessing(args),
             labels=args.labels,
             wrt=args.wrt,
             device=args.device,

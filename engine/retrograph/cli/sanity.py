@@ -7,16 +7,8 @@ import math
 from dataclasses import replace
 from pathlib import Path
 
+from retrograph.cli import options
 from retrograph.cli.explain_report import announce
-from retrograph.cli.options import (
-    add_command,
-    add_explaining,
-    add_files,
-    add_preprocessing,
-    add_writing,
-    explain_settings,
-    picked,
-)
 from retrograph.cli.progress import Mistakes
 from retrograph.cli.sanity_report import print_report
 from retrograph.cli.terminal import console, count
@@ -30,9 +22,9 @@ from retrograph.sanity_checks.layer_randomisation import ORDERS
 def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Register the command."""
     summary = "do the maps depend on the weights and the class? the published sanity checks"
-    parser = add_command(commands, "sanity", summary)
-    add_files(parser)
-    add_explaining(parser, ",".join(DEFAULT_METHODS))
+    parser = options.add_command(commands, "sanity", summary)
+    options.add_files(parser)
+    options.add_explaining(parser, ",".join(DEFAULT_METHODS))
     checks = parser.add_argument_group("checks")
     checks.add_argument(
         "--checks", type=_checks, default=CHECKS, metavar="NAME[,NAME]", help=", ".join(CHECKS)
@@ -69,8 +61,8 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     output.add_argument(
         "-o", "--output", metavar="PATH", help="a plot: a picture's name, or a folder"
     )
-    add_writing(output, "replace a file that exists", "print the numbers as JSON")
-    add_preprocessing(parser)
+    options.add_writing(output, "replace a file that exists", "print the numbers as JSON")
+    options.add_preprocessing(parser)
     defaults = {
         "batch": 1,
         "method": ",".join(DEFAULT_METHODS),
@@ -108,7 +100,7 @@ def _seed(text: str) -> int:
 
 def _run(args: argparse.Namespace) -> int:
     file = _plot_file(args)
-    settings = explain_settings(args)
+    settings = options.explain_settings(args)
     out = console(stderr=args.json)
     with out.status("building"):
         plan = plan_sanity(args.model, settings, args.inputs)
@@ -128,8 +120,8 @@ def _run(args: argparse.Namespace) -> int:
 
 
 def _check_settings(args: argparse.Namespace) -> CheckSettings:
-    options = ("checks", "stages", "draws", "steps", "baseline", "rank", "seed")
-    return CheckSettings(order=args.randomise, **picked(args, *options))
+    names = ("checks", "stages", "draws", "steps", "baseline", "rank", "seed")
+    return CheckSettings(order=args.randomise, **options.picked(args, *names))
 
 
 def _plot_file(args: argparse.Namespace) -> Path | None:

@@ -8,18 +8,8 @@ from collections.abc import Sequence
 from rich.console import Console
 from rich.text import Text
 
+from retrograph.cli import options
 from retrograph.cli.explain_report import announce_preprocessing
-from retrograph.cli.options import (
-    add_command,
-    add_device,
-    add_labels,
-    add_preprocessing,
-    add_sequences,
-    add_threads,
-    add_writing,
-    chosen_preprocessing,
-    picked,
-)
 from retrograph.cli.progress import Bar, progress_bar
 from retrograph.cli.scan_report import print_report
 from retrograph.cli.spelling import as_option
@@ -40,7 +30,7 @@ _MOST_NOTES = 5
 def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Register the command."""
     summary = "which pictures of a data set make a neuron fire, and where?"
-    parser = add_command(commands, "scan", summary)
+    parser = options.add_command(commands, "scan", summary)
     parser.add_argument(
         "inputs", metavar="INPUT", nargs="+", help="pictures, folders, archives, .npy, .npz, .csv"
     )
@@ -56,15 +46,15 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     parser.add_argument(
         "--batch", type=count, default=32, metavar="N", help="inputs a run, where that is open (32)"
     )
-    add_labels(parser)
-    add_sequences(parser)
-    add_device(parser)
-    add_threads(parser)
+    options.add_labels(parser)
+    options.add_sequences(parser)
+    options.add_device(parser)
+    options.add_threads(parser)
     parser.add_argument("--workers", type=count, metavar="N", help="threads that decode pictures")
     output = parser.add_argument_group("output")
     output.add_argument("-o", "--output", required=True, metavar="RUN", help="a folder")
-    add_writing(output, "start anew whatever is in RUN", "print what was found as JSON")
-    add_preprocessing(parser)
+    options.add_writing(output, "start anew whatever is in RUN", "print what was found as JSON")
+    options.add_preprocessing(parser)
     parser.set_defaults(run=_run)
 
 
@@ -76,9 +66,9 @@ def _run(args: argparse.Namespace) -> int:
             args.inputs,
             layers=[name.strip() for name in args.layer.split(",")],
             labels=args.labels or None,
-            preprocessing=chosen_preprocessing(args),
-            **picked(args, "channels", "k", "batch", "alphabet", "sample_rate"),
-            **picked(args, "device", "threads", "workers"),
+            preprocessing=options.chosen_preprocessing(args),
+            **options.picked(args, "channels", "k", "batch", "alphabet", "sample_rate"),
+            **options.picked(args, "device", "threads", "workers"),
         )
     _announce(plan, out)
     try:

@@ -1,0 +1,44 @@
+"""`retrograph export`: a built graph where a model server looks for it."""
+
+from __future__ import annotations
+
+import argparse
+
+from retrograph.cli.options import add_command, add_suited_device, add_writing, picked
+from retrograph.cli.spelling import as_option
+from retrograph.cli.terminal import console, count, visible
+from retrograph.errors import spelled
+from retrograph.pipeline.export_targets import TARGETS
+from retrograph.pipeline.exporting import export
+from retrograph.results.base import json_text
+
+
+def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Register the command."""
+    parser = add_command(commands, "export", "put a built graph where a model server looks for it")
+    parser.add_argument("out", metavar="DIR", help="the server's folder of models")
+    parser.add_argument("--to", default="triton", choices=TARGETS, help="the kind of server")
+    parser.add_argument("--name", help="what the server calls it (the file's name)")
+    parser.add_argument(
+        "--max-batch", type=count, default=64, metavar="N", help="items in a run at most (64)"
+    )
+    parser.add_argument(
+        "--instances", type=count, default=1, metavar="N", help="runs at once at most (1)"
+    )
+    add_suited_device(parser, "where the server runs it")
+    add_writing(parser, "replace a folder that exists", "print what was written as JSON")
+    parser.set_defaults(run=_run)
+
+
+def _run(args: argparse.Namespace) -> int:
+    names = ("to", "name", "max_batch", "instances", "device", "force")
+    exported = export(args.model, args.out, **picked(args, *names))
+    if args.json:
+        print(json_text(exported.to_dict()))
+        return 0
+    shared = f", {exported.max_batch} items in a run at most" if exported.max_batch else ""
+    lines = [f"wrote {exported.folder} for {exported.to}{shared}"]
+    lines.append(f"takes {', '.join(exported.inputs)}; gives {', '.join(exported.outputs)}")
+    for line in (*lines, *(f"note: {spelled(note, as_option)}" for note in exported.notes)):
+        console().print(visible(line), soft_wrap=True)
+    return 0
