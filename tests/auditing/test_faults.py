@@ -9,17 +9,21 @@ from onnx import ModelProto
 from retrograph import Audit, audit
 from retrograph.auditing.fingerprints import positions
 from support.audit_case import NETS, inputs
+from support.audit_nets import MORE_NETS
 from support.faults import FAULTS, Fault, places, with_fault
+from support.more_faults import MORE_FAULTS
 from support.nets import info, model, node
 
 NOISE = 3e-5
+EVERY_NET = NETS | MORE_NETS
+EVERY_FAULT = (*FAULTS, *MORE_FAULTS)
 
 
 def _cases() -> list[tuple[str, Fault, int]]:
     """First, middle and last place of each kind in each net."""
     cases = []
-    for name, make in NETS.items():
-        for fault in FAULTS:
+    for name, make in EVERY_NET.items():
+        for fault in EVERY_FAULT:
             found = places(make(), fault)
             chosen = {found[0], found[len(found) // 2], found[-1]} if found else set()
             cases += [(name, fault, place) for place in sorted(chosen)]
@@ -39,12 +43,12 @@ def _distance(model: ModelProto, place: int, found: Audit) -> int:
     return min(abs(i - place) for i in there)
 
 
-@pytest.mark.one_in(3)
+@pytest.mark.one_in(8)
 @pytest.mark.parametrize(
     ("net", "fault", "place"), CASES, ids=[f"{n}-{f.name}-{p}" for n, f, p in CASES]
 )
 def test_a_fault_is_found_placed_named_and_repaired(net: str, fault: Fault, place: int) -> None:
-    model = NETS[net]()
+    model = EVERY_NET[net]()
     found = audit(model, with_fault(model, fault, place), inputs(), method=None)
     if found.outputs and max(o.error for o in found.outputs) <= NOISE:
         pytest.skip("the fault has no effect on the output")
@@ -58,8 +62,8 @@ def test_a_fault_is_found_placed_named_and_repaired(net: str, fault: Fault, plac
 
 
 def test_there_are_enough_kinds() -> None:
-    assert {fault.name for _, fault, _ in CASES} == {fault.name for fault in FAULTS}
-    assert len(FAULTS) >= 30
+    assert {fault.name for _, fault, _ in CASES} == {fault.name for fault in EVERY_FAULT}
+    assert len({fault.name for fault in EVERY_FAULT}) == len(EVERY_FAULT) >= 60
 
 
 def test_two_faults_are_both_found() -> None:

@@ -138,3 +138,15 @@ def test_an_output_of_another_size_is_no_equal_one_though_the_others_agree() -> 
     assert found.sentence.startswith("Output z has the size [3, 4, 5, 5] in A, [3, 4, 3, 3] in B. ")
     assert "conv2 (`n_z`): dilations [1,1] in A, [2,2] in B." in found.sentence
     assert not found.notes
+
+
+def test_a_tensor_of_another_size_is_repaired_all_the_same() -> None:
+    broken = Editor(NETS["residual"]())
+    node = next(n for n in broken.graph.node if n.output[0] == "a3")
+    broken.set_attribute(node, "strides", [1, 1])
+    found = rg.audit(NETS["residual"](), broken.model, inputs(), method=None)
+    region = found.findings[0].region
+    assert (region.a_end, region.repaired, region.order) == ("a3", True, None)
+    assert "strides [2,2] in A, [1,1] in B" in found.sentence
+    assert "nothing else differs" in found.sentence
+    assert all(layer.b not in ("a3", "r3") for layer in found.layers)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from retrograph.auditing.activations import Activations
+from retrograph.auditing.axes import axis_orders, item_shape
 from retrograph.auditing.cases import region_case
 from retrograph.auditing.chains import chain_of
 from retrograph.auditing.comparison import Comparison, compare_networks
@@ -113,6 +114,11 @@ def audit(
 def _label(network: Network, tensors: Sequence[str], end: str) -> str:
     """Where a region begins, as people name it."""
     return network.label(tensors[0]) if tensors else f"right behind {network.label(end)}"
+
+
+def _fit(a: Sequence[int], b: Sequence[int]) -> bool:
+    """Whether two tensors of these shapes may be the same numbers."""
+    return bool(axis_orders(item_shape(a), item_shape(b)))
 
 
 @dataclass(frozen=True)
@@ -224,8 +230,10 @@ class _Auditor:
     ) -> list[LayerError]:
         shapes = {name: each.shape for name, each in comparison.prints_b.items()}
         shapes |= {pair.b: self.b[pair.b].shape for pair in comparison.outputs}
-        names = set(reported(self.a.network, self.layers))
-        chosen = [pair for pair in chain if pair.a in names]
+        ours = {name: each.shape for name, each in comparison.prints_a.items()}
+        ours |= {pair.a: self.a[pair.a].shape for pair in comparison.outputs}
+        names = set(reported(self.a.network, self.layers)) & ours.keys()
+        chosen = [p for p in chain if p.a in names and _fit(ours[p.a], shapes[p.b])]
         return layer_errors(self.a, self.b, chosen, shapes, precision, self.told.part(60, 80))
 
     def _preparation(self, comparison: Comparison) -> Prepared | None:

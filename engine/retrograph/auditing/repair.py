@@ -23,6 +23,7 @@ _NEAR = 8
 _TRIES = 40
 _REGIONS = 6
 _OTHER_OPERATOR = 1.5
+_OTHER_SIZE = 0.5
 _FARTHER = 2.0
 """So much farther a cut is sought that repairs everything, where one is found that repairs a part.
 """
@@ -40,6 +41,7 @@ class Cut:
         order: the order of axes that brings A's to B's.
         cost: how far behind the start they are; the least is tried first.
         one_sided: whether one of the files has no nodes there.
+        resized: whether the two have other sizes, so that what is behind computes with A's.
     """
 
     a: str
@@ -47,6 +49,7 @@ class Cut:
     order: Order
     cost: float
     one_sided: bool = False
+    resized: bool = False
 
 
 @dataclass(frozen=True)
@@ -142,7 +145,7 @@ def _may_stand(comparison: Comparison, cut: Cut) -> bool:
     One that leaves a file without nodes does only if both go on with one operator behind it, and
     do not begin with one.
     """
-    if not comparison.outputs or comparison.resized:
+    if not comparison.outputs or comparison.resized or cut.resized:
         return False
     if not cut.one_sided:
         return True
@@ -183,6 +186,9 @@ def _cuts(comparison: Comparison) -> Iterator[Cut]:
     for x, y, cost, one_sided in [*near, *lost, *added]:
         for order in _orders(shapes_a[x], shapes_b[y], usual):
             yield Cut(x, y, order, cost, one_sided)
+        for order in _orders_of_resized(shapes_a[x], shapes_b[y], usual):
+            if a.op(x) == b.op(y):
+                yield Cut(x, y, order, cost + _OTHER_SIZE, one_sided, resized=True)
 
 
 def _orders(
@@ -196,12 +202,23 @@ def _orders(
     return known[:1] or orders[:2]
 
 
+def _orders_of_resized(
+    a: tuple[int, ...], b: tuple[int, ...], usual: Mapping[int, Sequence[Order]]
+) -> Sequence[Order]:
+    """The order of axes, all counted, for tensors of as many axes and other sizes."""
+    if a[:1] != b[:1] or len(a) != len(b) or axis_orders(item_shape(a), item_shape(b)):
+        return ()
+    return tuple(usual.get(len(a) - 1, ()))[:1] or (tuple(range(len(a) - 1)),)
+
+
 def _shapes(activations: Activations, names: list[str]) -> dict[str, tuple[int, ...]]:
     return {name: value.shape for name, value in activations.values(names).items()}
 
 
 def _put(comparison: Comparison, cut: Cut) -> Array:
     """A's values as B's tensor has them."""
+    if cut.resized:
+        return comparison.a[cut.a].transpose(0, *(axis + 1 for axis in cut.order))
     there = comparison.b[cut.b]
     return ordered(comparison.a[cut.a], cut.order).reshape(there.shape)
 
@@ -245,8 +262,10 @@ def _region(comparison: Comparison, tried: Tried) -> Region:
         b_moves=tuple(b.moves_before(theirs)),
         a_end=cut.a,
         b_end=cut.b,
-        order=cut.order,
-        local_error=relative_error(_put(comparison, cut), comparison.b[cut.b]),
+        order=None if cut.resized else cut.order,
+        local_error=float("inf")
+        if cut.resized
+        else relative_error(_put(comparison, cut), comparison.b[cut.b]),
         error_after=tried.error,
         repaired=tried.repaired,
         next_agree=tried.next_agree,

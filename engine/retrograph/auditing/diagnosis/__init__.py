@@ -11,6 +11,7 @@ from retrograph.auditing.diagnosis.nodes import (
     operator_causes,
 )
 from retrograph.auditing.diagnosis.values import (
+    function_causes,
     nonfinite_causes,
     order_causes,
     saturation_causes,
@@ -27,6 +28,7 @@ CAUSES: Sequence[Callable[[Difference], Iterator[Cause]]] = (
     nonfinite_causes,
     order_causes,
     scale_causes,
+    function_causes,
     saturation_causes,
     size_causes,
 )

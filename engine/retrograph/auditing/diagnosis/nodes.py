@@ -129,7 +129,8 @@ def _left(difference: Difference, which: str) -> list[str]:
     """The operators of one side that have no counterpart, as people name them."""
     paired = {id(node) for pair in _counterparts(difference) for node in pair}
     side = difference.a if which == "a" else difference.b
-    return [_named(side, node) for node in side.nodes if id(node) not in paired]
+    left = (node for node in side.nodes if id(node) not in paired and node.op_type != "Identity")
+    return [_named(side, node) for node in left]
 
 
 def _named(side: Side, node: NodeProto) -> str:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 
 import numpy as np
 
 from retrograph.auditing.axes import relative_error
 from retrograph.auditing.diagnosis.difference import Cause, Difference
 from retrograph.auditing.diagnosis.weights import permutation
+from retrograph.runtime import Array
 
 _CLOSE = 1e-4
 _MATCHED = 2048
@@ -24,11 +25,14 @@ def nonfinite_causes(difference: Difference) -> Iterator[Cause]:
 
 
 def order_causes(difference: Difference) -> Iterator[Cause]:
-    """B's values as A's in another order along an axis."""
+    """B's values as A's in another order."""
     a, b = difference.value_a, difference.value_b
     if a is None or b is None or not np.isfinite(b).all():
         return
     for axis in range(1, a.ndim):
+        if relative_error(np.flip(a, axis), b) <= _CLOSE < relative_error(a, b):
+            yield Cause("values-permuted", f"what B computes is A's reversed along axis {axis}")
+            return
         if a.shape[axis] > _MATCHED:
             continue
         moved = permutation(np.moveaxis(a, axis, 0), np.moveaxis(b, axis, 0), _CLOSE)
@@ -37,16 +41,60 @@ def order_causes(difference: Difference) -> Iterator[Cause]:
             moves = f"in another order along axis {axis} ({moved} of {size} moved)"
             yield Cause("values-permuted", f"what B computes is A's {moves}")
             return
+    if relative_error(np.sort(a, axis=None), np.sort(b, axis=None)) <= _CLOSE:
+        yield Cause("values-permuted", "what B computes is A's in another order")
+
+
+_FUNCTIONS: Mapping[str, Callable[[Array], Array]] = {
+    "ReLU": lambda x: np.maximum(x, 0),
+    "ReLU6": lambda x: np.clip(x, 0, 6),
+    "Sigmoid": lambda x: 1 / (1 + np.exp(-x)),
+    "tanh": np.tanh,
+    "Softmax": lambda x: softmax(x, 1),
+    "Softmax along the last axis": lambda x: softmax(x, -1),
+    "exponential": np.exp,
+    "reciprocal": lambda x: 1 / x,
+    "square": np.square,
+    "absolute value": np.abs,
+    "SiLU": lambda x: x / (1 + np.exp(-x)),
+}
+"""What an operator that is missing or added may do to values [N, *item], by its name."""
+
+
+def softmax(x: Array, axis: int) -> Array:
+    """Exponentials along an axis over their sum."""
+    raised = np.exp(x - x.max(axis, keepdims=True))
+    shares: Array = raised / raised.sum(axis, keepdims=True)
+    return shares
+
+
+def function_causes(difference: Difference) -> Iterator[Cause]:
+    """One file's values as a known function of the other's."""
+    a, b = difference.value_a, difference.value_b
+    if a is None or b is None or a.ndim < 2 or not (np.isfinite(a).all() and np.isfinite(b).all()):
+        return
+    with np.errstate(all="ignore"):
+        for name, function in _FUNCTIONS.items():
+            if relative_error(function(a), b) <= _CLOSE:
+                yield Cause("values-function", f"what B computes is the {name} of A's")
+                return
+            if relative_error(function(b), a) <= _CLOSE:
+                yield Cause("values-function", f"what A computes is the {name} of B's")
+                return
 
 
 def scale_causes(difference: Difference) -> Iterator[Cause]:
-    """B's values as A's times a number."""
+    """B's values as A's times a number, or plus one."""
     a, b = difference.value_a, difference.value_b
     if a is None or b is None or not np.isfinite(b).all():
         return
     factor = float((a * b).sum() / max(float((a * a).sum()), 1e-30))
     if abs(factor - 1) > _CLOSE and factor and relative_error(a * np.float32(factor), b) <= _CLOSE:
         yield Cause("values-scaled", f"what B computes is A's times {factor:.5g}")
+        return
+    shift = np.float32(np.mean(b - a))
+    if abs(shift) > _CLOSE and relative_error(a + shift, b) <= _CLOSE:
+        yield Cause("values-shifted", f"what B computes is A's plus {shift:.5g}")
 
 
 def size_causes(difference: Difference) -> Iterator[Cause]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterator, Sequence
 
 import ml_dtypes
@@ -19,6 +20,11 @@ from retrograph.runtime import Array
 
 _SAME = 2e-6
 _CLOSE = 2e-5
+_LEVELS = 256
+_SOME = 16
+_FEW = 4
+_ROUGHLY = 0.2
+_ON_THE_GRID = 1e-2
 _MATCHED = 4096
 """Rows or columns are matched up to so many."""
 
@@ -32,7 +38,12 @@ def _close(a: Array, b: Array, most: float = _CLOSE) -> bool:
 
 def _flipped(a: Array, b: Array) -> str | None:
     space = tuple(range(2, a.ndim))
-    return "the kernel is flipped" if space and _close(a, np.flip(b, space)) else None
+    if space and _close(a, np.flip(b, space)):
+        return "the kernel is flipped"
+    mirrored = next((axis for axis in space if _close(a, np.flip(b, axis))), None)
+    if mirrored is None:
+        return None
+    return f"the kernel is mirrored along axis {mirrored}"
 
 
 def _swapped(a: Array, b: Array) -> str | None:
@@ -49,6 +60,23 @@ def _reversed_channels(a: Array, b: Array) -> str | None:
         return None
     colours = " (RGB against BGR)" if a.shape[1] == 3 else ""
     return f"the input channels are in reverse order{colours}"
+
+
+def _swapped_channels(a: Array, b: Array) -> str | None:
+    fits = a.shape[0] == a.shape[1] and _close(a, b.swapaxes(0, 1))
+    return "input and output channels are swapped" if fits else None
+
+
+def _reordered(a: Array, b: Array) -> str | None:
+    if a.size < 2 or not _close(np.sort(a, axis=None), np.sort(b, axis=None)):
+        return None
+    layout = any(_close(np.transpose(a, order).reshape(b.shape), b) for order in _orders(a.ndim))
+    of = "another layout's" if layout else "another"
+    return f"the weights are A's in {of} order"
+
+
+def _orders(rank: int) -> Iterator[tuple[int, ...]]:
+    return itertools.permutations(range(rank))
 
 
 def _permuted(a: Array, b: Array) -> str | None:
@@ -82,6 +110,9 @@ def _zeroed(a: Array, b: Array) -> str | None:
     if not gone.any() or (changed & ~gone).any():
         return None
     share = f"{100 * gone.mean():.0f} %"
+    lost = int((~b.reshape(len(b), -1).any(1) & gone.reshape(len(b), -1).any(1)).sum())
+    if lost * b[0].size == b.size - np.count_nonzero(b):
+        return f"{lost} of {len(b)} output channels are 0"
     for order in (gone, gone.T):
         places = np.flatnonzero(order.reshape(-1))
         if places[-1] == a.size - 1 and len(places) > 0.9 * (places[-1] - places[0] + 1):
@@ -103,6 +134,32 @@ def _float16(a: Array, b: Array) -> str | None:
     return "the weights are rounded to float16" if _close(rounded, b, 1e-7) else None
 
 
+def _int8(a: Array, b: Array) -> str | None:
+    if a.size < _SOME or relative_error(a, b) > _ROUGHLY:
+        return None
+    rows = b.reshape(len(b), -1)
+    if _on_a_grid(b.reshape(1, -1)):
+        return "the weights are rounded to int8"
+    if rows.shape[1] >= _FEW and _on_a_grid(rows):
+        return "the weights are rounded to int8, by channel"
+    levels = len(np.unique(b))
+    is_rounded = levels <= _LEVELS < b.size and len(np.unique(a)) > 2 * levels
+    return f"the weights are rounded to {levels} values" if is_rounded else None
+
+
+def _on_a_grid(rows: Array) -> bool:
+    """Whether each row holds whole multiples of its largest value's 127th part."""
+    steps = np.maximum(np.abs(rows).max(1, keepdims=True), 1e-30) / 127
+    return bool(np.abs(rows / steps - np.round(rows / steps)).max() < _ON_THE_GRID)
+
+
+def _clipped(a: Array, b: Array) -> str | None:
+    low, high = float(b.min()), float(b.max())
+    if not (a.min() < low or a.max() > high) or not _close(np.clip(a, low, high), b):
+        return None
+    return f"the weights end at {low:.4g} and {high:.4g}, A's at {a.min():.4g} and {a.max():.4g}"
+
+
 def _few(a: Array, b: Array) -> str | None:
     count = int((np.abs(a - b) > 1e-6 * np.abs(a).max()).sum())
     return f"{count} of {a.size} weights differ" if count <= max(4, 1e-3 * a.size) else None
@@ -110,12 +167,21 @@ def _few(a: Array, b: Array) -> str | None:
 
 def _scaled(a: Array, b: Array) -> str | None:
     rows_a, rows_b = a.reshape(len(a), -1), b.reshape(len(b), -1)
-    if (_unit(rows_a) * _unit(rows_b)).sum(1).min() < 0.99999:
+    alike = (_unit(rows_a) * _unit(rows_b)).sum(1)
+    if alike.max() < -0.99999:
+        return _negated(a, b)
+    if alike.min() < 0.99999:
         return None
     ratio = np.linalg.norm(rows_b, axis=1) / np.maximum(np.linalg.norm(rows_a, axis=1), 1e-30)
     if np.ptp(ratio) <= 1e-5 * ratio.max():
         return f"the weights are A's times {ratio.mean():.6g}"
     return f"the weights are scaled by channel, by {ratio.min():.6g} to {ratio.max():.6g}"
+
+
+def _negated(a: Array, b: Array) -> str:
+    if _close(a, -b):
+        return "the weights have the other sign"
+    return "the weights have the other sign and another scale"
 
 
 def _other(a: Array, b: Array) -> str:
@@ -128,11 +194,15 @@ RELATIONS: Sequence[tuple[str, Relation]] = (
     ("kernel-turned", _swapped),
     ("channels-reversed", _reversed_channels),
     ("channels-permuted", _permuted),
+    ("channels-swapped", _swapped_channels),
     ("weights-zeroed", _zeroed),
     ("bfloat16", _bfloat16),
     ("float16", _float16),
     ("few-weights", _few),
+    ("int8", _int8),
+    ("weights-clipped", _clipped),
     ("scaled", _scaled),
+    ("reordered", _reordered),
     ("weights", _other),
 )
 
@@ -203,9 +273,28 @@ def _bias_cause(a: LinearLayer, b: LinearLayer, weights: Cause | None) -> Iterat
         return
     if weights is not None and _close(np.sort(ours), np.sort(theirs), 1e-5):
         return
-    if not theirs.any():
-        yield Cause("bias-lost", "the bias is missing in B")
-    elif not ours.any():
-        yield Cause("bias-added", "B has a bias that A has not")
-    else:
-        yield Cause("bias", f"the bias differs (relative error {relative_error(ours, theirs):.1e})")
+    yield bias_cause(ours, theirs)
+
+
+def bias_cause(a: Array, b: Array) -> Cause:
+    """What has become of biases [O] that differ."""
+    lost = int((np.isfinite(a) & ~np.isfinite(b)).sum())
+    if lost:
+        return Cause("nonfinite", f"{lost} of {b.size} biases are inf or NaN in B")
+    if not b.any():
+        return Cause("bias-lost", "the bias is missing in B")
+    if not a.any():
+        return Cause("bias-added", "B has a bias that A has not")
+    return Cause("bias", _bias_text(a, b))
+
+
+def _bias_text(a: Array, b: Array) -> str:
+    if _close(np.sort(a), np.sort(b), 1e-5):
+        return "the bias is in another order"
+    factor = float((a * b).sum() / (a * a).sum())
+    if _close(a * np.float32(factor), b, 1e-5):
+        return f"the bias is A's times {factor:.6g}"
+    shift = float(np.mean(b - a))
+    if _close(a + np.float32(shift), b, 1e-5):
+        return f"the bias is A's plus {shift:.6g}"
+    return f"the bias differs (relative error {relative_error(a, b):.1e})"
