@@ -8,7 +8,7 @@ export { draw } from "./draw.js";
 export { RetrographError } from "./errors.js";
 export { Explainer } from "./explainer.js";
 export { readMetadata } from "./metadata.js";
-export { decode, rgbOf } from "./picture.js";
+export { decode, rgbOf, rgbaOf } from "./picture.js";
 export { prepare } from "./prepare.js";
 export { preprocessing, readPreprocessing } from "./preprocessing.js";
 
