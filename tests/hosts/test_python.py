@@ -11,8 +11,10 @@ import onnx
 import pytest
 
 import run_python
-from case_files import case_folders, read_case
+from case_files import case_folders, largest_difference, read_array, read_case
+from make_conformance import KINDS, SMALL
 from support.conformance import shared_cases
+from support.paths import TESTS
 
 
 @pytest.fixture(scope="module")
@@ -31,6 +33,18 @@ def test_each_kind_of_graph_has_a_case(cases: Path) -> None:
     assert {select for select, _ in chosen} == {"top", "channel", "unit", "cotangent"}
     assert {many for _, many in chosen} == {"true", "false"}
     assert len(case_folders(cases, "pictures")) >= 20
+
+
+def test_the_cases_in_the_repository_are_those_that_are_made(cases: Path) -> None:
+    """`make_conformance.py tests/conformance --small` writes them anew."""
+    stored = TESTS / "conformance"
+    assert run_python.main([str(stored)]) == 0
+    names = [name for kind in KINDS for name in (f.name for f in case_folders(stored, kind))]
+    assert sorted(names) == sorted(SMALL)
+    for folder in case_folders(stored, "graphs"):
+        made = cases / "graphs" / folder.name
+        for old, new in zip(read_case(folder)["outputs"], read_case(made)["outputs"], strict=True):
+            assert largest_difference(read_array(folder, old), read_array(made, new)) < 1e-6
 
 
 def changed(case: Path, tmp_path: Path) -> Path:

@@ -1,6 +1,7 @@
 """The conformance cases that every host's tests share: inputs and what is to come out.
 
     python tools/conformance/make_conformance.py OUT
+    python tools/conformance/make_conformance.py tests/conformance --small
 
 docs/CONTRACT.md says what lies in OUT. Graphs are computed by onnx.reference in float64, pictures
 are prepared by Pillow and drawings are drawn by NumPy, none by the host under test.
@@ -10,7 +11,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -32,25 +33,33 @@ KINDS: dict[str, Any] = {
     "pictures": picture_cases,
     "drawings": drawing_cases,
 }
+SMALL = (
+    *("several-inputs", "taken-names", "no-outputs", "float16-model"),
+    *("one-pixel", "small", "open-width", "bgr-last"),
+)
+"""What lies in tests/conformance, for hosts that are tested where there is no retrograph."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Write all cases to a new folder."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("out", type=Path, metavar="OUT", help="a folder that is not there yet")
-    write_conformance(parser.parse_args(argv).out)
+    parser.add_argument("--small", action="store_true", help="the few that lie in the repository")
+    args = parser.parse_args(argv)
+    write_conformance(args.out, SMALL if args.small else None)
     return 0
 
 
-def write_conformance(out: Path) -> Path:
-    """Write all cases to a new folder, which is given back."""
+def write_conformance(out: Path, names: Collection[str] | None = None) -> None:
+    """Write the cases of some names, or all, to a new folder."""
     out.mkdir(parents=True)
+    written: dict[str, list[str]] = {}
     for kind, cases in KINDS.items():
-        for case in cases.CASES:
+        chosen = [case for case in cases.CASES if names is None or case.name in names]
+        for case in chosen:
             cases.write_case(case, out / kind / case.name)
-    names = {kind: [case.name for case in cases.CASES] for kind, cases in KINDS.items()}
-    write_json(out / INDEX, {"contract": CONTRACT, **names})
-    return out
+        written[kind] = [case.name for case in chosen]
+    write_json(out / INDEX, {"contract": CONTRACT, **written})
 
 
 if __name__ == "__main__":
