@@ -17,13 +17,14 @@ from support.graphs import Array, parse, runner
 WEIGHTS = (
     "<float[4, 3, 3, 3] w, float[4] b, float[5, 4] f, float[4, 4] m, float[1, 1, 4] token, "
     "float[3, 3, 4] k, float[8, 4] half, float[1, 4, 1, 1] shift, float[1, 8, 8, 2] grid, "
-    "int64[1] a0 = {0}, int64[1] a1 = {1}, int64[2] a23 = {2, 3}, int64[1] one = {1}, "
+    "int64[1] a0 = {0}, int64[2] a23 = {2, 3}, int64[1] one = {1}, "
     "int64[2] s4 = {1, 4}, int64[2] t4 = {1, -1}, int64[1] flat = {-1}, int64[2] z = {0, -1}, "
     "int64[3] seq = {1, 4, 64}, int64[4] img = {1, 4, 8, 8}, int64[3] back = {1, 64, 4}, "
     "int64[6] win = {1, 2, 4, 2, 4, 4}, int64[3] wins = {4, 16, 4}, "
     "int64[6] unwin = {1, 2, 2, 4, 4, 4}, int64[4] nhwc = {1, 8, 8, 4}, "
     "int64[4] twice = {1, 4, 16, 16}, int64[3] tokens = {1, 1, 4}, int64[1] i0 = {0}, "
-    "int64[4] sixteen = {2, 8, 8, 2}, float[4, 16, 4] mask>"
+    "int64[2] rows = {64, 4}, int64[3] steps = {64, 1, 4}, "
+    "int64[1, 3] some = {200, 3, 77}, float[4, 16, 4] mask>"
 )
 CONV = "c = Conv <pads = [1, 1, 1, 1]> (x, w, b) r = Relu (c) "
 POOL = CONV + "p = GlobalAveragePool (r) "
@@ -58,6 +59,10 @@ OPENED = {
     + "e = Resize <mode = 'linear'> (r, , , twice) y = GlobalMaxPool (e)".replace("'", '"'),
     "a slice of one row": CONV + "e = Slice (r, i0, one, a0) y = GlobalMaxPool (e)",
     "rows by their numbers": CONV + "e = Gather <axis = 0> (r, i0) y = GlobalMaxPool (e)",
+    "parts by their numbers": CONV + "l = Reshape (r, flat) e = Gather (l, some) y = Tanh (e)",
+    "steps before items, as torch's attention": TOKENS + "e = Transpose <perm = [1, 0, 2]> (t) "
+    "g = Reshape (e, rows) v = Gemm (g, m) h = Reshape (v, steps) "
+    "u = Transpose <perm = [1, 0, 2]> (h)" + MEAN,
     "a constant of one row": CONV + "e = Mul (r, shift) y = GlobalMaxPool (e)",
     "a grid for all": CONV + "e = GridSample (r, grid) y = GlobalAveragePool (e)",
     "a shape that is asked for": POOL + "n = Shape (x) k0 = Gather (n, i0) l = Concat <axis = 0> "

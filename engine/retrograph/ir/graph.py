@@ -81,8 +81,9 @@ class Graph:
     of |x| within which the cotangent passes them unchanged (patterns/straight_through.py);
     `entries` has the inputs of whole numbers in the file, which are floating point here
     (passes/integer_inputs.py); `item_axes` says which axis of an input counts items where it is not
-    the first, or None where none does (passes/batch_opening); `lifted` names the tensors of whole
-    numbers of which the graph has the same in floating point; `undefined` says of nodes whose
+    the first, or None where none does, and `item_places` where a single item lies behind a Reshape
+    (axis, how much before, how much behind: passes/batch_opening); `lifted` names the tensors of
+    whole numbers of which the graph has the same in floating point; `undefined` says of nodes whose
     operator is defined by others why these forms are not.
     `memo` keeps what analyses have found, until `nodes` changes.
     """
@@ -111,6 +112,7 @@ class Graph:
         self.undefined: dict[str, str] = {}
         self.entries: dict[str, Entry] = {}
         self.item_axes: dict[str, int | None] = {}
+        self.item_places: dict[str, tuple[int, int, int]] = {}
         self.producer: dict[str, NodeProto] = {}
         self.consumers: dict[str, list[NodeProto]] = {}
         self.memo: dict[Hashable, Any] = {}

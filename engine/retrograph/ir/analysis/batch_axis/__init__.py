@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from onnx import NodeProto
 
 from retrograph.ir.analysis.batch_axis.bodies import Places
+from retrograph.ir.analysis.batch_axis.order import possible_places
 from retrograph.ir.analysis.batch_axis.passage import FREE, LEADING, Passage, Place, shape_of
 from retrograph.ir.analysis.batch_axis.rules import passed_to_each
 from retrograph.ir.analysis.positions import slid_axes
@@ -29,6 +30,7 @@ __all__ = [
     "follow_body",
     "has_batch_axis",
     "keeps_rows_apart",
+    "possible_places",
 ]
 
 

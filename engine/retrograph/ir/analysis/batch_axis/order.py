@@ -11,9 +11,9 @@ from retrograph.ir.graph import Shape
 
 
 def reshape(p: Passage) -> Place | None:
-    place = p.alone
-    if place is None:
-        return None
+    place, chosen = p.alone, p.graph.item_places.get(p.node.output[0])
+    if place is None or chosen is not None:
+        return chosen and Place(*chosen)
     if place.axis == 0 and _as_many_rows(p):
         return place
     before, after = p.sizes.shape(p.node.input[0]), p.sizes.shape(p.node.output[0])
@@ -25,8 +25,21 @@ def _relocated(
     place: Place, before: Sequence[Known] | None, after: Sequence[Known] | None
 ) -> Place | None:
     """The place behind a reshaping; of a single item the axis nearest to the batch alone."""
+    found = possible_places(place, before, after)
+    return min(found, key=lambda one: one.before * one.after, default=None)
+
+
+def possible_places(
+    place: Place, before: Sequence[Known] | None, after: Sequence[Known] | None
+) -> list[Place]:
+    """Where the items may lie behind a reshaping: in one place, but for those of a single item.
+
+    Args:
+        place: where they lie before it.
+        before, after: the shapes.
+    """
     if before is None or after is None:
-        return None
+        return []
     outer = product([*before[: place.axis], size(place.before)])
     inner = product([size(place.after), *before[place.axis + 1 :]])
     found = []
@@ -35,7 +48,7 @@ def _relocated(
         behind = _ratio(inner, product(after[axis + 1 :]))
         if ahead is not None and behind is not None:
             found.append(Place(axis, ahead, behind))
-    return min(found, key=lambda one: one.before * one.after, default=None)
+    return found
 
 
 def _ratio(a: Known, b: Known) -> int | None:

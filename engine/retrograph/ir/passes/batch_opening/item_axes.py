@@ -7,8 +7,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from retrograph.errors import InputError
-from retrograph.ir.analysis.batch_axis import Batch, follow_batch, has_batch_axis
+from retrograph.ir.analysis.batch_axis import Batch, has_batch_axis
 from retrograph.ir.graph import Graph, Tensor
+from retrograph.ir.passes.batch_opening.item_places import settled_places
 
 ItemAxes = Mapping[str, int | None]
 """The axis that counts items, by the inputs' names; None where an input has none."""
@@ -47,12 +48,13 @@ def fixed_batch(graph: Graph, ends: Iterable[str]) -> FixedBatch | None:
     lead = (leading[0].shape or (None,))[0]
     if not isinstance(lead, int):
         return None
-    made = {name for node in graph.needed(ends)[0] for name in node.output}
+    needed = graph.needed(ends)[0]
+    made = {name for node in needed for name in node.output}
     first: FixedBatch | None = None
     candidates = (c for c in _candidates(inputs, lead) if c[1][leading[0].name] is not None)
     for count, axes in itertools.islice(candidates, _MOST_TRIED):
         graph.item_axes = dict(axes)
-        found = FixedBatch(count, axes, follow_batch(graph))
+        found = FixedBatch(count, axes, settled_places(graph, needed, count))
         if made.isdisjoint(found.batch.mixed | found.batch.regained):
             return found
         first = first or found

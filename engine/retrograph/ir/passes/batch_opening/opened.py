@@ -169,6 +169,7 @@ def _name_inputs(graph: Graph, fixed: FixedBatch) -> str:
         key: replace(entry, info=_with_open_axis(entry.info, fixed.axes.get(key), name))
         for key, entry in graph.entries.items()
     }
+    graph.item_places = {}
     graph.item_axes = {key: axis for key, axis in fixed.axes.items() if axis != 0}
     return name
 

@@ -257,14 +257,24 @@ def _slice(steps: Steps, items: Items) -> list[NodeProto] | None:
 
 
 def _gather(steps: Steps, items: Items) -> list[NodeProto] | None:
-    data = items.batch.places.get(steps.input(0))
-    if data is None or data.axis != steps.attrs["axis"] % steps.rank(0):
+    """What is taken of the parts of one item is taken of those of each."""
+    data, shape = items.batch.places.get(steps.input(0)), steps.tensor(0).shape
+    axis = steps.attrs["axis"] % steps.rank(0)
+    if data is None or data.axis != axis:
         return None
-    chosen = items.graph.value(steps.input(1))
-    in_order = chosen is not None and chosen.ndim == 1
-    if chosen is None or not in_order or list(chosen) != list(range(items.rows(data))):
+    place, result = _place(steps, items), _result(steps, items)
+    ahead = [d for d in result[axis : place.axis] if d != 1]
+    if items.count > 1 or ahead or place.before * data.before > 1:
         raise CannotOpen("takes items by their numbers")
-    return steps.finish(steps.add("Identity", steps.input(0)))
+    sizes = [d for d in (*(shape or ()), *result) if isinstance(d, int)]
+    if len(sizes) < steps.rank(0) + len(result):
+        raise CannotOpen("takes parts of the items beside axes of open size")
+    apart = steps.ints([*sizes[:axis], -1, data.after, *sizes[axis + 1 : steps.rank(0)]])
+    parts = steps.add("Reshape", steps.input(0), apart)
+    taken = steps.add("Gather", parts, steps.input(1), axis=axis + 1)
+    wanted = sizes[steps.rank(0) :]
+    wanted[place.axis] = -1
+    return steps.finish(steps.add("Reshape", taken, steps.ints(wanted)))
 
 
 def _resize(steps: Steps, items: Items) -> list[NodeProto] | None:
