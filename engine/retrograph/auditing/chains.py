@@ -44,6 +44,10 @@ def chain_of(
         outputs: those that are the same.
     """
     networks = a.network, b.network
+    prints_a, prints_b = (
+        {name: each for name, each in prints.items() if name not in codes}
+        for prints, codes in ((prints_a, _codes(a.network)), (prints_b, _codes(b.network)))
+    )
     chain = _most_alike(*networks, prints_a, prints_b)
     for _ in range(_ROUNDS):
         near = _prints_given(a, b, chain, prints_a, prints_b)
@@ -84,8 +88,8 @@ def _by_structure(
     places = [(-1, -1), *((a.place[p.a], b.place[p.b]) for p in anchors)]
     places.append((len(a.nodes), len(b.nodes)))
     for (start_a, start_b), (end_a, end_b) in pairwise(places):
-        ours = _weighted(a, start_a, end_a)
-        theirs = _weighted(b, start_b, end_b)
+        ours = _weighted(a, prints_a, start_a, end_a)
+        theirs = _weighted(b, prints_b, start_b, end_b)
         fits = [
             [a.op(x) == b.op(y) and _fit(prints_a[x], prints_b[y]) for y in theirs] for x in ours
         ]
@@ -98,11 +102,11 @@ def _fit(a: Fingerprint, b: Fingerprint) -> bool:
     return bool(axis_orders(a.item, b.item))
 
 
-def _weighted(network: Network, start: int, end: int) -> list[str]:
+def _weighted(network: Network, prints: Prints, start: int, end: int) -> list[str]:
     """The compared tensors of layers with weights between two places."""
     return [
         name
-        for name in network.points
+        for name in prints
         if start < network.place[name] < end and network.op(name) in WEIGHTED
     ]
 
@@ -113,15 +117,33 @@ def _most_alike(a: Network, b: Network, prints_a: Prints, prints_b: Prints) -> l
         (i, j): found
         for i, x in enumerate(a.points)
         for j, y in enumerate(b.points)
+        if x in prints_a and y in prints_b
         if (found := _likeness(prints_a[x], prints_b[y])) is not None
     }
     scores = np.zeros((len(a.points), len(b.points)))
     for (i, j), (likeness, _) in alike.items():
-        scores[i, j] = likeness + _SAME_OPERATOR * (a.op(a.points[i]) == b.op(b.points[j]))
+        scores[i, j] = _weight(likeness) + _SAME_OPERATOR * (a.op(a.points[i]) == b.op(b.points[j]))
     return [
         Pair(a.points[i], b.points[j], alike[i, j][1], 1 - alike[i, j][0])
         for i, j in _longest_chain(scores)
     ]
+
+
+def _weight(likeness: float) -> float:
+    """What a pair adds to its chain: two that are half alike are less than one that is right."""
+    return ((likeness - _ALIKE) / (1 - _ALIKE)) ** 2
+
+
+def _codes(network: Network) -> set[str]:
+    """The tensors between a quantiser's scales, which hold codes: no numbers of the network."""
+    made = {name for name in network.nodes if not network.is_in_file(name)}
+    found: set[str] = set()
+    for name, parents in network.parents.items():
+        is_code = not found.isdisjoint(parents) and network.op(name) != "Mul"
+        if is_code or (network.op(name) == "Round" and name in made):
+            found.add(name)
+    first = {name for name in made if network.op(name) == "Div"}
+    return found | {n for n in first if found.issuperset(network.children.get(n, ("",)))}
 
 
 def _with_restored(

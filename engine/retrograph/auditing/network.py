@@ -91,6 +91,10 @@ class Network:
         """The operator by which the file itself computes a tensor; ours where it has none such."""
         return self._file_ops.get(name, self.op(name))
 
+    def is_in_file(self, name: str) -> bool:
+        """Whether the file has a tensor of that name."""
+        return name in self._file_ops
+
     def name_in_file(self, name: str) -> str:
         """A tensor by its alias, or as the file has it where that is another operator there."""
         if self._file_ops.get(name) == self.op(name):
