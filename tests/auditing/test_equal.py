@@ -11,7 +11,9 @@ import pytest
 from onnx import ModelProto
 
 from retrograph import audit
-from retrograph.auditing import precision
+from retrograph.auditing import chains, precision
+from retrograph.auditing.network import Network
+from retrograph.model import opened
 from support.audit_case import NETS, inputs
 from support.faults import Editor
 from support.nets import weights
@@ -166,3 +168,21 @@ def test_what_is_folded_is_no_place_where_files_part(tmp_path: Path) -> None:
     found = audit(model, editor.model, inputs(), method=None)
     assert found.findings[0].region.a_tensors[0] == "a3"
     assert "kernel is flipped" in found.sentence
+
+
+@pytest.mark.parametrize("form", ["QDQ", "QOperator"])
+def test_codes_of_a_quantiser_stand_for_no_layer(form: str, tmp_path: Path) -> None:
+    model = NETS["residual"]()
+    quantised = in_int8(model, inputs(8), tmp_path, form=form, per_channel=False)
+    network = Network(opened(quantised))
+    codes = chains._codes(network)
+    assert {network.op(name) for name in codes} - {"Flatten"} == {"Div", "Round", "Clip"}
+    found = audit(model, quantised, inputs(), method=None)
+    assert found.verdict.name == "equal-precision", found.sentence
+    assert codes.isdisjoint(layer.b for layer in found.layers)
+    assert not chains._codes(Network(opened(model)))
+
+
+def test_one_right_pair_is_more_than_two_that_are_half_alike() -> None:
+    assert chains._weight(0.99) > 2 * chains._weight(0.88)
+    assert chains._weight(0.8) == pytest.approx(0)

@@ -97,7 +97,7 @@ def precision_sentence(a: Network, layers: Sequence[LayerError], facts: Facts) -
     """For a file of less precision: what its layers lose by themselves, and what it looks at."""
     said = [_losses(a, layers, facts)]
     if facts.cosine is not None and facts.cosine < ALIKE:
-        said.append(f"What it looks at is another all the same: mean cosine {facts.cosine:.2f}.")
+        said.append(f"It looks elsewhere, too: the mean cosine of the maps is {facts.cosine:.2f}.")
     return " ".join(said)
 
 
