@@ -26,7 +26,7 @@ def upsampling() -> ModelProto:
         node("DepthToSpace", "m3", "d", blocksize=2),
         node("LRN", "d", "l", size=3, alpha=0.5, beta=0.75, bias=1.0),
         node("ReduceMean", "l", "r", axes=[2, 3], keepdims=0),
-        node("Gemm", "r w4 b4", "y", alpha=0.5),
+        node("Gemm", "r w4 b4", "y", alpha=0.5, transB=1),
     ]
     nodes[5].input[:] = ["e2", "", "scales"]
     constants = {
@@ -42,7 +42,7 @@ def upsampling() -> ModelProto:
         "b3": weights(12),
         "s3": 1 + weights(12, seed=3) / 2,
         "o3": weights(12, seed=4),
-        "w4": weights(3, 5),
+        "w4": weights(5, 3),
         "b4": weights(5),
     }
     return model(nodes, [info("x", ["N", 3, SIZE, SIZE])], [info("y", ["N", 5])], constants)

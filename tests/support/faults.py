@@ -73,6 +73,17 @@ class Editor:
                     other.input[place] = node.input[0]
         self.graph.node.remove(node)
 
+    def bound(self, clip: NodeProto, low: float, high: float) -> None:
+        """Give a Clip its bounds as its opset has them."""
+        if max(o.version for o in self.model.opset_import if o.domain in ("", "ai.onnx")) < 11:
+            self.set_attribute(clip, "min", float(low))
+            self.set_attribute(clip, "max", float(high))
+            return
+        for end, value in (("low", low), ("high", high)):
+            name = f"{clip.output[0]}_{end}"
+            self.set_constant(name, np.float32(value))
+            clip.input.append(name)
+
     def is_output(self, node: NodeProto) -> bool:
         return node.output[0] in {v.name for v in self.graph.output}
 
@@ -145,16 +156,19 @@ def _is(op: str) -> Callable[[Editor, NodeProto], bool]:
     return lambda editor, node: node.op_type == op
 
 
+def _of_a_map(editor: Editor, node: NodeProto) -> bool:
+    """Whether it is a Softmax that gives an output with positions."""
+    ranks = {v.name: len(v.type.tensor_type.shape.dim) for v in editor.graph.output}
+    return node.op_type == "Softmax" and ranks.get(node.output[0], 0) > 2
+
+
 def _is_inner(op: str) -> Callable[[Editor, NodeProto], bool]:
     return lambda editor, node: node.op_type == op and not editor.is_output(node)
 
 
 def _to_relu6(editor: Editor, node: NodeProto) -> None:
-    low, high = f"{node.output[0]}_low", f"{node.output[0]}_high"
-    editor.set_constant(low, np.float32(0))
-    editor.set_constant(high, np.float32(0.3))
     node.op_type = "Clip"
-    node.input.extend([low, high])
+    editor.bound(node, 0, 0.3)
 
 
 def _one_changed(weight: Array) -> Array:
@@ -242,7 +256,7 @@ FAULTS = (
     ),
     Fault("slope", _is("LeakyRelu"), _set("alpha", 0.3), frozenset({"alpha"})),
     Fault("ceil_mode", _is("MaxPool"), _set("ceil_mode", 1), frozenset({"ceil_mode", "pads"})),
-    Fault("softmax axis", _is("Softmax"), _set("axis", 2), frozenset({"axis"})),
+    Fault("softmax axis", _of_a_map, _set("axis", 2), frozenset({"axis"})),
     Fault(
         "float16 weights",
         _weighs,

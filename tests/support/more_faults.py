@@ -106,12 +106,10 @@ def _behind(op: str, **attributes: object) -> Callable[[Editor, NodeProto], None
 
 
 def _saturating(editor: Editor, node: NodeProto) -> None:
-    low, high = f"{node.output[0]}_low", f"{node.output[0]}_high"
-    editor.set_constant(low, np.float32(-0.5))
-    editor.set_constant(high, np.float32(0.5))
+    name = node.output[0]
     _behind("Clip")(editor, node)
-    clip = next(n for n in editor.graph.node if n.op_type == "Clip" and len(n.input) == 1)
-    clip.input.extend([low, high])
+    clip = next(n for n in editor.graph.node if n.output[0] == name)
+    editor.bound(clip, -0.5, 0.5)
 
 
 def _swap(editor: Editor, node: NodeProto) -> None:
@@ -240,7 +238,7 @@ MORE_FAULTS = (
         "operands swapped",
         _swappable,
         _swap,
-        _kinds("operands-swapped", "values-permuted", "values-scaled"),
+        _kinds("operands-swapped", "values-permuted", "values-scaled", "values-function"),
     ),
     Fault("sigmoid added", _is_inner("Conv"), _behind("Sigmoid"), _kinds("operator-added")),
     Fault("Softmax twice", _is("Softmax"), _behind("Softmax", axis=1), _kinds("operator-added")),

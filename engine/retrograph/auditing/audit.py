@@ -166,7 +166,8 @@ class _Auditor:
         method, maps, notes = self._maps(comparison)
         facts = self._facts(comparison, precision, layers, findings, prepared, maps)
         sentence = self._sentence(facts, comparison, layers, findings, prepared)
-        sentence = " ".join(filter(None, [*other_sizes(comparison), sentence]))
+        broken = f"{facts.broken}." if facts.broken else ""
+        sentence = " ".join(filter(None, [broken, *other_sizes(comparison), sentence]))
         self.told(1, 1)
         return Audit(
             a=self.a.network.model.name,
@@ -260,7 +261,7 @@ class _Auditor:
 
     def _finding(self, step: Step) -> Finding:
         region, before = step.region, step.before
-        causes = diagnose(Difference.of(region, before.a, before.b))
+        causes = diagnose(Difference.of(region, before.a, before.b, before.pairs))
         label_a = _label(self.a.network, region.a_tensors, region.a_end)
         label_b = _label(self.b.network, region.b_tensors, region.b_end)
         return Finding(region, label_a, label_b, causes, region_case(step))
@@ -328,8 +329,7 @@ class _Auditor:
         if not facts.related:
             return another_sentence(a, self.b.network, other_weights(a, self.b.network))
         name = prepared.name if prepared is not None else ""
-        said = parted_sentence(a, findings, comparison.outputs, name)
-        return f"{facts.broken}. {said}" if facts.broken else said
+        return parted_sentence(a, findings, comparison.outputs, name)
 
     def _may_place(self, facts: Facts, findings: Sequence[Finding]) -> bool:
         """Whether two files without a common output part at a place rather than everywhere."""

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from retrograph.auditing.comparison import Comparison
+from retrograph.auditing.searching import first_tensor
 
 
 def broken_output(comparison: Comparison) -> str:
@@ -15,7 +16,9 @@ def broken_output(comparison: Comparison) -> str:
     for pair in comparison.outputs:
         if np.isfinite(a[pair.a]).all() and not np.isfinite(b[pair.b]).all():
             share = 100 * (1 - float(np.isfinite(b[pair.b]).mean()))
-            return f"{share:.3g} % of output {pair.b} are inf or NaN"
+            first = first_tensor(b.network, pair.b, lambda name: not np.isfinite(b[name]).all())
+            where = "" if first == pair.b else f", first {b.network.label(first)}"
+            return f"{share:.3g} % of output {pair.b} are inf or NaN{where}"
     return ""
 
 

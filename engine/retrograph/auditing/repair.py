@@ -124,7 +124,7 @@ def _best(comparison: Comparison) -> Tried | None:
     cuts = sorted(_cuts(comparison), key=lambda cut: cut.cost)[:_TRIES]
     nearest: Tried | None = None
     for cut in cuts:
-        if nearest is not None and nearest.next_agree and cut.cost > nearest.cut.cost + _FARTHER:
+        if nearest is not None and _is_enough(comparison, nearest, cut):
             return nearest
         try:
             tried = _try(comparison, cut)
@@ -137,6 +137,18 @@ def _best(comparison: Comparison) -> Tried | None:
         if nearest is None or _rank(comparison, tried) > _rank(comparison, nearest):
             nearest = tried
     return nearest
+
+
+def _is_enough(comparison: Comparison, nearest: Tried, cut: Cut) -> bool:
+    """Whether a cut need not be tried, for a nearer one makes the next tensors agree.
+
+    Where that one is not between the first nodes of both, what agrees behind it may be another
+    block that computes the same.
+    """
+    if not nearest.next_agree or cut.cost <= nearest.cut.cost + _FARTHER:
+        return False
+    is_first_a = nearest.cut.a in comparison.settled_a.starts
+    return is_first_a and nearest.cut.b in comparison.settled_b.starts
 
 
 def _may_stand(comparison: Comparison, cut: Cut) -> bool:

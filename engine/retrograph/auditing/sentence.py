@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 
 from retrograph.auditing.amounts import amount
@@ -102,7 +103,9 @@ def precision_sentence(a: Network, layers: Sequence[LayerError], facts: Facts) -
 
 
 def _losses(a: Network, layers: Sequence[LayerError], facts: Facts) -> str:
-    precision, error = facts.precision, f"Outputs differ by {amount(facts.output_error)}"
+    is_number = math.isfinite(facts.output_error)
+    by = f"differ by {amount(facts.output_error)}" if is_number else "are not all numbers"
+    precision, error = facts.precision, f"Outputs {by}"
     if not layers:
         return f"{error}; no layers of the two stand for each other."
     ranked = sorted(layers, key=lambda layer: -layer.own)

@@ -11,6 +11,7 @@ from retrograph.auditing.diagnosis.nodes import (
     operator_causes,
 )
 from retrograph.auditing.diagnosis.values import (
+    axes_causes,
     function_causes,
     nonfinite_causes,
     order_causes,
@@ -23,6 +24,7 @@ from retrograph.auditing.diagnosis.weights import weight_causes
 CAUSES: Sequence[Callable[[Difference], Iterator[Cause]]] = (
     attribute_causes,
     constant_causes,
+    axes_causes,
     weight_causes,
     operator_causes,
     nonfinite_causes,

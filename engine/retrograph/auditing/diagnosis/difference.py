@@ -7,9 +7,12 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+import numpy as np
+
 from retrograph.auditing.activations import Activations
 from retrograph.auditing.axes import ordered, squeezed
 from retrograph.auditing.network import Network
+from retrograph.auditing.pairing import Pair
 from retrograph.auditing.regions import Region
 from retrograph.ir.graph import Array, NodeProto, attributes, default_attributes, opset_of
 from retrograph.ir.path import ancestors
@@ -69,6 +72,16 @@ class Side:
         once = Activations(self.network, self.activations.feeds[:1])
         return once.run([name])[name] if graph.tensor(name) is not None else None
 
+    def holder(self, value: Array) -> str:
+        """The name of a weight of the file that holds these values; "" for none."""
+        for name in self.network.graph.constants:
+            tensor = self.network.graph.tensor(name)
+            if tensor is not None and tensor.shape == value.shape and value.size > 1:
+                other = self.network.value(name)
+                if other is not None and np.array_equal(other, value):
+                    return str(name)
+        return ""
+
     def attributes(self, node: NodeProto) -> dict[str, Any]:
         """The attributes of a node with those that it leaves out."""
         usual = default_attributes(node.op_type, node.domain, self.network.graph.opset)
@@ -98,6 +111,7 @@ class Difference:
         a, b: the region in both files.
         value_a, value_b: what its ends compute, the axes in B's order; None where nothing fits.
         shape_a, shape_b: the sizes of the ends, [N, *item].
+        pairs: the tensors of both files that are equal.
     """
 
     a: Side
@@ -106,9 +120,12 @@ class Difference:
     value_b: Array | None
     shape_a: tuple[int, ...]
     shape_b: tuple[int, ...]
+    pairs: tuple[Pair, ...] = ()
 
     @classmethod
-    def of(cls, region: Region, a: Activations, b: Activations) -> Difference:
+    def of(
+        cls, region: Region, a: Activations, b: Activations, pairs: Sequence[Pair] = ()
+    ) -> Difference:
         """The region in what both files compute, B as it is before the region is repaired."""
         value_a = value_b = None
         if region.order is not None:
@@ -121,6 +138,7 @@ class Difference:
             value_b,
             a[region.a_end].shape,
             b[region.b_end].shape,
+            tuple(pairs),
         )
 
 

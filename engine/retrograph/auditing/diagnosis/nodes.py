@@ -18,7 +18,9 @@ _SPELLING = frozenset(
 )
 """Attributes that say the same in several ways, or that go with a layout."""
 
+_GELUS = {"Erf": "Erf", "Tanh": "tanh", "Sigmoid": "Sigmoid", "Swish": "Sigmoid"}
 _SAME = 1e-6
+_NEAR = 1e-5
 
 
 def attribute_causes(difference: Difference) -> Iterator[Cause]:
@@ -94,10 +96,12 @@ def constant_causes(difference: Difference) -> Iterator[Cause]:
                 continue
             a, b = difference.a.constant(x), difference.b.constant(y)
             name = names[place] if place < len(names) else f"input {place}"
-            yield from _constant_cause(name.lower(), a, b)
+            holder = "" if b is None else difference.a.holder(b)
+            yield from _constant_cause(name.lower(), a, b, holder)
 
 
-def _constant_cause(name: str, a: Any, b: Any) -> Iterator[Cause]:
+def _constant_cause(name: str, a: Any, b: Any, holder: str) -> Iterator[Cause]:
+    """What has become of a constant; `holder` names that of A which has B's values."""
     if a is None or b is None or a.dtype.kind == "O":
         return
     kind = f"constant-{name.replace(' ', '-')}"
@@ -109,20 +113,46 @@ def _constant_cause(name: str, a: Any, b: Any) -> Iterator[Cause]:
         if a.dtype.kind != "f" or first.size <= 4:
             yield Cause(kind, f"{name} {_text(a.tolist())} in A, {_text(b.tolist())} in B")
         else:
-            gone = ", all 0 in B" if not second.any() else ""
             error = relative_error(first, second)
-            yield Cause(kind, f"{name} differs (relative error {error:.1e}{gone})")
+            told = _constant_text(first, second) or (f"A's `{holder}`" if holder else "")
+            more = f", {told} in B" if told else ""
+            yield Cause(kind, f"{name} differs (relative error {error:.1e}{more})")
+
+
+def _constant_text(a: Any, b: Any) -> str:
+    """What a constant [*] is beside A's; "" where that cannot be told."""
+    if not np.ptp(b):
+        return f"all {b[0]:g}"
+    if relative_error(np.sort(a), np.sort(b)) <= _SAME:
+        return "in another order"
+    with np.errstate(all="ignore"):
+        functions = (("the square root", np.sqrt(a)), ("the square", a * a), ("1 over it", 1 / a))
+        return next((text for text, value in functions if relative_error(value, b) <= _NEAR), "")
 
 
 def operator_causes(difference: Difference) -> Iterator[Cause]:
     """Operators that one of the two has and the other has not."""
     only_a, only_b = (_left(difference, side) for side in ("a", "b"))
+    ways = _gelu(difference.a), _gelu(difference.b)
+    if all(ways) and ways[0] != ways[1]:
+        yield Cause("gelu", f"a GELU by {ways[0]} in A, by {ways[1]} in B")
     if only_a and only_b:
         yield Cause("operator-replaced", f"{_listed(only_a)} in A, {_listed(only_b)} in B")
     elif only_a:
         yield Cause("operator-lost", f"{_listed(only_a)} of A is missing in B")
     elif only_b:
         yield Cause("operator-added", f"B has {_listed(only_b)}, which A has not")
+
+
+def _gelu(side: Side) -> str:
+    """By what the nodes of a region may compute a GELU; "" where they do not."""
+    nodes = {node.op_type: node for node in side.nodes}
+    if "Gelu" in nodes:
+        is_tanh = side.attributes(nodes["Gelu"]).get("approximate") in ("tanh", b"tanh")
+        return "tanh" if is_tanh else "Erf"
+    if "Mul" not in nodes:
+        return ""
+    return next((way for op, way in _GELUS.items() if op in nodes), "")
 
 
 def _left(difference: Difference, which: str) -> list[str]:

@@ -9,11 +9,27 @@ import numpy as np
 from retrograph.auditing.axes import relative_error
 from retrograph.auditing.diagnosis.difference import Cause, Difference
 from retrograph.auditing.diagnosis.weights import permutation
+from retrograph.auditing.pairing import usual_orders
 from retrograph.runtime import Array
 
 _CLOSE = 1e-4
+_APART = 1e-3
 _MATCHED = 2048
 _MANY = 1000
+
+
+def axes_causes(difference: Difference) -> Iterator[Cause]:
+    """What goes into the region with its axes in another order than tensors elsewhere."""
+    entries = set(difference.b.network.before(difference.b.tensors))
+    others = [pair for pair in difference.pairs if pair.b not in entries]
+    usual = usual_orders(others)
+    for pair in difference.pairs:
+        orders = usual.get(len(pair.order), ())
+        if pair.b in entries and orders and pair.order not in orders:
+            is_swap = len(pair.order) == 3 and pair.order[0] == orders[0][0]
+            how = "height and width swapped" if is_swap else f"axes in the order {[*pair.order]}"
+            yield Cause("axes", f"what goes in there has {how} in B")
+            return
 
 
 def nonfinite_causes(difference: Difference) -> Iterator[Cause]:
@@ -24,13 +40,22 @@ def nonfinite_causes(difference: Difference) -> Iterator[Cause]:
         yield Cause("nonfinite", f"{share:.3g} % of the values are inf or NaN in B")
 
 
+def _apart(difference: Difference) -> tuple[Array, Array] | None:
+    """The values of both where they are numbers and farther apart than relations are exact."""
+    a, b = difference.value_a, difference.value_b
+    if a is None or b is None or not (np.isfinite(a).all() and np.isfinite(b).all()):
+        return None
+    return (a, b) if relative_error(a, b) > _APART else None
+
+
 def order_causes(difference: Difference) -> Iterator[Cause]:
     """B's values as A's in another order."""
-    a, b = difference.value_a, difference.value_b
-    if a is None or b is None or not np.isfinite(b).all():
+    both = _apart(difference)
+    if both is None:
         return
+    a, b = both
     for axis in range(1, a.ndim):
-        if relative_error(np.flip(a, axis), b) <= _CLOSE < relative_error(a, b):
+        if relative_error(np.flip(a, axis), b) <= _CLOSE:
             yield Cause("values-permuted", f"what B computes is A's reversed along axis {axis}")
             return
         if a.shape[axis] > _MATCHED:
@@ -70,9 +95,10 @@ def softmax(x: Array, axis: int) -> Array:
 
 def function_causes(difference: Difference) -> Iterator[Cause]:
     """One file's values as a known function of the other's."""
-    a, b = difference.value_a, difference.value_b
-    if a is None or b is None or a.ndim < 2 or not (np.isfinite(a).all() and np.isfinite(b).all()):
+    both = _apart(difference)
+    if both is None or both[0].ndim < 2:
         return
+    a, b = both
     with np.errstate(all="ignore"):
         for name, function in _FUNCTIONS.items():
             if relative_error(function(a), b) <= _CLOSE:
@@ -85,9 +111,10 @@ def function_causes(difference: Difference) -> Iterator[Cause]:
 
 def scale_causes(difference: Difference) -> Iterator[Cause]:
     """B's values as A's times a number, or plus one."""
-    a, b = difference.value_a, difference.value_b
-    if a is None or b is None or not np.isfinite(b).all():
+    both = _apart(difference)
+    if both is None:
         return
+    a, b = both
     factor = float((a * b).sum() / max(float((a * a).sum()), 1e-30))
     if abs(factor - 1) > _CLOSE and factor and relative_error(a * np.float32(factor), b) <= _CLOSE:
         yield Cause("values-scaled", f"what B computes is A's times {factor:.5g}")

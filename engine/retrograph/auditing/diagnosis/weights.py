@@ -52,7 +52,8 @@ def _swapped(a: Array, b: Array) -> str | None:
     turned = b.swapaxes(2, 3)
     if _close(a, turned):
         return "height and width of the kernel are swapped"
-    return "the kernel is rotated" if _close(a, np.flip(turned, (2, 3))) else None
+    is_rotated = any(_close(a, np.flip(turned, axes)) for axes in (2, 3, (2, 3)))
+    return "the kernel is rotated" if is_rotated else None
 
 
 def _reversed_channels(a: Array, b: Array) -> str | None:
@@ -171,11 +172,20 @@ def _scaled(a: Array, b: Array) -> str | None:
     if alike.max() < -0.99999:
         return _negated(a, b)
     if alike.min() < 0.99999:
-        return None
+        return _scaled_inputs(a, b)
     ratio = np.linalg.norm(rows_b, axis=1) / np.maximum(np.linalg.norm(rows_a, axis=1), 1e-30)
     if np.ptp(ratio) <= 1e-5 * ratio.max():
         return f"the weights are A's times {ratio.mean():.6g}"
     return f"the weights are scaled by channel, by {ratio.min():.6g} to {ratio.max():.6g}"
+
+
+def _scaled_inputs(a: Array, b: Array) -> str | None:
+    axes = tuple(axis for axis in range(a.ndim) if axis != 1)
+    factor = (a * b).sum(axes, keepdims=True) / np.maximum((a * a).sum(axes, keepdims=True), 1e-30)
+    if a.shape[1] < 2 or not _close(a * factor, b):
+        return None
+    ends = f"{factor.min():.6g} to {factor.max():.6g}"
+    return f"the weights are scaled by input channel, by {ends}"
 
 
 def _negated(a: Array, b: Array) -> str:
@@ -249,8 +259,16 @@ def weight_causes(difference: Difference) -> Iterator[Cause]:
             first.weight, second.weight
         )
         if cause is not None:
-            yield cause
+            yield _of_another(difference, theirs, cause)
         yield from _bias_cause(first, second, cause)
+
+
+def _of_another(difference: Difference, theirs: LinearLayer, cause: Cause) -> Cause:
+    """The cause, or that the weights are those of another layer of A."""
+    name = next((n for n in theirs.node.input[1:2] if cause.kind == "weights"), "")
+    value = difference.b.constant(name)
+    holder = "" if value is None else difference.a.holder(value)
+    return Cause("weights-of-another", f"the weights are A's `{holder}`") if holder else cause
 
 
 def _comparable(

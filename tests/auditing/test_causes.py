@@ -1,0 +1,78 @@
+"""What is named as the cause: axes, other layers' weights, overflow, spellings of a GELU."""
+
+from __future__ import annotations
+
+import numpy as np
+from onnx import ModelProto, NodeProto, helper
+
+import retrograph as rg
+from support.audit_case import NETS, inputs
+from support.audit_nets import MORE_NETS
+from support.faults import Editor
+from support.nets import weights
+
+
+def _behind(net: ModelProto, tensor: str, *added: NodeProto) -> ModelProto:
+    """The net with nodes put behind the node of a tensor, which is called TENSOR_before then."""
+    editor = Editor(net)
+    place = [n.output[0] for n in editor.graph.node].index(tensor)
+    editor.graph.node[place].output[0] = f"{tensor}_before"
+    for number, each in enumerate(added, 1):
+        editor.graph.node.insert(place + number, each)
+    return editor.model
+
+
+def test_axes_that_are_swapped_before_a_layer_are_named() -> None:
+    turn = helper.make_node("Transpose", ["r2_before"], ["r2"], perm=[0, 1, 3, 2])
+    found = rg.audit(NETS["plain"](), _behind(NETS["plain"](), "r2", turn), inputs(), method=None)
+    assert found.findings[0].causes[0].kind == "axes"
+    assert "height and width swapped in B" in found.sentence
+
+
+def test_weights_of_another_layer_are_named() -> None:
+    clean = NETS["residual"]()
+    editor = Editor(clean)
+    second = editor.constant("s2")
+    assert second is not None
+    editor.set_constant("s1", second)
+    found = rg.audit(clean, editor.model, inputs(), method=None)
+    assert "A's `s2` in B" in found.sentence
+
+
+def test_where_numbers_overflow_first_is_said() -> None:
+    large = Editor(NETS["plain"]())
+    weight = large.constant("w3")
+    assert weight is not None
+    large.set_constant("w3", weight * np.float32(1e5))
+    casts = (
+        helper.make_node("Cast", ["r3_before"], ["half"], "narrow", to=10),
+        helper.make_node("Cast", ["half"], ["r3"], "wide", to=1),
+    )
+    found = rg.audit(large.model, _behind(large.model, "r3", *casts), inputs(), method=None)
+    assert found.verdict.name == "broken"
+    assert "inf or NaN, first cast1 (`narrow`)" in found.sentence
+
+
+def test_what_is_nearly_equal_is_in_no_other_order() -> None:
+    clean = NETS["plain"]()
+    editor = Editor(clean)
+    weight = editor.constant("w4")
+    assert weight is not None
+    moved = weight + 1e-4 * weights(*weight.shape, seed=9)
+    editor.set_constant("w4", moved.astype(np.float32))
+    found = rg.audit(clean, editor.model, inputs(), method=None)
+    assert found.findings
+    assert not [c for c in found.findings[0].causes if c.kind.startswith("values-")]
+
+
+def test_a_gelu_of_one_node_is_told_from_one_of_many() -> None:
+    clean = MORE_NETS["gelus"]()
+    editor = Editor(clean)
+    place = [n.output[0] for n in editor.graph.node].index("d1")
+    del editor.graph.node[place : place + 5]
+    gelu = helper.make_node("Gelu", ["a1"], ["g1"], "gelu", approximate="tanh")
+    editor.graph.node.insert(place, gelu)
+    editor.model.opset_import[0].version = 20
+    found = rg.audit(clean, editor.model, inputs(), method=None)
+    assert found.findings[0].causes[0].text == "a GELU by Erf in A, by tanh in B"
+    assert found.findings[0].region.repaired
