@@ -7,8 +7,10 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from threading import Barrier
+from time import sleep
 
 import numpy as np
+import onnx
 import pytest
 from PIL import Image
 
@@ -66,6 +68,24 @@ def test_one_that_gives_no_numbers_fails_alone() -> None:
     assert "check the preprocessing" in str(bad)
 
 
+def test_a_unit_that_is_out_of_range_fails_alone(tmp_path: Path) -> None:
+    nets.save(nets.cnn(size="S"), tmp_path / "net.onnx")
+    model, sessions = Model(tmp_path / "net.onnx"), SessionCache()
+    x = RNG.standard_normal((3, 8, 8)).astype(np.float32)
+    inputs = [
+        read_input(sessions.open(model, asked(unit, "relu1")), x)
+        for unit in ((0, 3, 3), (0, 50, 3), (1, 2, 2))
+    ]
+    assert len({each.run_key for each in inputs}) == 1
+    first, bad, last = explain_together(inputs)
+    assert isinstance(bad, rg.InputError)
+    assert "out of range" in str(bad)
+    for unit, found in (((0, 3, 3), first), ((1, 2, 2), last)):
+        assert isinstance(found, rg.Attribution)
+        wanted = rg.explain(model, x, unit, layer="relu1", device="cpu").attribution
+        np.testing.assert_allclose(found.attribution, wanted, rtol=1e-5, atol=1e-8)
+
+
 def test_what_cannot_share_a_run_is_run_by_itself() -> None:
     model, sessions = Model(SAMPLE), SessionCache()
     (several,) = read(sessions, model, ["3;5"])
@@ -102,6 +122,13 @@ def test_the_bytes_of_a_file_are_a_picture() -> None:
         rg.explain(SAMPLE, b"no picture", 3, device="cpu")
 
 
+def test_a_record_spells_parameters() -> None:
+    bare = onnx.load(SAMPLE)
+    del bare.metadata_props[:]
+    record = rg.explain(bare, PICTURES[0], 3, device="cpu").to_dict()["preprocessing"]
+    assert "give preprocessing, or more pictures, to be sure" in record["note"]
+
+
 def test_several_methods_are_refused() -> None:
     with pytest.raises(rg.InputError, match="method is one method, not 'guided,gradient'"):
         rg.explain(SAMPLE, PICTURES[0], method="guided,gradient", device="cpu")
@@ -113,6 +140,7 @@ def test_threads_that_want_the_same_make_it_once() -> None:
 
     def make() -> object:
         made.append(1)
+        sleep(0.05)
         return object()
 
     def get(key: int) -> object:

@@ -38,6 +38,7 @@ def close(found: np.ndarray, wanted: np.ndarray) -> None:
     np.testing.assert_allclose(found, wanted, rtol=1e-4, atol=1e-6 * np.abs(wanted).max())
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize(
     ("unit", "more"),
     [

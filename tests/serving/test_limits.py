@@ -258,7 +258,7 @@ def test_a_service_that_stops_answers_what_it_took(gate: Gate) -> None:
 
     async def stopping() -> tuple[Answer, Answer, Answer]:
         async with service.lifespan():
-            taken = asyncio.ensure_future(answered(service, EXPLAIN, npy(X), **UNIT))
+            taken = asyncio.ensure_future(answered(service, EXPLAIN, npy(X), unit=3, format="npz"))
             await gate.is_reached()
             ending = asyncio.ensure_future(service.stop())
             await asyncio.sleep(0.05)

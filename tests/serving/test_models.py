@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import subprocess
 import sys
@@ -41,6 +42,33 @@ def two(tmp_path_factory: pytest.TempPathFactory) -> Service:
 def test_importing_the_library_imports_no_server() -> None:
     code = "import retrograph, sys; assert not {'starlette', 'prometheus_client'} & {*sys.modules}"
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+@pytest.mark.one_in(3)
+@pytest.mark.parametrize("missing", ["starlette", "prometheus_client", "uvicorn"])
+def test_without_the_extra_it_says_what_is_missing(missing: str) -> None:
+    code = f"""
+import sys
+sys.modules[{missing!r}] = None
+from retrograph.serving.__main__ import main
+sys.exit(main([{str(SAMPLE)!r}]))
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 2
+    assert "which is not installed: pip install 'retrograph[serve]'" in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+def test_examples_show_how_pictures_become_the_input(tmp_path: Path) -> None:
+    bare = onnx.load(SAMPLE)
+    del bare.metadata_props[:]
+    onnx.save(bare, tmp_path / "net.onnx")
+    Image.fromarray(PIXELS).save(tmp_path / "a.png")
+    service = Service(tmp_path / "net.onnx", device="cpu", examples=[str(tmp_path / "a.png")])
+    told = ask(service, "/v1/model").json["default"]["preprocessing"]
+    own = rg.find_preprocessing(tmp_path / "net.onnx", [tmp_path / "a.png"])
+    assert told["tried"]
+    assert (told["name"], told["source"]) == (own.choice.name, own.choice.source)
 
 
 def test_the_models_are_named(two: Service) -> None:
@@ -160,13 +188,18 @@ def test_it_is_mounted_in_another_application() -> None:
 
 def test_only_a_few_graphs_stay() -> None:
     service = Service(SAMPLE, device="cpu", threads=1, graphs=2)
-    layers = ["relu1", "relu2", "relu3", "conv2"] * 2
+    layers = ["conv1", "relu1", "conv2", "relu2"] * 2
     answers = ask_all(
         service,
         [{"path": EXPLAIN, "body": npy(X), "layer": layer, "unit": 3} for layer in layers],
     )
     assert [answer.json["layer"] for answer in answers] == layers
+    for layer in layers:
+        ask(service, EXPLAIN, npy(X), layer=layer, unit=3)
     assert b"retrograph_graphs 2.0" in ask(service, "/metrics").body
+    gc.collect()
+    explainers = (each for each in gc.get_objects() if isinstance(each, rg.Explainer))
+    assert len({each.contract.alias for each in explainers} & {*layers}) == 2
 
 
 @pytest.mark.parametrize(
@@ -177,6 +210,7 @@ def test_only_a_few_graphs_stay() -> None:
         ({"models": "none.onnx"}, "none.onnx"),
         ({"models": SAMPLE, "labels": ["a", "b"]}, "names 2 classes and the model has 10"),
         ({"models": SAMPLE, "preprocessing": "none"}, "unknown preprocessing 'none'"),
+        ({"models": SAMPLE, "examples": ["none.jpg"]}, "examples has no picture .* none.jpg"),
         ({"models": SAMPLE, "batch": 0}, "batch is 0"),
         ({"models": SAMPLE, "delay": -1}, "delay is -1"),
         ({"models": SAMPLE, "max_batch": 3}, "Service takes no 'max_batch'"),

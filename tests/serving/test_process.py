@@ -45,6 +45,7 @@ def test_what_was_taken_is_answered_at_sigterm(tmp_path: Path) -> None:
             served.get("/healthz")
 
 
+@pytest.mark.slow
 def test_it_says_that_there_is_no_authentication(tmp_path: Path) -> None:
     with started([str(SAMPLE)], tmp_path) as served:
         served.process.terminate()
@@ -53,6 +54,7 @@ def test_it_says_that_there_is_no_authentication(tmp_path: Path) -> None:
     assert err == ""
 
 
+@pytest.mark.slow
 def test_it_warns_where_other_machines_reach_it() -> None:
     words = command([str(SAMPLE), "--host", "0.0.0.0", "--port", "0", "--device", "cpu"])
     with subprocess.Popen(

@@ -8,7 +8,7 @@ from typing import Any, Final, Literal, TypeAlias
 
 import numpy as np
 
-from retrograph.errors import parameter
+from retrograph.errors import parameter, spelled
 from retrograph.inputs.trials import Trial
 from retrograph.preprocess import Preprocessing
 from retrograph.preprocess.described import recipe_name
@@ -127,8 +127,8 @@ class PreprocessingChoice:
             "source": self.source,
             "sure": self.is_sure,
             "pictures": self.pictures,
-            "note": self.note(labels),
-            "warning": self.warning(labels),
+            "note": spelled(self.note(labels)),
+            "warning": spelled(self.warning(labels)),
             "tried": [trial_record(trial, labels) for trial in self.trials],
         }
 

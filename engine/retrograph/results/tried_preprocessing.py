@@ -10,7 +10,7 @@ from typing import Any, Final
 import numpy as np
 from PIL import Image
 
-from retrograph.errors import InputError, facts, spelled
+from retrograph.errors import InputError, facts
 from retrograph.inputs import PreprocessingChoice
 from retrograph.inputs.pixels import Pixels, encode
 from retrograph.inputs.trials import Trial
@@ -135,9 +135,7 @@ class TriedPreprocessing(Result):
         """
         recipe = asdict(self.choice.recipe)
         head = {"model": self.model, "input": self.name, "recipe": recipe}
-        record = self.choice.to_dict(self.labels)
-        texts = {key: spelled(record[key]) for key in ("note", "warning")}
-        return {**head, **record, **texts}
+        return {**head, **self.choice.to_dict(self.labels)}
 
     def arrays(self) -> dict[str, Array]:
         """For P presets, the best first, and the first N pictures that all were tried on.

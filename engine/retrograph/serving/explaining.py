@@ -155,15 +155,21 @@ class Explaining:
 
     async def _session(self, model: Hosted, ask: Ask) -> ExplainSession:
         """The session that answers, at once where it is remembered."""
-        if self._made != self._sessions.sessions.made or len(self._remembered) > _REMEMBERED:
-            self._remembered.clear()  # they would keep graphs that have given way
-            self._made = self._sessions.sessions.made
+        self._forget()
         key = model.name, ask
-        if key not in self._remembered:
-            session = await self._in(self._openers, lambda: model.session(ask))
-            self._remembered[key] = session
-            return session
-        return self._remembered[key]
+        if key in self._remembered:
+            return self._remembered[key]
+        session = await self._in(self._openers, lambda: model.session(ask))
+        self._forget()
+        self._remembered[key] = session
+        return session
+
+    def _forget(self) -> None:
+        """Forget sessions once another graph is made: they would keep those that gave way."""
+        made = self._sessions.sessions.made
+        if self._made != made or len(self._remembered) >= _REMEMBERED:
+            self._remembered.clear()
+            self._made = made
 
     async def _read(self, x: Input, read: Callable[[], T]) -> T:
         is_small = isinstance(x, np.ndarray) and x.nbytes < _QUICK and is_floats(x)

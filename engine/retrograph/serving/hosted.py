@@ -9,9 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from retrograph.errors import InputError, RetrographError, spelled
+from retrograph.errors import InputError, RetrographError, parameter, spelled
 from retrograph.inputs.choice import fitted_preprocessing
 from retrograph.inputs.loader import Input
+from retrograph.inputs.pixels import first_pixels
 from retrograph.methods import METHODS
 from retrograph.model import Model, Source, opened
 from retrograph.pipeline.cache import SessionCache
@@ -74,6 +75,16 @@ class Hosted:
         model_labels(self._model, setup.labels)
         for tensor in self._model.inputs[:1]:
             fitted_preprocessing(self._model, tensor.name, setup.preprocessing)
+            self._check_examples(tensor.name)
+
+    def _check_examples(self, name: str) -> None:
+        """Raises InputError where none of the examples is a picture for an input of pictures."""
+        examples, axes = self._setup.examples, self._model.axes(name)
+        if examples and axes.frame is not None and not first_pixels(examples, axes, 1):
+            raise InputError(
+                f"{parameter('examples')} has no picture that can be read: {examples[0]}; name "
+                "files or folders of pictures"
+            )
 
     def warm(self) -> str:
         """Make ready what is explained if nothing is asked; why it cannot be, or ""."""

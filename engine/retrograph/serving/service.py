@@ -119,7 +119,7 @@ class Service:
             await send(message)
 
         await self._app(scope, receive, sending)
-        path = getattr(scope.get("route"), "path", "other")
+        path = self._paths.get(scope.get("endpoint"), "other")
         self._metrics.requests.labels(path, answered[0]).inc()
         self._metrics.seconds.labels(path).observe(perf_counter() - start)
 
@@ -176,6 +176,7 @@ class Service:
             ("/metrics", self._tell_metrics, "GET"),
             ("/openapi.json", self._tell_document, "GET"),
         )
+        self._paths = {handle: path for path, handle, _ in routes}
         return Starlette(
             routes=[Route(path, handle, methods=[method]) for path, handle, method in routes],
             exception_handlers={
