@@ -95,7 +95,8 @@ retrograph::Picture enlarged(const retrograph::Picture& picture, int scale) {
 retrograph::Choice choice(const std::string& text, const retrograph::Contract& contract) {
   if (text.empty()) return {};
   for (size_t label = 0; label < contract.labels.size(); ++label)
-    if (contract.label(static_cast<int64_t>(label)) == text) return {static_cast<int64_t>(label)};
+    if (contract.label(contract.unit_of(static_cast<int64_t>(label))) == text)
+      return retrograph::Choice(contract.unit_of(static_cast<int64_t>(label)));
   retrograph::Index unit;
   for (const char* at = text.c_str();; ++at) {
     char* end = nullptr;
@@ -103,14 +104,16 @@ retrograph::Choice choice(const std::string& text, const retrograph::Contract& c
     if (end == at || (*end != ',' && *end != '\0'))
       throw retrograph::Error("unit '" + text + "' is no class of the graph, nor numbers such as 17,4,5");
     at = end;
-    if (*at == '\0') return retrograph::Choice(unit);
+    if (*at == '\0') break;
   }
+  const bool is_class = unit.size() == 1 && contract.select == "unit" && contract.has_classes();
+  return retrograph::Choice(is_class ? contract.unit_of(unit[0]) : unit);
 }
 
 std::string sentence(const retrograph::Contract& contract, const retrograph::Attribution& a) {
   std::string text = contract.method + " of " + contract.layer + ", unit";
   for (const int64_t place : a.unit.values) text += " " + std::to_string(place);
-  const std::string label = a.unit.values.size() == 1 ? contract.label(a.unit.values[0]) : "";
+  const std::string label = contract.label(a.unit.values);
   return text + (label.empty() ? "" : " (" + label + ")") + ", score " + std::to_string(a.score.values.at(0));
 }
 

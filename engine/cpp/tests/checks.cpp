@@ -130,6 +130,15 @@ void contracts(const std::map<std::string, std::string>& metadata) {
            {"contract", "one"}, {"many", "yes"}, {"shape", "{}"}, {"explained", "[]"}, {"select", "some"},
            {"names", "[]"}, {"preprocessing", "{\"scale\": 0}"}, {"labels", "[1]"}})
     expect_error("damaged", with(key, value));
+  auto classes = metadata;
+  classes["retrograph.shape"] = "[1, 1, 2]", classes["retrograph.channel_axis"] = "2";
+  classes["retrograph.labels"] = "[\"cat\", \"dog\"]";
+  const auto named = retrograph::Contract::parse(classes);
+  expect(named.unit_of(1) == std::vector<int64_t>({0, 0, 1}) && named.label({0, 0, 1}) == "dog", "a class's name");
+  expect(named.label({0, 0, 2}).empty() && named.label({1}).empty(), "no class, no name");
+  classes["retrograph.shape"] = "[1, 3, 2]";
+  expect(retrograph::Contract::parse(classes).label({0, 0, 1}).empty(), "a unit of a map is no class");
+  expect_error("no axis of", with("channel_axis", "3"));
   expect_error("no graph that retrograph has built", [] { retrograph::Contract::parse({{"labels", "a"}}); });
   auto missing = metadata;
   missing.erase("retrograph.method");

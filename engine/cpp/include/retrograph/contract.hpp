@@ -22,6 +22,7 @@ struct Contract {
   std::string select;                                 // top, channel, unit or cotangent
   bool many = false;                                  // K units of each item at once
   std::vector<int64_t> shape;                         // of one item of the layer; -1 where it is open
+  size_t channel_axis = 0;                            // of that shape
   std::vector<std::string> explained;                 // inputs, or inner tensors
   std::vector<std::string> inputs;                    // the input that each of them is computed from
   std::map<std::string, std::string> axes;            // of these inputs, a letter an axis: NCHW
@@ -55,10 +56,26 @@ struct Contract {
     return called(select == "cotangent" ? "cotangent" : "select");
   }
 
-  // The layer's class of a unit, where that is one number and the file has names; else "".
-  std::string label(int64_t unit) const {
-    const bool is_class = shape.size() == 1 && shape[0] == static_cast<int64_t>(labels.size());
-    return is_class && unit >= 0 && unit < shape[0] ? labels[static_cast<size_t>(unit)] : "";
+  // Whether an item of the layer has one number a channel, as classes have: [1000], [1000, 1, 1].
+  bool has_classes() const {
+    for (size_t axis = 0; axis < shape.size(); ++axis)
+      if (axis != channel_axis && shape[axis] != 1) return false;
+    return true;
+  }
+
+  // The unit of a class; what `Choice` takes.
+  std::vector<int64_t> unit_of(int64_t number) const {
+    std::vector<int64_t> unit(shape.size(), 0);
+    unit[channel_axis] = number;
+    return unit;
+  }
+
+  // The name of a unit's class; "" where it is none, or the file has no names.
+  std::string label(const std::vector<int64_t>& unit) const {
+    const auto count = static_cast<int64_t>(labels.size());
+    if (!has_classes() || unit.size() != shape.size() || shape[channel_axis] != count) return "";
+    const int64_t number = unit[channel_axis];
+    return number >= 0 && number < count ? labels[static_cast<size_t>(number)] : "";
   }
 };
 
@@ -113,6 +130,10 @@ inline Contract read_contract(const Properties& from) {
   contract.many = from.json("many").boolean();
   for (const Json& size : from.json("shape").array())
     contract.shape.push_back(size.is_null() ? -1 : size.integer());
+  const int64_t channel_axis = from.json("channel_axis", "0").integer();
+  if (channel_axis < 0 || channel_axis >= static_cast<int64_t>(contract.shape.size()))
+    throw Error("retrograph.channel_axis is no axis of retrograph.shape");
+  contract.channel_axis = static_cast<size_t>(channel_axis);
   contract.explained = from.json("explained").texts();
   if (contract.explained.empty()) throw Error("retrograph.explained is empty");
   contract.inputs = from.has("inputs") ? from.json("inputs").texts() : contract.explained;

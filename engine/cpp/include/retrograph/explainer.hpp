@@ -21,15 +21,15 @@ using Index = std::vector<int64_t>;
 
 // Which units are explained; a graph that explains the most active one takes none.
 struct Choice {
-  Integers units;                // for `channel`, `unit`, and `top` with many
-  std::optional<Floats> weights; // for `cotangent`, as the graph takes it: [N, *layer]
+  Integers units;  // for `channel`, `unit`, and `top` with many
+  Floats weights;  // for `cotangent`, as the graph takes it: [N, *layer]
 
   Choice() = default;
   // One unit, the same for each item: {207}, {17, 4, 5}.
   Choice(std::initializer_list<int64_t> unit) : Choice(Index(unit)) {}
-  explicit Choice(const Index& unit) : units{{static_cast<int64_t>(unit.size())}, unit} {}
+  explicit Choice(const Index& unit) : units{{static_cast<int64_t>(unit.size())}, unit}, weights{} {}
   // Units in an array: [r], one for each item [N, r], K for all items [K, r] or K for each [N, K, r].
-  explicit Choice(Integers all) : units(std::move(all)) {}
+  explicit Choice(Integers all) : units(std::move(all)), weights{} {}
 
   // The K most active units, of a graph built with many.
   static Choice most_active(int64_t count) { return Choice(Index{count}); }
@@ -167,7 +167,7 @@ inline Attribution Explainer::explain(const Tensors& inputs, const Choice& choic
     const auto first = inputs.find(contract_.inputs[0]);
     const bool has_items = first != inputs.end() && !first->second.shape().empty();
     feeds[chooser] = chosen(choice, has_items ? first->second.shape()[0] : 1);
-  } else if (!choice.units.values.empty() || choice.weights) {
+  } else if (!choice.units.values.empty() || !choice.weights.values.empty()) {
     throw Error("this graph explains the most active unit: give no unit, or build one with --select unit");
   }
   Attribution result;
@@ -200,8 +200,9 @@ inline void Explainer::check_in_range(const Attribution& attribution) const {
 inline Tensor Explainer::chosen(const Choice& choice, int64_t items) const {
   const Input& taken = input(contract_.chooser());
   if (contract_.select == "cotangent") {
-    if (!choice.weights) throw Error("this graph explains a chosen cotangent: give Choice::weighting");
-    return Tensor(taken.type, *choice.weights);
+    if (choice.weights.values.empty())
+      throw Error("this graph explains a chosen cotangent: give Choice::weighting");
+    return Tensor(taken.type, choice.weights);
   }
   if (choice.units.values.empty()) throw Error("this graph explains a chosen " + contract_.select + ": give a unit");
   if (contract_.select != "top") return Tensor(taken.type, indices(choice.units, items));
