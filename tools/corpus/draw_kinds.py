@@ -62,6 +62,7 @@ def kinds() -> list[Kind]:
     peptide = (seed.random((1, 49, 62)) < 0.05).astype(np.float32)
     several = "guided,input-x-gradient,lrp-epsilon-plus,grad-cam,saliency"
     inner = {**IMAGENET, "layer": "relu7", "unit": 17}
+    difference = {**IMAGENET, "layer": "relu7", "unit": "17-23"}
     deeplab = "models/deeplabv3_dm05_tflite.onnx"
     cat = ["photos/coral_cat.jpg"]
     sequence = [str(SAMPLES / "motif_held_out.fa")]
@@ -73,14 +74,16 @@ def kinds() -> list[Kind]:
         Kind("inner-units", SQUEEZENET, [DOG], {**IMAGENET, "layer": "relu20", "top": 3}),
         Kind("integrated-gradients", SQUEEZENET, [DOG], {"method": "ig"}),
         Kind("lrp", SQUEEZENET, [DOG], {"method": "lrp-epsilon-plus"}),
-        Kind("heat", SQUEEZENET, [DOG], {"method": "saliency"}),
-        Kind("heat-smooth", SQUEEZENET, [DOG], {"method": "saliency", "style": "smooth"}),
+        Kind("saliency", SQUEEZENET, [DOG], {"method": "saliency"}),
+        Kind("heat", SQUEEZENET, [DOG], {"method": "saliency", "style": "heat"}),
+        Kind("difference", SQUEEZENET, [DOG], {**difference, "method": "gradient"}),
         Kind("ig-smooth", SQUEEZENET, [DOG], {"method": "ig", "style": "smooth"}),
         Kind("grad-cam", SQUEEZENET, [DOG], {"method": "grad-cam"}),
         Kind("compare", SQUEEZENET, [DOG, "photos/cat_winml.jpg"], compared=several),
         Kind("compare-unit", SQUEEZENET, [DOG], inner, compared="gradient,deconvnet,guided"),
         Kind("detection", "models/ultraface_rfb320.onnx", ["photos/coral_face.jpg"]),
         Kind("segmentation", deeplab, cat, {"preprocessing": "0-255", "class_": "cat"}),
+        Kind("over", deeplab, cat, {"preprocessing": "0-255", "class_": "cat", "over": "257,200"}),
         Kind("pixel", deeplab, cat, {"preprocessing": "0-255", "unit": "8,200,250"}),
         Kind("waveform", "models/basic_pitch_nmp.onnx", [wave]),
         Kind("table", "models/cgan_upsample.onnx", [row]),
