@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import ast
+from pathlib import Path
 
 import pytest
 
@@ -77,3 +79,29 @@ def test_usage_is_a_line(capsys: Capture) -> None:
         "usage: retrograph scan MODEL INPUT ... --layer NAME[,NAME] -o RUN [options]"
     )
     assert all(isinstance(parser, Parser) for parser in parsers().values())
+
+
+OTHER_MEANINGS = {
+    "--unit": "maximize.py",  # several, ranges, no unit of an input
+    "--batch": "bench.py",  # several sizes, a case each
+    "--precision": "build.py",  # of a file
+    "--method": "audit.py",  # or none
+    "--device": "options.py",  # what a file suits best
+}
+"""The options that one more place declares, as they mean something else there."""
+
+
+def test_an_option_is_declared_once() -> None:
+    places: dict[str, list[str]] = {}
+    for file in sorted(Path(cli.__file__).parent.glob("*.py")):
+        for call in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            if isinstance(call, ast.Call) and getattr(call.func, "attr", "") == "add_argument":
+                names = [str(arg.value) for arg in call.args if isinstance(arg, ast.Constant)]
+                for name in (name for name in names if name.startswith("--")):
+                    places.setdefault(name, []).append(file.name)
+    assert len(places) > 60
+    several = {name: files for name, files in places.items() if len(files) > 1}
+    assert several.keys() == OTHER_MEANINGS.keys()
+    for name, files in several.items():
+        assert len(files) == 2
+        assert OTHER_MEANINGS[name] in files

@@ -12,7 +12,7 @@ from retrograph import auditing
 from retrograph.auditing import Audit, FileAudits, amount
 from retrograph.auditing.reported import LAYERS
 from retrograph.auditing.verdicts import FAIL_ON
-from retrograph.cli import options
+from retrograph.cli import options, outputs
 from retrograph.cli.progress import progress_bar
 from retrograph.cli.spelling import as_option
 from retrograph.cli.terminal import console, print_table, visible
@@ -69,10 +69,8 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     )
     options.add_threads(parser)
     output = parser.add_argument_group("output")
-    output.add_argument(
-        "-o", "--output", metavar="FOLDER", help="a page with the maps, the record, the regions"
-    )
-    options.add_writing(output, "replace an audit that is there", "print everything as JSON")
+    outputs.add_destination(output, "a page with the maps, the record, the regions", "FOLDER")
+    outputs.add_writing(output, "replace an audit that is there", "print everything as JSON")
     output.add_argument(
         "--junit", metavar="FILE", type=Path, help="a report in JUnit's XML, for CI"
     )

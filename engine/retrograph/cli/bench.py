@@ -19,7 +19,7 @@ from retrograph.benchmarks.tables import (
     machine_lines,
     warnings,
 )
-from retrograph.cli.options import add_command, add_method, add_param, add_threads, add_wrt, picked
+from retrograph.cli import options, outputs
 from retrograph.cli.progress import progress_bar
 from retrograph.cli.terminal import console, count, print_table, visible
 from retrograph.pipeline.destination import Destination
@@ -27,11 +27,11 @@ from retrograph.pipeline.destination import Destination
 
 def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Register the command."""
-    parser = add_command(commands, "bench", "time explanations beside the forward pass")
-    add_method(parser, "guided")
-    add_param(parser)
-    parser.add_argument("--layer", metavar="NAME", help="the layer to explain (class scores)")
-    add_wrt(parser)
+    parser = options.add_command(commands, "bench", "time explanations beside the forward pass")
+    options.add_method(parser, "guided")
+    options.add_param(parser)
+    options.add_layer(parser)
+    options.add_wrt(parser)
     parser.add_argument(
         "--units", type=count, default=1, metavar="K", help="the K most active units at once (1)"
     )
@@ -49,12 +49,11 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
         help="the shape of an input without its batch, where the model leaves it open",
     )
     parser.add_argument("--rounds", type=count, default=20, metavar="N", help="times of each (20)")
-    parser.add_argument("--device", default="cpu", help="cpu (default), cuda, or a provider's name")
-    add_threads(parser, default=cores())
+    options.add_device(parser, "cpu")
+    options.add_threads(parser, default=cores())
     output = parser.add_argument_group("output")
-    output.add_argument("-o", "--output", metavar="PATH", help="a plot: a picture's name")
-    output.add_argument("--force", action="store_true", help="replace a file that exists")
-    output.add_argument("--json", action="store_true", help="print every time as JSON")
+    outputs.add_destination(output, "a plot: a picture's name")
+    outputs.add_writing(output, "replace a file that exists", "print every time as JSON")
     parser.set_defaults(run=_run)
 
 
@@ -76,7 +75,7 @@ def _run(args: argparse.Namespace) -> int:
             args.layer,
             method=args.method or "guided",
             parameters=args.param,
-            **picked(args, "wrt", "units", "batch", "item", "rounds", "device", "threads"),
+            **options.picked(args, "wrt", "units", "batch", "item", "rounds", "device", "threads"),
             command=" ".join(["retrograph", *sys.argv[1:]]),
             progress=bar.to,
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 
-from retrograph.cli import options
+from retrograph.cli import options, outputs
 from retrograph.cli.terminal import console, visible
 from retrograph.ir.passes.to_float16 import PRECISIONS
 from retrograph.pipeline.building import BuiltFiles, build_files
@@ -15,10 +15,10 @@ from retrograph.selector import KINDS
 def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Register the command."""
     parser = options.add_command(commands, "build", "write the backward graph as an ONNX file")
-    parser.add_argument("-o", "--output", required=True, metavar="OUT.onnx", help="the new file")
+    outputs.add_destination(parser, "the new file", "OUT.onnx", required=True)
     options.add_method(parser, "guided", metavar="NAME")
     options.add_param(parser)
-    parser.add_argument("--layer", metavar="NAME", help="the layer to explain (class scores)")
+    options.add_layer(parser)
     parser.add_argument("--select", default="top", choices=KINDS, help="how a unit is chosen")
     parser.add_argument("--many", action="store_true", help="K units of an item at once")
     options.add_wrt(parser, action="append")
@@ -42,7 +42,7 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
         help="what is computed in: the model's own types (float32), or float16",
     )
     options.add_straight_through(parser)
-    options.add_writing(parser, "replace a file that exists", "print what was built as JSON")
+    outputs.add_writing(parser, "replace a file that exists", "print what was built as JSON")
     options.add_preprocessing(parser)
     parser.set_defaults(run=_run)
 

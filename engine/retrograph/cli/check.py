@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.text import Text
 
 from retrograph.checks import check
-from retrograph.cli.options import add_command, add_wrt
+from retrograph.cli import options, outputs
 from retrograph.cli.spelling import as_option
 from retrograph.cli.terminal import console, print_table, visible
 from retrograph.results import check_tables as tables
@@ -18,10 +18,10 @@ from retrograph.results.check import Check
 
 def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Register the command."""
-    parser = add_command(commands, "check", "tell whether a model can be explained")
-    parser.add_argument("--layer", metavar="NAME", help="the layer to explain (class scores)")
-    add_wrt(parser, action="append")
-    parser.add_argument("--json", action="store_true", help="as JSON, all nodes")
+    parser = options.add_command(commands, "check", "tell whether a model can be explained")
+    options.add_layer(parser)
+    options.add_wrt(parser, action="append")
+    outputs.add_json(parser, "as JSON, all nodes")
     parser.set_defaults(run=_run)
 
 

@@ -6,7 +6,7 @@ import argparse
 
 from PIL import Image
 
-from retrograph.cli import options
+from retrograph.cli import options, outputs
 from retrograph.cli.explain_report import Printed, announce, report
 from retrograph.cli.progress import Mistakes, progress_bar
 from retrograph.cli.spelling import as_option
@@ -35,7 +35,7 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     options.add_explaining(parser, "gradient,deconvnet,guided")
     options.add_precision(parser)
     options.add_straight_through(parser)
-    options.add_output(parser)
+    outputs.add_output(parser)
     options.add_preprocessing(parser)
     parser.set_defaults(run=_run, top=1, batch=1)
 

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import argparse
 
-from retrograph.cli import options
+from retrograph.cli import options, outputs
 from retrograph.cli.explain_report import Printed, announce, report
-from retrograph.cli.parser import group_named
 from retrograph.cli.progress import Mistakes, progress_bar
 from retrograph.cli.terminal import console, count, grid
 from retrograph.model import Model
@@ -33,14 +32,12 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
         metavar="N",
         help="the N most active units, channels of a layer or boxes",
     )
-    group_named(parser, "running").add_argument(
-        "--batch", type=count, default=1, metavar="N", help="inputs a run, where that is open (1)"
-    )
-    output = options.add_output(parser)
+    options.add_batch(parser, 1)
+    output = outputs.add_output(parser)
     output.add_argument(
         "--sheet", type=grid, metavar="RxC", help="one sheet of the strongest, such as 5x5"
     )
-    output.add_argument("--npz", action="store_true", help="keep the arrays beside the pictures")
+    outputs.add_npz(output)
     options.add_preprocessing(parser)
     parser.set_defaults(run=_run)
 

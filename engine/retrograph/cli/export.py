@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import argparse
 
-from retrograph.cli.options import add_command, add_suited_device, add_writing, picked
+from retrograph.cli.options import add_command, add_suited_device, picked
+from retrograph.cli.outputs import add_writing
 from retrograph.cli.spelling import as_option
 from retrograph.cli.terminal import console, count, visible
 from retrograph.errors import spelled

@@ -9,7 +9,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.text import Text
 
-from retrograph.cli.options import add_command, add_preprocessing, add_writing, chosen_preprocessing
+from retrograph.cli import options, outputs
 from retrograph.cli.terminal import channels, console, visible
 from retrograph.filter_views import Filters, filters
 from retrograph.pipeline.destination import Destination
@@ -18,13 +18,9 @@ from retrograph.results.base import json_text
 
 def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Register the command."""
-    parser = add_command(commands, "filters", "a convolution's weights as pictures")
-    parser.add_argument(
-        "--layer", metavar="NAME", help="alias or tensor; the first convolution if left out"
-    )
-    parser.add_argument(
-        "--channels", type=channels, metavar="LIST", help="which filters, such as 0-15,70"
-    )
+    parser = options.add_command(commands, "filters", "a convolution's weights as pictures")
+    options.add_layer(parser, "the first convolution if left out")
+    options.add_channels(parser)
     parser.add_argument(
         "--inputs", type=channels, metavar="LIST", help="which input channels, likewise"
     )
@@ -35,10 +31,10 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
         help="whether each filter has a scale of its own (default), or all have one",
     )
     output = parser.add_argument_group("output")
-    output.add_argument("-o", "--output", metavar="PATH", help="a picture's name, or a folder")
-    output.add_argument("--npz", action="store_true", help="keep the arrays beside the picture")
-    add_writing(output, printed="print what was drawn as JSON")
-    add_preprocessing(parser)
+    outputs.add_destination(output)
+    outputs.add_npz(output)
+    outputs.add_writing(output, printed="print what was drawn as JSON")
+    options.add_preprocessing(parser)
     parser.set_defaults(run=_run)
 
 
@@ -49,7 +45,7 @@ def _run(args: argparse.Namespace) -> int:
         channels=args.channels,
         inputs=args.inputs,
         scale_of=args.scale_of,
-        preprocessing=chosen_preprocessing(args),
+        preprocessing=options.chosen_preprocessing(args),
     )
     destination = Destination(
         args.output,

@@ -6,7 +6,7 @@ import argparse
 
 from rich.text import Text
 
-from retrograph.cli.options import add_command
+from retrograph.cli import options, outputs
 from retrograph.cli.terminal import console, visible
 from retrograph.heads.describe import head_lines
 from retrograph.model import Model
@@ -15,8 +15,8 @@ from retrograph.results.base import json_text
 
 def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Register the command."""
-    parser = add_command(commands, "heads", "what the outputs are: boxes, maps, classes")
-    parser.add_argument("--json", action="store_true", help="as JSON, which --head takes back")
+    parser = options.add_command(commands, "heads", "what the outputs are: boxes, maps, classes")
+    outputs.add_json(parser, "as JSON, which --head takes back")
     parser.set_defaults(run=_run)
 
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from rich.text import Text
 
-from retrograph.cli.options import add_command
+from retrograph.cli import options, outputs
 from retrograph.cli.terminal import console, visible
 from retrograph.errors import InputError
 from retrograph.ir.op_traits import ACTIVATIONS
@@ -23,9 +23,9 @@ _LEAST_OPERATOR = 8
 
 def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Register the command."""
-    parser = add_command(commands, "layers", "list what can be explained, by name")
+    parser = options.add_command(commands, "layers", "list what can be explained, by name")
     parser.add_argument("--all", action="store_true", help="every tensor, reshapes included")
-    parser.add_argument("--json", action="store_true", help="as JSON, all tensors")
+    outputs.add_json(parser, "as JSON, all tensors")
     parser.set_defaults(run=_run)
 
 

@@ -11,7 +11,7 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
-from retrograph.cli import options
+from retrograph.cli import options, outputs
 from retrograph.cli.progress import progress_bar
 from retrograph.cli.spelling import as_option
 from retrograph.cli.terminal import complain, console, count, grid, visible
@@ -40,9 +40,7 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Register the command."""
     summary = "the picture that a neuron would like best"
     parser = options.add_command(commands, "maximize", summary)
-    parser.add_argument(
-        "--layer", metavar="NAME", help="alias or tensor; the class scores if left out"
-    )
+    options.add_layer(parser)
     parser.add_argument(
         "--unit",
         nargs="+",
@@ -96,7 +94,7 @@ def _add_generator(parser: argparse.ArgumentParser) -> None:
 
 def _add_ascent(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("ascent")
-    group.add_argument("--seed", type=int, default=0, help="of all random numbers (0)")
+    options.add_seed(group)
     group.add_argument(
         "--size", type=_size, metavar="HxW", help="of the picture, where the model leaves it open"
     )
@@ -127,7 +125,7 @@ _SETTINGS = {
 
 def _add_output(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("output")
-    group.add_argument("-o", "--output", metavar="PATH", help="the page's name, or a folder")
+    outputs.add_destination(group, "the page's name, or a folder")
     group.add_argument("--pictures", metavar="FOLDER", help="keep each picture by itself, here")
     group.add_argument(
         "--strip",
@@ -138,8 +136,8 @@ def _add_output(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="show N states on the way, too (5)",
     )
-    group.add_argument("--npz", action="store_true", help="keep the arrays beside the page")
-    options.add_writing(group)
+    outputs.add_npz(group)
+    outputs.add_writing(group)
 
 
 def _run(args: argparse.Namespace) -> int:

@@ -7,7 +7,7 @@ import json
 
 from rich.text import Text
 
-from retrograph.cli.options import add_page, near_method_names
+from retrograph.cli import options, outputs
 from retrograph.cli.terminal import console, print_table
 from retrograph.methods import METHODS, Page, describe
 
@@ -15,11 +15,15 @@ from retrograph.methods import METHODS, Page, describe
 def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Register the command."""
     summary = "list the attribution methods, with formulas and limits"
-    parser = add_page(commands, "methods", summary)
+    parser = options.add_page(commands, "methods", summary)
     parser.add_argument(
-        "name", metavar="NAME", nargs="?", type=near_method_names, help="say all of this one"
+        "name",
+        metavar="NAME",
+        nargs="?",
+        type=options.near_method_names,
+        help="say all of this one",
     )
-    parser.add_argument("--json", action="store_true", help="as JSON")
+    outputs.add_json(parser, "as JSON")
     parser.set_defaults(run=_run)
 
 

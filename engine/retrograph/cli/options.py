@@ -9,7 +9,7 @@ from typing import Any
 from retrograph.cli.aim import add_aim, chosen_aim
 from retrograph.cli.pages import page
 from retrograph.cli.parser import Help, Parser, group_named
-from retrograph.cli.terminal import count, visible
+from retrograph.cli.terminal import channels, count, visible
 from retrograph.errors import InputError
 from retrograph.inputs.loader import Input
 from retrograph.ir.builder import DEVICES
@@ -21,7 +21,6 @@ from retrograph.methods.near_names import method_name
 from retrograph.methods.smooth import CHOICES
 from retrograph.pipeline.settings import ExplainSettings, Question, Reading, Running
 from retrograph.preprocess import PRESETS, Preprocessing, parse_preprocessing
-from retrograph.render import STYLES, style_named
 from retrograph.runtime import PROVIDERS, TF32
 
 
@@ -184,9 +183,7 @@ def add_explaining(parser: argparse.ArgumentParser, methods: str) -> None:
     """
     add_method(parser, methods, more="; a column each")
     add_param(parser)
-    parser.add_argument(
-        "--layer", metavar="NAME", help="alias or tensor; the class scores if left out"
-    )
+    add_layer(parser)
     parser.add_argument(
         "--unit",
         default="top",
@@ -300,14 +297,14 @@ def add_wrt(parser: argparse.ArgumentParser, **more: Any) -> None:
     )
 
 
-def add_device(parser: argparse.ArgumentParser) -> None:
+def add_device(parser: argparse.ArgumentParser, usual: str = "auto") -> None:
     """Where it runs."""
     names = ", ".join(PROVIDERS)
     group_named(parser, "running").add_argument(
         "--device",
-        default="auto",
+        default=usual,
         metavar="NAME",
-        help=f"auto (default), {names}, or a provider's own name; its options behind it, as in "
+        help=f"{usual} (default), {names}, or a provider's own name; its options behind it, as in "
         "cuda,device_id=1",
     )
 
@@ -344,41 +341,40 @@ def add_precision(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def add_output(parser: argparse.ArgumentParser) -> argparse._ArgumentGroup:
-    """Where pictures go and how they are drawn."""
-    group = parser.add_argument_group("output")
-    group.add_argument("-o", "--output", metavar="PATH", help="a picture's name, or a folder")
-    add_style(group)
-    add_writing(group, printed="print what was explained as JSON")
-    return group
-
-
-def add_writing(
-    group: argparse._ActionsContainer,
-    replaced: str = "replace files that exist",
-    printed: str = "print what was made as JSON",
+def add_layer(
+    parser: argparse.ArgumentParser, usual: str = "the class scores if left out", **more: Any
 ) -> None:
-    """Whether files may be replaced, and whether JSON is printed."""
-    group.add_argument("--force", action="store_true", help=replaced)
-    group.add_argument("--json", action="store_true", help=printed)
+    """Which layer."""
+    parser.add_argument("--layer", **{"metavar": "NAME", **more}, help=f"alias or tensor; {usual}")
 
 
-def add_style(parser: argparse._ActionsContainer) -> None:
-    """How attributions are drawn; None for each method's own way."""
+def add_channels(parser: argparse.ArgumentParser) -> None:
+    """Which channels; None for all."""
     parser.add_argument(
-        "--style",
-        type=_style,
-        metavar="NAME[,smooth]",
-        help=f"{', '.join(STYLES)}; smooth (`retrograph help drawing`)",
+        "--channels", type=channels, metavar="LIST", help="such as 0-15,70; all if left out"
     )
 
 
-def _style(text: str) -> str:
-    try:
-        style_named(text)
-    except InputError as error:
-        raise argparse.ArgumentTypeError(str(error)) from None
-    return text
+def add_batch(parser: argparse.ArgumentParser, usual: int, things: str = "inputs") -> None:
+    """How many are run at once."""
+    group_named(parser, "running").add_argument(
+        "--batch",
+        type=count,
+        default=usual,
+        metavar="N",
+        help=f"{things} a run, where that is open ({usual})",
+    )
+
+
+def add_seed(group: argparse._ActionsContainer) -> None:
+    """What random numbers begin with."""
+    group.add_argument("--seed", type=_seed, default=0, help="of all random numbers (0)")
+
+
+def _seed(text: str) -> int:
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"'{text}' is no whole number from 0")
+    return int(text)
 
 
 def explain_settings(args: argparse.Namespace) -> ExplainSettings:
@@ -396,11 +392,7 @@ def explain_settings(args: argparse.Namespace) -> ExplainSettings:
         aim=chosen_aim(args),
         wrt=args.wrt,
     )
-    reading = Reading(
-        labels=args.labels or None,
-        preprocessing=chosen_preprocessing(args),
-        alphabet=args.alphabet,
-        sample_rate=args.sample_rate,
-    )
+    preprocessing = chosen_preprocessing(args)
+    reading = Reading(args.labels or None, preprocessing, args.alphabet, args.sample_rate)
     running = Running(args.device, args.threads, args.precision, args.straight_through)
     return ExplainSettings(question, reading, running, batch=args.batch, style=args.style)

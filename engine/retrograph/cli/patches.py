@@ -8,9 +8,9 @@ from itertools import islice
 from rich.console import Console
 from rich.text import Text
 
-from retrograph.cli import options
+from retrograph.cli import options, outputs
 from retrograph.cli.progress import progress_bar
-from retrograph.cli.terminal import channels, complain, console, count, visible
+from retrograph.cli.terminal import complain, console, count, visible
 from retrograph.patches import Patches, PatchPlan, plan_patches
 from retrograph.results.base import json_text
 from retrograph.scanning import ScanReader
@@ -24,24 +24,20 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     summary = "what do a scan's strongest units see? patches and their attributions"
     parser = options.add_page(commands, "patches", summary)
     parser.add_argument("store", metavar="RUN", help="what `retrograph scan` has written")
-    parser.add_argument("--layer", metavar="NAME[,NAME]", help="of those scanned; all if left out")
-    parser.add_argument(
-        "--channels", type=channels, metavar="LIST", help="such as 0-15,70; all if left out"
-    )
+    options.add_layer(parser, "of those scanned, all if left out", metavar="NAME[,NAME]")
+    options.add_channels(parser)
     parser.add_argument(
         "-k", type=count, metavar="K", help="patches of a channel; as many as were scanned"
     )
     options.add_method(parser, "guided", metavar="NAME")
     options.add_param(parser)
-    options.add_style(parser)
+    outputs.add_style(parser)
     parser.add_argument("--model", metavar="PATH", help="the scanned model, where it has moved")
-    parser.add_argument(
-        "--batch", type=count, default=32, metavar="N", help="units a run, where that is open (32)"
-    )
+    options.add_batch(parser, 32, "units")
     options.add_device(parser)
     options.add_threads(parser)
-    parser.add_argument("-o", "--output", required=True, metavar="OUT", help="a folder")
-    options.add_writing(parser)
+    outputs.add_destination(parser, "a folder", "OUT", required=True)
+    outputs.add_writing(parser)
     parser.set_defaults(run=_run)
 
 

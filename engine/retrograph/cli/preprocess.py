@@ -8,7 +8,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.text import Text
 
-from retrograph.cli import options
+from retrograph.cli import options, outputs
 from retrograph.cli.explain_report import print_preprocessing
 from retrograph.cli.terminal import console, print_table, visible
 from retrograph.pipeline.destination import Destination
@@ -26,8 +26,8 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     options.add_device(parser)
     options.add_threads(parser)
     output = parser.add_argument_group("output")
-    output.add_argument("-o", "--output", metavar="PATH", help="a picture's name, or a folder")
-    options.add_writing(output, printed="print what was found as JSON")
+    outputs.add_destination(output)
+    outputs.add_writing(output, printed="print what was found as JSON")
     options.add_preprocessing(parser)
     parser.set_defaults(run=_run)
 

@@ -7,7 +7,7 @@ import math
 from dataclasses import replace
 from pathlib import Path
 
-from retrograph.cli import options
+from retrograph.cli import options, outputs
 from retrograph.cli.explain_report import announce
 from retrograph.cli.progress import Mistakes
 from retrograph.cli.sanity_report import print_report
@@ -56,12 +56,10 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
         default="magnitude",
         help="faithfulness: order by sums over the channels of magnitudes (default) or of values",
     )
-    checks.add_argument("--seed", type=_seed, default=0, help="of everything drawn (0)")
+    options.add_seed(checks)
     output = parser.add_argument_group("output")
-    output.add_argument(
-        "-o", "--output", metavar="PATH", help="a plot: a picture's name, or a folder"
-    )
-    options.add_writing(output, "replace a file that exists", "print the numbers as JSON")
+    outputs.add_destination(output, "a plot: a picture's name, or a folder")
+    outputs.add_writing(output, "replace a file that exists", "print the numbers as JSON")
     options.add_preprocessing(parser)
     defaults = {
         "batch": 1,
@@ -90,12 +88,6 @@ def _value(text: str) -> float:
     if not math.isfinite(value):
         raise argparse.ArgumentTypeError(f"'{text}' is no finite number")
     return value
-
-
-def _seed(text: str) -> int:
-    if not text.isdecimal():
-        raise argparse.ArgumentTypeError(f"'{text}' is no whole number from 0")
-    return int(text)
 
 
 def _run(args: argparse.Namespace) -> int:

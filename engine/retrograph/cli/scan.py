@@ -8,12 +8,12 @@ from collections.abc import Sequence
 from rich.console import Console
 from rich.text import Text
 
-from retrograph.cli import options
+from retrograph.cli import options, outputs
 from retrograph.cli.explain_report import announce_preprocessing
 from retrograph.cli.progress import Bar, progress_bar
 from retrograph.cli.scan_report import print_report
 from retrograph.cli.spelling import as_option
-from retrograph.cli.terminal import channels, complain, console, count, visible
+from retrograph.cli.terminal import complain, console, count, visible
 from retrograph.errors import spelled
 from retrograph.preprocess import BadInput, Item
 from retrograph.results.base import json_text
@@ -34,26 +34,20 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     parser.add_argument(
         "inputs", metavar="INPUT", nargs="+", help="pictures, folders, archives, .npy, .npz, .csv"
     )
-    parser.add_argument(
-        "--layer", required=True, metavar="NAME[,NAME]", help="aliases or tensors, see layers"
-    )
-    parser.add_argument(
-        "--channels", type=channels, metavar="LIST", help="such as 0-63,70; all if left out"
-    )
+    options.add_layer(parser, "see layers", metavar="NAME[,NAME]", required=True)
+    options.add_channels(parser)
     parser.add_argument(
         "-k", type=count, default=9, metavar="K", help="strongest units kept of a channel (9)"
     )
-    parser.add_argument(
-        "--batch", type=count, default=32, metavar="N", help="inputs a run, where that is open (32)"
-    )
+    options.add_batch(parser, 32)
     options.add_labels(parser)
     options.add_sequences(parser)
     options.add_device(parser)
     options.add_threads(parser)
     parser.add_argument("--workers", type=count, metavar="N", help="threads that decode pictures")
     output = parser.add_argument_group("output")
-    output.add_argument("-o", "--output", required=True, metavar="RUN", help="a folder")
-    options.add_writing(output, "start anew whatever is in RUN", "print what was found as JSON")
+    outputs.add_destination(output, "a folder", "RUN", required=True)
+    outputs.add_writing(output, "start anew whatever is in RUN", "print what was found as JSON")
     options.add_preprocessing(parser)
     parser.set_defaults(run=_run)
 
