@@ -15,7 +15,7 @@ import retrograph
 from retrograph.contract import Contract
 from retrograph.pipeline import comparing
 from retrograph.preprocess import PRESETS, prepare
-from retrograph.render import SCALE, enlarge, heat, signed
+from retrograph.render import SCALE, enlarge, signed, style_named
 from retrograph.results.notes import gather_notes
 from support import nets
 from support.cli_case import good, opened, picture, refused, run, workplace
@@ -83,7 +83,8 @@ def test_pictures_of_several_sizes_align(here: Path, capsys: Capture) -> None:
             retrograph.Explainer("open.onnx", method=m).attribute(x[None]).attribution[0]
             for m in ("gradient", "saliency")
         ]
-        drawn = [enlarge(d, 224) for d in (signed(found[0]), heat(found[1]))]
+        maps = signed(found[0]), style_named("heat,smooth").draw(found[1])
+        drawn = [enlarge(each, 224, smooth=True) for each in maps]
         (left, top), (right, other) = (find(page, d) for d in drawn)
         assert top == other
         lefts.append((left, right))

@@ -226,11 +226,11 @@ def test_a_volume_s_slices_lie_beside_their_attributions(here: Path, capsys: Cap
     grey = array.mean(axis=0, dtype=np.float64)
     grey = (255 * (grey - grey.min()) / np.ptp(grey)).round().astype(np.uint8)
     for i in range(4):
-        large = np.ones((40, 40, 1), np.uint8)
+        large = np.ones((50, 50, 1), np.uint8)
         ((left, top),) = find_all(page, np.kron(drawn[4 * i : 4 * i + 4], large))
         ((before, same),) = find_all(page, np.kron(np.repeat(grey[i][..., None], 3, 2), large))
         assert top == same
-        assert before < left < before + 180
+        assert before < left < before + 220
 
 
 def test_a_volume_with_its_channels_last(here: Path, capsys: Capture) -> None:

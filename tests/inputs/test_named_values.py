@@ -168,3 +168,17 @@ def test_a_state_whose_batch_is_its_second_axis_is_one_input(tmp_path: Path) -> 
     expected[..., 1] = 1
     np.testing.assert_array_equal(found.attribution.reshape(2, 1, 4), expected)
     assert found.score[0] == pytest.approx(1 + arrays["state"][:, 0, 1].sum())
+
+
+@pytest.mark.parametrize("wrt", ["left", "right"])
+@pytest.mark.parametrize("unit", range(3))
+def test_the_gradients_of_two_pictures_are_autograds(wrt: str, unit: int) -> None:
+    folder = Path(__file__).parents[1] / "goldens" / "heads"
+    with np.load(folder / "two_pictures.npz") as arrays:
+        golden = dict(arrays)
+    pictures = {"left": golden["left"], "right": golden["right"]}
+    keywords: dict[str, Any] = {"unit": unit, "wrt": wrt, "method": "gradient"}
+    a = retrograph.explain(folder / "two_pictures.onnx", pictures, **keywords)
+    wanted = golden[f"{wrt}_gradient"][unit]
+    assert np.abs(a.attribution[0] - wanted).max() <= 1e-4 * np.abs(wanted).max()
+    assert a.score[0] == pytest.approx(golden["logits"][unit], abs=1e-4)

@@ -210,6 +210,20 @@ class TwoHeaded(nn.Module):
         return self.kinds(features), self.poses(features).softmax(1)
 
 
+class TwoPictures(nn.Module):
+    """Logits of 3 classes from how the features of two pictures differ, as Siamese networks do."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.features = nn.Sequential(
+            convolution(3, 8, 2, nn.ReLU), nn.AdaptiveAvgPool2d(2), nn.Flatten()
+        )
+        self.same = nn.Linear(32, 3)
+
+    def forward(self, left: Tensor, right: Tensor) -> Tensor:
+        return self.same((self.features(left) - self.features(right)).abs())
+
+
 DETECTORS: dict[str, tuple[type[nn.Module], tuple[str, ...]]] = {
     "anchors": (AnchorDetector, ("output",)),
     "distances": (DistanceDetector, ("output0",)),

@@ -7,7 +7,8 @@ For each detector of `head_networks.py`: `<name>.onnx`, and `<name>.npz` with th
 the strongest box of each class `place` (its number), `score`, `box` (x0 y0 x1 y1 in pixels),
 `logit` and `gradient`, the gradient of that logit to the input; of the strongest of all,
 `objectness_gradient` where there is an objectness. For the segmentation net `unet` and the network
-of two heads the gradients of sums and differences of logits. All in float64, stored as float32; all
+of two heads the gradients of sums and differences of logits; for that of two pictures those of its
+logits to either. All in float64, stored as float32; all
 seeds are fixed.
 
 Needs torch (a CPU build), numpy and onnx.
@@ -28,7 +29,16 @@ import onnx
 import torch
 from torch import Tensor, nn
 
-from head_networks import DETECTORS, HEIGHT, WIDTH, CentreDetector, PriorDetector, TwoHeaded, UNet
+from head_networks import (
+    DETECTORS,
+    HEIGHT,
+    WIDTH,
+    CentreDetector,
+    PriorDetector,
+    TwoHeaded,
+    TwoPictures,
+    UNet,
+)
 
 ROOT = Path(__file__).resolve().parents[2]
 DEFAULT_OUTPUT = ROOT / "tests" / "goldens" / "heads"
@@ -50,6 +60,7 @@ def main() -> None:
     model = initialised(TwoHeaded(), 11)
     x = picture(11)
     write(output, "two_heads", model, x, ("kinds", "poses"), contrasts(model, x))
+    pair(output)
 
 
 def initialised(model: nn.Module, seed: int) -> nn.Module:
@@ -131,6 +142,24 @@ def contrasts(model: nn.Module, x: Tensor) -> dict[str, Tensor]:
     }
 
 
+def pair(output: Path) -> None:
+    """The network of two pictures, and the gradient of each logit to either."""
+    model = initialised(TwoPictures(), 12)
+    left, right = picture(12), picture(13)
+    logits = model(left, right)[0]
+    arrays = {
+        "left": left,
+        "right": right,
+        "logits": logits,
+        "left_gradient": torch.stack([gradient(each, left) for each in logits]),
+        "right_gradient": torch.stack([gradient(each, right) for each in logits]),
+    }
+    store(output, "two_pictures", arrays)
+    inputs = (left.detach().float(), right.detach().float())
+    proto = export(model.float(), inputs, ("logits",), ("left", "right"))
+    onnx.save(proto, output / "two_pictures.onnx")
+
+
 def write(
     output: Path,
     name: str,
@@ -140,16 +169,25 @@ def write(
     arrays: dict[str, Tensor],
 ) -> None:
     """The ONNX file in float32, and the arrays."""
-    plain = {"x": x, **arrays}
-    stored = {key: value.detach().numpy() for key, value in plain.items()}
+    store(output, name, {"x": x, **arrays})
+    proto = export(model.float(), (x.detach().float(),), names)
+    onnx.save(proto, output / f"{name}.onnx")
+
+
+def store(output: Path, name: str, arrays: dict[str, Tensor]) -> None:
+    """The arrays, those of float64 as float32."""
+    stored = {key: value.detach().numpy() for key, value in arrays.items()}
     narrow = {k: v.astype(np.float32) if v.dtype == np.float64 else v for k, v in stored.items()}
     np.savez_compressed(output / f"{name}.npz", **narrow)
-    proto = export(model.float(), x.detach().float(), names)
-    onnx.save(proto, output / f"{name}.onnx")
     print(f"{name}: {', '.join(f'{k} {list(v.shape)}' for k, v in narrow.items())}")
 
 
-def export(model: nn.Module, x: Tensor, names: Sequence[str]) -> onnx.ModelProto:
+def export(
+    model: nn.Module,
+    inputs: tuple[Tensor, ...],
+    names: Sequence[str],
+    input_names: Sequence[str] = ("images",),
+) -> onnx.ModelProto:
     """By TorchScript, as those who export detectors do."""
     logging.disable(logging.WARNING)
     buffer = io.BytesIO()
@@ -157,11 +195,11 @@ def export(model: nn.Module, x: Tensor, names: Sequence[str]) -> onnx.ModelProto
         warnings.simplefilter("ignore")
         torch.onnx.export(
             model,
-            (x,),
+            inputs,
             buffer,
             dynamo=False,
             opset_version=12,
-            input_names=["images"],
+            input_names=[*input_names],
             output_names=[*names],
         )
     proto = onnx.load_from_string(buffer.getvalue())
