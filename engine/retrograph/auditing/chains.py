@@ -18,7 +18,16 @@ from retrograph.ir.compose.cut import computed
 from retrograph.runtime import Array
 
 _ALIKE = 0.8
+_SURE = 0.95
+"""From this correlation on A's tensor is put in the place of B's."""
+
+_SURE_OF_LAYERS = 0.5
+"""The same of layers that are at one place besides."""
+
 _SAME_OPERATOR = 0.01
+_NEAR = 4
+"""What a quantiser gives may stand for one of so many tensors of A from what it takes on."""
+
 _ROUNDS = 3
 """So often at most the chain is sought again with A's own activations."""
 
@@ -35,8 +44,9 @@ def chain_of(
     """The tensors that stand for each other: of chains in forward order the one most alike.
 
     What a bad layer spoils is like nothing of A, so that the chain is sought again with A's tensors
-    put in the place of those that it has, until it grows no longer; layers with weights between two
-    of its tensors stand for each other by operator, size and order, and the outputs do anyway.
+    put in the place of those that it is sure of, as long as it gets better. Layers with weights
+    between two of its tensors stand for each other by operator, size and order; the outputs do
+    anyway.
 
     Args:
         a, b: what both compute.
@@ -50,11 +60,14 @@ def chain_of(
     )
     chain = _most_alike(*networks, prints_a, prints_b)
     for _ in range(_ROUNDS):
-        near = _prints_given(a, b, chain, prints_a, prints_b)
-        longer = _most_alike(*networks, prints_a, near)
-        if len(longer) <= len(chain):
+        sure = [pair for pair in chain if pair.error <= 1 - _SURE]
+        layers = _by_structure(*networks, prints_a, prints_b, sure)
+        sure += [pair for pair in layers if pair.error <= 1 - _SURE_OF_LAYERS]
+        near = _prints_given(a, b, sure, prints_a, prints_b)
+        better = _most_alike(*networks, prints_a, near)
+        if _total(better) <= _total(chain):
             break
-        chain = longer
+        chain = better
     chain = _with_restored(*networks, prints_a, prints_b, chain)
     known = {pair.a for pair in chain}, {pair.b for pair in chain}
     last = [p for p in outputs if p.a not in known[0] and p.b not in known[1]]
@@ -134,6 +147,10 @@ def _weight(likeness: float) -> float:
     return ((likeness - _ALIKE) / (1 - _ALIKE)) ** 2
 
 
+def _total(chain: Sequence[Pair]) -> float:
+    return sum(_weight(1 - pair.error) for pair in chain)
+
+
 def _codes(network: Network) -> set[str]:
     """The tensors between a quantiser's scales, which hold codes: no numbers of the network."""
     made = {name for name in network.nodes if not network.is_in_file(name)}
@@ -147,37 +164,42 @@ def _codes(network: Network) -> set[str]:
 
 
 def _with_restored(
-    a: Network,
-    b: Network,
-    prints_a: Prints,
-    prints_b: Prints,
-    chain: Sequence[Pair],
+    a: Network, b: Network, prints_a: Prints, prints_b: Prints, chain: Sequence[Pair]
 ) -> list[Pair]:
     """The chain with what each quantiser gives, however far it is from what it takes.
 
-    It stands for the same tensor of A as what it takes, or for the next one, such as a ReLU that
-    the quantiser's bounds replace: the one that is more alike.
+    It stands for the same tensor of A as what it takes, or for one of the next, such as a ReLU that
+    the quantiser's bounds replace, or a pool over codes: the one that is most alike.
     """
     known = {pair.b: pair for pair in chain}
     for before, after in _quantisers(b):
-        if before in known and after not in known and after in b.points:
-            name = known[before].a
-            nearby = [name, *(c for c in a.children.get(name, ()) if c in prints_a)]
-            found = [(*_correlation(prints_a[n], prints_b[after]), n) for n in nearby]
-            likeness, order, best = max(found)
-            known[after] = Pair(best, after, order or known[before].order, 1 - likeness)
+        if before in known and after not in known and after in prints_b:
+            nearby = a.downstream([known[before].a], _NEAR)
+            fits = [n for n in nearby if n in prints_a and _fit(prints_a[n], prints_b[after])]
+            found = [(*_correlation(prints_a[n], prints_b[after]), n) for n in fits]
+            if found:
+                likeness, order, best = max(found)
+                known[after] = Pair(best, after, order, 1 - likeness)
     return sorted(known.values(), key=lambda pair: b.place[pair.b])
 
 
-def _quantisers(network: Network) -> list[tuple[str, str]]:
-    """The tensors before and after each QuantizeLinear with its DequantizeLinear."""
-    nodes = network.model.proto.graph.node
-    codes = {n.output[0]: n.input[0] for n in nodes if n.op_type == "QuantizeLinear"}
-    return [
-        (codes[n.input[0]], n.output[0])
-        for n in nodes
-        if n.op_type == "DequantizeLinear" and n.input[0] in codes
-    ]
+def _quantisers(network: Network) -> Iterator[tuple[str, str]]:
+    """The tensors before and after the codes of each quantiser that takes one tensor."""
+    codes = _codes(network)
+    for name, parents in network.parents.items():
+        within, before = {p for p in parents if p in codes}, set[str]()
+        if network.op(name) != "Mul" or not within:
+            continue
+        waiting = [*within]
+        while waiting:
+            for parent in network.parents[waiting.pop()]:
+                if parent not in codes:
+                    before.add(parent)
+                elif parent not in within:
+                    within.add(parent)
+                    waiting.append(parent)
+        if len(before) == 1:
+            yield before.pop(), name
 
 
 def _likeness(a: Fingerprint, b: Fingerprint) -> tuple[float, Order] | None:
