@@ -11,6 +11,7 @@ from retrograph.auditing.feeding import read_inputs
 from retrograph.auditing.files_result import FileAudits
 from retrograph.auditing.network import Network
 from retrograph.auditing.result import Audit
+from retrograph.auditing.running import outputs_of
 from retrograph.auditing.runtime_audit import RuntimeAudit
 from retrograph.auditing.told import Part, quiet
 from retrograph.auditing.ways import OPTIMISED, Way, installed_ways
@@ -114,10 +115,12 @@ def _runtime_audits(
     """The file in every way that is installed; a note for a device that is there and cannot run it.
 
     Raises:
+        UnsupportedError: it cannot be run.
         InputError: it cannot be run with the optimisations.
     """
     read = read_inputs(model, model, inputs, preprocessing, None)
     plain = Activations(Network(model), read.a, threads=threads)
+    outputs_of(plain)  # raises: it cannot be run
     for way in installed_ways():
         yield _audit_in(way, RuntimeAudit(plain, read, tolerance))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from functools import cached_property
 
-from retrograph.errors import InputError
+from retrograph.errors import InputError, Problem, UnsupportedError
 from retrograph.ir.analysis.origin import origin
 from retrograph.ir.graph import Array, Graph, NodeProto, is_float, op_label, reads
 from retrograph.ir.op_traits import MOVES
@@ -43,6 +43,7 @@ class Network:
         floats = (each for name in self.graph.output_names() for each in self._floats(name))
         self.outputs = tuple(dict.fromkeys(name for name in floats if name in reached))
         if not self.outputs:
+            self._refuse_unknown()
             raise InputError(
                 f"{model.name}: no output of floating-point numbers depends on an input; "
                 "export it with its scores as an output"
@@ -65,6 +66,17 @@ class Network:
                 self.children.setdefault(parent, []).append(name)
         self.points = tuple(name for name in self.nodes if not self.only_moves(name))
         self.place = {name: place for place, name in enumerate(self.nodes)}
+
+    def _refuse_unknown(self) -> None:
+        """Raises UnsupportedError where nothing can be told of what a node gives."""
+        for node in self.graph.nodes:
+            if any(name and self.graph.tensor(name) is None for name in node.output):
+                reason = "nothing can be told of its output: its inputs' sizes may not fit"
+                raise UnsupportedError(
+                    f"{self.model.name} cannot be audited for a node:",
+                    [Problem(node.name or node.output[0], str(node.op_type), reason)],
+                    "give a file that ONNX Runtime loads",
+                )
 
     def op(self, name: str) -> str:
         """The operator that computes a tensor; "input" for an input."""
