@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterable, Sequence
 from functools import cached_property
 
@@ -66,6 +67,13 @@ class Network:
                 self.children.setdefault(parent, []).append(name)
         self.points = tuple(name for name in self.nodes if not self.only_moves(name))
         self.place = {name: place for place, name in enumerate(self.nodes)}
+
+    def as_in_file(self) -> Network:
+        """The same tensors over the nodes as the file has them, for those that it has too."""
+        twin = copy.copy(self)
+        twin.graph = Graph(self.model.proto)
+        twin.graph.types = {**self.graph.types}
+        return twin
 
     def _refuse_unknown(self) -> None:
         """Raises UnsupportedError where nothing can be told of what a node gives."""

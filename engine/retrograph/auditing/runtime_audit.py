@@ -135,15 +135,19 @@ class RuntimeAudit:
         said = " ".join(places(self.network, findings))
         far = max(outputs, key=lambda pair: pair.error, default=None)
         by = "in size" if far is None else f"by {far.error:.1e} ({far.b})"
-        return f"B is the same file {way.name}. " + (
-            said or f"Outputs differ {by}, and no node was found where that begins."
-        )
+        if facts.precision:
+            why = f"more than {facts.precision} explains"
+        else:
+            why = "and no node was found where that begins"
+        return f"B is the same file {way.name}. {said or f'Outputs differ {by}, {why}.'}"
 
     def _findings(self, way: Way) -> Iterator[Finding]:
-        other = Activations(self.network, self.plain.feeds, threads=self.plain.threads, way=way)
+        if self.precision is not FLOAT32:
+            return  # everything is a little off
+        network = self.network.as_in_file()
+        other = Activations(network, self.plain.feeds, threads=self.plain.threads, way=way)
         noise = tolerances(self.plain, [*self.network.nodes], self.given_tolerance)
-        least = self.precision.tolerance
-        search = RuntimeSearch(self.plain, other, {n: max(t, least) for n, t in noise.items()})
+        search = RuntimeSearch(self.plain, other, noise)
         optimised = self._optimised() if way == OPTIMISED else None
         for place in search.places():
             yield self._finding(way, place, optimised)

@@ -46,7 +46,7 @@ class RuntimeSearch:
 
     Attributes:
         plain: node by node.
-        other: in the other way.
+        other: in the other way, the nodes as the file has them.
         tolerance: by tensor the relative error that is noise.
     """
 
@@ -57,18 +57,25 @@ class RuntimeSearch:
     def places(self) -> Iterator[RuntimePlace]:
         """The places, in forward order, each repaired before the next is sought."""
         cuts: dict[str, Array] = {}
+        known = self.other.network.graph.producer
         for _ in range(_MOST):
-            wrong = [n for n in self.plain.network.outputs if self._differs(n, cuts)]
+            wrong = [n for n in self._outputs() if self._differs(n, cuts)]
             if not wrong:
                 return
-            tensor = first_tensor(self.plain.network, wrong[0], partial(self._differs, cuts=cuts))
+            tensor = first_tensor(
+                self.plain.network, wrong[0], partial(self._differs, cuts=cuts), known
+            )
             if tensor in cuts:  # the last repair has gained nothing
                 return
             computed = self._computed(tensor, cuts)
             cuts = {**cuts, tensor: self.plain[tensor]}
-            error = max(self._error(n, cuts) for n in self.plain.network.outputs)
-            repaired = not any(self._differs(n, cuts) for n in self.plain.network.outputs)
+            error = max(self._error(n, cuts) for n in self._outputs())
+            repaired = not any(self._differs(n, cuts) for n in self._outputs())
             yield RuntimePlace(tensor, self.plain[tensor], computed, error, repaired)
+
+    def _outputs(self) -> list[str]:
+        known = self.other.network.graph.producer
+        return [name for name in self.plain.network.outputs if name in known]
 
     def _computed(self, name: str, cuts: Mapping[str, Array]) -> Array:
         return self.other.run([name], cuts)[name]
