@@ -86,9 +86,20 @@ CLOSED = {
 }
 
 
-def net(body: str, items: int = 1) -> ModelProto:
-    """The net of so many pictures [3, 8, 8]; its constants have as many rows."""
-    text = f'<ir_version: 8, opset_import: ["" : 17]> net (float[{items}, 3, 8, 8] x) => (float y) '
+OPEN_SIZES = (
+    CONV + "n = Shape <start = 2> (r) d = Add (n, n) o = Concat <axis = 0> (s4, d) "
+    'e = Resize <mode = "nearest"> (r, , , o) q = Shape <start = 2> (e) '
+    "k0 = ReduceProd <keepdims = 1> (q) l = Concat <axis = 0> (s4, k0) h = Reshape (e, l) "
+    "g = Expand (h, l) y = ReduceMax <axes = [2], keepdims = 0> (g)"
+)
+"""Sizes of pictures are computed, and the number of items is a constant beside them."""
+
+
+def net(body: str, items: int = 1, size: str = "8, 8") -> ModelProto:
+    """The net of so many pictures [3, *size]."""
+    text = (
+        f'<ir_version: 8, opset_import: ["" : 17]> net (float[{items}, 3, {size}] x) => (float y) '
+    )
     model = onnx.parser.parse_model(f"{text} {WEIGHTS} {{ {body} }}")
     model.graph.output[0].type.tensor_type.ClearField("shape")
     used = {name for node in model.graph.node for name in node.input}
@@ -124,6 +135,11 @@ def test_each_item_gives_what_it_gives_alone(name: str, method: str) -> None:
     assert_as_alone(net(OPENED[name]), pictures(5), method=method)
 
 
+@pytest.mark.parametrize("size", ["8, 8", "H, W"])
+def test_sizes_that_are_computed_stay_open(size: str) -> None:
+    assert_as_alone(net(OPEN_SIZES, size=size), pictures(3), method="gradient")
+
+
 @pytest.mark.parametrize("name", OPENED)
 def test_all_outputs_lead_with_the_items(name: str) -> None:
     built = retrograph.build(net(OPENED[name]), open_batch=True)
@@ -143,6 +159,12 @@ def test_a_node_that_joins_the_items_is_named(name: str) -> None:
         f"{op}_{i}" for i in range(9)
     }
     assert "outputs=False" in str(raised.value)
+
+
+def test_what_took_the_batch_axis_away_is_named() -> None:
+    body = POOL + "q = Squeeze (p) v = Softmax <axis = 0> (q) y = Tanh (v)"
+    with pytest.raises(UnsupportedError, match="along axis 0, into which 'Squeeze_3' has folded"):
+        retrograph.build(net(body), open_batch=True)
 
 
 def test_what_only_the_outputs_need_may_join_the_items() -> None:

@@ -109,13 +109,13 @@ def test_an_opened_batch_shares_runs(tmp_path: Path) -> None:
 def test_an_output_without_an_entry_for_each_item_is_left_out_and_said(tmp_path: Path) -> None:
     model = parse(
         '<ir_version: 8, opset_import: ["" : 17]> g (float[N, 4] x) => '
-        "(float[N, 4] y, float[4] m, float e) "
+        "(float[N, 4] y, float[4] m, float[N, 4] c, float e) "
         "{ y = Relu (x) m = ReduceMean <axes = [0], keepdims = 0> (x) "
-        "e = ReduceSum <keepdims = 0> (x) }"
+        "c = Sub (x, m) e = ReduceSum <keepdims = 0> (x) }"
     )
     exported = retrograph.export(retrograph.build(model, layer="y"), tmp_path, name="net")
     assert exported.outputs == ("y", "attribution", "score", "unit")
-    assert [note.split()[0] for note in exported.notes] == ["'m'", "'e'"]
+    assert [note.split()[0] for note in exported.notes] == ["'m'", "'c'", "'e'"]
     assert exported.max_batch == 64
 
 

@@ -90,14 +90,28 @@ def _opened(items: Items, node: NodeProto) -> tuple[Problem | None, list[NodePro
     if lost := [n for n in node.output if n in batch.mixed or n in batch.regained]:
         axes = sorted({batch.places[name].axis for name in sources})
         where = " and ".join(map(str, axes))
-        reason = f"joins the items of a batch, which it reads along axis {where}, in '{lost[0]}'"
-        return Problem(node.name, op_label(node), reason), None
+        reason = f"joins the items of a batch, which it reads along axis {where}"
+        folded = [one for name in sources if (one := _folded_by(items, name))]
+        reason += f", into which '{folded[0].name}' has folded them" if folded else ""
+        return Problem(node.name, op_label(node), f"{reason}, in '{lost[0]}'"), None
     if not sources or not any(name in batch.places for name in node.output):
         return None, None
     try:
         return None, _open_node(items, node)
     except (CannotOpen, NoDefinition) as error:
         return Problem(node.name, op_label(node), str(error)), None
+
+
+def _folded_by(items: Items, name: str) -> NodeProto | None:
+    """The node that took the axis of the items' own away; None where they have one."""
+    places = items.batch.places
+    node = items.graph.producer.get(name)
+    if node is None or places[name].before * places[name].after == 1:
+        return None
+    for source in node.input:
+        if source in places and places[source].before * places[source].after > 1:
+            return _folded_by(items, source)
+    return node
 
 
 def _open_node(items: Items, node: NodeProto) -> list[NodeProto] | None:

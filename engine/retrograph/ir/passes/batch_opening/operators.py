@@ -155,6 +155,8 @@ def _expand(steps: Steps, items: Items) -> list[NodeProto] | None:
     """The axis of the items keeps its length, whatever it is."""
     place, rank = _place(steps, items), len(_result(steps, items))
     wanted = items.graph.value(steps.input(1))
+    if wanted is None and items.count == 1:
+        return None  # it asks for one row, or for as many as there are
     if wanted is None:
         raise CannotOpen("computes the shape that it expands to")
     axis = place.axis - (rank - wanted.size)
@@ -191,17 +193,21 @@ def _computed_reshape(
     number = items.number
     if after.before * after.after > 1:
         number = steps.add("Mul", number, steps.ints([after.before * after.after]))
+    return _reshaped(steps, _spliced(steps, shape or steps.input(1), after.axis, rank, number))
+
+
+def _spliced(steps: Steps, shape: Sequence[int] | str, axis: int, length: int, number: str) -> str:
+    """A shape, constant or computed, with a computed number in the place of one of its sizes."""
     pieces = []
-    for begin, end in ((0, after.axis), (after.axis + 1, rank)):
-        if begin < end and shape is not None:
-            pieces.append(steps.ints(shape[begin:end]))
-        elif begin < end:
+    for begin, end in ((0, axis), (axis + 1, length)):
+        if begin < end and isinstance(shape, str):
             bounds = map(steps.ints, ([begin], [end], [0]))
-            pieces.append(steps.add("Slice", steps.input(1), *bounds))
+            pieces.append(steps.add("Slice", shape, *bounds))
+        elif begin < end:
+            pieces.append(steps.ints([int(size) for size in shape[begin:end]]))
         if begin == 0:
             pieces.append(number)
-    computed = steps.add("Concat", *pieces, axis=0) if len(pieces) > 1 else number
-    return _reshaped(steps, computed)
+    return steps.add("Concat", *pieces, axis=0) if len(pieces) > 1 else number
 
 
 def _reshaped(steps: Steps, shape: str) -> list[NodeProto]:
@@ -290,10 +296,9 @@ def _resize(steps: Steps, items: Items) -> list[NodeProto] | None:
             raise CannotOpen("may scale the axis of the items")
         return None
     sizes = items.graph.value(steps.input(3))
-    if sizes is None or axes[0] != 0:
-        raise CannotOpen("computes the sizes that it resizes to")
     rows = steps.add("Shape", steps.input(0), start=0, end=1)
-    open_sizes = steps.add("Concat", rows, steps.ints(sizes[1:]), axis=0)
+    wanted = steps.input(3) if sizes is None else [int(n) for n in sizes]
+    open_sizes = _spliced(steps, wanted, axes.index(0), len(axes), rows)
     return _with_operands(steps, {3: open_sizes})
 
 
