@@ -12,10 +12,12 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
 from typing import Final
+from urllib.request import urlopen
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 SAMPLE: Final = ROOT / "sample_models" / "cifar10_cnn.onnx"
@@ -49,7 +51,7 @@ def main() -> int:
         assert service.stdout is not None
         where = service.stdout.readline().strip().rpartition(" ")[2]
         done = subprocess.run(_words(where, args.examples, args.seed), check=False)
-        return done.returncode or (1 if service.poll() is not None else 0)
+        return done.returncode or (0 if _has_explained(where) else 1)
     finally:
         service.terminate()
         service.communicate(timeout=60)
@@ -60,6 +62,15 @@ def _words(where: str, examples: int, seed: int) -> list[str]:
     words = [sys.executable, "-m", "schemathesis.cli", "run", f"{where}/openapi.json"]
     words += ["--checks", ",".join(_CHECKS), "--max-examples", str(examples), "--seed", str(seed)]
     return [*words, "--phases", "examples,coverage,fuzzing"]
+
+
+def _has_explained(where: str) -> bool:
+    """Whether some requests were answered by an explanation; how many had which status is told."""
+    with urlopen(f"{where}/metrics", timeout=60) as answer:
+        text = answer.read().decode()
+    counts = re.findall(r'requests_total{path="/v1/explain",status="(\d+)"} (\d+)', text)
+    print("/v1/explain:", ", ".join(f"{status} x {count}" for status, count in counts))
+    return "200" in dict(counts)
 
 
 if __name__ == "__main__":

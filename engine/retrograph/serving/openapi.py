@@ -198,18 +198,32 @@ def _explain(models: Sequence[str]) -> dict[str, Any]:
             "content": {
                 **raw,
                 "application/json": {
+                    "examples": _EXAMPLES,
                     "schema": {
                         "type": "object",
                         "required": ["input"],
                         "additionalProperties": False,
                         "properties": {**named, **own, **asked, "input": _INPUT},
-                    }
+                    },
                 },
             },
         },
         "responses": {"200": _explained(), **_refused(*_REFUSALS)},
     }
 
+
+_PICTURE: Final = (
+    "iVBORw0KGgoAAAANSUhEUgAAAAIAAAACCAIAAAD91JpzAAAAFklEQVR42mM8UaHBwMDAxMDAwMDAAAARqgFs"
+    "exo+EQAAAABJRU5ErkJggg=="
+)
+"""Two by two pixels of orange."""
+_EXAMPLES: Final = {
+    form: {
+        "summary": f"a picture, answered as {form}",
+        "value": {"input": {"picture": _PICTURE}, "format": form},
+    }
+    for form in FORMATS
+}
 
 _INPUT: Final[Schema] = {
     "description": "lists of numbers are the model's input as it is; of a model of several inputs "
