@@ -11,6 +11,8 @@ import pytest
 from onnx import ModelProto, helper
 
 import retrograph as rg
+from retrograph.auditing.activations import Activations
+from retrograph.auditing.network import Network
 from retrograph.auditing.ways import Way
 from retrograph.runtime import Session
 from support.audit_case import NETS, inputs
@@ -172,3 +174,16 @@ def test_progress_goes_to_its_end() -> None:
     assert done == sorted(done)
     assert steps[-1] == (100, 100)
     assert len({*done}) > 9
+
+
+def test_nodes_of_a_file_in_any_order_are_run_as_they_are() -> None:
+    editor = Editor(_padded())
+    nodes = [*editor.graph.node][::-1]
+    del editor.graph.node[:]
+    editor.graph.node.extend(nodes)
+    network = Network(rg.Model(editor.model))
+    x = inputs()
+    plain, as_in_file = (Activations(each, [{"x": x}]) for each in (network, network.as_in_file()))
+    assert next(node.op_type for node in as_in_file.network.graph.nodes) == "Conv"
+    for name in ("p2", "y"):
+        np.testing.assert_allclose(as_in_file.run([name])[name], plain[name], atol=1e-5)

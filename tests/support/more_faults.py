@@ -168,7 +168,7 @@ MORE_FAULTS = (
         "another framework's layout",
         lambda e, n: _inputs(e, n, 2),
         _reweigh(_other_order),
-        _kinds("reordered"),
+        _kinds("reordered", "channels-swapped"),
     ),
     Fault("rounded to int8", _weighs, _reweigh(_in_int8), _kinds("int8")),
     Fault("weights clipped", _weighs, _reweigh(_clipped), _kinds("weights-clipped")),

@@ -10,6 +10,7 @@ from retrograph.errors import InputError, Problem, UnsupportedError
 from retrograph.ir.analysis.origin import origin
 from retrograph.ir.graph import Array, Graph, NodeProto, is_float, op_label, reads
 from retrograph.ir.op_traits import MOVES
+from retrograph.ir.passes.canonicalize import sort_nodes
 from retrograph.ir.path import flow
 from retrograph.model import Model
 
@@ -72,6 +73,7 @@ class Network:
         """The same tensors over the nodes as the file has them, for those that it has too."""
         twin = copy.copy(self)
         twin.graph = Graph(self.model.proto)
+        sort_nodes(twin.graph)
         twin.graph.types = {**self.graph.types}
         return twin
 

@@ -168,6 +168,8 @@ def _few(a: Array, b: Array) -> str | None:
 
 def _scaled(a: Array, b: Array) -> str | None:
     rows_a, rows_b = a.reshape(len(a), -1), b.reshape(len(b), -1)
+    if rows_a.shape[1] < 2:
+        return None
     alike = (_unit(rows_a) * _unit(rows_b)).sum(1)
     if alike.max() < -0.99999:
         return _negated(a, b)
@@ -182,7 +184,7 @@ def _scaled(a: Array, b: Array) -> str | None:
 def _scaled_inputs(a: Array, b: Array) -> str | None:
     axes = tuple(axis for axis in range(a.ndim) if axis != 1)
     factor = (a * b).sum(axes, keepdims=True) / np.maximum((a * a).sum(axes, keepdims=True), 1e-30)
-    if a.shape[1] < 2 or not _close(a * factor, b):
+    if a.shape[1] < 2 or a.size < _FEW * a.shape[1] or not _close(a * factor, b):
         return None
     ends = f"{factor.min():.6g} to {factor.max():.6g}"
     return f"the weights are scaled by input channel, by {ends}"

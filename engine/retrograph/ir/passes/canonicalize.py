@@ -51,7 +51,7 @@ def canonicalize(model: ModelProto) -> Graph:
 def _modernize(graph: Graph) -> None:
     shape_inference.open_dimensions(graph)
     _name_nodes(graph)
-    _sort(graph)
+    sort_nodes(graph)
     hoist_constants.hoist(graph)
     shape_inference.infer_types(graph)
     opsets.modernize(graph)
@@ -106,7 +106,7 @@ def _name_nodes(graph: Graph) -> None:
             taken[node.name] += 1
 
 
-def _sort(graph: Graph) -> None:
+def sort_nodes(graph: Graph) -> None:
     """Order the nodes so that each reads only what stands before it; a sorted graph stays."""
     known = {*graph.constants, *graph.sparse, *(v.name for v in graph.inputs), ""}
     waiting: dict[str, list[int]] = {}
