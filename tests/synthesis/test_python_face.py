@@ -63,6 +63,21 @@ def test_a_range_and_a_preprocessing_that_was_not_looked_for_are_said() -> None:
     assert not any("range" in note or "looked for" in note for note in given.context.notes)
 
 
+def test_pages_and_arrays_say_the_preprocessing() -> None:
+    keywords = {"preprocessing": "imagenet", "settings": FEW, "snapshots": 2}
+    for units in ([1], [1, 2]):
+        maxima = retrograph.maximize(nets.cnn(), units, **keywords)  # type: ignore[arg-type]
+        recipe = retrograph.Preprocessing.from_json(maxima.arrays()["preprocessing"].item())
+        assert recipe == maxima.context.preprocessing
+        assert maxima.context.small_print == ("preprocessing: imagenet (given)",)
+        plain = replace(maxima, context=replace(maxima.context, small_print=()))
+        assert maxima.image().height > plain.image().height
+    change = retrograph.perturb(nets.cnn(), BYTES, 1, preprocessing="imagenet")
+    assert change.arrays()["preprocessing"].item() == recipe.to_json()
+    plain_change = replace(change, context=replace(change.context, small_print=()))
+    assert change.image().height > plain_change.image().height
+
+
 def test_a_tuple_is_one_unit_and_a_list_several_channels() -> None:
     (one,) = retrograph.maximize(nets.cnn(), (1, 4, 5), layer="relu1", settings=FEW)
     assert one.unit == (1, 4, 5)
@@ -101,7 +116,8 @@ def test_a_single_input_is_a_panel_several_a_sheet_and_snapshots_are_strips() ->
     assert single[0].picture is not None
     _, measured = single.describe(single[0])
     caption = f"scores · blue dog\n{measured}\n4 steps"
-    assert single.image() == panel([("blue dog", single[0].picture)], Caption(caption))
+    notes = single.context.small_print
+    assert single.image() == panel([("blue dog", single[0].picture)], Caption(caption, notes=notes))
     assert strips.image().height > several.image().height
     with pytest.raises(InputError, match="leave style out"):
         single.image("heat")
@@ -116,7 +132,7 @@ def test_a_sheet_of_three_has_its_title_in_one_line_and_chances_as_they_are() ->
         for name, each in zip(names, maxima, strict=True)
     ]
     title = "what the classes would like best\n4 steps · label: probability"
-    assert sure.image() == sheet(cells, 3, title)
+    assert sure.image() == sheet(cells, 3, title, Caption(notes=sure.context.small_print))
     assert sheet(cells, 3, title).height == sheet(cells, 3, "i\ni").height
 
 
@@ -200,8 +216,9 @@ def test_a_dream_is_beside_its_photograph_and_of_a_wanted_size() -> None:
     shown = dream.context.picture(dream[0].start)
     assert (shown == np.asarray(photograph)).all()
     _, measured = dream.describe(dream[0])
-    caption = f"relu1 · whole layer\n{measured}\n4 steps"
-    wanted = panel([("photograph", shown), ("dream", dream[0].picture)], Caption(caption))
+    text = f"relu1 · whole layer\n{measured}\n4 steps"
+    caption = Caption(text, notes=dream.context.small_print)
+    wanted = panel([("photograph", shown), ("dream", dream[0].picture)], caption)
     assert dream.image() == wanted
     small = retrograph.dream(nets.cnn(), photograph, layer="relu1", size=(10, 15), settings=FEW)
     assert small[0].input.shape == (3, 10, 15)

@@ -56,6 +56,7 @@ class SynthesisContext:
         axes: what the axes of the model's input count.
         preprocessing: how a picture, or a frame, becomes the input; None where it is neither.
         notes: what is to be known.
+        small_print: what stands under pictures: how the preprocessing is known.
     """
 
     layer: str
@@ -65,6 +66,7 @@ class SynthesisContext:
     axes: InputAxes
     preprocessing: Preprocessing | None
     notes: tuple[str, ...] = ()
+    small_print: tuple[str, ...] = ()
 
     @property
     def takes_pictures(self) -> bool:
@@ -75,6 +77,13 @@ class SynthesisContext:
     def recipe_name(self) -> str | None:
         """What the preprocessing is called; None where the input is no picture."""
         return None if self.preprocessing is None else recipe_name(self.preprocessing)
+
+    @property
+    def preprocessing_array(self) -> dict[str, Array]:
+        """`preprocessing`, the recipe as JSON in an array of a text; empty where there is none."""
+        if self.preprocessing is None:
+            return {}
+        return {"preprocessing": np.array(self.preprocessing.to_json())}
 
     def unit_name(self, unit: Sequence[int]) -> str:
         """A unit in words: a class, a channel, or a channel and its position."""
@@ -174,6 +183,7 @@ def resolve(
         axes=model.axes(input_name),
         preprocessing=None if known is None else known.recipe,
         notes=(*request.notes, *filter(None, told)),
+        small_print=() if known is None else (known.line,),
     )
     return SynthesisRequest(model, input_name, units, context)
 

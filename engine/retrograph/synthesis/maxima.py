@@ -106,7 +106,8 @@ class Maxima(Result, Sequence[Maximum]):
     def arrays(self) -> dict[str, Array]:
         """For N inputs input [N, *input], unit [N, r] and activation [N].
 
-        Also history [N, steps], probability [N, classes] and code [N, *code] where there are such.
+        Also history [N, steps], probability [N, classes], code [N, *code] and preprocessing, the
+        recipe as JSON, where there are such.
 
         Raises:
             InputError: no input was made.
@@ -123,7 +124,7 @@ class Maxima(Result, Sequence[Maximum]):
             arrays["probability"] = np.stack([np.asarray(each.probabilities) for each in self])
         if self[0].code is not None:
             arrays["code"] = np.stack([np.asarray(each.code) for each in self])
-        return arrays
+        return arrays | self.context.preprocessing_array
 
     def to_dict(self) -> dict[str, Any]:
         """Layer, preprocessing, file, notes, and a record for each input."""

@@ -23,7 +23,7 @@ def single_page(
     """Titled pictures side by side, over what is measured of one input."""
     name = context.unit_name(maximum.unit)
     caption = f"{context.layer} · {name}\n{describe(maximum, context)}\n{_step_count([maximum])}"
-    return panel(columns, Caption(caption))
+    return panel(columns, Caption(caption, notes=context.small_print))
 
 
 def sheet_page(maxima: Sequence[Maximum], context: SynthesisContext) -> Image.Image:
@@ -31,7 +31,7 @@ def sheet_page(maxima: Sequence[Maximum], context: SynthesisContext) -> Image.Im
     cells = [(_label(each, context), [context.picture(each.input)]) for each in maxima]
     by = "probability" if maxima[0].probability is not None else "activation"
     title = f"{_heading(context)}\n{_step_count(maxima)} · label: {by}"
-    return sheet(cells, min(_COLUMNS, len(cells)), title)
+    return sheet(cells, min(_COLUMNS, len(cells)), title, Caption(notes=context.small_print))
 
 
 def strips_page(maxima: Sequence[Maximum], context: SynthesisContext) -> Image.Image:
@@ -42,7 +42,7 @@ def strips_page(maxima: Sequence[Maximum], context: SynthesisContext) -> Image.I
         states = [context.picture(values) for _, values in each.snapshots[: len(steps)]]
         states += [context.picture(each.input)] * (1 + len(steps) - len(states))
         table.add(f"{context.unit_name(each.unit)}\n{describe(each, context)}", states)
-    return table.page(_heading(context))
+    return table.page(_heading(context), notes=context.small_print)
 
 
 def describe(maximum: Maximum, context: SynthesisContext) -> str:

@@ -99,7 +99,9 @@ class Perturbation(Result):
             (f"change, {factor:g} times", self._drawn_change(factor)),
             (now, self._drawn_result()),
         ]
-        return panel(columns, Caption("\n".join(self.describe()[1:])))
+        return panel(
+            columns, Caption("\n".join(self.describe()[1:]), notes=self.context.small_print)
+        )
 
     def check_success(self) -> None:
         """Raises InputError where no change was found."""
@@ -129,13 +131,17 @@ class Perturbation(Result):
         return [*lines, f"with 256 grey levels, as a picture is saved: {saved}"]
 
     def arrays(self) -> dict[str, Array]:
-        """input, result and change [*input], scores_before and scores_after [classes]."""
+        """input, result and change [*input], scores_before and scores_after [classes].
+
+        Also preprocessing, the recipe as JSON, of a model of pictures.
+        """
         return {
             "input": self.original,
             "result": self.input,
             "change": self.change,
             "scores_before": self.scores_before,
             "scores_after": self.scores_after,
+            **self.context.preprocessing_array,
         }
 
     def to_dict(self) -> dict[str, Any]:
