@@ -15,6 +15,7 @@ import os
 import re
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 from typing import Final
 from urllib.request import urlopen
@@ -50,7 +51,9 @@ def main() -> int:
     try:
         assert service.stdout is not None
         where = service.stdout.readline().strip().rpartition(" ")[2]
-        done = subprocess.run(_words(where, args.examples, args.seed), check=False)
+        with tempfile.TemporaryDirectory() as folder:  # what it keeps for its next run
+            words = _words(where, args.examples, args.seed)
+            done = subprocess.run(words, cwd=folder, env=environment, check=False)
         return done.returncode or (0 if _has_explained(where) else 1)
     finally:
         service.terminate()
