@@ -59,10 +59,7 @@ def build(
     """The forward pass and an explicit backward pass to the input, as one ONNX model.
 
     Args:
-        model: a path to an .onnx file, or a model in memory.
         method: a name of `retrograph methods`, or a method with parameters of its own.
-        layer: the tensor to explain, by alias or name; if None the class scores before a final
-            Softmax, Sigmoid or tanh, however it is spelled, and a last quantiser (a note says so).
         select: which unit of the layer: top (the most active one), channel, unit (chosen at run
             time by the input `select`) or cotangent (any weighting, by the input `cotangent`).
         many: explain K units of each item at once, sharing the forward pass.
@@ -72,14 +69,11 @@ def build(
             a `Preprocessing`, fitted to the input's axes. It also bounds the input, for methods.
         device: cpu or cuda, what the operators of the backward pass suit best (cuda also for other
             accelerators); the file runs on any.
-        outputs: whether the model's own are kept; else nothing behind the layer is computed.
         precision: float32 (the model's own types), or float16 for a float32 model: forward and
             backward pass in float16, inputs and outputs still float32.
-        straight_through: whether what rounds in a quantised network passes the cotangent as if it
-            rounded nothing, and a Sign where |x| is at most 1; else its derivative, 0, is taken.
         open_batch: whether a model that was exported for a fixed number of items takes any number
-            of them when it is built; each gives what it gives alone. Of one that is open already
-            nothing changes.
+            once it is built; each gives what it gives alone. One that is open stays as it is.
+        model, layer, outputs, straight_through: in `SHARED`.
 
     Returns:
         A model with the source's inputs, its outputs if they are kept, and, N items a batch, K

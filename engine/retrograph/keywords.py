@@ -38,7 +38,7 @@ SHARED: Final = {
     "`explain` one for each input, [N, r]; or the name of a class. "
     'Several, "cat,dog,12", have a row each, "cat-dog" is the difference of two.',
     "layer": "the tensor to explain, by alias or name; if None the class scores before a final "
-    "Softmax, Sigmoid or tanh and a last quantiser.",
+    "Softmax, Sigmoid or tanh, however it is spelled, and a last quantiser (a note says so).",
     "wrt": "the input that is explained, the first if None; or an inner tensor by alias or name, "
     "such as embeddings, whose shape the attribution has.",
     "top": "explain so many of the most active units of each input: of a detector the strongest "
@@ -68,7 +68,7 @@ SHARED: Final = {
     "computed.",
     "precision": "float32, float16, or tf32: float32 whose products CUDA may round.",
     "straight_through": "whether what rounds in a quantised network passes the cotangent as if it "
-    "rounded nothing; yes if None.",
+    "rounded nothing, and a Sign where |x| is at most 1 (usual); else its derivative, 0, is taken.",
 }
 """What keywords mean that several functions have: a docstring lists them as `in SHARED`."""
 _SHARED_ENTRY: Final = re.compile(r"^( +)(\w+(?:,\s+\w+)*): in `SHARED`\.$", re.MULTILINE)

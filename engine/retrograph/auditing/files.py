@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import combinations
+from itertools import combinations, pairwise
 
 from retrograph.auditing.activations import Activations
 from retrograph.auditing.audit import audit
@@ -59,9 +59,8 @@ def audit_files(
     recipes = [preprocessing, *[preprocessing_b or preprocessing] * (len(models) - 1)]
     pairs = [*combinations(range(len(models)), 2)]
     steps = len(pairs) + (len(models) if runtime else 0)
-    told = [
-        Part(progress or quiet).part(100 * i / steps, 100 * (i + 1) / steps) for i in range(steps)
-    ]
+    shares = (100 * i / steps for i in range(steps + 1))
+    told = [Part(progress or quiet).part(*ends) for ends in pairwise(shares)]
     found = {
         (i, j): audit(
             models[i],
