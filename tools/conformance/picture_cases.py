@@ -155,7 +155,7 @@ CASES = (
         _of("chelsea.png", 0, 0, 451, 300),
         jpeg(),
         Recipe(interpolation="lanczos", crop_fraction=0.9, scale=1 / 127.5, mean=(1.0,)),
-        (1, 3, 99, 131),
+        (1, 3, 131, 99),
     ),
     PictureCase(
         "nearest",
@@ -168,7 +168,7 @@ CASES = (
         "open-size", _of("chelsea.png", 90, 50, 83, 57), png(), Recipe(), (1, 3, None, None)
     ),
     PictureCase(
-        "open-width", _of("chelsea.png", 90, 50, 83, 57), jpeg(), Recipe(), (1, 3, 40, None)
+        "open-width", _of("chelsea.png", 90, 50, 45, 60), jpeg(), Recipe(), (1, 3, 30, None)
     ),
     PictureCase(
         "elongated",
