@@ -11,41 +11,18 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
 from case_files import Array, case_folders, largest_difference, read_array, read_case
+from outcomes import Outcome, case_name, graph_outcome, summary
 from retrograph.contract import Contract
 from retrograph.preprocess import Preprocessing, load_picture, prepare
 from retrograph.render import STYLES
 from retrograph.runtime import Session
 from retrograph.runtime.providers import import_runtime
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What came of a case.
-
-    Attributes:
-        case: its kind and name.
-        difference: the largest; a share of the largest magnitude, of drawings levels.
-        allowed: how large it may be.
-    """
-
-    case: str
-    difference: float
-    allowed: float
-
-    @property
-    def is_right(self) -> bool:
-        """Whether the case is met."""
-        return self.difference <= self.allowed
-
-    def __str__(self) -> str:
-        return f"{self.case:28} {self.difference:.1e} of {self.allowed:.0e}"
 
 
 def run_all(root: Path) -> Iterator[Outcome]:
@@ -66,14 +43,7 @@ def graph(folder: Path) -> Outcome:
     assert [*roles] == list(session.outputs)
     assert [k for k, role in roles.items() if role == "attribution"] == [*contract.attributions]
     computed = session.run({each["name"]: read_array(folder, each) for each in case["inputs"]})
-    outcomes = []
-    for output in case["outputs"]:
-        values = np.asarray(computed[output["name"]])
-        difference = largest_difference(values, read_array(folder, output))
-        if values.dtype.name != output["dtype"]:
-            difference = np.inf
-        outcomes.append(Outcome(_name(folder), difference, output["tolerance"]))
-    return max(outcomes, key=lambda each: (not each.is_right, each.difference, each.allowed))
+    return graph_outcome(folder, case, computed)
 
 
 def picture(folder: Path) -> Outcome:
@@ -87,7 +57,7 @@ def picture(folder: Path) -> Outcome:
         largest_difference(_prepared(each, recipe, case["input_shape"]), expected)
         for each in (decoded, Image.fromarray(pixels))
     ]
-    return Outcome(_name(folder), max(differences), case["tolerance"])
+    return Outcome(case_name(folder), max(differences), case["tolerance"])
 
 
 def _prepared(image: Image.Image, recipe: Preprocessing, shape: Sequence[int | None]) -> Array:
@@ -103,24 +73,7 @@ def drawing(folder: Path) -> Outcome:
         drawn = STYLES[name].draw(values, layout=case["layout"], order=case["order"], picture=shown)
         expected = read_array(folder, entry).astype(int)
         levels = max(levels, int(np.abs(drawn.astype(int) - expected).max()))
-    return Outcome(_name(folder), levels, case["levels"])
-
-
-def _name(folder: Path) -> str:
-    return f"{folder.parent.name}/{folder.name}"
-
-
-def summary(results: Sequence[Outcome]) -> str:
-    """How many cases of each kind are met, and their largest difference by what is allowed."""
-    parts = []
-    for kind in ("graphs", "pictures", "drawings"):
-        own = [each for each in results if each.case.startswith(kind)]
-        largest: dict[float, float] = {}
-        for each in own:
-            largest[each.allowed] = max(each.difference, largest.get(each.allowed, 0))
-        told = ", ".join(f"{v:.1e} of {k:.0e}" for k, v in sorted(largest.items()))
-        parts.append(f"{sum(e.is_right for e in own)} of {len(own)} {kind} ({told})")
-    return "; ".join(parts)
+    return Outcome(case_name(folder), levels, case["levels"])
 
 
 def main(argv: Sequence[str] | None = None) -> int:
