@@ -6,6 +6,7 @@ import numpy as np
 from onnx import ModelProto, NodeProto, helper
 
 import retrograph as rg
+from retrograph.auditing.diagnosis.weights import weight_cause
 from support.audit_case import NETS, inputs
 from support.audit_nets import MORE_NETS
 from support.faults import Editor
@@ -76,3 +77,15 @@ def test_a_gelu_of_one_node_is_told_from_one_of_many() -> None:
     found = rg.audit(clean, editor.model, inputs(), method=None)
     assert found.findings[0].causes[0].text == "a GELU by Erf in A, by tanh in B"
     assert found.findings[0].region.repaired
+
+
+def test_channels_of_which_some_are_dead_are_told_apart() -> None:
+    weight = weights(8, 2, 3, 3)
+    weight[[1, 4, 6]] = 0
+    moved = weight_cause(weight, np.roll(weight, 1, 0))
+    assert moved is not None
+    assert moved.kind == "channels-permuted"
+    scale = np.linspace(0.5, 2, 8, dtype=np.float32).reshape(-1, 1, 1, 1)
+    scaled = weight_cause(weight, weight * scale)
+    assert scaled is not None
+    assert scaled.kind == "scaled"

@@ -96,7 +96,17 @@ def permutation(a: Array, b: Array, most: float = _CLOSE) -> int | None:
     place = (_unit(rows_b) @ _unit(rows_a).T).argmax(1)
     moved = int((place != np.arange(len(place))).sum())
     is_order = moved and len({*place.tolist()}) == len(place)
-    return moved if is_order and _close(rows_a[place], rows_b, most) else None
+    if is_order and _close(rows_a[place], rows_b, most):
+        return moved
+    return _permutation_of_twins(rows_a, rows_b, most)
+
+
+def _permutation_of_twins(a: Array, b: Array, most: float) -> int | None:
+    """The same where some rows are equal, or 0: both in the order of a projection."""
+    along = np.random.default_rng(0).normal(size=a.shape[1]).astype(np.float32)
+    order_a, order_b = np.argsort(a @ along), np.argsort(b @ along)
+    moved = int((np.abs(a - b).max(1) > most * max(float(np.abs(a).max()), 1e-30)).sum())
+    return moved if moved and _close(a[order_a], b[order_b], most) else None
 
 
 def _unit(rows: Array) -> Array:
@@ -168,8 +178,10 @@ def _few(a: Array, b: Array) -> str | None:
 
 def _scaled(a: Array, b: Array) -> str | None:
     rows_a, rows_b = a.reshape(len(a), -1), b.reshape(len(b), -1)
-    if rows_a.shape[1] < 2:
+    alive = rows_a.any(1)
+    if rows_a.shape[1] < 2 or not alive.any() or (alive != rows_b.any(1)).any():
         return None
+    rows_a, rows_b = rows_a[alive], rows_b[alive]
     alike = (_unit(rows_a) * _unit(rows_b)).sum(1)
     if alike.max() < -0.99999:
         return _negated(a, b)
