@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import http.client
 import io
 import signal
 import subprocess
@@ -43,6 +45,19 @@ def test_what_was_taken_is_answered_at_sigterm(tmp_path: Path) -> None:
         assert served.process.wait(20) == 0
         with pytest.raises(OSError, match="refused"):
             served.get("/healthz")
+
+
+@pytest.mark.slow
+def test_a_connection_that_rests_stays_open(tmp_path: Path) -> None:
+    """A gateway that asks again on one that was closed meanwhile would lose the request."""
+    with started([str(SAMPLE)], tmp_path) as served:
+        connection = http.client.HTTPConnection("127.0.0.1", served.port, timeout=60)
+        with contextlib.closing(connection):
+            for pause in (7, 0):
+                connection.request("GET", "/healthz")
+                assert connection.getresponse().read() == b'{"status":"ok"}'
+                assert connection.sock is not None
+                time.sleep(pause)
 
 
 @pytest.mark.slow

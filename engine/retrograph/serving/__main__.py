@@ -18,6 +18,8 @@ from retrograph.errors import InputError, RetrographError, parameter
 _DESCRIPTION: Final = """Explain networks over HTTP: POST /v1/explain, GET /v1/models, /v1/model,
 /v1/layers, /healthz, /readyz, /metrics, /openapi.json. There is no authentication: whoever reaches
 the port may ask. It is bound to this machine unless --host says otherwise."""
+_RESTING: Final = 75
+"""Seconds that a connection may rest: longer than gateways keep theirs, which are 60."""
 _LIMITS: Final = {
     "body": ("BYTES", "of a request's body"),
     "held": ("BYTES", "of all requests in memory"),
@@ -94,6 +96,7 @@ def _run(args: argparse.Namespace) -> int:
             log_level="warning",
             access_log=False,
             server_header=False,
+            timeout_keep_alive=_RESTING,
             timeout_graceful_shutdown=int(limits.receiving + limits.answering) + 1,
         )
         _greet(bound, service.models)
