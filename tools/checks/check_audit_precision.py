@@ -44,7 +44,7 @@ MODELS = (
     "winml_pytorch_cifar",
     "cifar10_resnet_4b",
     "squeezenet_imagenet_fp32",
-    "mobilenetv2_10_224_tflite",
+    "cifar10_sri_resnet_a",
 )
 WAYS = {
     f"int8 {form}, {'channel' if per_channel else 'tensor'}": Way(form, per_channel, "u8", 13)
