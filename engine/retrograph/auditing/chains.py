@@ -68,11 +68,11 @@ def chain_of(
         if _total(better) <= _total(chain):
             break
         chain = better
-    chain = _with_restored(*networks, prints_a, prints_b, chain)
+    chain = _with_restored(*networks, prints_a, near, chain)
     known = {pair.a for pair in chain}, {pair.b for pair in chain}
     last = [p for p in outputs if p.a not in known[0] and p.b not in known[1]]
     chain = [*chain, *last]
-    chain += _by_structure(*networks, prints_a, prints_b, chain)
+    chain += _by_structure(*networks, prints_a, near, chain)
     return sorted(chain, key=lambda pair: b.network.place[pair.b])
 
 
