@@ -67,8 +67,8 @@ def build(
             attribution has; every floating-point input that the layer depends on if None.
         preprocessing: how a picture becomes the input, stored in the metadata: a preset's name or
             a `Preprocessing`, fitted to the input's axes. It also bounds the input, for methods.
-        device: cpu or cuda, what the operators of the backward pass suit best (cuda also for other
-            accelerators); the file runs on any.
+        device: cpu, cuda or web, what the operators of the backward pass suit best (cuda also for
+            other accelerators, web for WebGPU in browsers); the file runs on any.
         precision: float32 (the model's own types), or float16 for a float32 model: forward and
             backward pass in float16, inputs and outputs still float32.
         open_batch: whether a model that was exported for a fixed number of items takes any number

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+import make_conformance
 import retrograph
 from retrograph.preprocess import Preprocessing, prepare
 from support.conformance import shared_cases
@@ -29,6 +30,21 @@ def cases(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_every_case_is_met_in_webassembly(cases: Path) -> None:
     told = node(script("run_browser.js"), require_chromium(), cases, limit=300)
+    print("\n".join(told.splitlines()[-2:]))
+
+
+SMALL = ["several-inputs", "no-batch", "fixed-batch", "open-length", "relevance", "channel"]
+"""Those that WebGPU computes in software within seconds; the last has pools that overlap."""
+
+
+def test_cases_are_met_in_webgpu(tmp_path: Path) -> None:
+    chromium = require_chromium()
+    cases = tmp_path / "cases"
+    make_conformance.write_conformance(cases, SMALL)
+    make_conformance.rebuild(cases, "web")
+    chosen = ("--webgpu", "--kinds", "graphs")
+    told = node(script("run_browser.js"), chromium, cases, *chosen, limit=400)
+    assert f"{len(SMALL)} of {len(SMALL)} graphs" in told
     print("\n".join(told.splitlines()[-2:]))
 
 

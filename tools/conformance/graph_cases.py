@@ -13,7 +13,15 @@ from onnx import ModelProto
 
 import graph_nets as own
 import retrograph
-from case_files import BUILT, CASE, Array, largest_difference, write_array, write_json
+from case_files import (
+    BUILT,
+    CASE,
+    Array,
+    largest_difference,
+    read_case,
+    write_array,
+    write_json,
+)
 from corpus_float64 import to_float64
 from graph_nets import noise, pixels
 from retrograph.contract import Contract
@@ -82,6 +90,18 @@ def write_case(case: GraphCase, folder: Path) -> None:
         "outputs": outputs,
     }
     write_json(folder / CASE, about)
+
+
+def rebuild(case: GraphCase, folder: Path, device: str) -> None:
+    """Put the graph that is built for a device in place of a case's; what is expected stays.
+
+    Raises:
+        AssertionError: the metadata are others, so that the case does not describe it.
+    """
+    built = retrograph.build(case.source(), device=device, **case.options)
+    metadata = {entry.key: entry.value for entry in built.metadata_props}
+    assert metadata == read_case(folder)["metadata"], case.name
+    (folder / BUILT).write_bytes(built.SerializeToString())
 
 
 def expected_outputs(built: ModelProto, feeds: Feeds) -> Feeds:

@@ -1,6 +1,6 @@
 """The conformance cases that every host's tests share: inputs and what is to come out.
 
-    python tools/conformance/make_conformance.py OUT
+    python tools/conformance/make_conformance.py OUT [--device web]
     python tools/conformance/make_conformance.py tests/conformance --small
 
 docs/CONTRACT.md says what lies in OUT. Graphs are computed by onnx.reference in float64, pictures
@@ -17,6 +17,7 @@ from typing import Any
 
 from case_files import INDEX, write_json
 from retrograph.contract import CONTRACT
+from retrograph.ir.builder import DEVICES
 
 sys.path.append(str(Path(__file__).resolve().parents[1]))
 
@@ -45,9 +46,20 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("out", type=Path, metavar="OUT", help="a folder that is not there yet")
     parser.add_argument("--small", action="store_true", help="the few that lie in the repository")
+    about = "for which graphs are built; what is expected is the same"
+    parser.add_argument("--device", choices=DEVICES, default="cpu", help=about)
     args = parser.parse_args(argv)
     write_conformance(args.out, SMALL if args.small else None)
+    rebuild(args.out, args.device)
     return 0
+
+
+def rebuild(out: Path, device: str) -> None:
+    """Build the graphs of all cases of a folder for a device."""
+    for case in graph_cases.CASES:
+        folder = out / "graphs" / case.name
+        if folder.exists():
+            graph_cases.rebuild(case, folder, device)
 
 
 def write_conformance(out: Path, names: Collection[str] | None = None) -> None:

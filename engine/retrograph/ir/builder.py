@@ -11,7 +11,7 @@ from collections import ChainMap
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, TypeVar, get_args
 
 import numpy as np
 import onnx_graphsurgeon as gs
@@ -41,10 +41,13 @@ Self = TypeVar("Self", bound="Builder")
 Origin = tuple[str, Sequence[Tensor | None], dict[str, Any]]
 """What makes a tensor: the operator, its inputs and attributes."""
 
-Device = Literal["cpu", "cuda"]
-"""What the emitted forms suit best, those of CUDA also other accelerators; they run on any."""
+Device = Literal["cpu", "cuda", "web"]
+"""What the emitted forms suit best, those of CUDA also other accelerators; they run on any.
 
-DEVICES: tuple[Device, ...] = ("cpu", "cuda")
+Those of the web have kernels in WebGPU, which gives no indices out of a MaxPool.
+"""
+
+DEVICES: tuple[Device, ...] = get_args(Device)
 
 
 class Builder:

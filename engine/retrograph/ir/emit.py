@@ -99,6 +99,13 @@ class Emitter(Builder):
     def maximum(self, a: Operand, b: Operand) -> Tensor:
         return self.emit("Max", *self._pair(a, b))
 
+    def sign(self, a: Tensor) -> Tensor:
+        """-1, 0 or 1; WebGPU has no Sign."""
+        if self.device != "web":
+            return self.emit("Sign", a)
+        above, below = (self.cast(hit, a.dtype) for hit in (self.greater(a, 0), self.less(a, 0)))
+        return self.sub(above, below)
+
     # Comparison and choice.
 
     def greater(self, a: Operand, b: Operand) -> Tensor:
@@ -188,8 +195,10 @@ class Emitter(Builder):
             parts.append(self.ints(steps))
         return self.emit("Slice", a, *parts)
 
-    def pad(self, a: Tensor, pads: Ints, axes: Sequence[int], rank: int) -> Tensor:
-        """Zeros around the given axes of a tensor of that rank; negative numbers take away.
+    def pad(
+        self, a: Tensor, pads: Ints, axes: Sequence[int], rank: int, value: float = 0.0
+    ) -> Tensor:
+        """A value around the given axes of a tensor of that rank; negative numbers take away.
 
         The node names all axes, in order: ONNX Runtime (1.31.1) moves a Transpose through a Pad as
         if it did, and folds one without the input `axes` into a pool.
@@ -202,8 +211,8 @@ class Emitter(Builder):
         else:
             given = dict(zip(places, pads, strict=True))
             pads = [given.get(place, 0) for place in range(2 * rank)]
-        zero, every = self.const(0, a.dtype), self.ints(range(rank))
-        return self.emit("Pad", a, self.ints(pads), zero, every, mode="constant")
+        around, every = self.const(value, a.dtype), self.ints(range(rank))
+        return self.emit("Pad", a, self.ints(pads), around, every, mode="constant")
 
     def range(self, end: Tensor) -> Tensor:
         """0 .. end-1 as int64, for `end` int64 [1]."""

@@ -12,7 +12,7 @@ from retrograph.vjp.rules.reduce import reduced_axes
 @defvjp("ReduceL1")
 def reduce_l1(e: Emitter, node: Node, ct: Tensor) -> Cotangents:
     """dx = ct * sign(x)"""
-    return _given(node, e.mul(_wide(e, node, ct), e.emit("Sign", node.x)))
+    return _given(node, e.mul(_wide(e, node, ct), e.sign(node.x)))
 
 
 @defvjp("ReduceLogSum")

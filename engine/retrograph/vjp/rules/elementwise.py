@@ -105,7 +105,7 @@ def neg(e: Emitter, node: Node, ct: Tensor) -> Cotangents:
 @defvjp("Abs")
 def absolute(e: Emitter, node: Node, ct: Tensor) -> Cotangents:
     """dx = ct * sign(x)"""
-    return (e.mul(ct, e.emit("Sign", node.x)),)
+    return (e.mul(ct, e.sign(node.x)),)
 
 
 @defvjp("Exp")

@@ -42,7 +42,7 @@ def _signed_power(e: Emitter, x: Tensor, exponent: int) -> Tensor:
     """sign(x) |x|^exponent"""
     if exponent == 1:
         return x
-    sign = e.emit("Sign", x)
+    sign = e.sign(x)
     return e.mul(sign, e.pow(e.emit("Abs", x), float(exponent))) if exponent else sign
 
 

@@ -70,7 +70,7 @@ def lp_normalization(e: Emitter, node: Node, ct: Tensor) -> Cotangents:
     """dx = (ct - g * sum(ct * y)) / |x|, which is 0 where |x| = 0;   g = y, or sign(x) for p = 1"""
     axes, first = [node.axis(-1)], int(node.attrs["p"]) == 1
     norm = e.emit("ReduceL1" if first else "ReduceL2", node.x, e.ints(axes), keepdims=1)
-    g = e.emit("Sign", node.x) if first else node.y
+    g = e.sign(node.x) if first else node.y
     inner = e.sub(ct, e.mul(g, e.reduce_sum(e.mul(ct, node.y), axes)))
     positive = e.greater(norm, 0.0)
     return (e.where(positive, e.div(inner, e.where(positive, norm, 1.0)), 0.0),)

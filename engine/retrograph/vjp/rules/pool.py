@@ -10,6 +10,7 @@ from retrograph.ir.emit import INT64, Emitter
 from retrograph.ir.graph import Tensor
 from retrograph.vjp.lowering.gates import switched
 from retrograph.vjp.lowering.linear_maps import divided, scatter_add
+from retrograph.vjp.lowering.pool_axes import to_first_maxima
 from retrograph.vjp.lowering.pool_tiling import enlarged, first_maxima, tiles
 from retrograph.vjp.lowering.window import (
     Window,
@@ -27,6 +28,8 @@ def max_pool(e: Emitter, node: Node, ct: Tensor) -> Cotangents:
     if tiles(node, window):
         spread, switches = enlarged(e, ct, node, window), first_maxima(e, node, window)
         return (switched(e, spread, switches, node.x, node.y),)
+    if e.device == "web":
+        return (to_first_maxima(e, node, ct, window),)
     attrs = {k: v for k, v in node.attrs.items() if k != "storage_order"}
     _, switches = e.emit_many("MaxPool", node.x, dtypes=[node.x.dtype, INT64], **attrs)
     return (_to_switches(e, node, ct, switches),)

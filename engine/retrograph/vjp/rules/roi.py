@@ -103,7 +103,7 @@ def _window(e: Emitter, node: Node, regions: Tensor, axis: int) -> Reads:
 
 def _rounded(e: Emitter, a: Tensor) -> Tensor:
     """To the nearest whole number, halves away from 0."""
-    return e.mul(e.emit("Sign", a), e.emit("Floor", e.add(e.emit("Abs", a), 0.5)))
+    return e.mul(e.sign(a), e.emit("Floor", e.add(e.emit("Abs", a), 0.5)))
 
 
 def _within(e: Emitter, place: Tensor, size: Tensor) -> Tensor:

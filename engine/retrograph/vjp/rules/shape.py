@@ -161,12 +161,22 @@ def _copied_back(e: Emitter, node: Node, ct: Tensor) -> Tensor:
 def depth_to_space(e: Emitter, node: Node, ct: Tensor) -> Cotangents:
     """dx = ct, its blocks moved back into channels   (x: [N, C b b, H, W], ct: [N, C, H b, W b])"""
     block = int(node.attrs["blocksize"])
-    packed = e.emit("SpaceToDepth", ct, blocksize=block)
+    packed = _packed(e, node, ct, block)
     if node.attrs.get("mode", "DCR") == "DCR":
         return (packed,)
     sizes = e.sizes(node.x, 2)
     split = e.reshape(packed, e.concat([e.ints([0, block * block, -1]), sizes], axis=0))
     return (e.reshape_like(e.transpose(split, [0, 2, 1, 3, 4]), node.x),)
+
+
+def _packed(e: Emitter, node: Node, ct: Tensor, block: int) -> Tensor:
+    """SpaceToDepth, which WebGPU has not"""
+    if e.device != "web":
+        return e.emit("SpaceToDepth", ct, blocksize=block)
+    side = e.ints([block])
+    parts = [e.ints([0, -1]), e.dim(node.x, 2), side, e.dim(node.x, 3), side]
+    blocks = e.reshape(ct, e.concat(parts, axis=0))
+    return e.reshape_like(e.transpose(blocks, [0, 3, 5, 1, 2, 4]), node.x)
 
 
 @defvjp("SpaceToDepth")
