@@ -153,7 +153,7 @@ def test_a_folder_is_replaced_on_request_alone(tmp_path: Path) -> None:
     ("options", "message"),
     [
         ({"to": "flask"}, "unknown server 'flask'; export to one of: triton"),
-        ({"device": "tpu"}, "unknown device 'tpu'; choose one of: cpu, cuda"),
+        ({"device": "web"}, "unknown device 'web'; choose one of: cpu, cuda"),
         ({"name": "a/b"}, "a model's name is the name of its folder"),
         ({"name": ".."}, "a model's name is the name of its folder"),
         ({"max_batch": 0}, "max_batch is 0; give a whole number from 1"),

@@ -10,7 +10,7 @@ from retrograph.cli.spelling import as_option
 from retrograph.cli.terminal import console, count, visible
 from retrograph.errors import spelled
 from retrograph.pipeline.export_targets import TARGETS
-from retrograph.pipeline.exporting import export
+from retrograph.pipeline.exporting import PLACES, export
 from retrograph.results.base import json_text
 
 
@@ -26,7 +26,7 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     parser.add_argument(
         "--instances", type=count, default=1, metavar="N", help="runs at once at most (1)"
     )
-    add_suited_device(parser, "where the server runs it")
+    add_suited_device(parser, "where the server runs it", PLACES)
     add_writing(parser, "replace a folder that exists", "print what was written as JSON")
     parser.set_defaults(run=_run)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Sequence
 from typing import Any
 
 from retrograph.cli.aim import add_aim, chosen_aim
@@ -309,9 +310,11 @@ def add_device(parser: argparse.ArgumentParser, usual: str = "auto") -> None:
     )
 
 
-def add_suited_device(parser: argparse.ArgumentParser, about: str) -> None:
+def add_suited_device(
+    parser: argparse.ArgumentParser, about: str, choices: Sequence[str] = DEVICES
+) -> None:
     """For which kind of device a file is written."""
-    parser.add_argument("--device", default="cpu", choices=DEVICES, help=about)
+    parser.add_argument("--device", default="cpu", choices=choices, help=about)
 
 
 def add_straight_through(parser: argparse.ArgumentParser) -> None:

@@ -9,13 +9,16 @@ from pathlib import Path
 from typing import Any
 
 from retrograph.errors import InputError, parameter, spelled
-from retrograph.ir.builder import DEVICES
+from retrograph.ir.builder import Device
 from retrograph.keywords import check_counts, checked_keywords
 from retrograph.model import Model, Source, opened, save
 from retrograph.output import check_new_folder, make_folder, safe_name
 from retrograph.pipeline.export_targets import TARGETS, ExportTarget
 from retrograph.pipeline.export_targets.base import Serving
 from retrograph.pipeline.export_targets.served import ServedGraph, served
+
+PLACES: tuple[Device, ...] = ("cpu", "cuda")
+"""Where a server may run a graph."""
 
 
 @dataclass(frozen=True)
@@ -85,8 +88,8 @@ def export(
     check_counts(max_batch=max_batch, instances=instances)
     if to not in TARGETS:
         raise InputError(f"unknown server '{to}'; export to one of: {', '.join(TARGETS)}")
-    if device not in DEVICES:
-        raise InputError(f"unknown device '{device}'; choose one of: {', '.join(DEVICES)}")
+    if device not in PLACES:
+        raise InputError(f"unknown device '{device}'; choose one of: {', '.join(PLACES)}")
     source = opened(model)
     called = _model_name(source, name)
     folder = Path(out) / called
