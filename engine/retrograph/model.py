@@ -8,18 +8,19 @@ from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
 from threading import RLock
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 from onnx import ModelProto, helper
 
 from retrograph._version import __version__
 from retrograph.backward import Request, build_backward, check_support
 from retrograph.contract import STRICT, Contract
-from retrograph.errors import InputError, parameter
+from retrograph.errors import InputError
 from retrograph.heads import Heads, find_heads
 from retrograph.heads.fixed_shapes import fixed_graph, is_fixed, sized
 from retrograph.ir.analysis.batch_axis import follow_batch, keeps_rows_apart
 from retrograph.ir.analysis.nonfinite_weights import nonfinite_weights
+from retrograph.ir.analysis.shape_inference import declared_shape
 from retrograph.ir.analysis.untyped_outputs import guess_types
 from retrograph.ir.analysis.zipped_labels import zipped_labels
 from retrograph.ir.builder import DEVICES, Device
@@ -46,7 +47,15 @@ from retrograph.preprocess import (
 from retrograph.report import Report
 from retrograph.scores import Scores, find_scores, flat_notes
 from retrograph.selector import KINDS, Select, target_of
-from retrograph.sources import axis_letters, inner_notes, inputs_of, origins, places, sources_of
+from retrograph.sources import (
+    axis_letters,
+    check_items_lead,
+    inner_facts,
+    inner_notes,
+    inputs_of,
+    origins,
+    sources_of,
+)
 
 SCORES = "scores"
 """The alias of the class scores, whatever operator makes them."""
@@ -174,7 +183,7 @@ class Model:
         Of [N, C, H, W] and [N, H, W, C] the number of channels tells, 1 or 3; else the graph.
         """
         if name not in self._axes:
-            by_size = axes_by_size(self._declared_shape(name))
+            by_size = axes_by_size(declared_shape(self.proto, name))
             is_sure = by_size.takes_pictures and len(by_size.shape) == 4
             self._axes[name] = by_size if is_sure else self._axes_in_graph(name)
         return self._axes[name]
@@ -186,16 +195,6 @@ class Model:
             return input_axes(self.graph, name, target)
         with blaming_damage(self.proto):
             return input_axes(self.graph, name, None)
-
-    def _declared_shape(self, name: str) -> Shape:
-        """The shape that the file gives to an input; () where it gives none."""
-        for info in self.proto.graph.input:
-            if info.name == name:
-                dims = info.type.tensor_type.shape.dim
-                return tuple(
-                    d.dim_value if d.HasField("dim_value") else d.dim_param or None for d in dims
-                )
-        return ()
 
     @cached_property
     def scores(self) -> Scores:
@@ -269,14 +268,9 @@ class Model:
             raise InputError(
                 "the model is a graph that retrograph has built; build from its source model"
             )
-        if select not in KINDS:
-            raise InputError(f"unknown select '{select}'; choose one of: {', '.join(KINDS)}")
-        if device not in DEVICES:
-            raise InputError(f"unknown device '{device}'; build for one of: {', '.join(DEVICES)}")
-        if precision not in PRECISIONS:
-            raise InputError(
-                f"unknown precision '{precision}'; choose one of: {', '.join(PRECISIONS)}"
-            )
+        _check_choice("select", select, KINDS)
+        _check_choice("device", device, DEVICES)
+        _check_choice("precision", precision, PRECISIONS)
         tensor = self.target(layer)
         kind: Select = select  # type: ignore[assignment]
         suited: Device = device
@@ -285,7 +279,10 @@ class Model:
         graph = self.graph if straight_through else without_straight_through(self.graph)
         source_batch = 0
         if open_batch:
-            graph, source_batch = self._opened(graph, tensor, sources, outputs=outputs)
+            ends = graph.output_names() if outputs else ()
+            with blaming_damage(self.proto):
+                graph, source_batch = with_open_batch(graph, tensor, ends)
+            check_items_lead(graph, sources)
         return Request(
             graph=halved(graph, tensor) if computed == "float16" else graph,
             sources=sources,
@@ -304,27 +301,6 @@ class Model:
                 *([_OPENED.format(source_batch)] if source_batch else []),
             ),
         )
-
-    def _opened(
-        self, graph: Graph, target: str, sources: Sequence[str], *, outputs: bool
-    ) -> tuple[Graph, int]:
-        """The graph for any number of items, and how many there were.
-
-        Raises:
-            InputError: an explained input has its items behind its first axis.
-        """
-        with blaming_damage(self.proto):
-            opened, count = with_open_batch(graph, target, graph.output_names() if outputs else ())
-        for name in sources:
-            axis = opened.item_axes.get(name, 0)
-            if axis != 0:
-                where = "no axis of items" if axis is None else f"its items along axis {axis}"
-                raise InputError(
-                    f"input '{name}' has {where}, and an attribution leads with them: export the "
-                    "model with the batch in front, or explain other inputs "
-                    f"({parameter('wrt', 'INPUT')})"
-                )
-        return opened, count
 
     def report(self, request: Request) -> Report:
         """What stands in the way of a request, and what a user should know of it."""
@@ -375,7 +351,7 @@ class Model:
                 for name in inputs_of(self.graph, request.sources)
             },
             source_batch=request.source_batch,
-            **self._inner_facts(request.sources),
+            **inner_facts(self.graph, request.sources, self.axes),
         )
         kept = {k: v for k, v in self.properties.items() if not k.startswith("retrograph.")}
         helper.set_model_props(model, kept | contract.to_properties())
@@ -391,9 +367,8 @@ class Model:
 
     def _notes(self, target: str) -> tuple[str, ...]:
         """What is to be known of a target, whatever the method."""
-        if self._is_scores(target):
-            return self.scores.notes
-        return flat_notes(self.graph, self._origins, target)
+        of_scores = self._is_scores(target)
+        return self.scores.notes if of_scores else flat_notes(self.graph, self._origins, target)
 
     def _is_scores(self, tensor: str) -> bool:
         scores = self._scores_or_none
@@ -403,16 +378,10 @@ class Model:
     def _origins(self) -> list[str]:
         return origins(self.graph)
 
-    def _inner_facts(self, sources: Sequence[str]) -> dict[str, Any]:
-        """What the metadata say where inner tensors are explained."""
-        inputs = inputs_of(self.graph, sources)
-        if inputs == tuple(sources):
-            return {}
-        found = [
-            places(self.graph, name, shown, self.axes(shown))
-            for name, shown in zip(sources, inputs, strict=True)
-        ]
-        return {"inputs": inputs, "places": tuple(found)}
+
+def _check_choice(what: str, value: str, choices: Sequence[str]) -> None:
+    if value not in choices:
+        raise InputError(f"unknown {what} '{value}'; choose one of: {', '.join(choices)}")
 
 
 Source: TypeAlias = str | os.PathLike[str] | ModelProto | Model

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
+from typing import Any
 
 from retrograph.contract import Places
-from retrograph.errors import InputError
+from retrograph.errors import InputError, parameter
 from retrograph.ir.analysis.batch_axis import first_item_axis
 from retrograph.ir.graph import STANDARD_DOMAINS, Graph, Shape
 from retrograph.ir.path import flow, path
@@ -134,6 +135,33 @@ def inner_notes(graph: Graph, sources: Sequence[str]) -> list[str]:
         for source, shown in zip(sources, inputs, strict=True)
         if source != shown
     ]
+
+
+def check_items_lead(graph: Graph, sources: Sequence[str]) -> None:
+    """Raises InputError for the first explained tensor whose first axis counts no items."""
+    for name in sources:
+        axis = graph.item_axes.get(name, 0)
+        if axis != 0:
+            where = "no axis of items" if axis is None else f"its items along axis {axis}"
+            raise InputError(
+                f"input '{name}' has {where}, and an attribution leads with them: export the "
+                "model with the batch in front, or explain other inputs "
+                f"({parameter('wrt', 'INPUT')})"
+            )
+
+
+def inner_facts(
+    graph: Graph, sources: Sequence[str], axes: Callable[[str], InputAxes]
+) -> dict[str, Any]:
+    """What a contract says where inner tensors are explained: its `inputs` and `places`."""
+    inputs = inputs_of(graph, sources)
+    if inputs == tuple(sources):
+        return {}
+    pairs = zip(sources, inputs, strict=True)
+    return {
+        "inputs": inputs,
+        "places": tuple(places(graph, name, shown, axes(shown)) for name, shown in pairs),
+    }
 
 
 def _looked_up(graph: Graph, name: str, shown: str) -> str:

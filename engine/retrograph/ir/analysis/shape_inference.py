@@ -9,7 +9,7 @@ from onnx import NodeProto, helper, shape_inference
 
 from retrograph.ir.analysis import limits, pool_windows
 from retrograph.ir.analysis.lost_axes import behind_squeezes
-from retrograph.ir.graph import DType, Graph, Tensor
+from retrograph.ir.graph import DType, Graph, Shape, Tensor
 from retrograph.ir.subgraphs import subgraphs
 
 
@@ -129,6 +129,12 @@ def to_tensor(info: onnx.ValueInfoProto) -> Tensor | None:
     if not tensor_type.HasField("shape"):
         return Tensor(info.name, dtype, None)
     return Tensor(info.name, dtype, tuple(_dim(d) for d in tensor_type.shape.dim))
+
+
+def declared_shape(model: onnx.ModelProto, name: str) -> Shape:
+    """The shape that a file gives to an input; () where it gives none."""
+    infos = (info for info in model.graph.input if info.name == name)
+    return next((tuple(map(_dim, i.type.tensor_type.shape.dim)) for i in infos), ())
 
 
 def to_info(tensor: Tensor) -> onnx.ValueInfoProto:
