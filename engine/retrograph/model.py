@@ -8,7 +8,7 @@ from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
 from threading import RLock
-from typing import TypeAlias
+from typing import TypeAlias, TypeVar
 
 from onnx import ModelProto, helper
 
@@ -23,7 +23,7 @@ from retrograph.ir.analysis.nonfinite_weights import nonfinite_weights
 from retrograph.ir.analysis.shape_inference import declared_shape
 from retrograph.ir.analysis.untyped_outputs import guess_types
 from retrograph.ir.analysis.zipped_labels import zipped_labels
-from retrograph.ir.builder import DEVICES, Device
+from retrograph.ir.builder import DEVICES
 from retrograph.ir.graph import DType, Graph, Shape, Tensor
 from retrograph.ir.io.load import load
 from retrograph.ir.io.runtime_releases import need
@@ -31,7 +31,7 @@ from retrograph.ir.io.store import new_files, runnable, save
 from retrograph.ir.io.validate import blaming_damage
 from retrograph.ir.passes.batch_opening.opened import with_open_batch
 from retrograph.ir.passes.canonicalize import canonicalize
-from retrograph.ir.passes.to_float16 import PRECISIONS, Precision, halved
+from retrograph.ir.passes.to_float16 import PRECISIONS, halved
 from retrograph.ir.patterns.straight_through import without_straight_through
 from retrograph.labels import labels_in_metadata
 from retrograph.layers import Layers, find_layer, layers
@@ -46,7 +46,7 @@ from retrograph.preprocess import (
 )
 from retrograph.report import Report
 from retrograph.scores import Scores, find_scores, flat_notes
-from retrograph.selector import KINDS, Select, target_of
+from retrograph.selector import KINDS, target_of
 from retrograph.sources import (
     axis_letters,
     check_items_lead,
@@ -56,6 +56,8 @@ from retrograph.sources import (
     origins,
     sources_of,
 )
+
+_Choice = TypeVar("_Choice", bound=str)
 
 SCORES = "scores"
 """The alias of the class scores, whatever operator makes them."""
@@ -268,14 +270,11 @@ class Model:
             raise InputError(
                 "the model is a graph that retrograph has built; build from its source model"
             )
-        _check_choice("select", select, KINDS)
-        _check_choice("device", device, DEVICES)
-        _check_choice("precision", precision, PRECISIONS)
+        kind = _chosen("select", select, KINDS)
+        suited = _chosen("device", device, DEVICES)
+        computed = _chosen("precision", precision, PRECISIONS)
         tensor = self.target(layer)
-        kind: Select = select  # type: ignore[assignment]
-        suited: Device = device
         sources = sources_of(self.graph, tensor, wrt)
-        computed: Precision = precision
         graph = self.graph if straight_through else without_straight_through(self.graph)
         source_batch = 0
         if open_batch:
@@ -379,9 +378,11 @@ class Model:
         return origins(self.graph)
 
 
-def _check_choice(what: str, value: str, choices: Sequence[str]) -> None:
-    if value not in choices:
-        raise InputError(f"unknown {what} '{value}'; choose one of: {', '.join(choices)}")
+def _chosen(what: str, value: str, choices: Sequence[_Choice]) -> _Choice:
+    for choice in choices:
+        if choice == value:
+            return choice
+    raise InputError(f"unknown {what} '{value}'; choose one of: {', '.join(choices)}")
 
 
 Source: TypeAlias = str | os.PathLike[str] | ModelProto | Model

@@ -29,7 +29,7 @@ from retrograph.ir.emit import INT64, Emitter
 from retrograph.ir.graph import Dim, DType, Graph, Rows, Shape, Tensor
 
 Select = Literal["top", "channel", "unit", "cotangent"]
-KINDS: tuple[str, ...] = get_args(Select)
+KINDS: tuple[Select, ...] = get_args(Select)
 
 
 @dataclass(frozen=True)
