@@ -35,24 +35,19 @@ LEFT_TO_THE_CPU = {
 """Operators of rules that have no other form; ONNX Runtime runs them on the CPU."""
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize("dtype", [FLOAT32, pytest.param(FLOAT16, marks=pytest.mark.slow)], ids=str)
 @each_directly(CASES)
 def test_rules_emit_what_webgpu_has(case: Case, dtype: DType) -> None:
     assert without_kernel(built(case.name, dtype, device="web")) <= LEFT_TO_THE_CPU.keys()
 
 
-@pytest.mark.parametrize(
-    ("file", "method"),
-    [
-        pytest.param(file, method, marks=[] if i % 3 == j else pytest.mark.slow)
-        for i, file in enumerate(FILES)
-        for j, method in enumerate(("gradient", "deconvnet", "guided"))
-    ]
-    + [
-        pytest.param(FILES[i % len(FILES)], method, marks=[] if i % 2 else pytest.mark.slow)
-        for i, method in enumerate(METHODS)
-    ],
-)
+PAIRS = [(file, method) for file in FILES for method in ("gradient", "deconvnet", "guided")]
+PAIRS += [(FILES[i % len(FILES)], method) for i, method in enumerate(METHODS)]
+
+
+@pytest.mark.one_in(7)
+@pytest.mark.parametrize(("file", "method"), PAIRS)
 def test_methods_emit_what_webgpu_has(file: str, method: str) -> None:
     model = Model(golden(file))
     for select, many in product(("top", "channel", "unit", "cotangent"), (False, True)):
