@@ -94,8 +94,7 @@ class Model:
             )
         self.file = None if isinstance(model, ModelProto) else os.fspath(model)
         self.proto, self._digest = load(model if isinstance(model, ModelProto) else Path(model))
-        is_file = isinstance(model, (str, os.PathLike))
-        self.name = Path(model).name if is_file else self.proto.graph.name or "model"
+        self.name = Path(self.file).name if self.file else self.proto.graph.name or "model"
         self.properties = {p.key: p.value for p in self.proto.metadata_props}
         self._axes: dict[str, InputAxes] = {}
         self.lock = RLock()

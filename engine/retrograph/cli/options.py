@@ -68,12 +68,8 @@ def picked(args: argparse.Namespace, *names: str) -> dict[str, Any]:
 
 def add_preprocessing(parser: argparse.ArgumentParser) -> None:
     """How a picture becomes the model's input: a preset and each part by itself."""
-    parser.add_argument(
-        "--preprocess",
-        metavar="PRESET",
-        choices=[*PRESETS],
-        help=f"how a picture becomes the input: {', '.join(PRESETS)}",
-    )
+    text = f"how a picture becomes the input: {', '.join(PRESETS)}"
+    parser.add_argument("--preprocess", metavar="PRESET", choices=[*PRESETS], help=text)
     group = group_named(parser, "preprocessing")
     group.add_argument("--scale", help="factor on the values 0-255, such as 1/255")
     group.add_argument("--mean", metavar="M[,M,M]", help="subtracted after scaling, per channel")
