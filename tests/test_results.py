@@ -42,6 +42,7 @@ MAKERS = {
     rg.Comparison: "compare()",
     rg.Check: "check()",
     rg.Audit: "audit()",
+    rg.FileAudits: "audit_files()",
     rg.Sanity: "sanity()",
     rg.Bench: "bench()",
     rg.Filters: "filters()",

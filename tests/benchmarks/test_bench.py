@@ -241,6 +241,7 @@ def test_the_tool_reads_files_and_refuses_others(tmp_path: Path, capsys: Capture
     assert_tool_refuses(bench_tool.main(["--from", missing]), "none.json", capsys)
 
 
+@pytest.mark.slow
 def test_the_sample_model_is_measured_without_peers(tmp_path: Path, capsys: Capture) -> None:
     file = tmp_path / "times.json"
     text = "--models sample --peers none --batch 1 --threads 1 --rounds 1 --json"

@@ -310,6 +310,7 @@ def test_the_sample_model(here: Path, capsys: Capture) -> None:
     assert "relu3" in good(capsys, f"layers {SAMPLE}")
 
 
+@pytest.mark.one_in(3)
 @needs_corpus
 @each()
 def test_a_corpus_model_is_listed_and_explained(here: Path, capsys: Capture, name: str) -> None:

@@ -14,6 +14,7 @@ ONE_OF_EACH_KIND = ("gradient", "guided", "grad-cam", "expected-gradients", "smo
 ONE_OF_EACH_KIND += ("lrp-zplus", "lrp-epsilon-gamma-box", "deeplift-rescale")
 
 
+@pytest.mark.one_in(3)
 @needs_corpus
 @each()
 def test_a_model_of_the_corpus(capsys: pytest.CaptureFixture[str], name: str) -> None:

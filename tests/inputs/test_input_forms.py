@@ -120,6 +120,7 @@ def test_sizes_tell_where_no_operator_does(
     assert axes.batched is batched
 
 
+@pytest.mark.one_in(2)
 @pytest.mark.parametrize("form", [form for form in PICTURES if form != "[N, H, W, 1]"])
 def test_a_photograph_gives_the_map_of_the_usual_layout(
     here: Path, capsys: Capture, form: str

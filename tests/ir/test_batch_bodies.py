@@ -127,6 +127,7 @@ def fed(x: Array) -> dict[str, Array]:
     return {"x": x, "k": np.array(False)}
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize("name", APART)
 def test_items_are_explained_as_if_alone(name: str) -> None:
     model = model_of(APART[name], ITEMS)

@@ -113,7 +113,7 @@ def optimised(model: ModelProto, folder: Path, level: str = "extended") -> Model
     return onnx.load(folder / "optimised.onnx")
 
 
-@pytest.mark.one_in(3)
+@pytest.mark.one_in(6)
 @pytest.mark.parametrize("method", ["gradient", "guided"])
 @pytest.mark.parametrize("file", FILES)
 def test_saved_golden_is_explained_alike(file: str, method: str, tmp_path: Path) -> None:

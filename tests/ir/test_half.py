@@ -162,6 +162,7 @@ def test_every_way_to_choose_a_unit(select: str, many: bool) -> None:
         assert_close(found[name], wanted[name], 1e-2)
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize("method", [m for m in ALL_METHODS if m != "expected-gradients"])
 def test_the_sample_model_by_every_method(method: str) -> None:
     """At a layer: names, parameters and the layer of a map are what they are in float32."""
@@ -207,6 +208,7 @@ def test_channels_that_come_last() -> None:
     np.testing.assert_array_equal(found["unit"][:, 2], [1, 2])
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize("case", vjp_cases_control.CASES, ids=lambda case: case.name)
 def test_control_flow(case: Case) -> None:
     """Bodies in bodies, states, what is captured: the cases of the rules."""

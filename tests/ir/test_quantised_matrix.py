@@ -191,6 +191,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
 }
 
 
+@pytest.mark.one_in(2)
 @pytest.mark.parametrize("layer", BODIES)
 @pytest.mark.parametrize("option", OPTIONS)
 def test_so_it_is_with_other_options(tmp_path: Path, option: str, layer: str) -> None:

@@ -134,6 +134,7 @@ def at_lengths(op: str) -> list[tuple[Array, Array, Array, Array]]:
     return found
 
 
+@pytest.mark.one_in(2)
 @pytest.mark.parametrize("level", LEVELS)
 @pytest.mark.parametrize("op", GATES)
 def test_an_open_length_runs_at_every_level(op: str, level: str) -> None:

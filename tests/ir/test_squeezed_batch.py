@@ -102,6 +102,7 @@ def test_the_whole_is_one_item(body: str, tail: str, shape: tuple[int, ...]) -> 
     np.testing.assert_array_equal(found.outputs["y"], y)
 
 
+@pytest.mark.one_in(2)
 @every_case
 def test_every_choice_of_a_unit(body: str, tail: str, shape: tuple[int, ...]) -> None:
     x, model, item = picture(), net(body, tail, shape), shape or (1,)
@@ -167,7 +168,7 @@ RUNS += [("lrp-epsilon", "N,3,H,W")]
 every_open = pytest.mark.parametrize(("body", "tail"), OPEN.values(), ids=OPEN)
 
 
-@pytest.mark.one_in(3)
+@pytest.mark.one_in(6)
 @pytest.mark.parametrize(("method", "size"), RUNS)
 @every_open
 def test_an_open_batch_of_one_equals_a_fixed_one(

@@ -100,6 +100,7 @@ def explained(model: ModelProto, method: str, x: Array, unit: Sequence[int]) -> 
     return found, str(json.loads(layer)["layer"])
 
 
+@pytest.mark.one_in(2)
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("name", CASES)
 def test_the_map_is_that_of_its_definition(name: str, method: str) -> None:

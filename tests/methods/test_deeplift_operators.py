@@ -61,6 +61,7 @@ def explained(case: Case, feeds: dict[str, Array], start: dict[str, Array]) -> t
     return float(sum(a.sum() for a in found)), float(sum(np.abs(a).sum() for a in found))
 
 
+@pytest.mark.one_in(3)
 @each(DIFFERENTIABLE - CHANGES_SIZE)
 def test_the_sum_is_whole_or_the_node_is_refused(case: Case) -> None:
     feeds = one_item(case, FLOAT64)

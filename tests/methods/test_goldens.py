@@ -18,6 +18,7 @@ METHODS = ("gradient", "guided", "deconvnet")
 TOLERANCE = 1e-4
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize("target", ["scores", "features"])
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("variant", VARIANTS)

@@ -56,6 +56,7 @@ def assert_same(found: Array, wanted: Array) -> None:
     np.testing.assert_allclose(found, wanted, rtol=1e-4, atol=1e-5 * np.abs(wanted).max())
 
 
+@pytest.mark.one_in(2)
 @each_method
 @each_layer
 def test_top_is_the_unit_that_it_names(name: str, layer: str) -> None:
@@ -65,6 +66,7 @@ def test_top_is_the_unit_that_it_names(name: str, layer: str) -> None:
     np.testing.assert_array_equal(unit["score"], top["score"])
 
 
+@pytest.mark.one_in(2)
 @each_method
 @each_layer
 def test_a_channel_is_the_unit_that_it_names(name: str, layer: str) -> None:
@@ -89,7 +91,7 @@ def test_a_cotangent_of_one_unit_is_that_unit(name: str, layer: str) -> None:
     )
 
 
-@pytest.mark.one_in(3)
+@pytest.mark.one_in(6)
 @each_method
 @each_layer
 @pytest.mark.parametrize("select", ["top", "channel", "unit", "cotangent"])

@@ -134,6 +134,7 @@ def test_a_map_needs_a_layer_with_positions(text: str, method: str | Method, why
         retrograph.build(parse(text), method=method)
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize(("text", "shape"), [(NCHW, (2, 3, 9, 8)), (NHWC, (2, 8, 7, 3))])
 def test_many_units_are_single_units(method: str, text: str, shape: tuple[int, ...]) -> None:

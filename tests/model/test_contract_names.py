@@ -105,6 +105,7 @@ def test_several_inputs() -> None:
     }
 
 
+@pytest.mark.one_in(2)
 @pytest.mark.parametrize("select", ["top", "channel", "unit", "cotangent"])
 @pytest.mark.parametrize("name", OURS)
 def test_an_explainer_reads_the_metadata(name: str, select: str) -> None:

@@ -41,6 +41,7 @@ def source_outputs(file: str) -> dict[str, Any]:
     return runner(golden(file), "off")(golden_input(file))
 
 
+@pytest.mark.one_in(2)
 @every_file
 def test_same_outputs_at_every_level(file: str) -> None:
     x = golden_input(file)
@@ -55,7 +56,7 @@ def test_same_outputs_at_every_level(file: str) -> None:
         np.testing.assert_array_equal(outputs["unit"], unoptimised["unit"])
 
 
-@pytest.mark.one_in(8)
+@pytest.mark.one_in(16)
 @every_method
 @every_file
 def test_only_standard_operators_are_added(file: str, method: str) -> None:
@@ -79,6 +80,7 @@ def variants() -> list[tuple[str, list[str]]]:
     return [(arch, found) for arch, found in files.items() if len(found) > 1]
 
 
+@pytest.mark.one_in(2)
 @every_method
 @pytest.mark.parametrize(("arch", "files"), variants())
 def test_exporters_opsets_and_spellings_agree(arch: str, files: list[str], method: str) -> None:

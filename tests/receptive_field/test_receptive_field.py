@@ -187,6 +187,7 @@ def test_the_first_source_with_spatial_axes_counts() -> None:
     assert str(found[b]) == "3x3 / 1"
 
 
+@pytest.mark.one_in(3)
 @needs_corpus
 @each()
 def test_units_of_a_model_see_no_more_than_their_window(name: str) -> None:

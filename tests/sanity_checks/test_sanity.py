@@ -229,6 +229,7 @@ def test_a_unit_that_is_not_active_has_no_curve() -> None:
     assert "1 input on which the unit is not active" in line
 
 
+@pytest.mark.one_in(2)
 @pytest.mark.parametrize(
     ("proto", "shape", "target"),
     [

@@ -33,6 +33,7 @@ def test_no_tool_imports_the_command_line() -> None:
         assert not [m for m in modules if f"{m}.".startswith("retrograph.cli.")], script
 
 
+@pytest.mark.one_in(4)
 @pytest.mark.skipif(sys.platform != "linux", reason="some of them fork")
 @pytest.mark.parametrize("script", WITH_HELP, ids=lambda script: script.stem)
 def test_a_script_finds_all_that_it_imports(script: Path, tmp_path: Path) -> None:

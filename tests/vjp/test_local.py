@@ -137,7 +137,7 @@ def places(model: Model, x: Array) -> list[Array]:
     ]
 
 
-@pytest.mark.one_in(4)
+@pytest.mark.one_in(8)
 @pytest.mark.parametrize("method", ["gradient", "deconvnet", "guided"])
 @pytest.mark.parametrize("name", NETS)
 def test_a_unit(name: str, method: str) -> None:

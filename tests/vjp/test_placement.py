@@ -20,6 +20,7 @@ REFUSING = ("lrp-", "excitation-", "deeplift-")
 """The methods that refuse an operator by which their sums would not be complete."""
 
 
+@pytest.mark.one_in(4)
 @pytest.mark.parametrize("dtype", [FLOAT32, FLOAT16], ids=str)
 @each_directly(CASES)
 def test_rules_emit_what_cuda_has(case: Case, dtype: DType) -> None:
@@ -34,6 +35,7 @@ ONE_FILE_EACH = {(FILES[::5][i % len(FILES[::5])], method) for i, method in enum
 """What runs by default: every method, on one file after another."""
 
 
+@pytest.mark.one_in(2)
 @pytest.mark.parametrize(
     ("file", "method"),
     [

@@ -6,6 +6,7 @@ from collections import Counter
 from functools import cache
 
 import numpy as np
+import pytest
 from onnx import shape_inference
 
 from retrograph.ir.passes.opsets import FLOOR
@@ -63,6 +64,7 @@ def assert_near(found: Array, wanted: Array, tolerance: float) -> None:
     assert error <= tolerance * scale, f"off by {error / scale:.2e} of the maximum"
 
 
+@pytest.mark.one_in(2)
 @each(CASES)
 def test_rule_matches_finite_differences(case: Case) -> None:
     feeds = one_item(case, FLOAT64)
@@ -80,6 +82,7 @@ def test_rule_matches_finite_differences(case: Case) -> None:
         assert found[name].shape == feeds[name].shape
 
 
+@pytest.mark.one_in(2)
 @each_directly(RUNNABLE)
 def test_runtime_in_float32_matches_float64(case: Case) -> None:
     feeds = one_item(case, FLOAT32)
@@ -107,6 +110,7 @@ def test_a_batch_is_its_items(case: Case) -> None:
             assert_near(whole[name][i : i + 1], attribution, 1e-5)
 
 
+@pytest.mark.one_in(3)
 @each_directly(case for case in RUNNABLE if case.many)
 def test_many_units_are_single_units(case: Case) -> None:
     feeds = case.rows(case.feeds(), slice(2))
@@ -130,6 +134,7 @@ def test_names_are_unique() -> None:
     assert [name for name, n in Counter(case.name for case in CASES).items() if n > 1] == []
 
 
+@pytest.mark.one_in(3)
 @each_directly(
     c
     for c in RUNNABLE

@@ -35,7 +35,7 @@ LEFT_TO_THE_CPU = {
 """Operators of rules that have no other form; ONNX Runtime runs them on the CPU."""
 
 
-@pytest.mark.one_in(3)
+@pytest.mark.one_in(12)
 @pytest.mark.parametrize("dtype", [FLOAT32, pytest.param(FLOAT16, marks=pytest.mark.slow)], ids=str)
 @each_directly(CASES)
 def test_rules_emit_what_webgpu_has(case: Case, dtype: DType) -> None:
@@ -46,7 +46,7 @@ PAIRS = [(file, method) for file in FILES for method in ("gradient", "deconvnet"
 PAIRS += [(FILES[i % len(FILES)], method) for i, method in enumerate(METHODS)]
 
 
-@pytest.mark.one_in(7)
+@pytest.mark.one_in(21)
 @pytest.mark.parametrize(("file", "method"), PAIRS)
 def test_methods_emit_what_webgpu_has(file: str, method: str) -> None:
     model = Model(golden(file))

@@ -85,7 +85,7 @@ PRODUCTS = {
 }
 
 
-@pytest.mark.one_in(3)
+@pytest.mark.one_in(6)
 @pytest.mark.parametrize("layer", CONVOLUTIONS)
 @pytest.mark.parametrize("rule", EACH | BOX)
 def test_convolutions(layer: str, rule: str) -> None:
@@ -93,6 +93,7 @@ def test_convolutions(layer: str, rule: str) -> None:
     assert_rule(net(f"y = {made}", weights=weights), (EACH | BOX)[rule], (2, 7, 6))
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize("layer", OTHER_RANKS)
 @pytest.mark.parametrize("rule", EACH | BOX)
 def test_convolutions_of_other_ranks(layer: str, rule: str) -> None:

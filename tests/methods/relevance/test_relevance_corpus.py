@@ -32,6 +32,7 @@ def explainer_of(name: str, method: RelevanceMethod) -> Explainer:
         pytest.skip(f"{len(error.problems)} operators without a rule")
 
 
+@pytest.mark.one_in(3)
 @each(*PICTURE_CLASSIFIERS)
 @pytest.mark.parametrize("method", CONSERVING, ids=lambda method: method.name)
 def test_attribution_and_biases_sum_to_the_score(name: str, method: RelevanceMethod) -> None:

@@ -107,6 +107,7 @@ def test_functions_of_one_number_pass(operator: str) -> None:
     assert_near(found, start)
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize("spelling", SPELLINGS)
 @pytest.mark.parametrize("rule", ["epsilon_quarter", "gamma", "z_plus", "alpha_beta"])
 def test_smooth_activations_in_every_spelling_pass(spelling: str, rule: str) -> None:

@@ -49,7 +49,7 @@ CHANNELS += ", float q"
 TAIL_RULES = ("epsilon_quarter", "gamma", "z_plus", "alpha_beta_ignoring", "w_square")
 
 
-@pytest.mark.one_in(3)
+@pytest.mark.one_in(6)
 @pytest.mark.parametrize("tail", TAILS)
 @pytest.mark.parametrize("rule", TAIL_RULES)
 @pytest.mark.parametrize("layer", [CONV, TURNED])
