@@ -70,6 +70,20 @@ def test_several_units_are_numbered_and_have_parts_of_their_own() -> None:
     np.testing.assert_array_equal(inputs[2][1], enlarge(picture[:4, :4], 64))
 
 
+def test_a_box_that_units_share_has_the_numbers_of_all_of_them() -> None:
+    picture, shared, other = random_picture(64, 64), ((8, 24), (10, 40)), ((30, 60), (2, 60))
+    maps = [
+        Seen(name, picture, [("the unit", w)])
+        for name, w in zip("abc", (shared, other, shared), strict=True)
+    ]
+    whole, *_ = seen_rows(("input", picture), maps, 448)
+    assert [cell and cell[0] for cell in whole] == ["input", "1 · a", "2 · b", "3 · c"]
+    assert whole[0] is not None
+    wanted = boxed(picture, [shared, other], 448, labels=["1, 3", "2"])
+    np.testing.assert_array_equal(whole[0][1], wanted)
+    assert (wanted != boxed(picture, [shared, other], 448)).any()
+
+
 def test_windows_that_all_maps_have_in_common_have_a_row_each() -> None:
     picture, other = random_picture(32, 32), random_picture(32, 32)[::-1]
     windows = [("channel 3", ((4, 8), (10, 18))), ("channel 5", ((0, 4), (0, 4)))]

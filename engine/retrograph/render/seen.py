@@ -61,18 +61,35 @@ def seen_rows(
         attributions: a row for each part that all attributions have, else under each attribution
         its own.
     """
-    windows = [*dict.fromkeys(place for each in maps for place in each.places)]
+    labels = _labels(maps)
+    windows = [*labels]
     title, picture = first
-    whole: list[Titled | None] = [(title, boxed(picture, windows, side, smooth=smooth))]
-    for each in maps:
-        numbers = [windows.index(place) + 1 for place in each.places]
-        number = f"{numbers[0]} · " if len(numbers) == 1 and len(windows) > 1 else ""
-        drawn = boxed(each.picture, each.places, side, smooth=smooth, numbers=numbers)
+    whole: list[Titled | None] = [
+        (title, boxed(picture, windows, side, smooth=smooth, labels=[*labels.values()]))
+    ]
+    for place, each in enumerate(maps, 1):
+        number = f"{place} · " if len(each.places) == 1 and len(windows) > 1 else ""
+        inside = [labels[window] for window in each.places]
+        drawn = boxed(each.picture, each.places, side, smooth=smooth, labels=inside)
         whole.append((number + each.title, drawn))
     size = boxed(picture, [], side).shape[:2]
     if all(each.places == windows for each in maps):
         return [whole, *_shared_parts(picture, maps, size, smooth=smooth)]
     return [whole, *_own_parts(picture, maps, size, smooth=smooth)]
+
+
+def _labels(maps: Sequence[Seen]) -> dict[Window, str]:
+    """What stands in each box: the numbers of the maps that share it, as in "1, 3".
+
+    Where a map has several boxes, each of all boxes has one number instead.
+    """
+    windows = [*dict.fromkeys(place for each in maps for place in each.places)]
+    if any(len(each.places) > 1 for each in maps):
+        return {window: str(number) for number, window in enumerate(windows, 1)}
+    return {
+        window: ", ".join(str(n) for n, each in enumerate(maps, 1) if window in each.places)
+        for window in windows
+    }
 
 
 def _shared_parts(
@@ -125,11 +142,11 @@ def boxed(
     side: int,
     *,
     smooth: bool = False,
-    numbers: Sequence[int] = (),
+    labels: Sequence[str] = (),
 ) -> Pixels:
-    """The picture, enlarged as by `enlarge`, with a box around each window; several are numbered.
+    """The picture, enlarged as by `enlarge`, with a box around each window; several are labelled.
 
-    The numbers count from 1 where none are given. A box is white in black, so that it stands out on
+    The labels count from 1 where none are given. A box is white in black, so that it stands out on
     any picture, and lies around its window.
     """
     large = enlarge(picture, side, smooth=smooth)
@@ -139,12 +156,12 @@ def boxed(
     page = Image.fromarray(large)
     draw = ImageDraw.Draw(page)
     thick = max(2, round(min(page.size) / 200))
-    counted = numbers or range(1, len(windows) + 1)
-    for number, ((top, bottom), (left, right)) in zip(counted, windows, strict=True):
+    counted = labels or [*map(str, range(1, len(windows) + 1))]
+    for label, ((top, bottom), (left, right)) in zip(counted, windows, strict=True):
         corners = [round(factor * edge) for edge in (left, top, right, bottom)]
         _outline(draw, corners, thick, page.size)
         if len(windows) > 1:
-            _numbered(draw, corners, number, 12 * thick)
+            _labelled(draw, corners, label, 12 * thick)
     return np.asarray(page)
 
 
@@ -162,12 +179,12 @@ def _outline(
         draw.rectangle([left, top, right, bottom], outline=colour, width=width)
 
 
-def _numbered(draw: ImageDraw.ImageDraw, corners: Sequence[int], number: int, size: int) -> None:
-    """A number in the upper left corner of a box."""
+def _labelled(draw: ImageDraw.ImageDraw, corners: Sequence[int], label: str, size: int) -> None:
+    """A label in the upper left corner of a box."""
     left, top, *_ = corners
     place = (left + size / 2, top + size / 3)
     font = ImageFont.load_default(size)
-    draw.text(place, str(number), WHITE, font, "lt", stroke_width=2, stroke_fill=_DARK)
+    draw.text(place, label, WHITE, font, "lt", stroke_width=2, stroke_fill=_DARK)
 
 
 def _words(name: str, window: Window, drawn: Pixels) -> str:
