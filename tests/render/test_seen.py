@@ -84,6 +84,19 @@ def test_a_box_that_units_share_has_the_numbers_of_all_of_them() -> None:
     assert (wanted != boxed(picture, [shared, other], 448)).any()
 
 
+def test_of_smooth_pictures_the_input_keeps_its_pixels() -> None:
+    picture, window = random_picture(32, 32), ((4, 8), (10, 18))
+    for windows in ([], [("the unit", window)]):
+        maps = [Seen("a", picture, windows)]
+        sharp, smooth = (seen_rows(("input", picture), maps, 64, smooth=s) for s in (False, True))
+        for row, smooth_row in zip(sharp, smooth, strict=True):
+            (first, drawn), (smooth_first, smooth_drawn) = (
+                [cell[1] for cell in cells if cell] for cells in (row, smooth_row)
+            )
+            np.testing.assert_array_equal(smooth_first, first)
+            assert (np.asarray(smooth_drawn) != np.asarray(drawn)).any()
+
+
 def test_windows_that_all_maps_have_in_common_have_a_row_each() -> None:
     picture, other = random_picture(32, 32), random_picture(32, 32)[::-1]
     windows = [("channel 3", ((4, 8), (10, 18))), ("channel 5", ((0, 4), (0, 4)))]

@@ -104,24 +104,19 @@ def panel(columns: Sequence[Titled], caption: Caption = NO_CAPTION) -> Image.Ima
 def panels(
     rows: Sequence[Sequence[Titled | None]],
     caption: Caption = NO_CAPTION,
-    *,
-    smooth: bool = False,
 ) -> Image.Image:
     """The same of several rows, whose pictures have the place of the largest of the first row.
 
     Args:
         rows: the pictures of each; None leaves a place free.
         caption: what is said under them.
-        smooth: whether small pictures are enlarged without edges between their pixels.
     """
-    first = [
-        framed(enlarge(cell[1], panel_side(cell[1]), smooth=smooth)) for cell in rows[0] if cell
-    ]
+    first = [framed(enlarge(cell[1], panel_side(cell[1]))) for cell in rows[0] if cell]
     width = max(block.width for block in first)
     height = max(block.height for block in first)
     across = max(map(len, rows))
     unit = max(1.0, math.sqrt(width * height) / PANEL_SIDE, across * width / WIDEST)
-    drawn = [_panel_row(row, width, height, unit, smooth=smooth) for row in rows]
+    drawn = [_panel_row(row, width, height, unit) for row in rows]
     body = stack([*drawn, blank(PANEL_NARROWEST, 1)], 24 * unit)
     return captioned(body, caption, unit)
 
@@ -132,14 +127,11 @@ def panel_side(picture: Picture) -> int:
     return round(PANEL_SIDE * min(1.0, math.sqrt(_ELONGATED * short / long)))
 
 
-def _panel_row(
-    row: Sequence[Titled | None], width: int, height: int, unit: float, *, smooth: bool
-) -> Block:
+def _panel_row(row: Sequence[Titled | None], width: int, height: int, unit: float) -> Block:
     heads = [_panel_title(cell[0] if cell else "", width, unit) for cell in row]
     tallest = max(head.height for head in heads)
     pictures = [
-        framed(fill(cell[1], width - 2, height - 2, smooth=smooth)) if cell else blank(1, 1)
-        for cell in row
+        framed(fill(cell[1], width - 2, height - 2)) if cell else blank(1, 1) for cell in row
     ]
     high = max(picture.height for picture in pictures)
     blocks = [
@@ -168,12 +160,19 @@ def sheet(
     Cells fill rows of `columns`, as many as it takes. Pictures are uint8 [H, W, 3] or of
     Pillow, the short side of small ones enlarged to `side`, large ones scaled down. The first line
     of the title is large, further ones are a subtitle; the caption stands under the grid. A line of
-    a label or title that is too long is shortened.
+    a label or title that is too long is shortened. With `smooth` all pictures of a cell but the
+    first, the input, are enlarged without edges between their pixels.
     Raises ValueError when there are no cells.
     """
     strips = even(
         [
-            beside([framed(_thumbnail(each, side, SHEET_LONGEST, smooth)) for each in group], 4)
+            beside(
+                [
+                    framed(_thumbnail(each, side, SHEET_LONGEST, smooth and place > 0))
+                    for place, each in enumerate(group)
+                ],
+                4,
+            )
             for _, group in cells
         ]
     )

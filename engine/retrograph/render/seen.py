@@ -54,7 +54,7 @@ def seen_rows(
         first: the input.
         maps: its attributions, of its height and width.
         side: the short side that pictures are enlarged to.
-        smooth: whether without edges between their pixels.
+        smooth: whether the attributions are enlarged without edges between their pixels.
 
     Returns:
         A row of the whole pictures, and where units see a small part of them the parts of input and
@@ -64,9 +64,7 @@ def seen_rows(
     labels = _labels(maps)
     windows = [*labels]
     title, picture = first
-    whole: list[Titled | None] = [
-        (title, boxed(picture, windows, side, smooth=smooth, labels=[*labels.values()]))
-    ]
+    whole: list[Titled | None] = [(title, boxed(picture, windows, side, labels=[*labels.values()]))]
     for place, each in enumerate(maps, 1):
         number = f"{place} · " if len(each.places) == 1 and len(windows) > 1 else ""
         inside = [labels[window] for window in each.places]
@@ -101,7 +99,8 @@ def _shared_parts(
     for number, (name, window) in enumerate(names, 1):
         if _is_large(window, np.asarray(picture).shape):
             continue
-        parts = [_part(of, window, size, smooth) for of in (picture, *(m.picture for m in maps))]
+        parts = [_part(picture, window, size, smooth=False)]
+        parts += [_part(each.picture, window, size, smooth=smooth) for each in maps]
         words = ("" if len(names) == 1 else f"{number} · ") + _words(name, window, parts[0])
         rows.append([(words, parts[0]), *(("", part) for part in parts[1:])])
     return rows
@@ -122,15 +121,15 @@ def _own_parts(
                 inputs.append(None)
                 attributions.append(None)
                 continue
-            inside = _part(picture, window, size, smooth)
+            inside = _part(picture, window, size, smooth=False)
             inputs.append((_words(name, window, inside), inside))
-            attributions.append(("", _part(each.picture, window, size, smooth)))
+            attributions.append(("", _part(each.picture, window, size, smooth=smooth)))
         if any(inputs):
             rows += [inputs, attributions]
     return rows
 
 
-def _part(of: Picture, window: Window, size: Sequence[int], smooth: bool) -> Pixels:
+def _part(of: Picture, window: Window, size: Sequence[int], *, smooth: bool) -> Pixels:
     """What of a picture is in a window, enlarged into a height and width."""
     (top, bottom), (left, right) = window
     return fill(np.asarray(of)[top:bottom, left:right], size[1], size[0], smooth=smooth)

@@ -315,7 +315,7 @@ class InputKind(ABC):
             (cells,) = rows
             across = 1 if _is_wide(picture) else _ACROSS
             rows = [cells[i : i + across] for i in range(0, len(cells), across)]
-        return panels(rows, caption, smooth=any(each.style.is_smooth for each in maps))
+        return panels(rows, caption)
 
     def rows(
         self, shown: ShownInput, maps: Sequence[AttributionMap], side: int
@@ -335,7 +335,7 @@ class InputKind(ABC):
         for each in maps:
             drawn = self.map_picture(each.values, each.style, array, picture)
             seen.append(Seen(each.title, marked(drawn, each.marks, side, smooth), each.windows))
-        first = marked(self.input_picture(array, picture), shown.marks, side, smooth)
+        first = marked(self.input_picture(array, picture), shown.marks, side)
         return seen_rows((shown.title, first), seen, side, smooth=smooth)
 
 
