@@ -234,8 +234,9 @@ def test_junit_tells_which_file_fails(capsys: pytest.CaptureFixture[str], tmp_pa
     files = [tmp_path / name for name in ("a.onnx", "a.onnx", "b.onnx")]
     assert run(capsys, "audit", *files, dog, "--method", "none", "--junit", report).code == 1
     suite = ElementTree.parse(report).getroot()
-    assert suite.attrib["failures"] == "1"
+    assert suite.attrib["failures"] == "2"
     assert suite.attrib["tests"] == str(len(suite.findall("testcase"))) == "4"
-    (failed,) = (case for case in suite if case.find("failure") is not None)
+    failed, output = (case for case in suite if case.find("failure") is not None)
+    assert output.attrib["name"] == "output y"
     assert failed.attrib["classname"] == "b.onnx against a.onnx"
     assert "the kernel is flipped" in (failed.findtext("failure") or "")

@@ -114,7 +114,7 @@ class Activations:
         for number, feeds in enumerate(self.feeds):
             parts = {n: _part(v, number, len(self.feeds)) for n, v in cuts.items()}
             run = session.run({**feeds, **{n: _cast(v, dtypes[n]) for n, v in parts.items()}})
-            runs.append({name: _floats(run[name]) for name in wanted})
+            runs.append({name: floats(run[name]) for name in wanted})
         self._uneven.update(n for n in wanted if len({run[n].shape for run in runs}) > 1)
         if len(runs) == 1:
             return given | runs[0]
@@ -179,7 +179,7 @@ def _part(values: Array, number: int, count: int) -> Array:
     return values[number * rows : (number + 1) * rows]
 
 
-def _floats(values: Array) -> Array:
+def floats(values: Array) -> Array:
     """Values as float32, with a first axis."""
     return np.atleast_1d(values).astype(np.float32, copy=False)
 

@@ -82,7 +82,8 @@ def audit(
             for each by its name. Noise if there are none.
         method: of the maps that are compared; None for no maps.
         preprocessing: how pictures become A's input.
-        preprocessing_b: the same of B, where it differs.
+        preprocessing_b: the same of B, where it differs. Of a preset pictures are resized and
+            cropped as for A.
         tolerance: up to which relative error tensors are equal; if None 3e-5, or 20 times the
             effect of the input's last bit on a tensor where that is more.
         layers: the layers whose errors are told where the files differ: all, or relu for the

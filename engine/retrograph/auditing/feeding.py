@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
 from retrograph.auditing.activations import Feeds
-from retrograph.auditing.layouts import in_layout
+from retrograph.auditing.layouts import in_layout, may_fit
+from retrograph.auditing.preprocessings import preparation_notes, with_geometry_of
 from retrograph.errors import InputError
 from retrograph.inputs import (
     PreprocessingChoice,
@@ -19,12 +22,14 @@ from retrograph.inputs import (
     fitted_preprocessing,
 )
 from retrograph.inputs.kinds import InputKind
-from retrograph.inputs.loader import Input, Signature, load_batches, load_items
+from retrograph.inputs.loader import Input, Signature, is_floats, load_batches, load_items
+from retrograph.inputs.pixels import first_pixels
 from retrograph.model import Model
-from retrograph.preprocess import BadInput, Item, Preprocessing, of_bytes
+from retrograph.preprocess import BadInput, InputAxes, Item, Preprocessing, of_bytes
 from retrograph.runtime import Array, Spec
 
 _AT_ONCE = 8
+_ARRAYS = frozenset({".npy", ".npz"})
 _OF_NOISE = 4
 _NOISE = (
     f"no input is given: {_OF_NOISE} inputs of noise are run, on which trained networks do little; "
@@ -77,18 +82,25 @@ def read_inputs(
     """
     choice = _choice(a, preprocessing, inputs)
     kind, notes = choose_kind(a, _first(a), choice)
-    if choice is not None and inputs and not _are_floats(inputs):
-        notes = (*notes, choice.line, *filter(None, [choice.warning()]))
     specs = _specs(a), _specs(b)
     names = _matched(*specs)
     if len(specs[0]) > 1:
         return _named(a, inputs, kind, names, notes)
     if not inputs:
         inputs, notes = _noise(specs[0][0], kind), (_NOISE,)
+    floats = _are_floats(inputs, kind.axes)
+    if floats and not may_fit(kind.axes.item, b.axes(_first(b)).item):
+        raise InputError(
+            f"A and B take different inputs: A takes {specs[0][0].name}: {specs[0][0]}, B takes "
+            f"{specs[1][0].name}: {specs[1][0]}; give two files of the same inputs, or pictures, "
+            "which are fitted to both"
+        )
     items = _good(load_items(inputs, kind))
     if not items:
         raise InputError("nothing is given to be audited on; name a picture, a folder or an array")
-    arrays_b = _of_b(a, b, items, inputs, preprocessing_b)
+    arrays_b, choice_b = _of_b(a, b, items, inputs, choice, preprocessing_b, floats=floats)
+    if choice is not None and not floats and _NOISE not in notes:
+        notes = (*notes, *preparation_notes(choice, choice_b))
     lead = kind.axes.fixed_batch, b.axes(_first(b)).fixed_batch
     count, rows = _rows(lead, len(items))
     filled = [*range(len(items)), *[len(items) - 1] * (rows - len(items))]
@@ -136,18 +148,24 @@ def _of_b(
     b: Model,
     items: Sequence[Item],
     inputs: Sequence[Input],
-    preprocessing: Preprocessing | str | None,
-) -> list[Array]:
-    """The items as B takes them: read for it where it says how, else A's in its layout."""
+    choice_a: PreprocessingChoice | None,
+    said: Preprocessing | str | None,
+    *,
+    floats: bool,
+) -> tuple[list[Array], PreprocessingChoice | None]:
+    """The items as B takes them: read for it where it says how, else A's in its layout.
+
+    Returns:
+        The items, and how pictures became them; None where they are A's.
+    """
     name = _first(b)
     wanted = b.axes(name).item
-    preprocessing = preprocessing or _of_bytes(b, name)
-    floats = _are_floats(inputs)
+    preprocessing = said or _of_bytes(b, name)
     same_type = a.taken(_first(a)).kind == b.taken(name).kind
     says = fitted_preprocessing(b, name, preprocessing) is not None
     moved = [in_layout(item.array, wanted) for item in items]
     if (floats or not says) and same_type and all(array is not None for array in moved):
-        return [array for array in moved if array is not None]
+        return [array for array in moved if array is not None], None
     if floats:
         raise InputError(
             f"an item of {a.name} is {[*items[0].array.shape]} and one of {b.name} "
@@ -155,8 +173,10 @@ def _of_b(
             "fitted to both"
         )
     choice = _choice(b, preprocessing, inputs)
+    if choice is not None and choice_a is not None and not isinstance(said, Preprocessing):
+        choice = with_geometry_of(choice_a, choice)
     kind, _ = choose_kind(b, name, choice)
-    return [item.array for item in _good(load_items(inputs, kind))]
+    return [item.array for item in _good(load_items(inputs, kind))], choice
 
 
 def _of_bytes(model: Model, name: str) -> Preprocessing | None:
@@ -201,9 +221,13 @@ def _good(items: Iterator[Item | BadInput]) -> list[Item]:
     return found
 
 
-def _are_floats(inputs: Sequence[Input]) -> bool:
-    """Whether all inputs are arrays as A takes them."""
-    return all(isinstance(each, np.ndarray) and each.dtype.kind == "f" for each in inputs)
+def _are_floats(inputs: Sequence[Input], axes: InputAxes) -> bool:
+    """Whether all inputs are arrays as A takes them, in memory or in files."""
+    if all(map(is_floats, inputs)):
+        return True
+    files = [each for each in inputs if not is_floats(each)]
+    may_be = all(isinstance(f, (str, os.PathLike)) and Path(f).suffix in _ARRAYS for f in files)
+    return may_be and axes.frame is not None and not first_pixels(files, axes, 1)
 
 
 def _first(model: Model) -> str:

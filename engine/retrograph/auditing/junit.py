@@ -26,6 +26,8 @@ def save_junit(audits: Sequence[Audit], path: Path, fail_on: str = "differs") ->
 def junit_report(audits: Sequence[Audit], fail_on: str = "differs") -> bytes:
     """A test case for each audit, and one for each of its outputs.
 
+    Of an audit that fails the outputs that are off by more than its tolerance fail, too.
+
     Args:
         audits: of one reference.
         fail_on: from which verdict on a case fails; see `Audit.fails`.
@@ -43,8 +45,12 @@ def junit_report(audits: Sequence[Audit], fail_on: str = "differs") -> bytes:
             failure = ElementTree.SubElement(case, "failure", message=audit.says)
             failure.text = spelled(audit.sentence)
         for pair in audit.outputs:
-            told = ElementTree.SubElement(_case(suite, audit, f"output {pair.b}"), "system-out")
-            told.text = f"relative error {pair.error:.1e}, tolerance {audit.tolerance:.1e}"
+            told = f"relative error {pair.error:.1e}, tolerance {audit.tolerance:.1e}"
+            case = _case(suite, audit, f"output {pair.b}")
+            ElementTree.SubElement(case, "system-out").text = told
+            if fails and not pair.error <= audit.tolerance:
+                failures += 1
+                ElementTree.SubElement(case, "failure", message=told)
     suite.set("tests", str(len(suite)))
     suite.set("failures", str(failures))
     ElementTree.indent(suite)

@@ -32,6 +32,21 @@ def in_layout(item: Array, shape: Sequence[int | str | None]) -> Array | None:
     return None
 
 
+def may_fit(item: Sequence[int | str | None], shape: Sequence[int | str | None]) -> bool:
+    """Whether items of one shape can be those of another by `in_layout`; open sizes fit all."""
+    ways = [[*item], [*item[1:], *item[:1]], [*item[-1:], *item[:-1]]]
+    if any(_match(way, shape) for way in ways):
+        return True
+    return _match(*([size for size in each if size != 1] for each in (item, shape)))
+
+
+def _match(sizes: Sequence[int | str | None], shape: Sequence[int | str | None]) -> bool:
+    return len(sizes) == len(shape) and all(
+        size == wanted or not (isinstance(size, int) and isinstance(wanted, int))
+        for size, wanted in zip(sizes, shape, strict=True)
+    )
+
+
 def _fits(sizes: Sequence[int], shape: Sequence[int | str | None]) -> bool:
     return len(sizes) == len(shape) and all(
         not isinstance(wanted, int) or wanted == size

@@ -171,7 +171,12 @@ def _print(found: Audit, out: Console) -> None:
     ]
     if maps:
         out.print()
-        headings = ("input", "unit", f"{found.method} cosine", "rank correlation")
+        headings = (
+            "input, least alike first",
+            "unit",
+            f"{found.method} cosine",
+            "rank correlation",
+        )
         print_table(out, headings, maps)
 
 
