@@ -89,3 +89,21 @@ def test_channels_of_which_some_are_dead_are_told_apart() -> None:
     scaled = weight_cause(weight, weight * scale)
     assert scaled is not None
     assert scaled.kind == "scaled"
+
+
+def test_few_weights_that_differ_are_told_with_their_values() -> None:
+    weight = weights(6, 3, 3, 3)
+    moved = weight.copy()
+    weight[5, 2, 0, 1], moved[5, 2, 0, 1] = 0.25, -0.5
+    cause = weight_cause(weight, moved)
+    assert cause is not None
+    assert cause.text == "1 of 162 weights differ ([5, 2, 0, 1] 0.25 in A, -0.5 in B)"
+
+
+def test_channels_that_are_lost_are_told_with_the_file() -> None:
+    weight = weights(6, 3, 3, 3)
+    moved = weight.copy()
+    moved[4] = 0
+    cause = weight_cause(weight, moved)
+    assert cause is not None
+    assert cause.text == "1 of 6 output channels are 0 in B (4)"

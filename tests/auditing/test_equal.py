@@ -149,6 +149,17 @@ def test_outputs_that_are_too_far_off_are_not_equal_within_a_precision(
     assert "more than float16 explains, though no layer does by itself" in found.sentence
 
 
+def test_layers_that_are_all_calibrated_badly_do_not_explain_each_other(tmp_path: Path) -> None:
+    model = NETS["plain"]()
+    broken = in_int8(model, inputs(8), tmp_path, form="QDQ", per_channel=False)
+    for name in ("x_scale", "r1_scale", "r2_scale", "r3_scale"):
+        _spoilt(broken, name, 0.02)
+    found = audit(model, broken, inputs(), method=None)
+    assert {layer.a for layer in found.layers if layer.own > 0.5 and not layer.suspect} == set()
+    assert "though no layer does" not in found.sentence
+    assert "lose more than int8 and their neighbours explain" in found.sentence
+
+
 def test_another_network_is_called_so() -> None:
     clean, editor = NETS["plain"](), Editor(NETS["plain"]())
     for number, name in enumerate(("w1", "w2", "w3", "w4")):

@@ -12,7 +12,7 @@ from PIL import Image
 import retrograph as rg
 from support.audit_case import NETS, SIZE, inputs
 from support.faults import Editor
-from support.nets import info, weights
+from support.nets import info, model, node, weights
 
 LAYERS = ("w1", "w2", "w3", "w4")
 
@@ -38,9 +38,55 @@ def test_a_network_that_was_trained_on_is_said_to_have_its_layers() -> None:
     rng = np.random.default_rng(2)
     moved = [(n, _weight(n) * (1 + 0.02 * rng.normal(size=_weight(n).shape))) for n in LAYERS]
     found = _audit(_with(*moved).model)
-    assert found.verdict.name == "another"
-    assert "B has A's 4 layers with other weights, 1." in found.sentence
+    assert found.verdict.name == "differs"
+    assert "The weights of all 4 layers are A's, moved by at most 2" in found.sentence
     assert "trained on from A" in found.sentence
+
+
+def _normalised(epsilon: float, *, is_folded: bool) -> ModelProto:
+    """Two convolutions with BatchNormalization, which is folded into them, or not."""
+    nodes, constants, name = [], {}, "x"
+    for i, (inputs_, outputs_) in enumerate(((3, 6), (6, 5))):
+        rng = np.random.default_rng(i)
+        weight = weights(outputs_, inputs_, 3, 3, seed=i)
+        variance = rng.uniform(0.01, 0.1, outputs_).astype(np.float32)
+        factor = 1 / np.sqrt(variance + np.float32(epsilon))
+        shift = weights(outputs_, seed=i + 5)
+        if is_folded:
+            weight = (weight * factor[:, None, None, None]).astype(np.float32)
+            constants |= {f"w{i}": weight, f"b{i}": shift}
+            nodes.append(node("Conv", f"{name} w{i} b{i}", f"n{i}"))
+        else:
+            nothing = np.zeros(outputs_, np.float32)
+            constants |= {f"w{i}": weight, f"s{i}": nothing + 1, f"b{i}": shift}
+            constants |= {f"m{i}": nothing, f"v{i}": variance}
+            nodes.append(node("Conv", f"{name} w{i}", f"c{i}"))
+            normalised = f"c{i} s{i} b{i} m{i} v{i}"
+            nodes.append(node("BatchNormalization", normalised, f"n{i}", epsilon=epsilon))
+        nodes.append(node("Relu", f"n{i}", f"r{i}"))
+        name = f"r{i}"
+    nodes += [node("GlobalAveragePool", name, "y")]
+    ends = [info("x", ["N", 3, SIZE, SIZE])], [info("y", ["N", 5, 1, 1])]
+    return model(nodes, *ends, constants)
+
+
+@pytest.mark.parametrize("is_folded", [False, True])
+def test_another_epsilon_everywhere_is_no_other_network(is_folded: bool) -> None:
+    clean = _normalised(1e-5, is_folded=is_folded)
+    found = rg.audit(clean, _normalised(1e-3, is_folded=True), inputs())
+    assert found.verdict.name == "looks-alike", found.sentence
+    assert not found.fails("looks-elsewhere")
+    assert "are A's scaled by channel, by 0.9" in found.sentence
+    assert "another epsilon or other statistics of BatchNormalization" in found.sentence
+
+
+def test_weights_that_all_moved_a_little_leave_it_the_same_network() -> None:
+    rng = np.random.default_rng(2)
+    moved = [(n, _weight(n) * (1 + 1e-4 * rng.normal(size=_weight(n).shape))) for n in LAYERS]
+    found = rg.audit(NETS["plain"](), _with(*moved).model, inputs())
+    assert found.verdict.name == "looks-alike"
+    assert not found.fails("looks-elsewhere")
+    assert "moved by at most 1e-04 in a layer" in found.sentence
 
 
 def test_a_twin_that_was_trained_anew_has_weights_of_its_own() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
 import onnx
 import pytest
 from onnx import ModelProto
@@ -150,3 +151,58 @@ def test_a_tensor_of_another_size_is_repaired_all_the_same() -> None:
     assert "strides [2,2] in A, [1,1] in B" in found.sentence
     assert "nothing else differs" in found.sentence
     assert all(layer.b not in ("a3", "r3") for layer in found.layers)
+
+
+def _capped(activation: Sequence[str], second: np.ndarray) -> ModelProto:
+    """Two convolutions with an activation and its bounds between, so that both make one region."""
+    nodes = [
+        node("Conv", "x w1", "c"),
+        node(activation[0], " ".join(["c", *activation[1:]]), "r"),
+        node("Conv", "r w2", "d"),
+        node("Relu", "d", "e"),
+        node("GlobalAveragePool", "e", "y"),
+    ]
+    bounds = {"low": np.float32(0), "high": np.float32(0.2)}
+    constants = {"w1": weights(4, 3, 3, 3), "w2": second, **bounds}
+    ends = [info("x", ["N", 3, SIZE, SIZE])], [info("y", ["N", 5, 1, 1])]
+    return model(nodes, *ends, constants)
+
+
+def test_the_node_that_is_named_holds_the_cause() -> None:
+    clean = weights(5, 4, 3, 3)
+    moved = clean.copy()
+    moved[2, 1, 0, 0] *= -1
+    found = rg.audit(
+        _capped(["Clip", "low", "high"], clean), _capped(["Relu"], moved), inputs(), method=None
+    )
+    first = found.findings[0]
+    assert first.region.b_tensors == ("r", "d")
+    assert first.label_b == "conv2 (`n_d`)"
+    assert "conv2 (`n_d`): 1 of 180 weights differ" in found.sentence
+    assert "Relu in B (relu1 (`n_r`) in A)" in found.sentence
+
+
+def test_a_pad_before_a_convolution_is_told_as_its_pads() -> None:
+    def padded(first: Sequence[onnx.NodeProto], name: str, pads: list[int]) -> ModelProto:
+        nodes = [
+            *first,
+            node("Conv", f"{name} w1", "c", pads=pads),
+            node("Relu", "c", "r"),
+            node("GlobalAveragePool", "r", "y"),
+        ]
+        amounts = np.array([0, 0, 0, 0, 0, 0, 2, 2])
+        ends = [info("x", ["N", 3, SIZE, SIZE])], [info("y", ["N", 4, 1, 1])]
+        return model(nodes, *ends, {"w1": weights(4, 3, 3, 3), "amounts": amounts})
+
+    b = padded([node("Pad", "x amounts", "p")], "p", [0, 0, 0, 0])
+    found = rg.audit(padded([], "x", [1, 1, 1, 1]), b, inputs(), method=None)
+    assert "conv1 (`n_c`): pads [1,1,1,1] in A, [0,0,2,2] in B. With" in found.sentence
+
+
+def test_an_operator_behind_the_last_layer_is_placed_there() -> None:
+    clean = NETS["plain"]()
+    editor = Editor(clean)
+    editor.graph.node.append(node("Softmax", "y", "shares", axis=1))
+    editor.graph.output[0].CopyFrom(info("shares", ["N", 5]))
+    found = rg.audit(clean, editor.model, inputs(), method=None)
+    assert "at softmax1 (`n_shares`): B has Softmax, which A has not." in found.sentence

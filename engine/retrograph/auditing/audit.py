@@ -17,7 +17,7 @@ from retrograph.auditing.feeding import AuditInputs, read_inputs
 from retrograph.auditing.maps import MapPair, map_pairs, target_pair
 from retrograph.auditing.network import Network
 from retrograph.auditing.noise import tolerances
-from retrograph.auditing.other_weights import lesser_precision, other_weights
+from retrograph.auditing.other_weights import OtherWeights, lesser_precision, other_weights
 from retrograph.auditing.output_notes import broken_output, lonely_outputs, other_sizes
 from retrograph.auditing.outputs import pair_outputs, worst
 from retrograph.auditing.pairing import Pair, in_order
@@ -165,8 +165,9 @@ class _Auditor:
         for run in (self.a, self.b, *(step.after.b for step in steps)):
             run.forget()  # maps need the memory
         method, maps, notes = self._maps(comparison)
-        facts = self._facts(comparison, precision, layers, findings, prepared, maps)
-        sentence = self._sentence(facts, comparison, layers, findings, prepared)
+        weights = None if low or comparison.agrees else other_weights(self.a, self.b)
+        facts = self._facts(comparison, precision, layers, findings, prepared, maps, weights)
+        sentence = self._sentence(facts, comparison, layers, findings, prepared, weights)
         broken = f"{facts.broken}." if facts.broken else ""
         sentence = " ".join(filter(None, [broken, *other_sizes(comparison), sentence]))
         self.told(1, 1)
@@ -265,6 +266,9 @@ class _Auditor:
         causes = diagnose(Difference.of(region, before.a, before.b, before.pairs))
         label_a = _label(self.a.network, region.a_tensors, region.a_end)
         label_b = _label(self.b.network, region.b_tensors, region.b_end)
+        if causes and causes[0].b:
+            label_b = self.b.network.label(causes[0].b)
+            label_a = self.a.network.label(causes[0].a) if causes[0].a else label_b
         return Finding(region, label_a, label_b, causes, region_case(step))
 
     def _maps(self, comparison: Comparison) -> tuple[str, list[MapPair], list[str]]:
@@ -291,12 +295,11 @@ class _Auditor:
         findings: Sequence[Finding],
         prepared: Prepared | None,
         maps: Sequence[MapPair],
+        weights: OtherWeights | None,
     ) -> Facts:
-        inner = set(self.a.network.points) - set(self.a.network.outputs)
-        has_pairs = any(pair.a in inner for pair in comparison.pairs)
-        repaired = is_local(self.a.network, [found.region for found in findings])
-        related = has_pairs or repaired or prepared is not None
+        related = self._is_placed(comparison, findings, prepared)
         related |= precision is not FLOAT32 and bool(layers)
+        related |= weights is not None and weights.corresponds
         return Facts(
             broken=broken_output(comparison),
             output_error=worst(comparison.outputs),
@@ -317,20 +320,33 @@ class _Auditor:
         layers: Sequence[LayerError],
         findings: Sequence[Finding],
         prepared: Prepared | None,
+        weights: OtherWeights | None,
     ) -> str:
         a = self.a.network
+        points = len(a.points), len(self.b.network.points)
+        count = len({pair.a for pair in comparison.pairs})
         if not comparison.outputs:
             return placed_sentence(a, findings if self._may_place(facts, findings) else ())
         if facts.agrees:
-            points = len(a.points), len(self.b.network.points)
-            count = len({pair.a for pair in comparison.pairs})
             return equal_sentence(facts, count, points, is_all=not [*lonely_outputs(comparison)])
         if facts.precision and not findings:
             return precision_sentence(a, layers, facts)
-        if not facts.related:
-            return another_sentence(a, self.b.network, other_weights(a, self.b.network))
+        is_repaired = bool(findings) and findings[-1].region.repaired
+        is_named = is_repaired or prepared is not None
+        moved = weights is not None and weights.is_everywhere and not is_named
+        if moved or not self._is_placed(comparison, findings, prepared):
+            return another_sentence(points, count, weights)
         name = prepared.name if prepared is not None else ""
         return parted_sentence(a, findings, comparison.outputs, name)
+
+    def _is_placed(
+        self, comparison: Comparison, findings: Sequence[Finding], prepared: Prepared | None
+    ) -> bool:
+        """Whether inner tensors agree, or a repair or another input proves where they part."""
+        inner = set(self.a.network.points) - set(self.a.network.outputs)
+        has_pairs = any(pair.a in inner for pair in comparison.pairs)
+        repaired = is_local(self.a.network, [found.region for found in findings])
+        return has_pairs or repaired or prepared is not None
 
     def _may_place(self, facts: Facts, findings: Sequence[Finding]) -> bool:
         """Whether two files without a common output part at a place rather than everywhere."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 from retrograph.auditing.activations import Activations
+from retrograph.auditing.axes import axis_orders, item_shape
 from retrograph.auditing.fingerprints import Fingerprint, fingerprints
 from retrograph.auditing.network import Network
 from retrograph.auditing.noise import least
@@ -110,9 +111,12 @@ class Comparison:
 
 
 def measured(a: Activations, b: Activations, pairs: Sequence[OutputPair]) -> Iterator[OutputPair]:
-    """The output pairs with their errors as they are now."""
+    """The output pairs with their errors as they are now, infinite where B's has another size."""
     ours, theirs = a.values([p.a for p in pairs]), b.values([p.b for p in pairs])
     for pair in pairs:
+        if not axis_orders(item_shape(ours[pair.a].shape), item_shape(theirs[pair.b].shape)):
+            yield replace(pair, error=float("inf"))
+            continue
         yield compare_output(pair.a, pair.b, ours[pair.a], theirs[pair.b])
 
 

@@ -24,6 +24,8 @@ from retrograph.runtime import Array
 _QUANTISED = ("QuantizeLinear", "DequantizeLinear", "QLinear", "ConvInteger", "MatMulInteger")
 _NEIGHBOURS = 3
 _TIMES_THE_NEIGHBOURS = 3.0
+_MOST_TOLERANCES = 3.0
+"""So many tolerances at most are explained by neighbours that lose much, too."""
 
 
 @dataclass(frozen=True)
@@ -120,7 +122,8 @@ def _judged(errors: Sequence[LayerError], tolerance: float) -> Iterator[LayerErr
     for place, error in enumerate(errors):
         near = [*errors[max(0, place - _NEIGHBOURS) : place], *errors[place + 1 :][:_NEIGHBOURS]]
         usual = float(np.median([each.own for each in near])) if near else 0.0
-        most = max(tolerance, _TIMES_THE_NEIGHBOURS * usual)
+        explained = min(_TIMES_THE_NEIGHBOURS * usual, _MOST_TOLERANCES * tolerance)
+        most = max(tolerance, explained)
         yield LayerError(
             error.a,
             error.b,

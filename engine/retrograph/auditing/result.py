@@ -38,7 +38,8 @@ class Finding:
 
     Attributes:
         region: the tensors, and what putting A's there does.
-        label_a, label_b: the region's first node as people name it.
+        label_a, label_b: the node that holds the surest cause, or else the region's first, as
+            people name it.
         causes: the surest first; empty where none is named.
         case: the region by itself; None where one of the files has nothing there, or it is large.
     """

@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterator, Sequence
 
 from retrograph.auditing.amounts import amount
+from retrograph.auditing.diagnosis import Cause
 from retrograph.auditing.network import Network
 from retrograph.auditing.other_weights import OtherWeights
 from retrograph.auditing.outputs import OutputPair
@@ -30,9 +31,11 @@ def equal_sentence(facts: Facts, pairs: int, points: tuple[int, int], *, is_all:
     )
 
 
-def another_sentence(a: Network, b: Network, weights: OtherWeights | None) -> str:
-    """For files that have nothing in common, or nothing but their layers."""
-    none = f"None of the {len(a.points)} tensors of A equals one of the {len(b.points)} of B"
+def another_sentence(points: tuple[int, int], pairs: int, weights: OtherWeights | None) -> str:
+    """For files that have nothing in common, or little but their layers."""
+    none = f"None of the {points[0]} tensors of A equals one of the {points[1]} of B"
+    if pairs:
+        none = f"{pairs} of the {points[0]} tensors of A have an equal one in B"
     if weights is not None:
         return f"{none}. {weights.text}"
     return f"{none}, and no repair of a few layers makes the outputs agree."
@@ -74,10 +77,16 @@ def places(a: Network, findings: Sequence[Finding]) -> Iterator[str]:
     for number, found in enumerate(findings):
         first = "first parts" if number == 0 else "parts again"
         yield f"B {first} from A {found.where}: {found.text}."
-        more = [cause.text for cause in found.causes[1:_NAMED]]
+        more = [_also(a, found.causes[0], cause) for cause in found.causes[1:_NAMED]]
         if more:
             yield f"Also there: {'; '.join(more)}."
         yield _after(a, found)
+
+
+def _also(a: Network, first: Cause, cause: Cause) -> str:
+    """A further cause, with its node in A where that is not the first one's."""
+    is_elsewhere = cause.a and cause.a != first.a
+    return f"{cause.text} ({a.label(cause.a)} in A)" if is_elsewhere else cause.text
 
 
 def _after(a: Network, found: Finding) -> str:

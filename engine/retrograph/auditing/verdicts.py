@@ -20,7 +20,8 @@ class Facts:
         agrees: whether every output is equal within noise.
         precision: what the less precise of the files computes in, "" where both are float32.
         sound: whether no layer loses more than that precision explains.
-        related: whether inner tensors agree, or a repair proves where the files part.
+        related: whether inner tensors agree, a repair proves where the files part, or the layers'
+            weights were once A's.
         cosine: the mean cosine of the maps; None where there are none.
     """
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -25,10 +25,17 @@ class Cause:
     Attributes:
         kind: a short name for programs, such as "kernel-flipped".
         text: for people.
+        a, b: the tensors of both files whose nodes hold it; "" where it is of the whole region.
     """
 
     kind: str
     text: str
+    a: str = ""
+    b: str = ""
+
+    def at(self, a: NodeProto, b: NodeProto) -> Cause:
+        """The same cause, held by these nodes of both files."""
+        return replace(self, a=a.output[0], b=b.output[0])
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ import numpy as np
 
 from retrograph.auditing.axes import relative_error
 from retrograph.auditing.diagnosis.difference import Cause, Difference, Side
+from retrograph.auditing.diagnosis.padding import pad_before, with_pad
 from retrograph.auditing.regions import WEIGHTED
 from retrograph.ir.graph import NodeProto, input_names
 
@@ -30,7 +31,8 @@ def attribute_causes(difference: Difference) -> Iterator[Cause]:
         for key, first, second in _differing(difference, ours, theirs):
             if key not in told:
                 told.add(key)
-                yield Cause(key, f"{key} {_text(first)} in A, {_text(second)} in B")
+                text = f"{key} {_text(first)} in A, {_text(second)} in B"
+                yield Cause(key, text).at(ours, theirs)
 
 
 def _differing(
@@ -41,9 +43,8 @@ def _differing(
     canonical = [*_unequal(_filled(a, ours), _filled(b, theirs))]
     sources = a.source_attributes(ours), b.source_attributes(theirs)
     if canonical and sources[0] is not None and sources[1] is not None:
-        yield from (
-            each for each in _unequal(sources[0], sources[1]) if None not in (each[1], each[2])
-        )
+        told = with_pad(a, ours, sources[0]), with_pad(b, theirs, sources[1])
+        yield from (each for each in _unequal(*told) if None not in (each[1], each[2]))
     yield from canonical
 
 
@@ -70,6 +71,7 @@ def _filled(side: Side, node: NodeProto) -> dict[str, Any]:
     rank = _window_rank(side, node)
     if rank:
         found = {"dilations": [1] * rank, "pads": [0] * 2 * rank, "strides": [1] * rank, **found}
+    found = with_pad(side, node, found)
     tensor = side.network.graph.tensor(node.output[0])
     if "axis" in found and tensor is not None and tensor.rank:
         found["axis"] %= tensor.rank
@@ -97,7 +99,8 @@ def constant_causes(difference: Difference) -> Iterator[Cause]:
             a, b = difference.a.constant(x), difference.b.constant(y)
             name = names[place] if place < len(names) else f"input {place}"
             holder = "" if b is None else difference.a.holder(b)
-            yield from _constant_cause(name.lower(), a, b, holder)
+            for cause in _constant_cause(name.lower(), a, b, holder):
+                yield cause.at(ours, theirs)
 
 
 def _constant_cause(name: str, a: Any, b: Any, holder: str) -> Iterator[Cause]:
@@ -132,16 +135,20 @@ def _constant_text(a: Any, b: Any) -> str:
 
 def operator_causes(difference: Difference) -> Iterator[Cause]:
     """Operators that one of the two has and the other has not."""
-    only_a, only_b = (_left(difference, side) for side in ("a", "b"))
+    nodes_a, nodes_b = (_left(difference, side) for side in ("a", "b"))
+    only_a = [_named(difference.a, node) for node in nodes_a]
+    only_b = [_named(difference.b, node) for node in nodes_b]
     ways = _gelu(difference.a), _gelu(difference.b)
     if all(ways) and ways[0] != ways[1]:
         yield Cause("gelu", f"a GELU by {ways[0]} in A, by {ways[1]} in B")
     if only_a and only_b:
-        yield Cause("operator-replaced", f"{_listed(only_a)} in A, {_listed(only_b)} in B")
+        text = f"{_listed(only_a)} in A, {_listed(only_b)} in B"
+        yield Cause("operator-replaced", text).at(nodes_a[0], nodes_b[0])
     elif only_a:
         yield Cause("operator-lost", f"{_listed(only_a)} of A is missing in B")
     elif only_b:
-        yield Cause("operator-added", f"B has {_listed(only_b)}, which A has not")
+        text = f"B has {_listed(only_b)}, which A has not"
+        yield Cause("operator-added", text, b=nodes_b[0].output[0])
 
 
 def _gelu(side: Side) -> str:
@@ -155,12 +162,13 @@ def _gelu(side: Side) -> str:
     return next((way for op, way in _GELUS.items() if op in nodes), "")
 
 
-def _left(difference: Difference, which: str) -> list[str]:
-    """The operators of one side that have no counterpart, as people name them."""
+def _left(difference: Difference, which: str) -> list[NodeProto]:
+    """The nodes of one side that have no counterpart."""
     paired = {id(node) for pair in _counterparts(difference) for node in pair}
     side = difference.a if which == "a" else difference.b
-    left = (node for node in side.nodes if id(node) not in paired and node.op_type != "Identity")
-    return [_named(side, node) for node in left]
+    absorbed = {id(pad) for node in side.nodes if (pad := pad_before(side, node)) is not None}
+    known = paired | absorbed
+    return [node for node in side.nodes if id(node) not in known and node.op_type != "Identity"]
 
 
 def _named(side: Side, node: NodeProto) -> str:

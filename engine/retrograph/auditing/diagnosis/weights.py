@@ -123,7 +123,7 @@ def _zeroed(a: Array, b: Array) -> str | None:
     share = f"{100 * gone.mean():.0f} %"
     lost = int((~b.reshape(len(b), -1).any(1) & gone.reshape(len(b), -1).any(1)).sum())
     if lost * b[0].size == b.size - np.count_nonzero(b):
-        return f"{lost} of {len(b)} output channels are 0"
+        return f"{lost} of {len(b)} output channels are 0 in B{_told(_rows_lost(a, b))}"
     for order in (gone, gone.T):
         places = np.flatnonzero(order.reshape(-1))
         if places[-1] == a.size - 1 and len(places) > 0.9 * (places[-1] - places[0] + 1):
@@ -172,8 +172,25 @@ def _clipped(a: Array, b: Array) -> str | None:
 
 
 def _few(a: Array, b: Array) -> str | None:
-    count = int((np.abs(a - b) > 1e-6 * np.abs(a).max()).sum())
-    return f"{count} of {a.size} weights differ" if count <= max(4, 1e-3 * a.size) else None
+    places = np.argwhere(np.abs(a - b) > 1e-6 * np.abs(a).max())
+    if len(places) > max(4, 1e-3 * a.size):
+        return None
+    values = [
+        f"{[*map(int, place)]} {a[tuple(place)]:.4g} in A, {b[tuple(place)]:.4g} in B"
+        for place in places
+    ]
+    return f"{len(places)} of {a.size} weights differ{_told(values)}"
+
+
+def _rows_lost(a: Array, b: Array) -> list[str]:
+    """The output channels of A that are 0 in B."""
+    alive = [rows.reshape(len(rows), -1).any(1) for rows in (a, b)]
+    return [str(row) for row in np.flatnonzero(alive[0] & ~alive[1])]
+
+
+def _told(each: Sequence[str]) -> str:
+    """Few of them in brackets, nothing of many."""
+    return f" ({'; '.join(each)})" if len(each) <= _FEW else ""
 
 
 def _scaled(a: Array, b: Array) -> str | None:
@@ -273,8 +290,9 @@ def weight_causes(difference: Difference) -> Iterator[Cause]:
             first.weight, second.weight
         )
         if cause is not None:
-            yield _of_another(difference, theirs, cause)
-        yield from _bias_cause(first, second, cause)
+            yield _of_another(difference, theirs, cause).at(ours.node, theirs.node)
+        for bias in _bias_cause(first, second, cause):
+            yield bias.at(ours.node, theirs.node)
 
 
 def _of_another(difference: Difference, theirs: LinearLayer, cause: Cause) -> Cause:
