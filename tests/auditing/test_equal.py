@@ -158,6 +158,7 @@ def test_layers_that_are_all_calibrated_badly_do_not_explain_each_other(tmp_path
     assert {layer.a for layer in found.layers if layer.own > 0.5 and not layer.suspect} == set()
     assert "though no layer does" not in found.sentence
     assert "lose more than int8 and their neighbours explain" in found.sentence
+    assert "The activation range is too small: " in found.sentence
 
 
 def test_another_network_is_called_so() -> None:

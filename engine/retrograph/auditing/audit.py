@@ -11,6 +11,7 @@ from retrograph.auditing.activations import Activations
 from retrograph.auditing.axes import axis_orders, item_shape
 from retrograph.auditing.cases import region_case
 from retrograph.auditing.chains import chain_of
+from retrograph.auditing.clipping import clipping_sentence
 from retrograph.auditing.comparison import Comparison, compare_networks
 from retrograph.auditing.diagnosis import Difference, diagnose
 from retrograph.auditing.feeding import AuditInputs, read_inputs
@@ -330,7 +331,9 @@ class _Auditor:
         if facts.agrees:
             return equal_sentence(facts, count, points, is_all=not [*lonely_outputs(comparison)])
         if facts.precision and not findings:
-            return precision_sentence(a, layers, facts)
+            suspects = [layer for layer in layers if layer.suspect]
+            clipped = clipping_sentence(self.a, self.b, layers) if suspects else ""
+            return " ".join(filter(None, [precision_sentence(a, layers, facts), clipped]))
         is_repaired = bool(findings) and findings[-1].region.repaired
         is_named = is_repaired or prepared is not None
         moved = weights is not None and weights.is_everywhere and not is_named
