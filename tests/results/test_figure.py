@@ -11,6 +11,7 @@ import pytest
 import retrograph as rg
 from retrograph.render import STYLES
 from retrograph.results.caption import picture_lines
+from retrograph.results.objective import Found
 from retrograph.results.figure import attribution_maps
 from retrograph.results.seen import unit_cells
 from support import nets
@@ -145,3 +146,11 @@ def test_scores_below_zero_are_no_probabilities_whatever_they_sum_to() -> None:
     scores = np.array([2.0, -1.0, 0.5, -0.5], np.float32)
     assert "softmax" in picture_lines(replace(explanation, classes=scores))[0]
     assert "probability" in picture_lines(replace(explanation, classes=np.abs(scores) / 4))[0]
+
+
+def test_where_no_box_passes_the_headline_says_so() -> None:
+    explanation = explained(nets.cnn(size=16))
+    found = Found((), title="no box of at least 0.25 (strongest: cat, 0.10)", is_weak=True)
+    assert picture_lines(replace(explanation, found=found))[0] == found.title
+    strong = replace(found, is_weak=False)
+    assert picture_lines(replace(explanation, found=strong))[0].startswith("unit ")

@@ -68,7 +68,7 @@ class BoxFinder(HeadFinder[BoxHead]):
         chosen = self._chosen(boxes)
         strong = [box for box in boxes if box.score >= LEAST_SCORE]
         missing = self.top - len(chosen)
-        title = _title(len(strong), boxes)
+        title = _title(len(strong), boxes, names)
         if missing > 0:
             title += f"; {self.top} were asked for, {missing} of which {_are(missing)} not there"
         return Found(
@@ -76,6 +76,7 @@ class BoxFinder(HeadFinder[BoxHead]):
                 self._objective(number, box, heads, head, names) for number, box in chosen
             ),
             title=title,
+            is_weak=not strong,
             lines=tuple(
                 f"{number:2}  {box.score:.2f}  {named(box.label, names)}  {_place(box)}"
                 for number, box in enumerate(boxes)
@@ -183,9 +184,10 @@ class BoxFinder(HeadFinder[BoxHead]):
         )
 
 
-def _title(strong: int, boxes: Sequence[Box]) -> str:
+def _title(strong: int, boxes: Sequence[Box], names: Sequence[str]) -> str:
     if not strong:
-        return f"no box of at least {LEAST_SCORE}; the strongest is {boxes[0].score:.3f}"
+        best = f"{named(boxes[0].label, names)}, {boxes[0].score:.2f}"
+        return f"no box of at least {LEAST_SCORE} (strongest: {best})"
     return f"{strong} {'box' if strong == 1 else 'boxes'} of at least {LEAST_SCORE}"
 
 

@@ -53,9 +53,9 @@ def picture_lines(explained: ExplainedInput) -> list[str]:
         things = "boxes" if explained.found.title else f"units of {alias}"
         is_top = not explained.objective(0) and explained.context.contract.select == "top"
         head = [f"the {count} most active {things}" if is_top else f"{count} {things}"]
+    found = [explained.found.title] if explained.found.title else []
     told = [
-        *head,
-        *([explained.found.title] if explained.found.title else []),
+        *([*found, *head] if explained.found.is_weak else [*head, *found]),
         *_blank_lines(explained),
         *map(str, explained.balances),
         *_other_class_lines(explained),

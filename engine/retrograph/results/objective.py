@@ -58,12 +58,14 @@ class Found:
         title: what was found, in words: "3 boxes of at least 0.25".
         lines: a line for each thing that was found.
         records: the same for a program: a list for each name.
+        is_weak: whether all of it is below the score from which it counts.
     """
 
     objectives: tuple[Objective, ...]
     title: str = ""
     lines: tuple[str, ...] = ()
     records: Mapping[str, list[dict[str, Any]]] = field(default_factory=dict)
+    is_weak: bool = False
 
 
 NOTHING = Found(())
