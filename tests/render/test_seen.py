@@ -114,3 +114,15 @@ def test_nearly_the_whole_picture_has_a_box_alone() -> None:
     picture = random_picture(32, 32)
     window = ((0, 30), (2, 32))
     assert len(seen_rows(("input", picture), [Seen("a", picture, [("the unit", window)])], 64)) == 1
+
+
+def test_words_are_written_across_a_map_alone() -> None:
+    grey = np.full((64, 64, 3), 128, np.uint8)
+    ((first, blank, other),) = seen_rows(
+        ("input", grey), [Seen("a", grey, words="0 everywhere"), Seen("b", grey)], 224
+    )
+    assert [(np.asarray(cell[1]) != 128).any() for cell in (first, blank, other) if cell] == [
+        False,
+        True,
+        False,
+    ]

@@ -33,11 +33,13 @@ class Seen:
         title: as of a panel.
         picture: uint8 [H, W, 3] or of Pillow.
         windows: what the units see of it that are explained by it; none for those that see all.
+        words: what is written across the picture; "" for nothing.
     """
 
     title: str
     picture: Picture
     windows: Sequence[NamedWindow] = ()
+    words: str = ""
 
     @property
     def places(self) -> list[Window]:
@@ -69,7 +71,7 @@ def seen_rows(
         number = f"{place} · " if len(each.places) == 1 and len(windows) > 1 else ""
         inside = [labels[window] for window in each.places]
         drawn = boxed(each.picture, each.places, side, smooth=smooth, labels=inside)
-        whole.append((number + each.title, drawn))
+        whole.append((number + each.title, _worded(drawn, each.words)))
     size = boxed(picture, [], side).shape[:2]
     if all(each.places == windows for each in maps):
         return [whole, *_shared_parts(picture, maps, size, smooth=smooth)]
@@ -161,6 +163,18 @@ def boxed(
         _outline(draw, corners, thick, page.size)
         if len(windows) > 1:
             _labelled(draw, corners, label, 12 * thick)
+    return np.asarray(page)
+
+
+def _worded(picture: Pixels, words: str) -> Pixels:
+    """The picture with words across its lower part, no wider than it is."""
+    if not words:
+        return picture
+    page = Image.fromarray(picture)
+    size = min(page.height / 12, page.width / (0.6 * len(words)))
+    font = ImageFont.load_default(size)
+    place = (page.width / 2, 0.85 * page.height)
+    ImageDraw.Draw(page).text(place, words, WHITE, font, "mm", stroke_width=2, stroke_fill=_DARK)
     return np.asarray(page)
 
 

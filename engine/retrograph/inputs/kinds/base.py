@@ -44,6 +44,8 @@ _MOST_AXES = 4
 """The axes of an array that can be drawn."""
 _ACROSS = 4
 """The pictures of a row of a figure."""
+_BLANK = "0 everywhere"
+"""What is written across a map that has nothing to show."""
 _WIDE = 2.5
 """How many times as wide as high are pictures that have a row for each."""
 
@@ -334,7 +336,9 @@ class InputKind(ABC):
         seen = []
         for each in maps:
             drawn = self.map_picture(each.values, each.style, array, picture)
-            seen.append(Seen(each.title, marked(drawn, each.marks, side, smooth), each.windows))
+            drawn = marked(drawn, each.marks, side, smooth)
+            words = "" if each.values.any() else _BLANK
+            seen.append(Seen(each.title, drawn, each.windows, words))
         first = marked(self.input_picture(array, picture), shown.marks, side)
         return seen_rows((shown.title, first), seen, side, smooth=smooth)
 
