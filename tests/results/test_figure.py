@@ -11,8 +11,8 @@ import pytest
 import retrograph as rg
 from retrograph.render import STYLES
 from retrograph.results.caption import picture_lines
-from retrograph.results.objective import Found
 from retrograph.results.figure import attribution_maps
+from retrograph.results.objective import Found
 from retrograph.results.seen import unit_cells
 from support import nets
 from support.page_case import find
