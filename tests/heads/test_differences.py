@@ -9,6 +9,7 @@ import pytest
 
 import retrograph
 from retrograph.errors import InputError
+from retrograph.results.legend import Legend
 from support.paths import SAMPLE_MODELS
 
 MODEL = SAMPLE_MODELS / "cifar10_cnn.onnx"
@@ -48,3 +49,13 @@ def test_the_gradient_takes_both() -> None:
 def test_mistakes(unit: str, why: str) -> None:
     with pytest.raises(InputError, match=why):
         explained(unit)
+
+
+def test_pictures_name_both_units_of_a_difference() -> None:
+    found = explained("3-5", layer="relu2", method="gradient").explanations[0]
+    first, second = (name for name, _ in found.found.objectives[0].units)
+    assert found.unit_name(0) == f"{first} minus {second}"
+    legend = Legend()
+    legend.add(found, values=False)
+    ((_, key),) = legend.keys
+    assert f"brighter is positive, for {first}, darker is negative, for {second}" in key.text

@@ -246,7 +246,7 @@ class UnitsFinder(Finder):
 
     def _words(self, number: NamedNumber) -> str:
         """A unit or a difference in words."""
-        second = "" if number.minus is None else f" - {self._words_of(number.minus)}"
+        second = "" if number.minus is None else f" minus {self._words_of(number.minus)}"
         return self._words_of(number.plus) + second
 
     def _words_of(self, choice: UnitChoice) -> str:

@@ -13,6 +13,8 @@ class Legend:
     def __init__(self) -> None:
         self._names: dict[tuple[Style | None, bool], dict[str, None]] = {}
         """What is drawn in a style, None for values, and whether its colours are apart."""
+        self._differences: set[tuple[str, ...]] = set()
+        """The names of the two units of each difference; () for what is none."""
 
     def add(self, explained: ExplainedInput, *, values: bool) -> None:
         """The styles of an input's attributions.
@@ -23,6 +25,10 @@ class Legend:
         """
         if values:
             self._names.setdefault((None, False), {})["input"] = None
+        for k in range(len(explained.units)):
+            objective = explained.objective(k)
+            names = [name for name, _ in objective.units] if objective else []
+            self._differences.add(tuple(names))
         for method in explained.context.methods:
             style = style_of(method, explained)
             coloured = style.in_colours and is_coloured(method, explained)
@@ -32,6 +38,14 @@ class Legend:
     def keys(self) -> list[tuple[str, Key]]:
         """Each style's key, behind the names of what is drawn in it."""
         return [
-            (", ".join(names), style.key(coloured=coloured) if style else values_key())
+            (", ".join(names), self._key(style, coloured) if style else values_key())
             for (style, coloured), names in self._names.items()
         ]
+
+    def _key(self, style: Style, coloured: bool) -> Key:
+        """A style's key, with the names of the units where one difference is explained."""
+        key = style.key(coloured=coloured)
+        if len(self._differences) > 1 or () in self._differences:
+            return key
+        ((plus, minus),) = self._differences
+        return key.of_difference(plus, minus)

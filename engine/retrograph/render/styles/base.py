@@ -24,6 +24,8 @@ from retrograph.render.smoothing import blurred
 
 BAR_WIDTH: Final = 300
 BAR_HEIGHT: Final = 40
+FOR: Final = "for the unit"
+AGAINST: Final = "against it"
 SIGMA: Final = 0.015
 """The sigma of the blur of smooth maps, as a share of their shorter side."""
 
@@ -41,6 +43,11 @@ class Key:
     bar: Pixels
     ends: tuple[str, ...]
     text: str
+
+    def of_difference(self, plus: str, minus: str) -> Key:
+        """The same where what is explained is one unit minus another, which it names."""
+        text = self.text.replace(FOR, f"for {plus}").replace(AGAINST, f"for {minus}")
+        return replace(self, text=text)
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from typing import Final
 import numpy as np
 
 from retrograph.render.colour import LUMA, Floats, Order, Picture
-from retrograph.render.styles.base import Key, Style, bar, ramp
+from retrograph.render.styles.base import AGAINST, FOR, Key, Style, bar, ramp
 
 FAINT: Final = 0.16
 """The share of its contrast that a picture keeps under a map."""
@@ -41,7 +41,7 @@ class RedBlue(Style):
 
     def _key(self, coloured: bool) -> Key:
         text = (
-            "red is positive, for the unit, blue is negative, against it, no colour is 0; a "
+            f"red is positive, {FOR}, blue is negative, {AGAINST}, no colour is 0; a "
             "picture's channels are summed"
         )
         return Key(bar(RedBlue().draw(ramp(-1), percentile=100)), ("against", "0", "for"), text)

@@ -16,7 +16,7 @@ from retrograph.render.colour import (
     Picture,
     Pixels,
 )
-from retrograph.render.styles.base import Key, Style, bar, ramp
+from retrograph.render.styles.base import AGAINST, FOR, Key, Style, bar, ramp
 
 
 def signed(
@@ -56,7 +56,7 @@ class Signed(Style):
         return np.ascontiguousarray(np.broadcast_to(greys, (*greys.shape[:2], 3)))
 
     def _key(self, coloured: bool) -> Key:
-        text = "grey is 0, brighter is positive, for the unit, darker is negative, against it"
+        text = f"grey is 0, brighter is positive, {FOR}, darker is negative, {AGAINST}"
         if coloured:
             text += "; each of the picture's colours, red, green and blue, by itself"
         values = ramp(-1)
