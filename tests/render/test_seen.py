@@ -116,13 +116,20 @@ def test_nearly_the_whole_picture_has_a_box_alone() -> None:
     assert len(seen_rows(("input", picture), [Seen("a", picture, [("the unit", window)])], 64)) == 1
 
 
-def test_words_are_written_across_a_map_alone() -> None:
-    grey = np.full((64, 64, 3), 128, np.uint8)
-    ((first, blank, other),) = seen_rows(
-        ("input", grey), [Seen("a", grey, words="0 everywhere"), Seen("b", grey)], 224
-    )
-    assert [(np.asarray(cell[1]) != 128).any() for cell in (first, blank, other) if cell] == [
-        False,
-        True,
-        False,
+def test_what_is_0_everywhere_says_so_in_the_whole_and_in_parts() -> None:
+    grey, window = np.full((64, 64, 3), 128, np.uint8), ((40, 60), (0, 20))
+    live = np.zeros((64, 64), np.bool_)
+    live[0, 0] = True
+    maps = [Seen("a", grey, live=np.zeros_like(live)), Seen("b", grey, live=live)]
+    ((first, blank, other),) = seen_rows(("input", grey), maps, 224)
+    drawn = [
+        cell is not None and (np.asarray(cell[1]) != 128).any() for cell in (first, blank, other)
     ]
+    assert drawn == [False, True, False]
+    _, (part, of_map) = seen_rows(
+        ("input", grey), [Seen("b", grey, [("the unit", window)], live)], 224
+    )
+    assert part is not None
+    assert of_map is not None
+    assert (np.asarray(part[1]) == 128).all()
+    assert (np.asarray(of_map[1]) != 128).any()

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Final, TypeAlias
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from retrograph.render.blocks import WHITE
@@ -17,6 +18,7 @@ Window: TypeAlias = tuple[tuple[int, int], tuple[int, int]]
 """The first row and the one after the last, and the same of columns."""
 
 _DARK: Final = (20, 20, 20)
+_BLANK: Final = "0 everywhere"
 _LARGEST: Final = 0.7
 """The share of both sides of a picture from which on its part is not shown by itself."""
 
@@ -33,13 +35,14 @@ class Seen:
         title: as of a panel.
         picture: uint8 [H, W, 3] or of Pillow.
         windows: what the units see of it that are explained by it; none for those that see all.
-        words: what is written across the picture; "" for nothing.
+        live: bool [H, W], where the attribution is not 0; None where that is not known. "0
+            everywhere" is written across a picture, or a part of it, without such a place.
     """
 
     title: str
     picture: Picture
     windows: Sequence[NamedWindow] = ()
-    words: str = ""
+    live: NDArray[np.bool_] | None = None
 
     @property
     def places(self) -> list[Window]:
@@ -71,7 +74,7 @@ def seen_rows(
         number = f"{place} · " if len(each.places) == 1 and len(windows) > 1 else ""
         inside = [labels[window] for window in each.places]
         drawn = boxed(each.picture, each.places, side, smooth=smooth, labels=inside)
-        whole.append((number + each.title, _worded(drawn, each.words)))
+        whole.append((number + each.title, _labelled_if_blank(drawn, each.live)))
     size = boxed(picture, [], side).shape[:2]
     if all(each.places == windows for each in maps):
         return [whole, *_shared_parts(picture, maps, size, smooth=smooth)]
@@ -102,7 +105,7 @@ def _shared_parts(
         if _is_large(window, np.asarray(picture).shape):
             continue
         parts = [_part(picture, window, size, smooth=False)]
-        parts += [_part(each.picture, window, size, smooth=smooth) for each in maps]
+        parts += [_attribution_part(each, window, size, smooth=smooth) for each in maps]
         words = ("" if len(names) == 1 else f"{number} · ") + _words(name, window, parts[0])
         rows.append([(words, parts[0]), *(("", part) for part in parts[1:])])
     return rows
@@ -125,7 +128,7 @@ def _own_parts(
                 continue
             inside = _part(picture, window, size, smooth=False)
             inputs.append((_words(name, window, inside), inside))
-            attributions.append(("", _part(each.picture, window, size, smooth=smooth)))
+            attributions.append(("", _attribution_part(each, window, size, smooth=smooth)))
         if any(inputs):
             rows += [inputs, attributions]
     return rows
@@ -166,15 +169,21 @@ def boxed(
     return np.asarray(page)
 
 
-def _worded(picture: Pixels, words: str) -> Pixels:
-    """The picture with words across its lower part, no wider than it is."""
-    if not words:
+def _attribution_part(each: Seen, window: Window, size: Sequence[int], *, smooth: bool) -> Pixels:
+    """What of an attribution is in a window, which is said where that is nothing."""
+    (top, bottom), (left, right) = window
+    live = None if each.live is None else each.live[top:bottom, left:right]
+    return _labelled_if_blank(_part(each.picture, window, size, smooth=smooth), live)
+
+
+def _labelled_if_blank(picture: Pixels, live: NDArray[np.bool_] | None) -> Pixels:
+    """The picture of an attribution, with words across its lower part where that is 0."""
+    if live is None or live.any():
         return picture
     page = Image.fromarray(picture)
-    size = min(page.height / 12, page.width / (0.6 * len(words)))
-    font = ImageFont.load_default(size)
+    font = ImageFont.load_default(min(page.height / 8, page.width / (0.6 * len(_BLANK))))
     place = (page.width / 2, 0.85 * page.height)
-    ImageDraw.Draw(page).text(place, words, WHITE, font, "mm", stroke_width=2, stroke_fill=_DARK)
+    ImageDraw.Draw(page).text(place, _BLANK, WHITE, font, "mm", stroke_width=2, stroke_fill=_DARK)
     return np.asarray(page)
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
 from retrograph.errors import InputError, parameter
@@ -44,8 +45,6 @@ _MOST_AXES = 4
 """The axes of an array that can be drawn."""
 _ACROSS = 4
 """The pictures of a row of a figure."""
-_BLANK = "0 everywhere"
-"""What is written across a map that has nothing to show."""
 _WIDE = 2.5
 """How many times as wide as high are pictures that have a row for each."""
 
@@ -337,10 +336,16 @@ class InputKind(ABC):
         for each in maps:
             drawn = self.map_picture(each.values, each.style, array, picture)
             drawn = marked(drawn, each.marks, side, smooth)
-            words = "" if each.values.any() else _BLANK
-            seen.append(Seen(each.title, drawn, each.windows, words))
+            seen.append(Seen(each.title, drawn, each.windows, self._live(each.values)))
         first = marked(self.input_picture(array, picture), shown.marks, side)
         return seen_rows((shown.title, first), seen, side, smooth=smooth)
+
+    def _live(self, values: AnyArray) -> NDArray[np.bool_]:
+        """Where an attribution is not 0: [H, W] of two axes of space, else of one number."""
+        spatial = self.axes.spatial
+        others = tuple(axis for axis in range(values.ndim) if axis not in spatial)
+        is_plane = len(spatial) == 2
+        return (values != 0).any(axis=others) if is_plane else np.array([[values.any()]])
 
 
 def _is_wide(picture: colour.Picture) -> bool:
