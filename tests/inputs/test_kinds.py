@@ -116,3 +116,17 @@ def test_a_kind_is_added_by_a_class_and_a_place_in_the_list(
     drawn = np.asarray(opened("after.png"))[..., 0]
     np.testing.assert_array_equal(drawn, (100 * np.hypot(*values)).astype(np.uint8))
     assert Flow(axes_by_size(("N", 2, 8, 8)), Preprocessing()).things == "motions"
+
+
+@pytest.mark.parametrize(
+    ("depth", "said"),
+    [
+        (6, "every slice; "),
+        (16, "12 slices of 16, from the first to the last; "),
+        (23, "12 evenly spaced slices of 23, from the first to the last; "),
+    ],
+)
+def test_slices_are_called_evenly_spaced_only_where_they_are(depth: int, said: str) -> None:
+    which, scale = kind_named("volume").scale_notes(np.zeros((2, depth, 8, 8), np.float32))
+    assert which.startswith(said)
+    assert "between slices, but not between maps" in scale

@@ -10,14 +10,16 @@ from PIL import Image
 from retrograph.inputs.kinds.base import AttributionMap, InputKind, ShownInput
 from retrograph.preprocess import Coding, InputAxes
 from retrograph.preprocess.arrays import AnyArray
-from retrograph.render import Caption, grey_slices, sheet, slices, spaced
+from retrograph.render import Caption, colour, grey_slices, sheet, slices, spaced
 
 _COLUMNS = 3
 _SIDE = 200
 """The short side, in pixels, that slices are enlarged to."""
-_SLICES = (
-    "evenly spaced slices, from the first to the last; the input from black, its lowest value, to "
-    "white, its highest; each map has one scale for all slices"
+_GREYS = "the input from black, its lowest value, to white, its highest"
+_SCALE = (
+    "Each map has one scale for all its slices, so brightness compares between slices, but not "
+    f"between maps: the end of the colours is the {colour.PERCENTILE}th percentile of the map's "
+    "magnitudes other than 0, and what is beyond looks the same."
 )
 
 
@@ -42,12 +44,13 @@ class VolumeInput(InputKind):
 
     def scale_notes(self, array: AnyArray) -> Sequence[str]:
         """Which slices are drawn, and in which colours."""
-        return (_SLICES, *super().scale_notes(array))
+        depth = self.axes.to_volume(array).shape[1]
+        return (f"{_which(depth)}; {_GREYS}", _SCALE)
 
     def figure(
         self, shown: ShownInput, maps: Sequence[AttributionMap], caption: Caption
     ) -> Image.Image:
-        """Evenly spaced slices, each beside the same slice of the attributions."""
+        """Slices, each beside the same slice of the attributions."""
         volume = self.axes.to_volume(shown.array)
         grey = grey_slices(volume)
         drawn = [grey]
@@ -60,3 +63,13 @@ class VolumeInput(InputKind):
         head = f"{shown.title.partition(chr(10))[2] or 'input'}\ninput beside {titles}"
         smooth = any(each.style.is_smooth for each in maps)
         return sheet(cells, _COLUMNS, head, caption, smooth=smooth, side=_SIDE)
+
+
+def _which(depth: int) -> str:
+    """Which slices are drawn."""
+    numbers = spaced(depth)
+    if len(numbers) == depth:
+        return "every slice"
+    steps = set(np.diff(numbers).tolist())
+    evenly = "evenly spaced " if len(steps) == 1 else ""
+    return f"{len(numbers)} {evenly}slices of {depth}, from the first to the last"
