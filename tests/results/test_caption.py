@@ -6,7 +6,7 @@ import retrograph as rg
 from retrograph.methods.chosen import chosen_methods
 from retrograph.pipeline.opening import open_comparison
 from retrograph.pipeline.settings import ExplainSettings, Question, Running
-from retrograph.results.caption import parameter_lines
+from retrograph.results.caption import parameter_lines, plain_number
 from support import nets
 
 
@@ -27,3 +27,14 @@ def test_a_title_is_not_said_again() -> None:
     both = [rg.methods.LrpGamma(gamma=0.1), rg.methods.LrpGamma(gamma=0.5)]
     assert [*chosen_methods(both)] == ["lrp-gamma gamma=0.1", "lrp-gamma gamma=0.5"]
     assert lines(both) == []
+
+
+def test_numbers_below_ten_million_have_no_exponent() -> None:
+    values = (52216.0, -672700.0, 1436.2, 0.22741, 2.5e7)
+    assert [plain_number(value) for value in values] == [
+        "52,220",
+        "-672,700",
+        "1436",
+        "0.2274",
+        "2.5e+07",
+    ]

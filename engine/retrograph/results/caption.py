@@ -15,6 +15,8 @@ from retrograph.runtime import Array
 
 _MOST_CLASSES = 5
 _MOST_CLASSES_IN_CAPTION = 3
+_MOST_PLAIN = 1e7
+"""The magnitude from which on numbers have an exponent."""
 _SUM_TOLERANCE = 0.01
 """How far from 1 probabilities may sum, in float16 and quantised models."""
 
@@ -77,7 +79,7 @@ def picture_notes(context: ExplainContext) -> list[str]:
 def unit_measures(explained: ExplainedInput, k: int) -> list[str]:
     """The numbers of unit k: of a class how probable the model finds it, and the activation."""
     word = "activation" if explained.objective(k) is None else "value"
-    return [*_probability(explained, k), f"{word} {explained.scores[k]:.4g}"]
+    return [*_probability(explained, k), f"{word} {plain_number(explained.scores[k])}"]
 
 
 def _layer_text(explained: ExplainedInput, k: int) -> str:
@@ -107,6 +109,12 @@ def _are_probabilities(scores: Array | None) -> bool:
         return False
     values = scores.astype(np.float64)
     return bool(values.min() >= 0 and abs(values.sum() - 1) < _SUM_TOLERANCE)
+
+
+def plain_number(value: float, digits: int = 4) -> str:
+    """A number in so many digits; below ten million without an exponent, as 52,220."""
+    text = f"{value:.{digits}g}"
+    return f"{float(text):,.0f}" if "e+" in text and abs(value) < _MOST_PLAIN else text
 
 
 def _share(value: float) -> str:
@@ -141,8 +149,8 @@ def _unit_line(explained: ExplainedInput, k: int) -> str:
     objective, score = explained.objective(k), float(explained.scores[k])
     if objective is None:
         contract = explained.context.contract
-        return f"{contract.alias} · {explained.unit_name(k)} · activation {score:.4g}"
-    return f"{objective.name} · {objective.where} · value {score:.4g}"
+        return f"{contract.alias} · {explained.unit_name(k)} · activation {plain_number(score)}"
+    return f"{objective.name} · {objective.where} · value {plain_number(score)}"
 
 
 def _blank_lines(explained: ExplainedInput) -> list[str]:
@@ -161,7 +169,7 @@ def _blank_lines(explained: ExplainedInput) -> list[str]:
 def _class_lines(explained: ExplainedInput) -> list[str]:
     """A line of the three highest class scores of the model's own output."""
     records = class_records(explained)[:_MOST_CLASSES_IN_CAPTION]
-    best = ", ".join(f"{record['name']} {record['score']:.3g}" for record in records)
+    best = ", ".join(f"{record['name']} {plain_number(record['score'], 3)}" for record in records)
     return [f"model output: {best}"] if best else []
 
 
@@ -171,7 +179,7 @@ def _other_class_lines(explained: ExplainedInput) -> list[str]:
     alone = len(explained.units) == 1 and explained.unit_name(0) == first.get("name")
     if not (alone and _are_probabilities(explained.classes)):
         return _class_lines(explained)
-    rest = ", ".join(f"{each['name']} {each['score']:.3g}" for each in others)
+    rest = ", ".join(f"{each['name']} {plain_number(each['score'], 3)}" for each in others)
     return [f"then {rest}"]
 
 

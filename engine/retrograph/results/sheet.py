@@ -13,7 +13,7 @@ from retrograph.keywords import check_counts
 from retrograph.preprocess import BadInput
 from retrograph.render import SCALE, Caption, sheet
 from retrograph.results.base import Result
-from retrograph.results.caption import picture_notes
+from retrograph.results.caption import picture_notes, plain_number
 from retrograph.results.context import ExplainContext
 from retrograph.results.explained import ExplainedInput
 from retrograph.results.explanation import Explanation, stacked
@@ -161,6 +161,6 @@ def _label(explained: ExplainedInput) -> str:
     channel, position = split_unit(explained.units[0], context.contract.channel_axis)
     unit = explained.unit_name(0)
     if explained.objective(0) is not None or context.is_class:
-        return f"{unit} · {float(explained.scores[0]):.3g}"
+        return f"{unit} · {plain_number(float(explained.scores[0]), 3)}"
     place = f"{channel} ({', '.join(map(str, position))})" if position else unit
-    return f"{place} · {float(explained.scores[0]):.3g}"
+    return f"{place} · {plain_number(float(explained.scores[0]), 3)}"
