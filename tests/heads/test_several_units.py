@@ -42,7 +42,7 @@ def test_the_difference_of_two_logits(golden, unit):
     logits = golden["logits"]
     assert a.score.item() == pytest.approx(logits[3] - logits[1], abs=CLOSE)
     unit = a.to_dict()["explained"][0]["units"][0]
-    assert unit["name"] == "dog - bee"
+    assert unit["name"] == "dog minus bee"
     assert unit["difference"] == ["dog", "bee"]
 
 
@@ -68,7 +68,7 @@ def test_units_and_differences_together(golden):
     assert_close(a.attribution[0, 1], golden["contrast_gradient"])
     assert_close(a.attribution[0, 2], golden["gradient"][4])
     units = a.to_dict()["explained"][0]["units"]
-    assert [unit["name"] for unit in units] == ["cat", "dog - bee", "black-and-tan hound"]
+    assert [unit["name"] for unit in units] == ["cat", "dog minus bee", "black-and-tan hound"]
 
 
 def test_a_name_with_hyphens_and_commas_is_one_class(golden):
@@ -76,7 +76,7 @@ def test_a_name_with_hyphens_and_commas_is_one_class(golden):
         a = rg.explain(HEADS, golden["x"], name, labels=NAMES)
         assert a.unit.tolist() == [[4]]
     a = rg.explain(HEADS, golden["x"], "black-and-tan hound-bee", labels=NAMES)
-    assert a.to_dict()["explained"][0]["units"][0]["name"] == "black-and-tan hound - bee"
+    assert a.to_dict()["explained"][0]["units"][0]["name"] == "black-and-tan hound minus bee"
 
 
 def test_one_run_gives_all(golden, monkeypatch):
@@ -154,7 +154,7 @@ def test_the_command_draws_a_map_for_each(golden, tmp_path, capsys):
     assert main([*command, "--unit", "cat,dog,cat-dog"]) == 0
     said = capsys.readouterr().out
     assert "scores · cat · activation" in said
-    assert "cat - dog · difference of two units of scores · value" in said
+    assert "cat minus dog · difference of two units of scores · value" in said
     assert "the model has 2 heads" not in said
     assert main([*command, "--json"]) == 0
     ran = capsys.readouterr()
