@@ -161,3 +161,13 @@ def test_the_command_draws_a_map_for_each(golden, tmp_path, capsys):
     assert "the model has 2 heads; explained is 'kinds', not 'poses' (3 classes" in ran.err
     assert "--layer /poses/Gemm_output_0" in ran.err
     assert json.loads(ran.out)["layer"] == "scores"
+
+
+def test_a_comparison_of_several_units_has_rows_for_each(golden):
+    def height(unit):
+        methods = "gradient,saliency"
+        return rg.compare(HEADS, golden["x"], methods, unit=unit, labels=NAMES).image().height
+
+    one, two, three = height("cat"), height("cat,dog"), height("cat,dog,bee")
+    assert one < two < three
+    assert three - two == two - one

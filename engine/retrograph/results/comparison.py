@@ -112,7 +112,7 @@ class ComparisonTable:
         self._legend = Legend()
 
     def add(self, explanation: Explanation) -> None:
-        """A row for an input.
+        """A row for each unit of an input.
 
         Raises:
             InputError: it cannot be drawn.
@@ -123,6 +123,12 @@ class ComparisonTable:
                 f"{explained.name} has {explained.array.ndim} axes and cannot be drawn; keep its "
                 f"arrays with {command('explain_all')} and {parameter('npz', True)}"
             )
+        for of_one_unit in explained.by_unit():
+            self._add_unit(of_one_unit)
+        self._legend.add(explained, values=kind_of(explained).is_plane(explained.shown))
+
+    def _add_unit(self, explained: Explanation) -> None:
+        """The rows of one unit: several where its input has several parts."""
         maps = attribution_maps(explained)
         rows = kind_of(explained).rows(shown_input(explained), maps, CELL_SIDE)
         captions = ["\n".join([Path(explained.name).name, *row_lines(explained)])]
@@ -130,7 +136,6 @@ class ComparisonTable:
         for caption, row in zip(captions, rows, strict=True):
             pictures = [cell[1] for cell in row if cell is not None]
             self._table.add(caption, pictures, side=1)
-        self._legend.add(explained, values=kind_of(explained).is_plane(explained.shown))
 
     def page(self, title: str, left_out: Mapping[str, str]) -> Image.Image:
         """The rows, with what is to be known of them.

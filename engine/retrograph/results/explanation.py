@@ -33,8 +33,8 @@ class Explanation(ExplainedInput, Result):
         Raises:
             InputError: there is no such style, or the input cannot be drawn.
 
-        Sequences of letters are drawn as letters as high as their attributions, of volumes evenly
-        spaced slices, of videos evenly spaced frames.
+        Sequences of letters are drawn as letters as high as their attributions, of volumes up to
+        12 slices, of videos evenly spaced frames.
         """
         if not has_figure(self):
             raise InputError(
