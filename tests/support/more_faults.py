@@ -26,6 +26,12 @@ def _inputs(editor: Editor, node: NodeProto, least: int) -> bool:
     return _weighs(editor, node) and weight is not None and weight.shape[1] >= least
 
 
+def _weighs_much(editor: Editor, node: NodeProto) -> bool:
+    """Of few weights nobody can tell a grid, or a bound that many of them reach."""
+    weight = editor.weight(node)
+    return _weighs(editor, node) and weight is not None and weight.size >= 64
+
+
 def _transposed(editor: Editor, node: NodeProto) -> bool:
     weight = editor.weight(node)
     return _weighs(editor, node) and weight is not None and weight.shape[0] == weight.shape[1] > 1
@@ -170,8 +176,8 @@ MORE_FAULTS = (
         _reweigh(_other_order),
         _kinds("reordered", "channels-swapped"),
     ),
-    Fault("rounded to int8", _weighs, _reweigh(_in_int8), _kinds("int8")),
-    Fault("weights clipped", _weighs, _reweigh(_clipped), _kinds("weights-clipped")),
+    Fault("rounded to int8", _weighs_much, _reweigh(_in_int8), _kinds("int8")),
+    Fault("weights clipped", _weighs_much, _reweigh(_clipped), _kinds("weights-clipped")),
     Fault("a channel lost", _weighs, _reweigh(_channel_gone), _kinds("weights-zeroed")),
     Fault("output channels shuffled", _weighs, _reweigh(_shuffled), _kinds("channels-permuted")),
     Fault("bias in another order", _has_bias, _bias(lambda b: np.roll(b, 1)), _kinds("bias")),
