@@ -99,9 +99,9 @@ def _run(args: argparse.Namespace) -> int:
             timeout_keep_alive=_RESTING,
             timeout_graceful_shutdown=int(limits.receiving + limits.answering) + 1,
         )
-        _greet(bound, service.models)
         for ending in (signal.SIGINT, signal.SIGTERM):  # which uvicorn raises again at its end
             signal.signal(ending, lambda *_: sys.exit(0))
+        _greet(bound, service.models)
         uvicorn.Server(config).run(sockets=[bound])
     return 0
 
@@ -139,19 +139,19 @@ def _bound(host: str, port: int) -> socket.socket:
 
 
 def _greet(bound: socket.socket, names: Sequence[str] | Any) -> None:
-    """Say where it listens, and who can ask."""
+    """Say who can ask, and, as the last line, where it listens."""
     host, port = bound.getsockname()[:2]
     where = f"[{host}]" if ":" in host else host
-    print(f"retrograph serves {', '.join(names)} at http://{where}:{port}", flush=True)
     if ipaddress.ip_address(host).is_loopback:
         print("no authentication: everybody on this machine may ask", flush=True)
-        return
-    print(
-        "warning: no authentication, and other machines reach it: put it behind a gateway that "
-        "lets in whom it may, or leave --host out",
-        file=sys.stderr,
-        flush=True,
-    )
+    else:
+        print(
+            "warning: no authentication, and other machines reach it: put it behind a gateway "
+            "that lets in whom it may, or leave --host out",
+            file=sys.stderr,
+            flush=True,
+        )
+    print(f"retrograph serves {', '.join(names)} at http://{where}:{port}", flush=True)
 
 
 def _as_option(name: str, value: str | None) -> str:
