@@ -61,7 +61,7 @@ def started(words: Sequence[str], folder: Path) -> Iterator[Served]:
         assert process.stdout is not None
         first = process.stdout.readline()
         where = re.search(r"http://127\.0\.0\.1:(\d+)$", first.strip())
-        assert where, (first, process.stderr and process.stderr.read())
+        assert where, first
         served = Served(process, int(where[1]), folder)
         deadline = time.monotonic() + 60
         while not _is_ready(served):

@@ -139,12 +139,11 @@ def _bound(host: str, port: int) -> socket.socket:
 
 
 def _greet(bound: socket.socket, names: Sequence[str] | Any) -> None:
-    """Say who can ask, and, as the last line, where it listens."""
+    """Say where it listens, and who can ask: a warning comes before the line with the address."""
     host, port = bound.getsockname()[:2]
     where = f"[{host}]" if ":" in host else host
-    if ipaddress.ip_address(host).is_loopback:
-        print("no authentication: everybody on this machine may ask", flush=True)
-    else:
+    is_local = ipaddress.ip_address(host).is_loopback
+    if not is_local:
         print(
             "warning: no authentication, and other machines reach it: put it behind a gateway "
             "that lets in whom it may, or leave --host out",
@@ -152,6 +151,8 @@ def _greet(bound: socket.socket, names: Sequence[str] | Any) -> None:
             flush=True,
         )
     print(f"retrograph serves {', '.join(names)} at http://{where}:{port}", flush=True)
+    if is_local:
+        print("no authentication: everybody on this machine may ask", flush=True)
 
 
 def _as_option(name: str, value: str | None) -> str:
