@@ -27,8 +27,8 @@ from retrograph.cli import (
     sanity,
     scan,
 )
-from retrograph.cli.pages import page
-from retrograph.cli.parser import Help, Parser
+from retrograph.cli.pages import option_words, page
+from retrograph.cli.parser import Help, Parser, explain_options
 from retrograph.cli.spelling import as_option
 from retrograph.cli.terminal import complain, join_negative_values, never_fail_to_encode
 from retrograph.errors import RetrographError, UnsupportedError
@@ -89,4 +89,6 @@ def _parser() -> argparse.ArgumentParser:
         *(preprocess, scan, patches, filters, maximize, build, export, bench, help),
     ):
         command.add(commands)
+    for name, command_parser in commands.choices.items():
+        explain_options(command_parser, option_words(name))
     return parser

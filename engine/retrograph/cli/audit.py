@@ -28,56 +28,21 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Register the command."""
     summary = "do two files compute the same and look at the same things? where they part, and why"
     parser = options.add_command(commands, "audit", summary)
+    parser.add_argument("others", metavar="OTHER", nargs="*")
     parser.add_argument(
-        "others",
-        metavar="OTHER",
-        nargs="*",
-        help="the .onnx files that are held against MODEL, and behind them the inputs: pictures, "
-        "folders, .npy, .npz",
+        "--method", type=options.near_method_names, default="guided", metavar="NAME"
     )
-    parser.add_argument(
-        "--method",
-        type=options.near_method_names,
-        default="guided",
-        metavar="NAME",
-        help="of the maps that are compared (guided); none for no maps",
-    )
-    parser.add_argument(
-        "--tolerance",
-        type=_tolerance,
-        metavar="{auto,X}",
-        help="relative error up to which tensors are equal: auto (default: 3e-5, or 20 times what "
-        "the last bit of the input moves) or a number",
-    )
-    parser.add_argument(
-        "--layers",
-        choices=[*LAYERS],
-        default="all",
-        help="the layers whose errors are told: all (default), or relu: the activations alone",
-    )
-    parser.add_argument(
-        "--runtime",
-        action="store_true",
-        help="each file as the runtime optimises it, and on other devices, against its nodes",
-    )
-    parser.add_argument(
-        "--fail-on",
-        choices=[*FAIL_ON],
-        default="differs",
-        help="from which verdict on the exit code is 1: any that is not equal within noise, "
-        "differs (default), looks-elsewhere",
-    )
+    parser.add_argument("--tolerance", type=_tolerance, metavar="{auto,X}")
+    parser.add_argument("--layers", choices=[*LAYERS], default="all")
+    parser.add_argument("--runtime", action="store_true")
+    parser.add_argument("--fail-on", choices=[*FAIL_ON], default="differs")
     options.add_threads(parser)
     output = parser.add_argument_group("output")
     outputs.add_destination(output, "a page with the maps, the record, the regions", "FOLDER")
     outputs.add_writing(output, "replace an audit that is there", "print everything as JSON")
-    output.add_argument(
-        "--junit", metavar="FILE", type=Path, help="a report in JUnit's XML, for CI"
-    )
+    output.add_argument("--junit", metavar="FILE", type=Path)
     options.add_preprocessing(parser)
-    parser.add_argument(
-        "--preprocess-b", metavar="PRESET", choices=[*PRESETS], help="of the other files' inputs"
-    )
+    parser.add_argument("--preprocess-b", metavar="PRESET", choices=[*PRESETS])
     parser.set_defaults(run=_run)
 
 

@@ -32,23 +32,10 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     options.add_param(parser)
     options.add_layer(parser)
     options.add_wrt(parser)
-    parser.add_argument(
-        "--units", type=count, default=1, metavar="K", help="the K most active units at once (1)"
-    )
-    parser.add_argument(
-        "--batch",
-        type=_batches,
-        default=[None],
-        metavar="N[,N]",
-        help="items at once (1, or what the model fixes)",
-    )
-    parser.add_argument(
-        "--item",
-        type=_item,
-        metavar="CxHxW",
-        help="the shape of an input without its batch, where the model leaves it open",
-    )
-    parser.add_argument("--rounds", type=count, default=20, metavar="N", help="times of each (20)")
+    parser.add_argument("--units", type=count, default=1, metavar="K")
+    parser.add_argument("--batch", type=_batches, default=[None], metavar="N[,N]")
+    parser.add_argument("--item", type=_item, metavar="CxHxW")
+    parser.add_argument("--rounds", type=count, default=20, metavar="N")
     options.add_device(parser, "cpu")
     options.add_threads(parser, default=cores())
     output = parser.add_argument_group("output")

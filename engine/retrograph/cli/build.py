@@ -19,28 +19,14 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     options.add_method(parser, "guided", metavar="NAME")
     options.add_param(parser)
     options.add_layer(parser)
-    parser.add_argument("--select", default="top", choices=KINDS, help="how a unit is chosen")
-    parser.add_argument("--many", action="store_true", help="K units of an item at once")
+    parser.add_argument("--select", default="top", choices=KINDS)
+    parser.add_argument("--many", action="store_true")
     options.add_wrt(parser, action="append")
-    parser.add_argument("--open-batch", action="store_true", help="a fixed batch takes any number")
-    parser.add_argument(
-        "--no-outputs",
-        dest="outputs",
-        action="store_false",
-        help="leave out the model's own outputs: nothing behind the layer runs",
-    )
+    parser.add_argument("--open-batch", action="store_true")
+    parser.add_argument("--no-outputs", dest="outputs", action="store_false")
     options.add_suited_device(parser, "what the file suits best; it runs on any")
-    parser.add_argument(
-        "--optimized",
-        metavar="OUT.onnx",
-        help="also as ONNX Runtime optimises it: starts faster, on this kind of machine alone",
-    )
-    parser.add_argument(
-        "--precision",
-        default="float32",
-        choices=PRECISIONS,
-        help="what is computed in: the model's own types (float32), or float16",
-    )
+    parser.add_argument("--optimized", metavar="OUT.onnx")
+    parser.add_argument("--precision", default="float32", choices=PRECISIONS)
     options.add_straight_through(parser)
     outputs.add_writing(parser, "replace a file that exists", "print what was built as JSON")
     options.add_preprocessing(parser)

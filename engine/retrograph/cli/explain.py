@@ -25,18 +25,10 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     options.add_explaining(parser, "guided")
     options.add_precision(parser)
     options.add_straight_through(parser)
-    parser.add_argument(
-        "--top",
-        type=count,
-        default=1,
-        metavar="N",
-        help="the N most active units, channels of a layer or boxes",
-    )
+    parser.add_argument("--top", type=count, default=1, metavar="N")
     options.add_batch(parser, 1)
     output = outputs.add_output(parser)
-    output.add_argument(
-        "--sheet", type=grid, metavar="RxC", help="one sheet of the strongest, such as 5x5"
-    )
+    output.add_argument("--sheet", type=grid, metavar="RxC")
     outputs.add_npz(output)
     options.add_preprocessing(parser)
     parser.set_defaults(run=_run)

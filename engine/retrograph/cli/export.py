@@ -17,15 +17,11 @@ from retrograph.results.base import json_text
 def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Register the command."""
     parser = add_command(commands, "export", "put a built graph where a model server looks for it")
-    parser.add_argument("out", metavar="DIR", help="the server's folder of models")
-    parser.add_argument("--to", default="triton", choices=TARGETS, help="the kind of server")
-    parser.add_argument("--name", help="what the server calls it (the file's name)")
-    parser.add_argument(
-        "--max-batch", type=count, default=64, metavar="N", help="items in a run at most (64)"
-    )
-    parser.add_argument(
-        "--instances", type=count, default=1, metavar="N", help="runs at once at most (1)"
-    )
+    parser.add_argument("out", metavar="DIR")
+    parser.add_argument("--to", default="triton", choices=TARGETS)
+    parser.add_argument("--name")
+    parser.add_argument("--max-batch", type=count, default=64, metavar="N")
+    parser.add_argument("--instances", type=count, default=1, metavar="N")
     add_suited_device(parser, "where the server runs it", PLACES)
     add_writing(parser, "replace a folder that exists", "print what was written as JSON")
     parser.set_defaults(run=_run)

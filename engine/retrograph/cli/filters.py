@@ -21,15 +21,8 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     parser = options.add_command(commands, "filters", "a convolution's weights as pictures")
     options.add_layer(parser, "the first convolution if left out")
     options.add_channels(parser)
-    parser.add_argument(
-        "--inputs", type=channels, metavar="LIST", help="which input channels, likewise"
-    )
-    parser.add_argument(
-        "--scale-of",
-        choices=("each", "all"),
-        default="each",
-        help="whether each filter has a scale of its own (default), or all have one",
-    )
+    parser.add_argument("--inputs", type=channels, metavar="LIST")
+    parser.add_argument("--scale-of", choices=("each", "all"), default="each")
     output = parser.add_argument_group("output")
     outputs.add_destination(output)
     outputs.add_npz(output)

@@ -17,7 +17,7 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Register the command; the others are there already."""
     summary = f"all of a command, or a topic: {', '.join(TOPICS)}"
     parser = add_page(commands, "help", summary)
-    parser.add_argument("name", metavar="NAME", nargs="?", help="a command or a topic")
+    parser.add_argument("name", metavar="NAME", nargs="?")
     parser.set_defaults(run=partial(_run, commands.choices))
 
 

@@ -41,33 +41,13 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     summary = "the picture that a neuron would like best"
     parser = options.add_command(commands, "maximize", summary)
     options.add_layer(parser)
-    parser.add_argument(
-        "--unit",
-        nargs="+",
-        metavar="UNIT",
-        default=[],
-        help="channels, indices (17,4,5), class names, ranges (0-9) or all; a picture each",
-    )
+    parser.add_argument("--unit", nargs="+", metavar="UNIT", default=[])
     options.add_labels(parser)
-    parser.add_argument(
-        "--measure",
-        choices=MEASURES,
-        default=MEASURES[0],
-        help="what grows: the activation (default), or its log-softmax against the other classes",
-    )
-    parser.add_argument(
-        "--place",
-        choices=PLACES,
-        default=PLACES[0],
-        help="of a channel its mean, or strongest place",
-    )
-    parser.add_argument(
-        "--start", default="noise", metavar="START", help="noise (default), grey, or a picture"
-    )
-    parser.add_argument("--dream", metavar="PICTURE", help="the whole layer, on a photograph")
-    parser.add_argument(
-        "--perturb", metavar="PICTURE", help="the change that makes it class --unit"
-    )
+    parser.add_argument("--measure", choices=MEASURES, default=MEASURES[0])
+    parser.add_argument("--place", choices=PLACES, default=PLACES[0])
+    parser.add_argument("--start", default="noise", metavar="START")
+    parser.add_argument("--dream", metavar="PICTURE")
+    parser.add_argument("--perturb", metavar="PICTURE")
     options.add_device(parser)
     options.add_threads(parser)
     _add_generator(parser)
@@ -79,28 +59,17 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
 
 def _add_generator(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("generator")
-    group.add_argument("--generator", metavar="FILE", help="an .onnx file from codes to pictures")
-    group.add_argument(
-        "--generator-range",
-        type=_pair,
-        metavar="LOW,HIGH",
-        help="what it gives for black and white; else as its metadata or last operator say",
-    )
-    group.add_argument(
-        "--prior", type=float, metavar="W", help="weight of the penalty |z|^2 / 2 (1)"
-    )
-    group.add_argument("--joined", metavar="FILE", help="keep the two models as one, here")
+    group.add_argument("--generator", metavar="FILE")
+    group.add_argument("--generator-range", type=_pair, metavar="LOW,HIGH")
+    group.add_argument("--prior", type=float, metavar="W")
+    group.add_argument("--joined", metavar="FILE")
 
 
 def _add_ascent(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("ascent")
     options.add_seed(group)
-    group.add_argument(
-        "--size", type=_size, metavar="HxW", help="of the picture, where the model leaves it open"
-    )
-    group.add_argument(
-        "--bounds", type=_pair, metavar="LOW,HIGH", help="of the values of what is no picture"
-    )
+    group.add_argument("--size", type=_size, metavar="HxW")
+    group.add_argument("--bounds", type=_pair, metavar="LOW,HIGH")
     for name, text in _SETTINGS.items():
         kind = type(getattr(Settings(), name))
         group.add_argument(f"--{name.replace('_', '-')}", type=kind, metavar="N", help=text)
@@ -126,16 +95,8 @@ _SETTINGS = {
 def _add_output(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("output")
     outputs.add_destination(group, "the page's name, or a folder")
-    group.add_argument("--pictures", metavar="FOLDER", help="keep each picture by itself, here")
-    group.add_argument(
-        "--strip",
-        type=count,
-        nargs="?",
-        const=5,
-        default=0,
-        metavar="N",
-        help="show N states on the way, too (5)",
-    )
+    group.add_argument("--pictures", metavar="FOLDER")
+    group.add_argument("--strip", type=count, nargs="?", const=5, default=0, metavar="N")
     outputs.add_npz(group)
     outputs.add_writing(group)
 

@@ -16,13 +16,7 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Register the command."""
     summary = "list the attribution methods, with formulas and limits"
     parser = options.add_page(commands, "methods", summary)
-    parser.add_argument(
-        "name",
-        metavar="NAME",
-        nargs="?",
-        type=options.near_method_names,
-        help="say all of this one",
-    )
+    parser.add_argument("name", metavar="NAME", nargs="?", type=options.near_method_names)
     outputs.add_json(parser, "as JSON")
     parser.set_defaults(run=_run)
 

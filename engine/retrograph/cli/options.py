@@ -57,7 +57,7 @@ def add_command(
 ) -> argparse.ArgumentParser:
     """A command that takes a model; the arguments are those of `add_page`."""
     parser = add_page(commands, name, description)
-    parser.add_argument("model", metavar="MODEL", help="an .onnx file")
+    parser.add_argument("model", metavar="MODEL")
     return parser
 
 
@@ -71,21 +71,13 @@ def add_preprocessing(parser: argparse.ArgumentParser) -> None:
     text = f"how a picture becomes the input: {', '.join(PRESETS)}"
     parser.add_argument("--preprocess", metavar="PRESET", choices=[*PRESETS], help=text)
     group = group_named(parser, "preprocessing")
-    group.add_argument("--scale", help="factor on the values 0-255, such as 1/255")
-    group.add_argument("--mean", metavar="M[,M,M]", help="subtracted after scaling, per channel")
-    group.add_argument("--std", metavar="S[,S,S]", help="divided by after the mean, per channel")
-    group.add_argument("--order", choices=("rgb", "bgr", "gray"), help="order of the channels")
-    group.add_argument(
-        "--resize", choices=("crop", "stretch", "pad", "none"), help="how a picture is fitted"
-    )
-    group.add_argument(
-        "--crop", metavar="FRACTION", help="kept part of the shorter side, such as 0.875"
-    )
-    group.add_argument(
-        "--interpolation",
-        choices=("nearest", "bilinear", "bicubic", "lanczos"),
-        help="how pixels are averaged (bilinear)",
-    )
+    group.add_argument("--scale")
+    group.add_argument("--mean", metavar="M[,M,M]")
+    group.add_argument("--std", metavar="S[,S,S]")
+    group.add_argument("--order", choices=("rgb", "bgr", "gray"))
+    group.add_argument("--resize", choices=("crop", "stretch", "pad", "none"))
+    group.add_argument("--crop", metavar="FRACTION")
+    group.add_argument("--interpolation", choices=("nearest", "bilinear", "bicubic", "lanczos"))
 
 
 _PARTS = ("scale", "mean", "std", "order", "resize", "crop", "interpolation")
@@ -147,20 +139,13 @@ def one_method(args: argparse.Namespace) -> Method:
 
 def add_param(parser: argparse.ArgumentParser) -> None:
     """Parameters of the chosen methods."""
-    parser.add_argument(
-        "--param",
-        action="append",
-        default=[],
-        metavar="NAME=VALUE",
-        help="a parameter of the chosen methods that have it; METHOD.NAME=VALUE of one",
-    )
+    parser.add_argument("--param", action="append", default=[], metavar="NAME=VALUE")
     group_named(parser, "methods").add_argument(
         "--activations",
         action="append",
         dest="param",
         type=_activations,
         metavar="{" + ",".join(CHOICES) + "}",
-        help="what smooth activations such as Swish do under a rule for ReLUs (METHODS.md)",
     )
 
 
@@ -181,12 +166,7 @@ def add_explaining(parser: argparse.ArgumentParser, methods: str) -> None:
     add_method(parser, methods, more="; a column each")
     add_param(parser)
     add_layer(parser)
-    parser.add_argument(
-        "--unit",
-        default="top",
-        metavar="UNIT",
-        help="top (default), channel, index, class; a,b; a-b",
-    )
+    parser.add_argument("--unit", default="top", metavar="UNIT")
     add_labels(parser)
     add_sequences(parser)
     add_aim(parser)
@@ -207,32 +187,18 @@ def add_labels(parser: argparse.ArgumentParser) -> None:
 def add_sequences(parser: argparse.ArgumentParser) -> None:
     """What the numbers of a sequence are: letters, or samples; None as the model says."""
     group = group_named(parser, "inputs")
-    group.add_argument(
-        "--alphabet", metavar="LETTERS", help="of a sequence's channels: dna, rna, protein, ACGT"
-    )
-    group.add_argument(
-        "--sample-rate",
-        type=count,
-        metavar="HZ",
-        help="samples a second of the model's waveforms, such as 16000: sounds are resampled to it",
-    )
+    group.add_argument("--alphabet", metavar="LETTERS")
+    group.add_argument("--sample-rate", type=count, metavar="HZ")
 
 
 def add_threads(parser: argparse.ArgumentParser, **more: Any) -> None:
     """How many threads run an operator."""
-    group_named(parser, "running").add_argument(
-        "--threads", type=count, metavar="N", help="threads of the runtime", **more
-    )
+    group_named(parser, "running").add_argument("--threads", type=count, metavar="N", **more)
 
 
 def add_files(parser: argparse.ArgumentParser, least: str = "+") -> None:
     """What is explained: files and folders."""
-    parser.add_argument(
-        "inputs",
-        metavar="INPUT",
-        nargs=least,
-        help="pictures, folders, sounds, .npy, .npz, .csv, FASTA",
-    )
+    parser.add_argument("inputs", metavar="INPUT", nargs=least)
 
 
 def add_inputs(parser: argparse.ArgumentParser) -> None:
@@ -246,7 +212,6 @@ def add_inputs(parser: argparse.ArgumentParser) -> None:
         default=[],
         type=named_value,
         metavar="NAME=VALUE",
-        help="of a model of several inputs: a file, or a number, for each by its name",
     )
 
 
@@ -286,12 +251,7 @@ def input_files(args: argparse.Namespace) -> list[str]:
 
 def add_wrt(parser: argparse.ArgumentParser, **more: Any) -> None:
     """What is explained."""
-    parser.add_argument(
-        "--wrt",
-        metavar="TENSOR",
-        help="the input to explain (the first), or an inner tensor as relu1",
-        **more,
-    )
+    parser.add_argument("--wrt", metavar="TENSOR", **more)
 
 
 def add_device(parser: argparse.ArgumentParser, usual: str = "auto") -> None:
@@ -316,11 +276,7 @@ def add_suited_device(
 def add_straight_through(parser: argparse.ArgumentParser) -> None:
     """What rounding passes; None where it is not said."""
     group_named(parser, "running").add_argument(
-        "--straight-through",
-        type=_yes_or_no,
-        metavar="{yes,no}",
-        help="whether rounding and signs of quantised networks pass the gradient as if they were "
-        "none (yes); their derivative is 0 (no)",
+        "--straight-through", type=_yes_or_no, metavar="{yes,no}"
     )
 
 
@@ -332,12 +288,7 @@ def _yes_or_no(text: str) -> bool:
 
 def add_precision(parser: argparse.ArgumentParser) -> None:
     """What is computed in; None where it is left to the model."""
-    group_named(parser, "running").add_argument(
-        "--precision",
-        choices=(*PRECISIONS, TF32),
-        help="what is computed in, the model's own types (float32) if left out; tf32 is for CUDA; "
-        "of another it is said how far it is from float32 on the first input",
-    )
+    group_named(parser, "running").add_argument("--precision", choices=(*PRECISIONS, TF32))
 
 
 def add_layer(
@@ -349,9 +300,7 @@ def add_layer(
 
 def add_channels(parser: argparse.ArgumentParser) -> None:
     """Which channels; None for all."""
-    parser.add_argument(
-        "--channels", type=channels, metavar="LIST", help="such as 0-15,70; all if left out"
-    )
+    parser.add_argument("--channels", type=channels, metavar="LIST")
 
 
 def add_batch(parser: argparse.ArgumentParser, usual: int, things: str = "inputs") -> None:
@@ -367,7 +316,7 @@ def add_batch(parser: argparse.ArgumentParser, usual: int, things: str = "inputs
 
 def add_seed(group: argparse._ActionsContainer) -> None:
     """What random numbers begin with."""
-    group.add_argument("--seed", type=_seed, default=0, help="of all random numbers (0)")
+    group.add_argument("--seed", type=_seed, default=0)
 
 
 def _seed(text: str) -> int:

@@ -45,7 +45,7 @@ def add_destination(
 
 def add_npz(group: argparse._ActionsContainer) -> None:
     """Whether arrays are kept."""
-    group.add_argument("--npz", action="store_true", help="keep the arrays beside the pictures")
+    group.add_argument("--npz", action="store_true")
 
 
 def add_style(parser: argparse._ActionsContainer) -> None:

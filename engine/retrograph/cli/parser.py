@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 import textwrap
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, Final, NoReturn
 
 from retrograph.cli.terminal import complain
@@ -96,6 +96,13 @@ def group_named(parser: argparse.ArgumentParser, title: str) -> argparse._Argume
         if group.title == title:
             return group
     return parser.add_argument_group(title, RARE.get(title))
+
+
+def explain_options(parser: argparse.ArgumentParser, words: Mapping[str, str]) -> None:
+    """Give each option and argument that says nothing of itself its words, by its name."""
+    for action in parser._actions:
+        if action.help is None:
+            action.help = words[(action.option_strings or [action.dest])[-1]]
 
 
 def add_section(formatter: argparse.HelpFormatter, group: argparse._ArgumentGroup) -> None:

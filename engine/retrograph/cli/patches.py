@@ -23,16 +23,14 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Register the command."""
     summary = "what do a scan's strongest units see? patches and their attributions"
     parser = options.add_page(commands, "patches", summary)
-    parser.add_argument("store", metavar="RUN", help="what `retrograph scan` has written")
+    parser.add_argument("store", metavar="RUN")
     options.add_layer(parser, "of those scanned, all if left out", metavar="NAME[,NAME]")
     options.add_channels(parser)
-    parser.add_argument(
-        "-k", type=count, metavar="K", help="patches of a channel; as many as were scanned"
-    )
+    parser.add_argument("-k", type=count, metavar="K")
     options.add_method(parser, "guided", metavar="NAME")
     options.add_param(parser)
     outputs.add_style(parser)
-    parser.add_argument("--model", metavar="PATH", help="the scanned model, where it has moved")
+    parser.add_argument("--model", metavar="PATH")
     options.add_batch(parser, 32, "units")
     options.add_device(parser)
     options.add_threads(parser)

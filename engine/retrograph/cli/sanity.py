@@ -29,33 +29,12 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     checks.add_argument(
         "--checks", type=_checks, default=CHECKS, metavar="NAME[,NAME]", help=", ".join(CHECKS)
     )
-    checks.add_argument(
-        "--randomise",
-        choices=ORDERS,
-        default=ORDERS[0],
-        help="one stage on top of the other (cascading, default), or each alone",
-    )
-    checks.add_argument(
-        "--stages", type=count, default=8, metavar="N", help="randomisation: at most N stages (8)"
-    )
-    checks.add_argument(
-        "--draws", type=count, default=5, metavar="N", help="logit: N other classes a picture (5)"
-    )
-    checks.add_argument(
-        "--steps", type=count, default=20, metavar="N", help="faithfulness: in N steps (20)"
-    )
-    checks.add_argument(
-        "--baseline",
-        type=_value,
-        metavar="VALUE",
-        help="faithfulness: what deletes, in the model's units (the mean colour)",
-    )
-    checks.add_argument(
-        "--rank",
-        choices=[*RANKS],
-        default="magnitude",
-        help="faithfulness: order by sums over the channels of magnitudes (default) or of values",
-    )
+    checks.add_argument("--randomise", choices=ORDERS, default=ORDERS[0])
+    checks.add_argument("--stages", type=count, default=8, metavar="N")
+    checks.add_argument("--draws", type=count, default=5, metavar="N")
+    checks.add_argument("--steps", type=count, default=20, metavar="N")
+    checks.add_argument("--baseline", type=_value, metavar="VALUE")
+    checks.add_argument("--rank", choices=[*RANKS], default="magnitude")
     options.add_seed(checks)
     output = parser.add_argument_group("output")
     outputs.add_destination(output, "a plot: a picture's name, or a folder")

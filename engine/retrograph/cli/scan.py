@@ -31,20 +31,16 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Register the command."""
     summary = "which pictures of a data set make a neuron fire, and where?"
     parser = options.add_command(commands, "scan", summary)
-    parser.add_argument(
-        "inputs", metavar="INPUT", nargs="+", help="pictures, folders, archives, .npy, .npz, .csv"
-    )
+    parser.add_argument("inputs", metavar="INPUT", nargs="+")
     options.add_layer(parser, "see layers", metavar="NAME[,NAME]", required=True)
     options.add_channels(parser)
-    parser.add_argument(
-        "-k", type=count, default=9, metavar="K", help="strongest units kept of a channel (9)"
-    )
+    parser.add_argument("-k", type=count, default=9, metavar="K")
     options.add_batch(parser, 32)
     options.add_labels(parser)
     options.add_sequences(parser)
     options.add_device(parser)
     options.add_threads(parser)
-    parser.add_argument("--workers", type=count, metavar="N", help="threads that decode pictures")
+    parser.add_argument("--workers", type=count, metavar="N")
     output = parser.add_argument_group("output")
     outputs.add_destination(output, "a folder", "RUN", required=True)
     outputs.add_writing(output, "start anew whatever is in RUN", "print what was found as JSON")

@@ -1,4 +1,4 @@
-"""What `--help` and `retrograph help` tell: a file for each command, and for each topic."""
+"""What `--help` and `retrograph help` tell: a file for each command and topic, one for options."""
 
 from __future__ import annotations
 
@@ -19,6 +19,21 @@ def page(command: str) -> str:
 def topic(name: str) -> str:
     """What is told of a topic."""
     return _read(_FOLDER / "topics" / f"{name}.txt")
+
+
+def option_words(command: str) -> dict[str, str]:
+    """What is told of a command's options and arguments, by their names.
+
+    `options.txt` has a section for each command, and `[shared]` for what several have.
+    """
+    sections: dict[str, dict[str, str]] = {}
+    for line in filter(None, _read(_FOLDER / "options.txt").splitlines()):
+        if line.startswith("["):
+            section = sections.setdefault(line.strip("[]"), {})
+        else:
+            name, words = line.split(maxsplit=1)
+            section[name] = words
+    return {**sections["shared"], **sections.get(command, {})}
 
 
 def _read(file: Path) -> str:
