@@ -24,7 +24,8 @@ $(VENV)/ready: pyproject.toml
 	touch $@
 
 demo: $(VENV)/ready
-	$(BIN)/python tools/demo.py
+	mkdir -p demo_out
+	$(BIN)/retrograph demo -o demo_out/cat.png --force
 
 test: check
 	$(BIN)/python -m pytest -q -n auto --dist worksteal

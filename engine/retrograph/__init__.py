@@ -14,6 +14,7 @@ from retrograph.auditing import Audit, FileAudits, audit, audit_files
 from retrograph.benchmarks import Bench, bench
 from retrograph.checks import check
 from retrograph.contract import Contract
+from retrograph.demonstration import demo
 from retrograph.errors import (
     BlockedError,
     DeviceError,
@@ -24,6 +25,7 @@ from retrograph.errors import (
 )
 from retrograph.explainer import Explainer, build
 from retrograph.filter_views import Filters, filters
+from retrograph.health import Health, doctor
 from retrograph.layers import Layer
 from retrograph.model import Model, save
 from retrograph.optimized import save_optimized
@@ -58,6 +60,7 @@ __all__ = [
     "Exported",
     "FileAudits",
     "Filters",
+    "Health",
     "InputError",
     "Layer",
     "Maxima",
@@ -82,6 +85,8 @@ __all__ = [
     "build",
     "check",
     "compare",
+    "demo",
+    "doctor",
     "dream",
     "explain",
     "explain_all",

@@ -14,6 +14,9 @@ from retrograph.cli import (
     build,
     check,
     compare,
+    completion,
+    demo,
+    doctor,
     explain,
     export,
     filters,
@@ -41,8 +44,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         argv: the arguments; those of the process if None.
 
     Returns:
-        The exit code: 0, 1 where audited files differ, 2 for a mistake in the input, 3 for an
-        unsupported operator.
+        The exit code: 0, 1 where audited files differ or the doctor finds a problem, 2 for a
+        mistake in the input, 3 for an unsupported operator.
 
     Raises:
         SystemExit: by argparse, with code 2 for a wrong option and 0 after --help.
@@ -87,6 +90,7 @@ def _parser() -> argparse.ArgumentParser:
     for command in (
         *(layers, heads, check, methods, explain, compare, sanity, audit),
         *(preprocess, scan, patches, filters, maximize, build, export, bench, help),
+        *(demo, doctor, completion),
     ):
         command.add(commands)
     for name, command_parser in commands.choices.items():

@@ -1,0 +1,39 @@
+"""`retrograph completion`: a shell's script that completes commands, options and files."""
+
+from __future__ import annotations
+
+import argparse
+from functools import partial
+from typing import Final
+
+from retrograph.cli.options import add_page
+from retrograph.cli.parser import Parser
+from retrograph.errors import InputError
+
+SHELLS: Final = ("bash", "zsh")
+_FILES: Final = {"MODEL", "INPUT", "FILE", "PATH", "RUN", "DIR"}
+"""What options and arguments are called that take a file or a folder."""
+
+
+def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Register the command; the others are there already."""
+    parser = add_page(commands, "completion", "print a script that completes in your shell")
+    parser.add_argument("shell", metavar="SHELL", choices=SHELLS, help=", ".join(SHELLS))
+    parser.set_defaults(run=partial(_run, commands))
+
+
+def _run(
+    commands: argparse._SubParsersAction[argparse.ArgumentParser], args: argparse.Namespace
+) -> int:
+    try:
+        import shtab
+    except ImportError:
+        raise InputError("completion needs shtab; pip install 'retrograph[completion]'") from None
+    for command in commands.choices.values():
+        for action in command._actions:
+            if str(action.metavar).partition("[")[0] in _FILES and not action.choices:
+                setattr(action, "complete", shtab.FILE)  # noqa: B010, where shtab looks for it
+    program = Parser(prog="retrograph")
+    program._add_action(commands)
+    print(shtab.complete(program, args.shell))
+    return 0
