@@ -9,6 +9,7 @@ import pytest
 from onnx import ModelProto, helper
 
 import retrograph as rg
+from retrograph.errors import spelled
 from retrograph.preprocess import PRESETS
 from support.audit_case import NETS, inputs
 from support.cli_case import assert_one_line, picture, run
@@ -92,6 +93,21 @@ def test_a_recipe_of_its_own_keeps_its_geometry_and_that_is_said(tmp_path: Path)
     assert found.fails()
     (note,) = (note for note in found.notes if note.startswith("preprocessing of B"))
     assert "crop 1 bilinear for B, crop 0.875 bilinear for A" in note
+
+
+def test_others_among_themselves_see_the_pixels_that_a_sees(tmp_path: Path) -> None:
+    dog = picture(tmp_path / "dog.png", size=(30, 26))
+    files = [NETS["plain"](), _taking("0-255"), _taking("0-255")]
+    given = {"preprocessing": "imagenet", "preprocessing_b": "0-255"}
+    found = rg.audit_files(files, dog, method=None, **given).pairs
+    (ours,), (theirs,) = found[0, 1].items, found[1, 2].items
+    np.testing.assert_allclose(theirs.array, (ours.array * STD + MEAN) * 255, atol=0.01)
+
+
+def test_a_preset_that_arrays_make_useless_is_said() -> None:
+    net = NETS["plain"]()
+    (note,) = rg.audit(net, net, inputs(), preprocessing="imagenet", method=None).notes
+    assert "preprocessing is for pictures" in spelled(note)
 
 
 def test_nothing_is_said_of_preprocessing_where_no_pictures_are(tmp_path: Path) -> None:

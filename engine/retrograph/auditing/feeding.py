@@ -14,7 +14,7 @@ from PIL import Image
 from retrograph.auditing.activations import Feeds
 from retrograph.auditing.layouts import in_layout, may_fit
 from retrograph.auditing.preprocessings import preparation_notes, with_geometry_of
-from retrograph.errors import InputError
+from retrograph.errors import InputError, parameter
 from retrograph.inputs import (
     PreprocessingChoice,
     choose_kind,
@@ -34,6 +34,10 @@ _OF_NOISE = 4
 _NOISE = (
     f"no input is given: {_OF_NOISE} inputs of noise are run, on which trained networks do little; "
     "give pictures to be sure"
+)
+_UNUSED = (
+    f"the inputs are arrays of floats, which are taken as they are: {parameter('preprocessing')} "
+    "is for pictures"
 )
 
 
@@ -99,6 +103,8 @@ def read_inputs(
     if not items:
         raise InputError("nothing is given to be audited on; name a picture, a folder or an array")
     arrays_b, choice_b = _of_b(a, b, items, inputs, choice, preprocessing_b, floats=floats)
+    if floats and (preprocessing or preprocessing_b):
+        notes = (*notes, _UNUSED)
     if choice is not None and not floats and _NOISE not in notes:
         notes = (*notes, *preparation_notes(choice, choice_b))
     lead = kind.axes.fixed_batch, b.axes(_first(b)).fixed_batch
@@ -112,6 +118,21 @@ def read_inputs(
         kind=kind,
         notes=notes,
     )
+
+
+def recipe_of_others(
+    a: Model,
+    inputs: Sequence[Input],
+    preprocessing: Preprocessing | str | None,
+    preprocessing_b: Preprocessing | str | None,
+) -> Preprocessing | str | None:
+    """How pictures become the input of every file but A: of a preset on the pixels that A sees."""
+    if preprocessing_b is None or isinstance(preprocessing_b, Preprocessing) or not inputs:
+        return preprocessing_b or preprocessing
+    choice_a, choice_b = _choice(a, preprocessing, inputs), _choice(a, preprocessing_b, inputs)
+    if choice_a is None or choice_b is None:
+        return preprocessing_b
+    return with_geometry_of(choice_a, choice_b).recipe
 
 
 def _choice(

@@ -7,7 +7,7 @@ from itertools import combinations, pairwise
 
 from retrograph.auditing.activations import Activations
 from retrograph.auditing.audit import audit
-from retrograph.auditing.feeding import read_inputs
+from retrograph.auditing.feeding import read_inputs, recipe_of_others
 from retrograph.auditing.files_result import FileAudits
 from retrograph.auditing.network import Network
 from retrograph.auditing.result import Audit
@@ -56,7 +56,8 @@ def audit_files(
     check_counts(threads=threads)
     models = _opened(files, least=1 if runtime else 2)
     given = as_list(inputs)
-    recipes = [preprocessing, *[preprocessing_b or preprocessing] * (len(models) - 1)]
+    others = recipe_of_others(models[0], given, preprocessing, preprocessing_b)
+    recipes = [preprocessing, *[others] * (len(models) - 1)]
     pairs = [*combinations(range(len(models)), 2)]
     steps = len(pairs) + (len(models) if runtime else 0)
     shares = (100 * i / steps for i in range(steps + 1))
