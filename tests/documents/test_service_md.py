@@ -18,6 +18,7 @@ from PIL import Image
 
 import retrograph as rg
 from support.asgi import ask
+from support.cli_case import good
 from support.paths import ROOT
 from support.serving_case import SAMPLE, X
 from support.serving_process import Served, started
@@ -53,7 +54,7 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def served(desk: Path) -> Iterator[Served]:
-    (command,) = [line for line in LINES if line.startswith("python -m retrograph.serving")]
+    (command,) = [line for line in LINES if line.startswith("retrograph serve --api")]
     words = shlex.split(command)[3:]
     assert words == ["net.onnx", "--port", "8000"]
     with started(["net.onnx", "--threads", "1"], desk) as served:
@@ -101,10 +102,12 @@ def test_the_error_is_the_one_that_is_shown(served: Served) -> None:
     assert (status, json.loads(answer)) == (400, json.loads(shown))
 
 
-def test_options_and_limits_are_those_that_are_named() -> None:
-    from retrograph.serving import Limits, __main__
+def test_options_and_limits_are_those_that_are_named(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    from retrograph.serving import Limits
 
-    text = __main__._parser().format_help()
+    text = good(capsys, "help serve")
     named = set(re.findall(r"`(--[a-z-]+)", PAGE))
     assert named <= set(re.findall(r"--[a-z-]+", text))
     assert {f"--most-{name}" for name in vars(Limits())} <= named

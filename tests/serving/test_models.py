@@ -50,8 +50,8 @@ def test_without_the_extra_it_says_what_is_missing(missing: str) -> None:
     code = f"""
 import sys
 sys.modules[{missing!r}] = None
-from retrograph.serving.__main__ import main
-sys.exit(main([{str(SAMPLE)!r}]))
+from retrograph.cli import main
+sys.exit(main(["serve", "--api", {str(SAMPLE)!r}]))
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
     assert done.returncode == 2

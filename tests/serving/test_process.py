@@ -1,4 +1,4 @@
-"""`python -m retrograph.serving`: a server of its own, and how it ends."""
+"""`retrograph serve --api`: a server of its own, and how it ends."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from support.cli_case import run
 from support.serving_case import SAMPLE, X, npy
 from support.serving_process import command, environment, started
 
@@ -83,7 +84,7 @@ def test_it_warns_where_other_machines_reach_it() -> None:
         )
         process.terminate()
         _, err = process.communicate(timeout=30)
-    assert "no authentication, and other machines reach it" in err
+    assert "warning: other machines reach it; no authentication" in err
 
 
 @pytest.mark.parametrize(
@@ -91,9 +92,9 @@ def test_it_warns_where_other_machines_reach_it() -> None:
     [
         (["none.onnx"], 2, "none.onnx"),
         ([str(SAMPLE), "--labels", "none.txt"], 2, "none.txt: the labels cannot be read"),
-        ([str(SAMPLE), "--preprocess", "no"], 2, "unknown preprocessing 'no'"),
+        ([str(SAMPLE), "--preprocess", "no"], 2, "invalid choice: 'no'"),
         ([str(SAMPLE), "--most-body", "0"], 2, "--most-body is 0"),
-        ([str(SAMPLE), "--batch", "0"], 2, "--batch is 0"),
+        ([str(SAMPLE), "--batch", "0"], 2, "'0' is no whole number from 1"),
         (["a=x.onnx", "y.onnx"], 2, "give NAME=NET.onnx for each"),
         ([str(SAMPLE), "--host", "192.0.2.1"], 2, "192.0.2.1:8000 cannot be bound to"),
         ([str(SAMPLE), "--port", "99999"], 2, "--port 99999 is none; give a number up to 65535"),
@@ -102,10 +103,9 @@ def test_it_warns_where_other_machines_reach_it() -> None:
 def test_mistakes_end_in_a_line(
     words: list[str], code: int, message: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from retrograph.serving.__main__ import main
-
-    assert main(words) == code
-    err = capsys.readouterr().err
-    assert err.startswith("retrograph.serving: ")
+    done = run(capsys, "serve", "--api", *words)
+    assert done.code == code
+    err = done.err
+    assert err.startswith("retrograph: ")
     assert message in err
     assert err.count("\n") == 1

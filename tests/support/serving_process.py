@@ -38,7 +38,7 @@ class Served:
 
 
 def command(words: Sequence[str]) -> list[str]:
-    return [sys.executable, "-m", "retrograph.serving", *words]
+    return [sys.executable, "-m", "retrograph", "serve", "--api", *words]
 
 
 def environment() -> dict[str, str]:

@@ -2,7 +2,7 @@
 
     python tools/bench/load_service.py --seconds 60 --connections 16,64
 
-starts `python -m retrograph.serving` on the sample model and asks it over loopback, good requests
+starts `retrograph serve --api` on the sample model and asks it over loopback, good requests
 mixed with bad bytes, huge pictures, slow clients and clients that leave. Each answer is compared
 with that of `retrograph.explain`. Then requests in flight are to be answered at SIGTERM, and
 throughput is measured in turns with batches and one by one. The exit code is 1 if an answer was
@@ -65,7 +65,8 @@ class Served:
 @contextmanager
 def served(model: Path, *options: str) -> Iterator[Served]:
     """A service that is ready; ended at the end, if it still runs."""
-    words = [sys.executable, "-m", "retrograph.serving", f"net={model}", "--port", "0", *options]
+    words = [sys.executable, "-m", "retrograph", "serve", "--api", f"net={model}", "--port", "0"]
+    words += options
     paths = os.pathsep.join([str(ROOT / "engine"), os.environ.get("PYTHONPATH", "")])
     process = subprocess.Popen(
         words, stdout=subprocess.PIPE, text=True, env={**os.environ, "PYTHONPATH": paths}

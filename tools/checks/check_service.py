@@ -43,7 +43,7 @@ def main() -> int:
     paths = os.pathsep.join([str(ROOT / "engine"), os.environ.get("PYTHONPATH", "")])
     environment = {**os.environ, "PYTHONPATH": paths}
     service = subprocess.Popen(
-        [sys.executable, "-m", "retrograph.serving", f"net={SAMPLE}", "--port", "0"],
+        [sys.executable, "-m", "retrograph", "serve", "--api", f"net={SAMPLE}", "--port", "0"],
         stdout=subprocess.PIPE,
         text=True,
         env=environment,

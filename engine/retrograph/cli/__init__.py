@@ -29,6 +29,7 @@ from retrograph.cli import (
     preprocess,
     sanity,
     scan,
+    serve,
 )
 from retrograph.cli.pages import option_words, page
 from retrograph.cli.parser import Help, Parser, explain_options
@@ -89,7 +90,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     for command in (
         *(layers, heads, check, methods, explain, compare, sanity, audit),
-        *(preprocess, scan, patches, filters, maximize, build, export, bench, help),
+        *(preprocess, scan, patches, filters, maximize, serve, build, export, bench, help),
         *(demo, doctor, completion),
     ):
         command.add(commands)

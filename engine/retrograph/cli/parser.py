@@ -17,6 +17,7 @@ RARE: Final = {
     "preprocessing": "each part overrides the preset",
     "running": "where and how it runs",
     "generator": "the pictures of a decoder alone",
+    "service": "with --api: what it takes, and no more",
     "ascent": "steps, sizes and what keeps a picture from noise",
 }
 """The groups of options that `--help` names without explaining them, and what they are about."""

@@ -21,7 +21,7 @@ from retrograph.sanity_checks.layer_randomisation import ORDERS
 
 def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Register the command."""
-    summary = "do the maps depend on the weights and the class? the published sanity checks"
+    summary = "do maps depend on the weights and the class?"
     parser = options.add_command(commands, "sanity", summary)
     options.add_files(parser)
     options.add_explaining(parser, ",".join(DEFAULT_METHODS))

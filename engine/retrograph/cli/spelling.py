@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from typing import Final
 
+from retrograph.serving.limits import Limits
+
 OPTIONS: Final = {
+    **{field.name: f"--most-{field.name}" for field in fields(Limits)},
     "class_": "--class",
     "output": "-o",
     "out": "-o",

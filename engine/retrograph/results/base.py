@@ -145,9 +145,9 @@ class Result(metaclass=_ResultType):
         return f"<{type(self).__name__} {self.summary()}>"
 
 
-def json_text(record: Any) -> str:
-    """A record as JSON, its numbers of NumPy as plain ones."""
-    return json.dumps(record, indent=1, default=_plain)
+def json_text(record: Any, indent: int | None = 1) -> str:
+    """A record as JSON, its numbers of NumPy as plain ones; on one line if `indent` is None."""
+    return json.dumps(record, indent=indent, default=_plain)
 
 
 def _plain(value: Any) -> Any:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from retrograph.errors import facts
 from retrograph.methods import METHODS, MapMethod
@@ -90,17 +91,28 @@ def _layer_text(explained: ExplainedInput, k: int) -> str:
 
 def _probability(explained: ExplainedInput, k: int) -> list[str]:
     """The probability of a class, where the model gives some; of scores their softmax."""
-    scores, context = explained.classes, explained.context
-    if scores is None or not context.is_class or explained.objective(k) is not None:
+    context, shares = explained.context, class_shares(explained)
+    if shares is None or not context.is_class or explained.objective(k) is not None:
         return []
     channel, _ = split_unit(explained.units[k], context.contract.channel_axis)
-    if len(scores) <= channel:
+    if len(shares) <= channel:
         return []
-    values = scores.astype(np.float64)
-    if _are_probabilities(scores):
-        return [f"probability {_share(values[channel])}"]
+    word = "probability" if _are_probabilities(explained.classes) else "softmax"
+    return [f"{word} {_share(shares[channel])}"]
+
+
+def class_shares(explained: ExplainedInput) -> NDArray[np.float64] | None:
+    """How probable the model finds each class [C]: its scores where they are that, else by softmax.
+
+    None where it scores no classes.
+    """
+    if explained.classes is None:
+        return None
+    values = explained.classes.astype(np.float64)
+    if _are_probabilities(explained.classes):
+        return values
     powers = np.exp(values - values.max())
-    return [f"softmax {_share(powers[channel] / powers.sum())}"]
+    return np.asarray(powers / powers.sum())
 
 
 def _are_probabilities(scores: Array | None) -> bool:
@@ -183,12 +195,12 @@ def _other_class_lines(explained: ExplainedInput) -> list[str]:
     return [f"then {rest}"]
 
 
-def class_records(explained: ExplainedInput) -> list[dict[str, Any]]:
+def class_records(explained: ExplainedInput, most: int = _MOST_CLASSES) -> list[dict[str, Any]]:
     """The highest class scores of the model's own output, for a program."""
     classes = explained.classes
     if classes is None:
         return []
-    best = np.argsort(-classes, kind="stable")[:_MOST_CLASSES]
+    best = np.argsort(-classes, kind="stable")[:most]
     return [
         {
             "class": int(i),

@@ -3,18 +3,28 @@
 >>> from retrograph.serving import Service
 >>> app = Service({"net": "net.onnx"})        # uvicorn module:app
 
-It needs `pip install "retrograph[serve]"`; `python -m retrograph.serving net.onnx` starts one.
+It needs `pip install "retrograph[serve]"`; `retrograph serve --api net.onnx` starts one.
 """
 
-from typing import TYPE_CHECKING, Any
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Final
 
 from retrograph.errors import InputError
 
 if TYPE_CHECKING:
     from retrograph.serving.limits import Limits
+    from retrograph.serving.listening import address_of, bound_socket, serve_until_signal
     from retrograph.serving.service import Service
 
-__all__ = ["Limits", "Service"]
+__all__ = ["Limits", "Service", "address_of", "bound_socket", "serve_until_signal"]
+
+_MODULES: Final = {
+    "Limits": "limits",
+    "Service": "service",
+    "address_of": "listening",
+    "bound_socket": "listening",
+    "serve_until_signal": "listening",
+}
 
 
 def __getattr__(name: str) -> Any:
@@ -26,9 +36,8 @@ def __getattr__(name: str) -> Any:
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     try:
-        from retrograph.serving import limits, service
+        return getattr(import_module(f"retrograph.serving.{_MODULES[name]}"), name)
     except ImportError as error:
         raise InputError(
             f"a service needs {error.name}, which is not installed: pip install 'retrograph[serve]'"
         ) from None
-    return {"Limits": limits.Limits, "Service": service.Service}[name]

@@ -43,6 +43,8 @@ class Setup:
         preprocessing: how pictures become the input; as the model's file or graph says if None.
         examples: pictures on which presets are tried where neither says it.
         batch: how many inputs a run takes at most.
+        alphabet: the letters of a sequence's channels; as the model's file says if None.
+        sample_rate: of a waveform, samples a second; as the model's file says if None.
     """
 
     running: Running
@@ -50,6 +52,8 @@ class Setup:
     preprocessing: Preprocessing | str | None = None
     examples: tuple[str, ...] = ()
     batch: int = 8
+    alphabet: str | None = None
+    sample_rate: int | None = None
 
 
 class Hosted:
@@ -75,16 +79,22 @@ class Hosted:
         model_labels(self._model, setup.labels)
         for tensor in self._model.inputs[:1]:
             fitted_preprocessing(self._model, tensor.name, setup.preprocessing)
-            self._check_examples(tensor.name)
 
-    def _check_examples(self, name: str) -> None:
+    def check_examples(self) -> None:
         """Raises InputError where none of the examples is a picture for an input of pictures."""
-        examples, axes = self._setup.examples, self._model.axes(name)
-        if examples and axes.frame is not None and not first_pixels(examples, axes, 1):
-            raise InputError(
-                f"{parameter('examples')} has no picture that can be read: {examples[0]}; name "
-                "files or folders of pictures"
-            )
+        examples = self._setup.examples
+        for tensor in self._model.inputs[:1]:
+            axes = self._model.axes(tensor.name)
+            if examples and axes.frame is not None and not first_pixels(examples, axes, 1):
+                raise InputError(
+                    f"{parameter('examples')} has no picture that can be read: {examples[0]}; "
+                    "name files or folders of pictures"
+                )
+
+    def learn_from(self, example: str) -> None:
+        """Try presets on a picture where nothing says the preprocessing and none was named."""
+        if not self._setup.examples:
+            self._setup = replace(self._setup, examples=(example,))
 
     def warm(self) -> str:
         """Make ready what is explained if nothing is asked; why it cannot be, or ""."""
@@ -100,7 +110,7 @@ class Hosted:
         preprocessing = ask.preprocessing or setup.preprocessing
         return ExplainSettings(
             ask.question,
-            Reading(labels=setup.labels, preprocessing=preprocessing),
+            Reading(setup.labels, preprocessing, setup.alphabet, setup.sample_rate),
             setup.running,
             batch=setup.batch,
             outputs=ask.outputs,
@@ -247,3 +257,23 @@ def names_of(models: Source | Mapping[str, Source] | Sequence[Source]) -> dict[s
     if not named:
         raise InputError("there is no model; give at least one")
     return named
+
+
+def named_files(texts: Sequence[str]) -> list[Source] | dict[str, Source]:
+    """The models by the names that are given; files alone are called after themselves.
+
+    Args:
+        texts: a path each, or NAME=PATH each.
+
+    Raises:
+        InputError: some have a name and some none, or a name is given twice.
+    """
+    if not any("=" in text for text in texts):
+        return [*texts]
+    pairs = [text.partition("=")[::2] for text in texts]
+    unnamed = next((name for name, path in pairs if not name or not path), None)
+    if unnamed is not None:
+        raise InputError(f"'{unnamed}' has no name; give NAME=NET.onnx for each, or for none")
+    if len(dict(pairs)) < len(pairs):
+        raise InputError("a name is given twice; give each model one of its own")
+    return dict(pairs)

@@ -45,7 +45,8 @@ class Service:
         models: paths or models, by the names that requests call them; of a path or a list of these
             each is called after its file. Source models, for which graphs are built as they are
             asked for, and built graphs.
-        labels, preprocessing, device, threads, precision: as in `explain`; for all models.
+        labels, preprocessing, alphabet, sample_rate, device, threads, precision: as in `explain`;
+            for all models.
         examples: pictures of the kind that will be asked about: where nothing says how pictures
             become an input, presets are tried on these. Without any each request's own picture
             tells, which is slow.
@@ -69,6 +70,8 @@ class Service:
         *,
         labels: Labels | None = None,
         preprocessing: Preprocessing | str | None = None,
+        alphabet: str | None = None,
+        sample_rate: int | None = None,
         examples: Sequence[str] = (),
         device: str = "auto",
         threads: int | None = None,
@@ -87,6 +90,8 @@ class Service:
             preprocessing=preprocessing,
             examples=tuple(map(str, examples)),
             batch=batch,
+            alphabet=alphabet,
+            sample_rate=sample_rate,
         )
         self._limits, self._delay = limits or Limits(), delay
         self._sessions = SessionCache(graphs)
@@ -94,6 +99,8 @@ class Service:
             name: Hosted(name, model, setup, self._limits, self._sessions)
             for name, model in names_of(models).items()
         }
+        for model in self._models.values():
+            model.check_examples()
         self._metrics = Metrics()
         self._explaining = self._started()
         self._watch()

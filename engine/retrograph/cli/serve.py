@@ -1,0 +1,106 @@
+"""`retrograph serve`: networks in the browser; with `--api` explanations for programs."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import webbrowser
+from contextlib import closing
+from dataclasses import fields
+from typing import Any
+
+from retrograph import serve, serving
+from retrograph.cli import options
+from retrograph.cli.parser import group_named
+from retrograph.cli.terminal import count
+from retrograph.errors import InputError
+from retrograph.serving.hosted import named_files
+from retrograph.serving.limits import Limits
+
+
+def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Register the command."""
+    parser = options.add_page(commands, "serve", "see through networks in the browser")
+    add = parser.add_argument
+    add("files", nargs="+", metavar="FILE")
+    add("--scan", metavar="RUN")
+    add("--open", action="store_true")
+    add("--api", action="store_true")
+    add("--host", default="127.0.0.1")
+    add("--port", type=int, metavar="N")
+    options.add_labels(parser)
+    options.add_sequences(parser)
+    options.add_device(parser)
+    options.add_threads(parser)
+    options.add_precision(parser)
+    _add_service(parser)
+    options.add_preprocessing(parser)
+    parser.set_defaults(run=_run)
+
+
+def _add_service(parser: argparse.ArgumentParser) -> None:
+    options.add_batch(parser, 8)
+    add = group_named(parser, "service").add_argument
+    add("--examples", nargs="+", default=[], metavar="PICTURE")
+    add("--delay", type=float, default=0.0, metavar="SECONDS")
+    add("--graphs", type=count, default=8, metavar="N")
+    for limit in fields(Limits):
+        kind, metavar = (float, "SECONDS") if limit.type == "float" else (int, "N")
+        add(f"--most-{limit.name}", dest=limit.name, type=kind, metavar=metavar)
+
+
+def _run(args: argparse.Namespace) -> int:
+    given = options.picked(args, "labels", "alphabet", "sample_rate", "device", "threads")
+    given |= options.picked(args, "precision", "graphs")
+    given["preprocessing"] = options.chosen_preprocessing(args)
+    limits = {each.name: getattr(args, each.name) for each in fields(Limits)}
+    limits = {name: most for name, most in limits.items() if most is not None}
+    if args.api:
+        _serve_api(args, given, limits)
+        return 0
+    models = [file for file in args.files if file.lower().endswith(".onnx")]
+    inputs = [file for file in args.files if file not in models]
+    page = serve.Page(models, inputs, scan=args.scan, hosts=[args.host], limits=limits, **given)
+    with closing(serving.bound_socket(args.host, args.port or 0)) as bound:
+        url, is_local = serving.address_of(bound)
+        if not is_local:
+            _warn("whoever has the address may ask, unencrypted: keep it to yourself")
+        address = f"{url}/{page.token}/"
+
+        def greet() -> None:
+            print(f"retrograph shows {', '.join(page.models)} at {address}", flush=True)
+            if args.open:
+                webbrowser.open(address)
+
+        serving.serve_until_signal(page, bound, finishing=2, on_start=greet)
+    return 0
+
+
+def _serve_api(args: argparse.Namespace, given: dict[str, Any], limits: dict[str, Any]) -> None:
+    if args.scan or args.open:
+        raise InputError("--scan and --open are of the page; leave them or --api out")
+    most = Limits(**limits)
+    service = serving.Service(
+        named_files(args.files),
+        limits=most,
+        **options.picked(args, "examples", "batch", "delay"),
+        **given,
+    )
+    port = 8000 if args.port is None else args.port
+    with closing(serving.bound_socket(args.host, port)) as bound:
+
+        def greet() -> None:
+            url, is_local = serving.address_of(bound)
+            if not is_local:
+                _warn("no authentication: put it behind a gateway that lets in whom it may")
+            print(f"retrograph serves {', '.join(service.models)} at {url}", flush=True)
+            if is_local:
+                print("no authentication: everybody on this machine may ask", flush=True)
+
+        finishing = most.receiving + most.answering
+        serving.serve_until_signal(service, bound, finishing=finishing, on_start=greet)
+
+
+def _warn(what: str) -> None:
+    text = f"warning: other machines reach it; {what}, or leave --host out"
+    print(text, file=sys.stderr, flush=True)

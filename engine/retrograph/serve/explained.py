@@ -1,0 +1,168 @@
+"""Explanations of the page: numbers, the map alone, the figure, class scores."""
+
+from __future__ import annotations
+
+import base64
+import io
+from dataclasses import replace
+from html import escape
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+from PIL import Image
+
+from retrograph.errors import InputError
+from retrograph.preprocess import InputAxes
+from retrograph.render import style_named
+from retrograph.render.colour import magnitude
+from retrograph.results.attribution import Attribution
+from retrograph.results.caption import class_records, class_shares, printed_lines
+from retrograph.results.explanation import Explanation
+from retrograph.results.maps import drawn_values, kind_of, style_of
+from retrograph.results.unit_names import split_unit
+from retrograph.runtime import Array
+from retrograph.serve.facts import png
+from retrograph.serve.maps import box, input_sizes
+from retrograph.serve.query import Answer, Query, json_answer
+from retrograph.serving.answers import answer
+from retrograph.serving.questions import FORMATS
+
+if TYPE_CHECKING:
+    from retrograph.serve.page import Page
+
+_CLASSES: Final = 10
+_OPAQUE: Final = 99.5
+"""The percentile of magnitudes that hides what is under a map."""
+_LINE: Final = 18
+"""The height of a line of text under an SVG, in pixels."""
+
+
+def explain(page: Page, query: Query) -> Answer:
+    """What is asked of an input: as JSON, as arrays, as a figure, or the map alone."""
+    model, ask, shown = page.model(query), query.question(), page.input(query)
+    form = query.choice("format", ("json", "png", "npz", "npy", "svg"))
+    attribution = model.attribution(ask, shown)
+    if form == "json":
+        return json_answer(_record(attribution))
+    explanation = attribution.explanations[0].styled(ask.style)
+    if form == "png" and query.choice("part", ("figure", "map")) == "map":
+        return png(map_picture(explanation))
+    stem = f"{shown.path.stem}.{attribution.context.tag}"
+    if form == "svg":
+        return Answer(svg(explanation), "image/svg+xml", f"{stem}.svg")
+    if form == "png":
+        return png(explanation.image())
+    content, _ = answer(attribution, replace(ask, format=form))
+    return Answer(content, FORMATS[form], f"{stem}.{form}")
+
+
+def _record(attribution: Attribution) -> dict[str, Any]:
+    """What `retrograph explain --json` prints, with where units lie and what they see."""
+    record, context = attribution.to_dict(), attribution.context
+    contract, axes = context.contract, context.kind.axes
+    for told, explanation in zip(record["explained"], attribution.explanations, strict=True):
+        for unit, index in zip(told["units"], explanation.units, strict=False):
+            unit["place"] = [*split_unit(index.tolist(), contract.channel_axis)[1]]
+            unit["sees"] = _seen(explanation, index)
+        told["size"] = _size(axes, explanation.array)
+    return {**record, "shape": [*contract.shape], "channel_axis": contract.channel_axis}
+
+
+def _seen(explanation: Explanation, index: Array) -> list[int] | None:
+    """What a unit sees, in pixels of the input; None where that is all of it."""
+    field, batched = explanation.context.field, explanation.context.kind.axes.batched
+    if field is None or explanation.rows_joined or field.source != _shown_name(explanation):
+        return None
+    array = explanation.array[np.newaxis] if batched else explanation.array
+    return box(field, tuple(index.tolist()), input_sizes(field, array))
+
+
+def _shown_name(explanation: Explanation) -> str:
+    return explanation.context.contract.shown
+
+
+def _size(axes: InputAxes, array: Array) -> list[int]:
+    """Width and height of an input as the model sees it; of a sequence its length."""
+    return [array.shape[axis] for axis in reversed(axes.spatial)]
+
+
+def map_picture(explanation: Explanation) -> Image.Image:
+    """The attribution of the first unit alone, to be laid over the input.
+
+    It is drawn in its style at the resolution of the input; of a picture it is the more opaque
+    the farther from 0. A style that draws the picture, too, is drawn as heat.
+
+    Raises:
+        InputError: it is not finite.
+    """
+    (method, *_) = explanation.context.methods
+    style = style_of(method, explanation)
+    kind, shown = kind_of(explanation), explanation.shown
+    if shown is not None and style.name in ("overlay", "red-blue"):
+        style = style_named("heat")
+    values = drawn_values(explanation, method)
+    drawn = Image.fromarray(
+        np.asarray(kind.map_picture(values, style, explanation.array, shown))
+    ).convert("RGB")
+    if shown is None:
+        return drawn
+    frame = np.broadcast_to(values, explanation.array.shape)
+    drawn.putalpha(Image.fromarray(_opacity(frame, kind.axes)).resize(drawn.size))
+    return drawn
+
+
+def _opacity(values: Array, axes: InputAxes) -> Array:
+    """How far from 0 the numbers of each pixel are, uint8 [H, W]."""
+    others = tuple(axis for axis in range(values.ndim) if axis not in axes.spatial)
+    plane = np.abs(values.astype(np.float64)).max(axis=others) if others else np.abs(values)
+    return (magnitude(plane[np.newaxis], "nchw", _OPAQUE) * 255).round().astype(np.uint8)
+
+
+def svg(explanation: Explanation) -> bytes:
+    """The figure as an SVG: its picture, and what is said of it as text that can be searched."""
+    figure, lines = explanation.image(), printed_lines(explanation)
+    buffer = io.BytesIO()
+    figure.save(buffer, "PNG")
+    data = base64.b64encode(buffer.getvalue()).decode()
+    width, height = figure.width, figure.height
+    below = "".join(
+        f'<text x="12" y="{height + _LINE * (n + 1)}">{escape(line)}</text>'
+        for n, line in enumerate(lines)
+    )
+    total = height + _LINE * len(lines) + 12
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{total}" '
+        f'viewBox="0 0 {width} {total}" font-family="sans-serif" font-size="13">'
+        f"<title>{escape(explanation.summary())}</title>"
+        f'<rect width="{width}" height="{total}" fill="white"/>'
+        f'<image width="{width}" height="{height}" href="data:image/png;base64,{data}"/>'
+        f"{below}</svg>\n"
+    ).encode()
+
+
+def scores(page: Page, query: Query) -> Answer:
+    """What the model says of an input: its classes, boxes and regions."""
+    model, shown = page.model(query), page.input(query)
+    attribution = model.attribution(query.asking_nothing(), shown)
+    explanation = attribution.explanations[0]
+    found = attribution.to_dict()["explained"][0]
+    shares = class_shares(explanation)
+    classes = [
+        {
+            "index": each["class"],
+            "name": each["name"],
+            "score": each["score"],
+            "share": None if shares is None else float(shares[each["class"]]),
+        }
+        for each in class_records(explanation, _CLASSES)
+    ]
+    if explanation.classes is None and not found.get("boxes") and not found.get("predicted"):
+        raise InputError("the model has no class scores, boxes or masks; choose a layer instead")
+    return json_answer(
+        {
+            "classes": classes,
+            "boxes": found.get("boxes", []),
+            "regions": found.get("predicted", []),
+            "size": _size(explanation.context.kind.axes, explanation.array),
+        }
+    )

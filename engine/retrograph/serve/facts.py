@@ -1,0 +1,102 @@
+"""What the page is told without a run: models, networks, inputs, commands."""
+
+from __future__ import annotations
+
+import io
+import shlex
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from PIL import Image
+
+from retrograph._version import __version__
+from retrograph.serve.query import Answer, Query, json_answer
+
+if TYPE_CHECKING:
+    from retrograph.serve.page import Page
+
+_LARGEST = 4096
+"""The longest side of a picture that is sent."""
+
+
+def models(page: Page, query: Query) -> Answer:
+    """The models by their names."""
+    each = [{"name": name, "file": shown.model.name} for name, shown in page.models.items()]
+    return json_answer({"version": __version__, "models": each})
+
+
+def model(page: Page, query: Query) -> Answer:
+    """What is to be known of a model before anything is asked."""
+    shown = page.model(query)
+    return json_answer({**shown.record, "scan": page.scan_record(shown)})
+
+
+def graph(page: Page, query: Query) -> Answer:
+    """A model as it is drawn."""
+    return json_answer(page.model(query).outline.to_dict())
+
+
+def inputs(page: Page, query: Query) -> Answer:
+    """The inputs of the page."""
+    return json_answer({"inputs": page.inputs.records(page.kind_name), "cut": page.inputs.is_cut})
+
+
+def input_picture(page: Page, query: Query) -> Answer:
+    """An input as the model sees it, drawn as its kind is; with `raw` the picture in its file."""
+    shown, side = page.input(query), query.count("size", _LARGEST, _LARGEST)
+    if query.text("raw") == "1":
+        picture = shown.picture()
+        if picture is not None:
+            picture.thumbnail((side or 1, side or 1))
+            return png(picture)
+    model, ask = page.model(query), query.question()
+    session = model.usual_session(ask)
+    batch, kind = model.batch(ask, session, shown), session.context.kind
+    item = batch.items[0]
+    drawn = Image.fromarray(np.asarray(kind.input_picture(item.array, item.shown)))
+    if max(drawn.size) > side:
+        drawn.thumbnail((side or 1, side or 1))
+    return png(drawn)
+
+
+def commands(page: Page, query: Query) -> Answer:
+    """What is shown as a command line and as Python."""
+    shown, ask = page.input(query), query.question()
+    file = page.model(query).model.file or page.model(query).name
+    values = {
+        name: value
+        for name in ("layer", "unit", "method", "wrt", "top", "box", "at", "class_", "what", "over")
+        if (value := query.text(name)) is not None
+    }
+    options = [f"--{name.rstrip('_')}={shlex.quote(value)}" for name, value in values.items()]
+    keywords = [f"{name}={_literal(name, value)}" for name, value in values.items()]
+    given = {**page.given, "preprocessing": ask.preprocessing or page.given.get("preprocessing")}
+    options += [
+        f"--{'preprocess' if name == 'preprocessing' else name.replace('_', '-')}"
+        f"={shlex.quote(str(value))}"
+        for name, value in given.items()
+        if value is not None
+    ]
+    keywords += [f"{name}={value!r}" for name, value in given.items() if value is not None]
+    if ask.style is not None:
+        options.append(f"--style={shlex.quote(ask.style)}")
+    words = ["retrograph explain", shlex.quote(file), shlex.quote(str(shown.name)), *options]
+    call = ", ".join([repr(file), repr(str(shown.name)), *keywords])
+    style = "" if ask.style is None else repr(ask.style)
+    python = f"import retrograph as rg\na = rg.explain({call})\na.image({style})"
+    return json_answer({"command": " ".join(words), "python": python})
+
+
+def _literal(name: str, value: str) -> Any:
+    """A parameter's value as Python writes it: numbers as they are, a unit's as a tuple."""
+    parts = value.split(",")
+    if name in ("unit", "at", "over", "top", "box") and all(p.isdecimal() for p in parts):
+        return f"({', '.join(parts)})" if len(parts) > 1 else value
+    return repr(value)
+
+
+def png(picture: Image.Image) -> Answer:
+    """A picture as it is sent."""
+    buffer = io.BytesIO()
+    picture.save(buffer, "PNG", compress_level=1)
+    return Answer(buffer.getvalue(), "image/png")

@@ -1,0 +1,293 @@
+"""The page of `retrograph serve`: an ASGI application of its files and of what it asks for."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import secrets
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from concurrent.futures import Executor, ThreadPoolExecutor
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from threading import Thread
+from typing import Any, Final, TypeVar
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from retrograph.errors import InputError, RetrographError
+from retrograph.keywords import checked_keywords
+from retrograph.model import Source
+from retrograph.pipeline.cache import SessionCache
+from retrograph.pipeline.labels import Labels
+from retrograph.pipeline.settings import Running
+from retrograph.preprocess import Preprocessing
+from retrograph.scans import Scan, open_scan
+from retrograph.serve.endpoints import ENDPOINTS, Endpoint
+from retrograph.serve.files import page_file
+from retrograph.serve.guard import Guard
+from retrograph.serve.inputs import PageInput, PageInputs
+from retrograph.serve.query import Answer, Query
+from retrograph.serve.shown_model import ShownModel
+from retrograph.serving.hosted import Setup, names_of
+from retrograph.serving.limits import Budget, Limits
+from retrograph.serving.receiving import Abandoned, left
+from retrograph.serving.refusals import Refused, error_record, headers_of, status_of
+
+T = TypeVar("T")
+
+LIMITS: Final = Limits(waiting=256, answering=600.0, body=64 * 2**20)
+"""Of a page, whose user may wait for a model that takes a minute a run."""
+_EXAMPLES: Final = 24
+_LOOKERS: Final = 4
+_LOG: Final = logging.getLogger("retrograph.serve")
+_GONE: Final = 499
+
+
+class Page:
+    """A page that shows networks: an ASGI application; all its paths lie behind a token.
+
+    Args:
+        models: paths or models; of names by these.
+        inputs: files and folders that it lists.
+        scan: the folder of a scan of the first model, whose neurons it then knows more of.
+        labels, preprocessing, alphabet, sample_rate, device, threads, precision: as in `explain`.
+        graphs: how many built graphs stay ready.
+        limits: what is taken, where that is other than usual, by the names of `Limits`.
+        hosts: the names by which it may be asked, besides those of this machine.
+        ancestors: the pages that may show it in a frame.
+
+    Attributes:
+        token: the first part of its paths, 128 random bits.
+        models: by their names.
+        inputs: what it lists.
+        scan: of the first model; None where there is none.
+
+    Raises:
+        InputError: a file cannot be read, or labels or preprocessing do not go with a model.
+    """
+
+    @checked_keywords
+    def __init__(
+        self,
+        models: Source | Mapping[str, Source] | Sequence[Source],
+        inputs: Sequence[str | os.PathLike[str]] = (),
+        *,
+        scan: str | os.PathLike[str] | None = None,
+        labels: Labels | None = None,
+        preprocessing: Preprocessing | str | None = None,
+        alphabet: str | None = None,
+        sample_rate: int | None = None,
+        device: str = "auto",
+        threads: int | None = None,
+        precision: str | None = None,
+        graphs: int = 8,
+        limits: Mapping[str, Any] | None = None,
+        hosts: Iterable[str] = (),
+        ancestors: str = "'self'",
+    ) -> None:
+        self.limits = replace(LIMITS, **(limits or {}))
+        self.token = secrets.token_urlsafe(16)
+        self.given: dict[str, Any] = {"labels": labels, "preprocessing": preprocessing}
+        self.given |= {"alphabet": alphabet, "sample_rate": sample_rate}
+        setup = Setup(
+            running=Running(device, threads, precision),
+            labels=labels,
+            preprocessing=preprocessing,
+            alphabet=alphabet,
+            sample_rate=sample_rate,
+            examples=tuple(map(str, inputs))[:_EXAMPLES],
+            batch=1,
+        )
+        sessions = SessionCache(graphs)
+        self.models = {
+            name: ShownModel(name, source, setup, self.limits, sessions)
+            for name, source in names_of(models).items()
+        }
+        self.inputs = PageInputs(inputs, next(iter(self.models.values())).kind)
+        self.scan: Scan | None = None if scan is None else open_scan(scan)
+        self._facts = ThreadPoolExecutor(_LOOKERS, "retrograph-page")
+        self._inside = Budget(self.limits.waiting, "requests")
+        self._warming: Thread | None = None
+        self._app = Guard(self._routed(), self.token, hosts, ancestors)
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        """Answer a request, as ASGI says."""
+        await self._app(scope, receive, send)
+
+    # What is asked of
+
+    def model(self, query: Query) -> ShownModel:
+        """The model that is asked of; the first where none is named.
+
+        Raises:
+            Refused: there is none of that name.
+        """
+        name = query.text("model") or next(iter(self.models))
+        if name not in self.models:
+            raise Refused(404, f"there is no model '{name}'; choose from: {', '.join(self.models)}")
+        return self.models[name]
+
+    def input(self, query: Query) -> PageInput:
+        """The input that is asked of.
+
+        Raises:
+            InputError: none is named.
+            Refused: there is none of that id.
+        """
+        return self.inputs.find(query.needed("input"))
+
+    @property
+    def kind_name(self) -> str:
+        """What the first model's input is called."""
+        return next(iter(self.models.values())).kind_name
+
+    def scan_record(self, model: ShownModel) -> dict[str, Any] | None:
+        """What was scanned of a model; None where nothing was."""
+        if self.scan is None or self.scan.run["sha256"] != model.model.sha256:
+            return None
+        return {
+            "folder": str(self.scan.path),
+            "layers": [layer.alias for layer in self.scan.layers],
+            "inputs": self.scan.run["pictures"]["good"],
+        }
+
+    # How it is answered
+
+    def answer(self, path: str, query: Query) -> Answer:
+        """The answer to a request, in this thread.
+
+        Raises:
+            RetrographError: why there is none.
+        """
+        endpoint = next((each for each in ENDPOINTS if each.path == path), None)
+        if endpoint is None:
+            raise Refused(404, f"there is no such path: {path:.60}")
+        return endpoint.tell(self, query)
+
+    @asynccontextmanager
+    async def lifespan(self, app: Any = None) -> AsyncIterator[None]:
+        """Make the models ready at the start; at the end drop what waits."""
+        self._warming = Thread(target=self._warm, name="retrograph-warm", daemon=True)
+        self._warming.start()
+        yield
+        self.close()
+
+    def _warm(self) -> None:
+        for model in [*self.models.values()]:
+            model.hosted.warm()
+
+    def close(self) -> None:
+        """End the threads; what waits is dropped."""
+        self._facts.shutdown(wait=False, cancel_futures=True)
+        for model in self.models.values():
+            model.close()
+
+    def _routed(self) -> Starlette:
+        routes = [
+            Route(f"/{endpoint.path}", self._handler(endpoint), methods=["GET"])
+            for endpoint in ENDPOINTS
+        ]
+        routes.append(Route("/{path:path}", self._static, methods=["GET"]))
+        return Starlette(
+            routes=routes,
+            exception_handlers={
+                RetrographError: _told,
+                HTTPException: _refused_by_routing,
+                Abandoned: _unheard,
+                Exception: _failed,
+            },
+            lifespan=self.lifespan,
+        )
+
+    def _handler(self, endpoint: Endpoint) -> Callable[[Request], Any]:
+        async def handle(request: Request) -> Response:
+            query = _query(request)
+            pool = self.model(query).pool if endpoint.runs else self._facts
+            answer = await self._in_time(request, pool, lambda: endpoint.tell(self, query))
+            headers = {"cache-control": "no-store", "content-type": answer.media}
+            if answer.name:
+                headers["content-disposition"] = f'attachment; filename="{_ascii(answer.name)}"'
+            return Response(answer.content, headers=headers)
+
+        return handle
+
+    async def _static(self, request: Request) -> Response:
+        content, media = page_file(request.path_params["path"])
+        headers = {"cache-control": "no-cache", "content-type": media}
+        return Response(content, headers=headers)
+
+    async def _in_time(self, request: Request, pool: Executor, work: Callable[[], T]) -> T:
+        """What comes of the work; it is dropped if its client leaves before it begins.
+
+        Raises:
+            RetrographError: why nothing comes of it.
+            Abandoned: the client has left.
+        """
+        with self._inside.share() as inside:
+            inside.take(1)
+            working: asyncio.Future[Any] = asyncio.get_running_loop().run_in_executor(pool, work)
+            leaving = asyncio.ensure_future(left(request.receive))
+            try:
+                await asyncio.wait(
+                    {working, leaving},
+                    timeout=self.limits.answering,
+                    return_when=asyncio.FIRST_COMPLETED,
+                )
+                if working.done():
+                    result: T = working.result()
+                    return result
+                if leaving.done():
+                    raise Abandoned
+                seconds = f"{self.limits.answering:g}"
+                raise Refused(504, f"no answer in {seconds} seconds; ask for less", retry=1)
+            finally:
+                leaving.cancel()
+                working.cancel()
+
+
+def _query(request: Request) -> Query:
+    """The parameters of the address and of the path, each once.
+
+    Raises:
+        InputError: one is given twice.
+    """
+    pairs = [*request.query_params.multi_items(), *request.path_params.items()]
+    names = [name for name, _ in pairs]
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice is not None:
+        raise InputError(f"{twice} is given twice; give it once")
+    return Query(dict(pairs))
+
+
+def _ascii(name: str) -> str:
+    """A file's name that a header can hold."""
+    return "".join(c if (c.isalnum() and c.isascii()) or c in "._-" else "_" for c in name)
+
+
+async def _told(request: Request, error: Exception) -> Response:
+    """An error of the library."""
+    assert isinstance(error, RetrographError)
+    return JSONResponse(error_record(error), status_of(error), headers=headers_of(error))
+
+
+async def _refused_by_routing(request: Request, error: Exception) -> Response:
+    """A path or a method that is not there."""
+    assert isinstance(error, HTTPException)
+    return Response(status_code=error.status_code)
+
+
+async def _unheard(request: Request, error: Exception) -> Response:
+    """Of a client that has gone away, which nobody reads."""
+    return Response(status_code=_GONE)
+
+
+async def _failed(request: Request, error: Exception) -> Response:
+    """A mistake of the program, which the log has."""
+    _LOG.error("a request failed", exc_info=error)
+    refused = Refused(500, "an error inside of the server; its terminal shows it")
+    return JSONResponse(error_record(refused), 500)

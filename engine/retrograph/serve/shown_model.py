@@ -1,0 +1,178 @@
+"""A model that a page shows: what is ready of it, by what was asked."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from functools import cached_property
+from typing import Any, Final
+
+from retrograph.inputs import InputKind, choose_kind
+from retrograph.inputs.loader import Batch
+from retrograph.methods import METHODS, describe
+from retrograph.model import Source, opened
+from retrograph.outline import Outline, outline
+from retrograph.pipeline.activations import Activations, LayerForward
+from retrograph.pipeline.cache import Cache, SessionCache
+from retrograph.pipeline.known_preprocessing import choice_for
+from retrograph.pipeline.session import ExplainSession
+from retrograph.pipeline.together import ReadInput
+from retrograph.render import STYLES
+from retrograph.results.attribution import Attribution
+from retrograph.serve.inputs import PageInput
+from retrograph.serving.hosted import Hosted, Setup
+from retrograph.serving.limits import Limits
+from retrograph.serving.questions import Ask
+
+_RUNNERS: Final = 2
+_BATCHES: Final = 12
+"""Inputs that stay read."""
+_ANSWERS: Final = 8
+"""Attributions that stay, for their other forms: numbers, map, figure."""
+_FORWARDS: Final = 6
+"""Layers whose forward pass stays ready."""
+_MAPS: Final = 8
+"""Layers of an input whose activations stay."""
+
+
+class ShownModel:
+    """A model that a page shows; any thread may ask it.
+
+    Args:
+        name: what it is called.
+        source: a source model, or a built graph.
+        setup: how it is explained.
+        limits: of what is taken.
+        sessions: keep its graphs ready.
+
+    Attributes:
+        name: what it is called.
+        hosted: it, as a service explains it.
+        model: it, read.
+        pool: its own threads: a model whose runs are slow keeps no other one waiting.
+
+    Raises:
+        InputError: the file cannot be read, or labels or preprocessing do not go with it.
+    """
+
+    def __init__(
+        self, name: str, source: Source, setup: Setup, limits: Limits, sessions: SessionCache
+    ) -> None:
+        self.name, self.model = name, opened(source)
+        self.hosted = Hosted(name, self.model, setup, limits, sessions)
+        self.pool = ThreadPoolExecutor(_RUNNERS, f"retrograph-{name}")
+        self._setup = setup
+        self._batches, self._answers = Cache(_BATCHES), Cache(_ANSWERS)
+        self._forwards, self._maps = Cache(_FORWARDS), Cache(_MAPS)
+
+    @cached_property
+    def kind(self) -> InputKind | None:
+        """What its explained input is; None where it has none, or several."""
+        names = [tensor.name for tensor in self.model.inputs]
+        if len(names) != 1:
+            return None
+        setup = self._setup
+        settings = self.hosted.settings(Ask.of_nothing())
+        with self.model.lock:
+            choice = choice_for(self.model, settings, names[0])
+            kind, _ = choose_kind(self.model, names[0], choice, setup.alphabet, setup.sample_rate)
+        return kind
+
+    @property
+    def kind_name(self) -> str:
+        """What its explained input is called: picture, letters, waveform, ..."""
+        return "array" if self.kind is None else self.kind.name
+
+    @cached_property
+    def outline(self) -> Outline:
+        """It, as it is drawn."""
+        with self.model.lock:
+            return outline(self.model.graph, self.model.layers())
+
+    @cached_property
+    def record(self) -> dict[str, Any]:
+        """What is to be known of it before anything is asked."""
+        record = self.hosted.record
+        methods = [
+            {"name": name, "words": describe(METHODS[name]).summary} for name in record["methods"]
+        ]
+        return {
+            **record,
+            "layers": self.hosted.layers,
+            "kind": self.kind_name,
+            "methods": methods,
+            "styles": [*STYLES],
+        }
+
+    def attribution(self, ask: Ask, shown: PageInput) -> Attribution:
+        """What is asked of an input; remembered for a while.
+
+        Raises:
+            RetrographError: it cannot be read, or explained.
+        """
+        key = replace(ask, model=None, style=None, format="json"), shown.id
+        attribution: Attribution = self._answers.get(key, lambda: self.read(ask, shown).explain())
+        return attribution
+
+    def read(self, ask: Ask, shown: PageInput) -> ReadInput:
+        """An input, read for the session that answers.
+
+        Raises:
+            RetrographError: it cannot be read, or no graph can be built.
+        """
+        session = self.hosted.session(ask)
+        return ReadInput(session, [self.batch(ask, session, shown)])
+
+    def batch(self, ask: Ask, session: ExplainSession, shown: PageInput) -> Batch:
+        """The run with an input; read once for all layers.
+
+        Raises:
+            InputError: it cannot be read, or does not fit the model.
+        """
+        signature = session.signature
+        names = tuple(spec.name for spec in signature.specs)
+        key = shown.id, signature.kind, signature.explained.name, names, signature.batch
+        batch: Batch = self._batches.get(key, lambda: shown.batch(signature))
+        return batch
+
+    def activations(self, ask: Ask, shown: PageInput) -> Activations:
+        """What the asked layer computes for an input; remembered for a while.
+
+        Raises:
+            RetrographError: there is no such layer, or the input cannot be read.
+        """
+        key = ask.question.layer, ask.preprocessing, shown.id
+
+        def make() -> Activations:
+            forward = self.forward(ask.question.layer)
+            return forward.run(self.batch(ask, self.usual_session(ask), shown).feeds)
+
+        activations: Activations = self._maps.get(key, make)
+        return activations
+
+    def forward(self, layer: str | None) -> LayerForward:
+        """The forward pass to a layer, ready to run.
+
+        Raises:
+            InputError: there is no such layer.
+        """
+        running = self._setup.running
+
+        def make() -> LayerForward:
+            with self.model.lock:
+                return LayerForward(self.model, layer, running.device, running.threads)
+
+        forward: LayerForward = self._forwards.get(layer, make)
+        return forward
+
+    def usual_session(self, ask: Ask) -> ExplainSession:
+        """The session that reads inputs: of the usual question, by the asked preprocessing.
+
+        Raises:
+            RetrographError: no graph can be built for it.
+        """
+        return self.hosted.session(replace(Ask.of_nothing(), preprocessing=ask.preprocessing))
+
+    def close(self) -> None:
+        """End its threads; what waits is dropped."""
+        self.pool.shutdown(wait=False, cancel_futures=True)
