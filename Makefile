@@ -1,7 +1,8 @@
 # make demo: a guided picture of a real photograph.   make test: everything that CI checks.
-# make test-all: that, and the tests that take minutes or gigabytes.
+# make test-all: that, and the tests that take minutes or gigabytes, and sweeps whole.
+# make test-ci: the same with a share of each sweep, what CI runs.
 # make test-floors: the main paths on older versions of ONNX Runtime, FLOORS, and on the lowest
-#   version of every dependency; make test-all runs it.
+#   version of every dependency; make test-ci and make test-all run it.
 # make js: what the tests of engine/js run on, from npm.
 # make test-triton: exported graphs in a Triton server, in an environment of its own (130 MB of
 #   wheels for Linux, which `make triton` gets); make test-all runs it where that is there.
@@ -15,7 +16,7 @@ FLOORS ?= lowest 1.20 1.24 1.28
 
 TRITON := .triton
 
-.PHONY: demo test test-all test-floors test-triton triton check js operators clean
+.PHONY: demo test test-ci test-all test-floors test-triton triton check js operators clean
 
 $(VENV)/ready: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -29,6 +30,9 @@ demo: $(VENV)/ready
 
 test: check
 	$(BIN)/python -m pytest -q -n auto --dist worksteal
+
+test-ci: check test-floors
+	$(BIN)/python -m pytest -q -n auto --dist worksteal -m "not sweep"
 
 test-all: check test-floors
 	$(BIN)/python -m pytest -q -n auto --dist worksteal -m "slow or not slow"

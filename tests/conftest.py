@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 
 import pytest
 
@@ -12,11 +12,15 @@ pytest.register_assert_rewrite("support")
 
 GAPS = gaps(FILE)
 
+_VERY_MANY = 60
+"""So many slow instances make a test a sweep."""
+
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     _skip_what_the_runtime_lacks(items)
     _thin_out_sweeps(items)
+    _leave_sweeps_to_test_all(items)
 
 
 def _skip_what_the_runtime_lacks(items: list[pytest.Item]) -> None:
@@ -34,7 +38,23 @@ def _thin_out_sweeps(items: list[pytest.Item]) -> None:
         mark = item.get_closest_marker("one_in")
         if mark is None:
             continue
-        test = item.nodeid.partition("[")[0]
+        test = _test_of(item)
         if counts[test] % mark.args[0]:
             item.add_marker(pytest.mark.slow)
         counts[test] += 1
+
+
+def _leave_sweeps_to_test_all(items: list[pytest.Item]) -> None:
+    """Of a test with very many slow instances mark all but every third of them as sweep."""
+    instances = defaultdict[str, list[pytest.Item]](list)
+    for item in items:
+        if item.get_closest_marker("slow"):
+            instances[_test_of(item)].append(item)
+    for each in filter(lambda each: len(each) >= _VERY_MANY, instances.values()):
+        for number, item in enumerate(each):
+            if number % 3:
+                item.add_marker(pytest.mark.sweep)
+
+
+def _test_of(item: pytest.Item) -> str:
+    return item.nodeid.partition("[")[0]
