@@ -39,7 +39,8 @@ from retrograph.results.check import Check
 from retrograph.results.tried_preprocessing import TriedPreprocessing
 from retrograph.results.verdicts import Block, Verdict
 from retrograph.sanity_checks import Sanity, sanity
-from retrograph.scans import Scan, open_scan, scan
+from retrograph.scanning.parts import ScanPart
+from retrograph.scans import Scan, merge_scans, open_scan, scan, scan_part
 from retrograph.synthesis import Dream, Maxima, Maximum, Perturbation, dream, maximize, perturb
 
 __all__ = [
@@ -74,6 +75,7 @@ __all__ = [
     "RetrographError",
     "Sanity",
     "Scan",
+    "ScanPart",
     "Sheet",
     "TriedPreprocessing",
     "UnsupportedError",
@@ -94,6 +96,7 @@ __all__ = [
     "filters",
     "find_preprocessing",
     "maximize",
+    "merge_scans",
     "methods",
     "open_scan",
     "perturb",
@@ -101,4 +104,5 @@ __all__ = [
     "save",
     "save_optimized",
     "scan",
+    "scan_part",
 ]

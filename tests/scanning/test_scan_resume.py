@@ -23,7 +23,7 @@ from support.scan_case import folder, pixels
 
 _PROGRAM = """
 import os, random, signal, sys
-import retrograph.scanning.scanner as scan, retrograph.scanning.unfinished as unfinished
+import retrograph.scanning.state as state, retrograph.scanning.unfinished as unfinished
 from retrograph.scanning import ProbeSession, Scanner
 
 where, after, calls = sys.argv[1], sys.argv[2] == "after", int(sys.argv[3])
@@ -45,9 +45,9 @@ if where == "save":
 if where == "serialise":
     unfinished.np.save = killing(unfinished.np.save)
 if where == "count":
-    scan.State.add = killing(scan.State.add)
+    state.State.add = killing(state.State.add)
 if where == "write":
-    scan.write = killing(scan.write)
+    state.write = killing(state.write)
 if where == "rename":
     unfinished.os.replace = killing(os.replace)
 
@@ -264,7 +264,7 @@ def test_a_disk_that_is_full_at_the_end(desk: Path, monkeypatch: pytest.MonkeyPa
         raise sqlite3.OperationalError("database or disk is full")
 
     with monkeypatch.context() as patch:
-        patch.setattr("retrograph.scanning.scanner.write", full)
+        patch.setattr("retrograph.scanning.state.write", full)
         with pytest.raises(InputError, match=r"run cannot be written in .*disk is full"):
             scanner().run("run")
     assert not list((desk / "run").glob("*.new"))

@@ -34,5 +34,7 @@ def as_option(name: str, value: str | None) -> str:
         return f"`retrograph {name.removesuffix('()').removesuffix('_all')}`"
     if name in OF_METHODS:
         return f"--param {name}={value}"
+    if name == "part" and value is not None:
+        value = value.strip("()").replace(", ", "/")
     option = OPTIONS.get(name, f"--{name.replace('_', '-')}")
     return option if value in (None, "True") else f"{option} {value}"

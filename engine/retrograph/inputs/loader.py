@@ -138,6 +138,7 @@ def load_batches(
     signature: Signature,
     *,
     start: int = 0,
+    stop: int | None = None,
     workers: int | None = None,
 ) -> Iterator[Batch]:
     """What inputs are run as, in order.
@@ -148,13 +149,17 @@ def load_batches(
             are run whole.
         signature: what the model takes.
         start: the number of the input that is the first.
+        stop: the number of the input before which they end; they are all read if None. Of a model
+            of several inputs it does not divide what one file holds.
         workers: how many threads decode; as many as there are processors, 8 at most, if None.
     """
     if len(signature.specs) > 1:
-        return _named_batches(inputs, signature, start)
+        return _named_batches(inputs, signature, start, stop)
     _check_names(inputs, signature.explained.name)
-    items = load_items(inputs, signature.kind, signature.batch, start=start, workers=workers)
-    return batch_items(items, signature)
+    items = load_items(
+        inputs, signature.kind, signature.batch, start=start, stop=stop, workers=workers
+    )
+    return batch_items(items, signature, start)
 
 
 def _check_names(inputs: Iterable[Input], name: str) -> None:
@@ -175,6 +180,7 @@ def load_items(
     batch: int = 1,
     *,
     start: int = 0,
+    stop: int | None = None,
     workers: int | None = None,
 ) -> Iterator[Item | BadInput]:
     """Inputs one by one, in order; what cannot be read as a BadInput.
@@ -185,7 +191,7 @@ def load_items(
     owners = deque[Path]()
 
     def pending() -> Iterator[Pending]:
-        for owner, each in islice(read_inputs(inputs, kind), start, None):
+        for owner, each in islice(read_inputs(inputs, kind), start, stop):
             owners.append(owner)
             yield each
 
@@ -252,9 +258,11 @@ def _stem(name: str, path: Path) -> str:
     return path.stem + re.sub(r"\W+", "_", name.removeprefix(str(path)))
 
 
-def batch_items(items: Iterable[Item | BadInput], signature: Signature) -> Iterator[Batch]:
-    """Inputs of one shape together, in their order: see `Batcher`."""
-    batcher = Batcher[Item | BadInput](signature.batch)
+def batch_items(
+    items: Iterable[Item | BadInput], signature: Signature, first: int = 0
+) -> Iterator[Batch]:
+    """Inputs of one shape together, in their order, from the one of that number: see `Batcher`."""
+    batcher = Batcher[Item | BadInput](signature.batch, first)
     for each in items:
         for batch in batcher.add(each, each.array.shape if isinstance(each, Item) else None):
             yield batch_of(batch, signature)
@@ -304,10 +312,14 @@ def _count(inputs: Iterable[Input], suffixes: frozenset[str] | None) -> int | No
     return None if files is None else files + len(values)
 
 
-def _named_batches(inputs: Iterable[Input], signature: Signature, start: int) -> Iterator[Batch]:
-    """For a model of several inputs: what each holds, from the input of that number on."""
+def _named_batches(
+    inputs: Iterable[Input], signature: Signature, start: int, stop: int | None
+) -> Iterator[Batch]:
+    """For a model of several inputs: what each holds, from one number of an input to another."""
     number = 0
     for place, value in enumerate(inputs):
+        if stop is not None and number >= stop:
+            return
         try:
             batch = _named_batch(value, input_name(value, place), signature)
         except InputError as error:

@@ -19,6 +19,8 @@ from retrograph.preprocess.opening import picture_suffixes
 MEMORY = "memory"
 """The key of an input that was in memory, with its digest."""
 
+_NAMES = "names"
+
 _END = 2**20
 """Bytes at each end of a file that are looked at."""
 
@@ -29,8 +31,9 @@ def fingerprints(
     """What tells of each input whether it is still the same.
 
     Of a file its size, a digest of its first and last 1 MiB, and, where that is not all of it,
-    when it was changed; of a folder the number of its inputs and a digest of their names,
-    their sizes and when they were changed; of what is in memory a digest of all of it.
+    when it was changed; of a folder the number of its inputs, a digest of their names and sizes
+    (`names`), and one of these with when they were changed; of what is in memory a digest of all
+    of it.
 
     Args:
         inputs: what is scanned.
@@ -44,6 +47,17 @@ def fingerprints(
         {"path": input_name(value, number), **_of(value, known)}
         for number, value in enumerate(inputs)
     ]
+
+
+def on_this_machine(fingerprint: Mapping[str, Any]) -> dict[str, Any]:
+    """What tells whether an input is still the same, as the store keeps it."""
+    return {key: value for key, value in fingerprint.items() if key != _NAMES}
+
+
+def on_any_machine(fingerprint: Mapping[str, Any]) -> dict[str, Any]:
+    """What copies of an input have in common: all but the times of change."""
+    timed = {"changed", "digest"} if _NAMES in fingerprint else {"changed"}
+    return {key: value for key, value in fingerprint.items() if key not in timed}
 
 
 def _of(value: Input, suffixes: frozenset[str]) -> dict[str, Any]:
@@ -78,10 +92,11 @@ def _of_path(path: Path, suffixes: frozenset[str]) -> dict[str, Any]:
 
 
 def _of_folder(folder: Path, suffixes: frozenset[str]) -> dict[str, Any]:
-    digest, count = hashlib.sha256(), 0
+    digest, names, count = hashlib.sha256(), hashlib.sha256(), 0
     for path in files_in(folder, suffixes):
         name, status = path.relative_to(folder).as_posix(), path.stat()
-        line = f"{name}\0{status.st_size}\0{status.st_mtime_ns}\0"
-        digest.update(line.encode(errors="surrogateescape"))
+        line = f"{name}\0{status.st_size}\0".encode(errors="surrogateescape")
+        names.update(line)
+        digest.update(line + f"{status.st_mtime_ns}\0".encode())
         count += 1
-    return {"pictures": count, "digest": digest.hexdigest()}
+    return {"pictures": count, "digest": digest.hexdigest(), _NAMES: names.hexdigest()}

@@ -43,6 +43,15 @@ class Histogram:
         channels = np.broadcast_to(np.arange(values.shape[1]), values.shape)
         np.add.at(self.counts, (channels, bins), 1)
 
+    def merge(self, other: Histogram) -> None:
+        """Add the counts of other numbers of the same channels."""
+        added = Histogram(other.counts.copy(), other.exponent.copy())
+        exponent = np.maximum(self.exponent, added.exponent)
+        for each in (self, added):
+            while (narrow := np.flatnonzero(each.exponent < exponent)).size:
+                each._double(narrow)
+        self.counts += added.counts
+
     def _widen(self, least: Array, greatest: Array) -> None:
         """Double widths until these numbers have bins."""
         while True:
@@ -50,11 +59,15 @@ class Histogram:
             narrow = np.flatnonzero((low < -_HALF) | (high >= _HALF))
             if not narrow.size:
                 return
-            joined = np.zeros((narrow.size, 2 * _HALF), np.int64)
-            pairs = self.counts[narrow].reshape(-1, _HALF, 2).sum(axis=2)
-            joined[:, _HALF // 2 : _HALF // 2 + _HALF] = pairs
-            self.counts[narrow] = joined
-            self.exponent[narrow] += 1
+            self._double(narrow)
+
+    def _double(self, channels: Array) -> None:
+        """Make the bins of some channels twice as wide."""
+        joined = np.zeros((channels.size, 2 * _HALF), np.int64)
+        pairs = self.counts[channels].reshape(-1, _HALF, 2).sum(axis=2)
+        joined[:, _HALF // 2 : _HALF // 2 + _HALF] = pairs
+        self.counts[channels] = joined
+        self.exponent[channels] += 1
 
     def bins(self, channel: int) -> tuple[float, float, list[int]]:
         """Where the first bin with anything in it starts, the width, and the counts from there."""

@@ -4,27 +4,40 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from retrograph._version import __version__
 from retrograph.errors import InputError, parameter
 from retrograph.inputs import InputKind, choose_kind, choose_preprocessing
-from retrograph.inputs.loader import Batch, Input, Signature, as_list, count_all, load_batches
+from retrograph.inputs.loader import (
+    Batch,
+    Input,
+    Signature,
+    as_list,
+    count_all,
+    load_batches,
+    read_inputs,
+)
+from retrograph.inputs.share import Share
 from retrograph.keywords import check_counts
-from retrograph.output import make_folder
 from retrograph.prefetch import prefetch_map
 from retrograph.preprocess import BadInput, Item
-from retrograph.scanning.fingerprint import fingerprints
+from retrograph.scanning.fingerprint import fingerprints, on_any_machine, on_this_machine
+from retrograph.scanning.parts import ScanPart, part_file, part_record
 from retrograph.scanning.probe_session import ProbeSession
 from retrograph.scanning.reader import ScanReader
-from retrograph.scanning.state import Answer, State
-from retrograph.scanning.store import FILE, VERSION, ScannedLayer, write
+from retrograph.scanning.state import Answer, State, none_good, write_state
+from retrograph.scanning.store import FILE, VERSION, ScannedLayer
+from retrograph.scanning.taking_up import take_up
 from retrograph.scanning.unfinished import Unfinished
 
 SECONDS = 2.0
-"""How much work an interruption may cost at most, about."""
+"""How much work an interruption may cost at most, about; more where saving takes long."""
+
+_SAVING = 10
+"""So many times the interval passes between two savings that take a second each."""
 
 OnBatch = Callable[[int, Sequence[Item | BadInput]], None]
 """Is called with how many inputs are done, and with the new ones; one that is bad is a BadInput."""
@@ -76,6 +89,9 @@ class Scanner:
 
     def run_values(self) -> dict[str, Any]:
         """What is scanned and how: the table `run` of the store, which identifies a scan."""
+        return self._run_values(fingerprints(self.inputs, self._kind.file_suffixes))
+
+    def _run_values(self, inputs: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         coding, rate = self._kind.coding, self._kind.sample_rate
         return {
             "version": VERSION,
@@ -83,7 +99,7 @@ class Scanner:
             "file": self._file,
             "model": self.session.model.sha256,
             "device": self.session.device,
-            "inputs": fingerprints(self.inputs, self._kind.file_suffixes),
+            "inputs": [*map(on_this_machine, inputs)],
             "preprocessing": self._kind.preprocessing.to_json(),
             "alphabet": None if coding is None else coding.alphabet,
             **({} if rate is None else {"sample_rate": rate}),
@@ -100,11 +116,14 @@ class Scanner:
             return None
         return count_all(self.inputs, self._kind)
 
-    def batches(self, start: int) -> Iterator[Batch]:
-        """The batches of `inputs`, from the input of that number on."""
+    def batches(self, start: int, stop: int | None = None) -> Iterator[Batch]:
+        """The batches of `inputs`, from the input of one number to before that of another."""
+        return self._batches(self.inputs, start, stop)
+
+    def _batches(self, inputs: Sequence[Input], start: int, stop: int | None) -> Iterator[Batch]:
         session = self.session
         signature = Signature(session.inputs, session.input, self._kind, wanted=self.batch)
-        return load_batches(self.inputs, signature, start=start, workers=self._workers)
+        return load_batches(inputs, signature, start=start, stop=stop, workers=self._workers)
 
     def run(
         self,
@@ -125,26 +144,91 @@ class Scanner:
         Raises:
             InputError: the folder holds another scan, no input is good, or nothing can be written.
         """
-        work = _open(Path(folder), self.run_values(), force=force)
-        if isinstance(work, ScanReader):
-            return work
-        try:
-            state = State.load(work, self.layers, self._k)
-            self._pass(work, state, on_batch or _ignore, seconds)
-            return self._finished(work, state, Path(folder))
-        finally:
-            work.close()
+        target = Path(folder, FILE)
+        work = take_up(target, self.run_values(), lambda path: ScanReader(path).run, force=force)
+        if work is not None:
+            try:
+                state = self._pass(work, self.batches, on_batch, seconds)
+                self._finish(work, state)
+            finally:
+                work.close()
+        return ScanReader(folder)
 
-    def _pass(self, work: Unfinished, state: State, on_batch: OnBatch, seconds: float) -> None:
-        saved = time.monotonic()
-        on_batch(state.done, [])
-        for batch, answer in self._answered(self.batches(state.done)):
+    def run_part(
+        self,
+        share: Share,
+        folder: str | os.PathLike[str],
+        *,
+        force: bool = False,
+        on_batch: OnBatch | None = None,
+        seconds: float = SECONDS,
+    ) -> ScanPart:
+        """Scan one part of the inputs, for `merge_parts`; else as `run`.
+
+        Raises:
+            InputError: as in `run`, or there are fewer inputs than were counted.
+        """
+        first, end, batches = self._part(share)
+        known = fingerprints(self.inputs, self._kind.file_suffixes)
+        record = part_record(share, first, end, self.layers, [*map(on_any_machine, known)])
+        run = self._run_values(known) | record
+        target = Path(folder, part_file(share))
+        work = take_up(target, run, lambda path: ScanPart(path).run, force=force)
+        if work is not None:
+            try:
+                state = self._pass(work, batches, on_batch, seconds)
+                if state.done < end - first:
+                    raise InputError(
+                        f"{share} has {state.done} inputs where {end - first} were counted: files "
+                        "went away or an archive is cut off; mend that, and run the part again"
+                    )
+                work.keep()
+            finally:
+                work.close()
+        return ScanPart(target)
+
+    def _part(self, share: Share) -> tuple[int, int, Callable[[int], Iterator[Batch]]]:
+        """From which input to which a part goes, and its batches from one of its inputs on.
+
+        Of a model of several inputs, whose files are run whole, the files are counted.
+        """
+        if len(self.session.inputs) > 1:
+            if any(isinstance(value, Mapping) for value in self.inputs):
+                raise InputError("parts are of files; save what each run takes as an .npz")
+            first, end = share.bounds(len(self.inputs), 1)
+            files = self.inputs[first:end]
+            return first, end, lambda done: self._batches(files, done, None)
+        total = self.count()
+        if total is None:
+            total = sum(1 for _ in read_inputs(self.inputs, self._kind))
+        first, end = share.bounds(total, self.batch)
+        stop = None if share.number == share.of else end
+        return first, end, lambda done: self.batches(first + done, stop)
+
+    def _pass(
+        self,
+        work: Unfinished,
+        batches: Callable[[int], Iterator[Batch]],
+        on_batch: OnBatch | None,
+        seconds: float,
+    ) -> State:
+        """The state after all batches, those from a number of an input on."""
+        saved = work.state()
+        state = (
+            State.empty(self.layers, self._k)
+            if saved is None
+            else State.restored(self.layers, saved)
+        )
+        tell = on_batch or _ignore
+        due = time.monotonic() + seconds
+        tell(state.done, [])
+        for batch, answer in self._answered(batches(state.done)):
             inputs = state.add(batch.inputs, answer)
-            on_batch(state.done, inputs)
-            if time.monotonic() - saved >= seconds:
-                state.save(work)
-                saved = time.monotonic()
+            tell(state.done, inputs)
+            if time.monotonic() >= due:
+                due = _save(state, work, seconds)
         state.save(work)
+        return state
 
     def _answered(self, source: Iterable[Batch]) -> Iterator[tuple[Batch, Answer]]:
         """Each batch with its statistics, which runs while the next is read."""
@@ -158,19 +242,16 @@ class Scanner:
         except InputError as error:
             return error
 
-    def _finished(self, work: Unfinished, state: State, folder: Path) -> ScanReader:
+    def _finish(self, work: Unfinished, state: State) -> None:
+        """Make the store of a state."""
         run = work.run
         assert run is not None
         if not state.good:
             problem = work.first_problem() if state.done else "there are no inputs; give some"
             work.drop()
-            many = f"none of {state.done} inputs can be scanned; the first, " * (state.done > 1)
-            raise InputError(f"{many}{self._nonfinite_weights() or problem}")
-        run["pictures"] = {"good": state.good, "bad": state.done - state.good}
+            raise none_good(state.done, self._nonfinite_weights() or problem)
         with work.finished() as path:
-            tallies = list(zip(self.layers, state.tallies, strict=True))
-            write(path, run, state.classes, work.pictures(), tallies)
-        return ScanReader(folder)
+            write_state(path, run, state, work.pictures())
 
     def _nonfinite_weights(self) -> str:
         """Which weights of the scanned layers are no numbers, in words; "" for none."""
@@ -182,6 +263,14 @@ def _usual_kind(session: ProbeSession) -> InputKind:
     """The kind of the input as the model's file says it."""
     model, name = session.model, session.input.name
     return choose_kind(model, name, choose_preprocessing(model, name))[0]
+
+
+def _save(state: State, work: Unfinished, seconds: float) -> float:
+    """Save a state; returns when to save it next, so that saving takes a twentieth of the time."""
+    begun = time.monotonic()
+    state.save(work)
+    now = time.monotonic()
+    return now + seconds * max(1.0, _SAVING * (now - begun))
 
 
 def _ignore(done: int, inputs: Sequence[Item | BadInput]) -> None:
@@ -209,49 +298,3 @@ def _layers(session: ProbeSession, channels: Sequence[int] | None) -> tuple[Scan
             ScannedLayer(alias, probe.tensor, shape, probe.channel_axis, tuple(chosen), field)
         )
     return tuple(layers)
-
-
-def _open(folder: Path, run: dict[str, Any], *, force: bool) -> Unfinished | ScanReader:
-    """The scan that was begun in a folder, a new one, or a finished one.
-
-    Raises:
-        InputError: what is there is of another scan.
-    """
-    make_folder(folder)
-    begun = (folder / f"{FILE}.part").exists()
-    finished = (folder / FILE).exists()
-    if finished and not begun and not force:
-        scan = ScanReader(folder)
-        _check_same(folder, "a finished scan", scan.run, run)
-        return scan
-    if force:
-        Unfinished.discard(folder)
-    work = Unfinished(folder)
-    there = work.run
-    if there is None:
-        work.begin(run)
-        return work
-    try:
-        _check_same(folder, "an unfinished scan", there, run)
-    except InputError:
-        work.close()
-        raise
-    return work
-
-
-def _check_same(folder: Path, what: str, there: dict[str, Any], wanted: dict[str, Any]) -> None:
-    """Raises InputError where the scan that is there is of something else; names the first."""
-    for key in wanted:
-        if key != "file" and there.get(key) != wanted[key]:
-            raise InputError(
-                f"{folder} holds {what} with {_difference(key, there.get(key), wanted[key])}; "
-                f"choose another folder, or give {parameter('force', True)} to start anew"
-            )
-
-
-def _difference(key: str, there: Any, wanted: Any) -> str:
-    texts = [str(value) for value in (there, wanted)]
-    other = f"other {key}" if key.endswith("s") else f"another {key}"
-    if key in ("inputs", "model", "labels") or max(map(len, texts)) > 60:
-        return other
-    return f"{other} ({texts[0]}, not {texts[1]})"

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -11,8 +13,8 @@ from retrograph.errors import InputError
 from retrograph.preprocess import BadInput, Item
 from retrograph.scanning.probe_session import ActivationStats
 from retrograph.scanning.statistics import NO_CLASS, Tally
-from retrograph.scanning.store import Row, ScannedLayer
-from retrograph.scanning.unfinished import Unfinished
+from retrograph.scanning.store import Row, ScannedLayer, write
+from retrograph.scanning.unfinished import Saved, Unfinished
 
 Input = Item | BadInput
 Answer = list[ActivationStats] | InputError
@@ -40,11 +42,13 @@ class State:
     new: list[Row] = field(default_factory=list)
 
     @classmethod
-    def load(cls, work: Unfinished, layers: Sequence[ScannedLayer], k: int) -> State:
-        """The state that was saved last, or that of the beginning."""
-        saved = work.state()
-        if saved is None:
-            return cls(layers, [Tally.empty(len(x.channels), k, len(x.shape)) for x in layers])
+    def empty(cls, layers: Sequence[ScannedLayer], k: int) -> State:
+        """The state of the beginning."""
+        return cls(layers, [Tally.empty(len(x.channels), k, len(x.shape)) for x in layers])
+
+    @classmethod
+    def restored(cls, layers: Sequence[ScannedLayer], saved: Saved) -> State:
+        """A state that was saved."""
         counts, arrays = saved
         tallies = []
         for number in range(len(layers)):
@@ -63,6 +67,17 @@ class State:
         counts = {"classes": self.classes, "done": self.done, "good": self.good}
         work.save(self.new, counts, arrays)
         self.new.clear()
+
+    def merge(self, later: State) -> None:
+        """Count what a pass over the inputs after these has counted, but for the new rows."""
+        for label, pictures in later.classes.items():
+            self.classes[label] = self.classes.get(label, 0) + pictures
+        order = {label: number for number, label in enumerate(self.classes)}
+        numbers = np.array([order[label] for label in later.classes], np.int64)
+        for tally, other in zip(self.tallies, later.tallies, strict=True):
+            tally.merge(other, self.done, numbers)
+        self.done += later.done
+        self.good += later.good
 
     def add(self, inputs: Sequence[Input], answer: Answer) -> list[Input]:
         """Count a batch; returns its inputs, as bad ones those of which nothing can be counted."""
@@ -111,6 +126,19 @@ class State:
                     "check the preprocessing"
                 )
         return None
+
+
+def none_good(done: int, problem: str) -> InputError:
+    """The error of a scan of which no input is good; the problem is that of the first."""
+    many = f"none of {done} inputs can be scanned; the first, " * (done > 1)
+    return InputError(f"{many}{problem}")
+
+
+def write_state(path: Path, run: Mapping[str, Any], state: State, pictures: Iterable[Row]) -> None:
+    """Write the store of a pass that is done: see `store.write`."""
+    counts = {"good": state.good, "bad": state.done - state.good}
+    tallies = list(zip(state.layers, state.tallies, strict=True))
+    write(path, {**run, "pictures": counts}, state.classes, pictures, tallies)
 
 
 def _no_text(name: str) -> str | None:

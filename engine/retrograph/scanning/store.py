@@ -11,6 +11,8 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any, SupportsIndex
 
+import numpy as np
+
 from retrograph.errors import InputError, command
 from retrograph.pointers import refuse_pointer_file
 from retrograph.receptive_field import Field, Span
@@ -82,6 +84,15 @@ class ScannedLayer:
             f"{self.channels[0]} to {self.channels[-1]}, or scan anew"
         )
 
+    def to_values(self) -> list[Any]:
+        """The layer as JSON values, of which `from_values` makes it again."""
+        return [*self.row(), list(self.channels)]
+
+    @classmethod
+    def from_values(cls, values: Sequence[Any]) -> ScannedLayer:
+        alias, tensor, shape, axis, field, channels = values
+        return cls(alias, tensor, tuple(json.loads(shape)), axis, tuple(channels), field_of(field))
+
     def row(self) -> Row:
         field = None if self.field is None else json.dumps(_field_values(self.field))
         return self.alias, self.tensor, json.dumps(self.shape), self.channel_axis, field
@@ -123,8 +134,8 @@ def write(
 
 
 def _insert(store: sqlite3.Connection, table: str, rows: Iterable[Row]) -> None:
-    for row in rows:
-        store.execute(f"INSERT INTO {table} VALUES ({', '.join('?' * len(row))})", row)
+    columns = len(store.execute(f"PRAGMA table_info({table})").fetchall())
+    store.executemany(f"INSERT INTO {table} VALUES ({', '.join('?' * columns)})", rows)
 
 
 def _top_rows(layer: ScannedLayer, tally: Tally) -> Iterator[Row]:
@@ -139,21 +150,21 @@ def _top_rows(layer: ScannedLayer, tally: Tally) -> Iterator[Row]:
 
 def _channel_rows(layer: ScannedLayer, tally: Tally, pictures: int) -> Iterator[Row]:
     sums = tally.statistics
+    parts = [sums.peak.values(), sums.mean.values(), sums.share.values(), sums.fires]
+    means = np.concatenate(parts) / pictures
     for i, channel in enumerate(layer.channels):
         start, width, counts = tally.histogram.bins(i)
         histogram = json.dumps({"start": start, "width": width, "counts": counts})
-        parts = (sums.peak[i], sums.mean[i], sums.share[i], sums.fires[i])
-        yield (layer.alias, channel, *(float(part / pictures) for part in parts), histogram)
+        yield (layer.alias, channel, *means[:, i].tolist(), histogram)
 
 
 def _class_rows(layer: ScannedLayer, tally: Tally, classes: Mapping[str, int]) -> Iterator[Row]:
     sums = tally.statistics
+    parts = (sums.class_peak.values(), sums.class_positive.values(), sums.class_fires)
+    means = np.stack(parts) / np.array([*classes.values()])[:, np.newaxis]
     for i, channel in enumerate(layer.channels):
-        for number, (name, count) in enumerate(classes.items()):
-            if count:
-                parts = (sums.class_peak, sums.class_positive, sums.class_fires)
-                means = (float(part[number, i] / count) for part in parts)
-                yield layer.alias, channel, name, *means
+        for name, row in zip(classes, means[:, :, i].T.tolist(), strict=True):
+            yield layer.alias, channel, name, *row
 
 
 def _field_values(field: Field) -> dict[str, Any]:

@@ -43,14 +43,29 @@ class Top:
             pictures: int64 [N], ascending.
         """
         better = np.flatnonzero((activation > self.activation[:, -1]).any(axis=0))
-        if not better.size:
-            return
+        if better.size:
+            numbers = np.broadcast_to(pictures, (better.size, len(pictures)))
+            units = unit.swapaxes(0, 1)[better]
+            self._join(better, Top(activation.T[better], numbers, units))
+
+    def merge(self, other: Top, first: int) -> None:
+        """Take in the strongest of pictures that come after all of these.
+
+        Args:
+            other: of the same channels.
+            first: what the number 0 of its pictures is here.
+        """
+        numbers = np.where(other.picture < 0, other.picture, other.picture + first)
+        channels = np.arange(len(self.activation))
+        self._join(channels, Top(other.activation, numbers, other.unit))
+
+    def _join(self, channels: Array, later: Top) -> None:
+        """Keep the strongest of those here and of later ones, which are of some channels."""
+        activation = np.concatenate([self.activation[channels], later.activation], axis=1)
+        picture = np.concatenate([self.picture[channels], later.picture], axis=1)
+        unit = np.concatenate([self.unit[channels], later.unit], axis=1)
         k = self.activation.shape[1]
-        every = np.concatenate([self.activation[better], activation.T[better]], axis=1)
-        order = np.argsort(-every, axis=1, kind="stable")[:, :k]
-        numbers = np.broadcast_to(pictures, (better.size, len(pictures)))
-        known = np.concatenate([self.picture[better], numbers], axis=1)
-        places = np.concatenate([self.unit[better], unit.swapaxes(0, 1)[better]], axis=1)
-        self.activation[better] = np.take_along_axis(every, order, axis=1)
-        self.picture[better] = np.take_along_axis(known, order, axis=1)
-        self.unit[better] = np.take_along_axis(places, order[:, :, np.newaxis], axis=1)
+        order = np.argsort(-activation, axis=1, kind="stable")[:, :k]
+        self.activation[channels] = np.take_along_axis(activation, order, axis=1)
+        self.picture[channels] = np.take_along_axis(picture, order, axis=1)
+        self.unit[channels] = np.take_along_axis(unit, order[:, :, np.newaxis], axis=1)

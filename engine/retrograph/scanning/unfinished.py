@@ -15,9 +15,16 @@ import numpy as np
 
 from retrograph.errors import InputError, parameter
 from retrograph.runtime import Array
-from retrograph.scanning.store import FILE, PICTURES, Row
+from retrograph.scanning.store import PICTURES, Row
+
+APPLICATION = 0x72677370
+"""Of a file that holds the state of a scan: "rgsp", by which `file` and SQLite know what it is."""
+
+Saved = tuple[dict[str, Any], dict[str, Array]]
+"""The counts of a state, as JSON values, and its arrays by name."""
 
 _TABLES = f"""
+PRAGMA application_id = {APPLICATION};
 CREATE TABLE run (value TEXT NOT NULL);
 CREATE TABLE state (name TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
 {PICTURES};
@@ -29,18 +36,21 @@ class _DamagedError(InputError):
 
 
 class Unfinished:
-    """The file beside which the store will stand.
+    """The file that becomes another one when the scan is done.
 
     A process holds it alone, until it is closed or the process ends.
+
+    Args:
+        target: the other one; this has its name with ".part".
 
     Raises:
         InputError: it cannot be read or written, or another process scans into the folder.
     """
 
-    def __init__(self, folder: Path) -> None:
-        self._target = folder / FILE
-        self.path = folder / f"{FILE}.part"
-        self._new = folder / f"{FILE}.new"
+    def __init__(self, target: Path) -> None:
+        self._target = target
+        self.path = begun_path(target)
+        self._new = target.with_name(f"{target.name}.new")
         with self._blamed():
             self._file = sqlite3.connect(self.path, timeout=1, isolation_level=None)
             self._file.execute("PRAGMA locking_mode = EXCLUSIVE")
@@ -50,17 +60,17 @@ class Unfinished:
                         self._file.execute(statement)
 
     @classmethod
-    def discard(cls, folder: Path) -> None:
-        """Take away what was begun in a folder, if anything was, damaged or not.
+    def discard(cls, target: Path) -> None:
+        """Take away what was begun of a file, if anything was, damaged or not.
 
         Raises:
             InputError: another process is at it.
         """
-        path = folder / f"{FILE}.part"
+        path = begun_path(target)
         if not path.exists():
             return
         try:
-            cls(folder).close()
+            cls(target).close()
         except _DamagedError:
             path.with_name(f"{path.name}-journal").unlink(missing_ok=True)
         path.unlink()
@@ -69,8 +79,7 @@ class Unfinished:
     def run(self) -> dict[str, Any] | None:
         """What is scanned and how; None where nothing is begun."""
         with self._blamed():
-            row = self._file.execute("SELECT value FROM run").fetchone()
-        return None if row is None else dict(json.loads(row[0]))
+            return read_run(self._file)
 
     def begin(self, run: Mapping[str, Any]) -> None:
         """Begin anew."""
@@ -89,25 +98,24 @@ class Unfinished:
             self._file.executemany("INSERT INTO picture VALUES (?, ?, ?, ?)", pictures)
             self._file.executemany("INSERT OR REPLACE INTO state VALUES (?, ?)", values.items())
 
-    def state(self) -> tuple[dict[str, Any], dict[str, Array]] | None:
+    def state(self) -> Saved | None:
         """The counts and arrays that were saved last; None before the first time."""
         with self._blamed():
-            values = dict(self._file.execute("SELECT name, value FROM state").fetchall())
-        if not values:
-            return None
-        counts = dict(json.loads(values.pop("counts")))
-        return counts, {name: np.load(io.BytesIO(value)) for name, value in values.items()}
+            return read_state(self._file)
 
     def pictures(self) -> Iterator[Row]:
         """The rows of all pictures that were saved, in order."""
-        yield from self._file.execute("SELECT id, name, class, problem FROM picture ORDER BY id")
+        return read_pictures(self._file)
 
     def first_problem(self) -> str:
         """Why the first bad input is bad."""
-        (problem,) = self._file.execute(
-            "SELECT problem FROM picture WHERE problem IS NOT NULL ORDER BY id LIMIT 1"
-        ).fetchone()
-        return str(problem)
+        return str(next(read_problems(self._file))[1])
+
+    def keep(self) -> None:
+        """Close it and give it the name of the target, which holds the state that was saved."""
+        self.close()
+        with self._blamed():
+            os.replace(self.path, self._target)
 
     @contextmanager
     def finished(self) -> Iterator[Path]:
@@ -159,6 +167,38 @@ class Unfinished:
                 f"{self.path.parent} cannot be written in ({reason}); make room or mend its "
                 "rights, and the same command goes on from what was kept"
             ) from None
+
+
+def begun_path(target: Path) -> Path:
+    """Where the state of a scan lies that will be another file when it is done."""
+    return target.with_name(f"{target.name}.part")
+
+
+def read_run(file: sqlite3.Connection) -> dict[str, Any] | None:
+    """What is scanned and how; None where nothing is begun."""
+    row = file.execute("SELECT value FROM run").fetchone()
+    return None if row is None else dict(json.loads(row[0]))
+
+
+def read_state(file: sqlite3.Connection) -> Saved | None:
+    """The counts and arrays that were saved last; None before the first time."""
+    values = dict(file.execute("SELECT name, value FROM state").fetchall())
+    if not values:
+        return None
+    counts = dict(json.loads(values.pop("counts")))
+    return counts, {name: np.load(io.BytesIO(value)) for name, value in values.items()}
+
+
+def read_pictures(file: sqlite3.Connection) -> Iterator[Row]:
+    """The rows of all pictures that were saved, in order."""
+    yield from file.execute("SELECT id, name, class, problem FROM picture ORDER BY id")
+
+
+def read_problems(file: sqlite3.Connection) -> Iterator[Row]:
+    """The name of each bad input and why it is bad, in order."""
+    yield from file.execute(
+        "SELECT name, problem FROM picture WHERE problem IS NOT NULL ORDER BY id"
+    )
 
 
 def _bytes(array: Array) -> bytes:
