@@ -206,3 +206,19 @@ def test_a_note_on_inputs_is_told_once(desk: Path, capsys: pytest.CaptureFixture
     assert (ran.code, ran.err) == (0, "")
     assert ran.out.count("note: moving/a.gif: ") == 1
     assert "b.gif" not in ran.out
+
+
+def test_parts_and_their_merge(desk: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    settings = "net.onnx set --layer relu2 --batch 2"
+    ran = scan(capsys, f"{settings} --part 2/2 -o run")
+    assert "part 2 of 2: 6 inputs, 0 bad -> run/part-2-of-2.sqlite" in ran.out
+    assert_one_line(scan(capsys, "merge run -o run"), "part 1 of 2 is missing", "--part 1/2")
+    record = json.loads(scan(capsys, f"{settings} --part 1/2 -o run --json").out)
+    assert record["pictures"] == {"good": 6, "bad": 0}
+    merged, one_pass = (
+        json.loads(scan(capsys, f"{words} --json").out)
+        for words in ("merge run -o run", f"{settings} -o whole")
+    )
+    assert merged == one_pass | {"store": "run/scan.sqlite"}
+    assert Path("run/scan.sqlite").read_bytes() == Path("whole/scan.sqlite").read_bytes()
+    assert_one_line(scan(capsys, f"{settings} --part 3/2 -o run"), "'3/2' is no part")

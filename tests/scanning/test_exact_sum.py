@@ -12,7 +12,7 @@ from support.graphs import Array
 
 
 def numbers(seed: int) -> Array:
-    """Float32 numbers of both signs and many magnitudes, with zeros and a channel of nothing else."""
+    """Float32 numbers of both signs and many magnitudes, zeros, and a channel of zeros alone."""
     rng = np.random.default_rng(seed)
     values = rng.normal(size=(60, 5)) * np.exp2(rng.integers(-30, 10, (60, 5)))
     values[rng.random((60, 5)) < 0.2] = 0

@@ -29,12 +29,18 @@ from retrograph.cli import (
     preprocess,
     sanity,
     scan,
+    scan_merge,
     serve,
 )
 from retrograph.cli.pages import option_words, page
 from retrograph.cli.parser import Help, Parser, explain_options
 from retrograph.cli.spelling import as_option
-from retrograph.cli.terminal import complain, join_negative_values, never_fail_to_encode
+from retrograph.cli.terminal import (
+    complain,
+    join_command,
+    join_negative_values,
+    never_fail_to_encode,
+)
 from retrograph.errors import RetrographError, UnsupportedError
 
 
@@ -53,7 +59,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     never_fail_to_encode(sys.stdout)
     never_fail_to_encode(sys.stderr)
-    arguments = _parser().parse_args(join_negative_values(sys.argv[1:] if argv is None else argv))
+    words = join_negative_values(sys.argv[1:] if argv is None else argv)
+    arguments = _parser().parse_args(join_command(words))
     try:
         code: int = arguments.run(arguments)
         sys.stdout.flush()
@@ -90,7 +97,8 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     for command in (
         *(layers, heads, check, methods, explain, compare, sanity, audit),
-        *(preprocess, scan, patches, filters, maximize, serve, build, export, bench, help),
+        *(preprocess, scan, scan_merge, patches, filters, maximize, serve),
+        *(build, export, bench, help),
         *(demo, doctor, completion),
     ):
         command.add(commands)

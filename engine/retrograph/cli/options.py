@@ -10,7 +10,7 @@ from typing import Any
 from retrograph.cli.aim import add_aim, chosen_aim
 from retrograph.cli.pages import page
 from retrograph.cli.parser import Help, Parser, group_named
-from retrograph.cli.terminal import channels, count, visible
+from retrograph.cli.terminal import channels, count, share, visible
 from retrograph.errors import InputError
 from retrograph.inputs.loader import Input
 from retrograph.ir.builder import DEVICES
@@ -34,13 +34,13 @@ def add_page(
 
     Args:
         commands: takes it.
-        name: of the command.
+        name: of the command; one of two words is not listed, the page of the first tells of it.
         description: in a few words.
     """
     examples, _, manual = page(name).partition("\n\n")
     parser = commands.add_parser(
         name,
-        help=description,
+        **({} if " " in name else {"help": description}),
         description=description,
         epilog=f"examples:\n{examples}",
         formatter_class=Help,
@@ -312,6 +312,11 @@ def add_batch(parser: argparse.ArgumentParser, usual: int, things: str = "inputs
         metavar="N",
         help=f"{things} a run, where that is open ({usual})",
     )
+
+
+def add_part(parser: argparse.ArgumentParser) -> None:
+    """Which part of the inputs is looked at; None for all."""
+    group_named(parser, "running").add_argument("--part", type=share, metavar="I/N")
 
 
 def add_seed(group: argparse._ActionsContainer) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
+from functools import partial
 
 from rich.console import Console
 from rich.text import Text
@@ -11,7 +12,7 @@ from rich.text import Text
 from retrograph.cli import options, outputs
 from retrograph.cli.explain_report import announce_preprocessing
 from retrograph.cli.progress import Bar, progress_bar
-from retrograph.cli.scan_report import print_report
+from retrograph.cli.scan_report import report
 from retrograph.cli.spelling import as_option
 from retrograph.cli.terminal import complain, console, count, visible
 from retrograph.errors import spelled
@@ -40,6 +41,7 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     options.add_sequences(parser)
     options.add_device(parser)
     options.add_threads(parser)
+    options.add_part(parser)
     parser.add_argument("--workers", type=count, metavar="N")
     output = parser.add_argument_group("output")
     outputs.add_destination(output, "a folder", "RUN", required=True)
@@ -61,17 +63,19 @@ def _run(args: argparse.Namespace) -> int:
             **options.picked(args, "device", "threads", "workers"),
         )
     _announce(plan, out)
+    total = None if args.part else plan.count()
     try:
-        with progress_bar(out, "scanning", plan.count()) as bar:
+        with progress_bar(out, "scanning", total) as bar:
             watch = _Watch(bar, out)
-            scan = plan.run(args.output, force=args.force, on_batch=watch.add)
+            run = partial(plan.run_part, args.part) if args.part else plan.run
+            scan = run(args.output, force=args.force, on_batch=watch.add)
     except KeyboardInterrupt:
         complain("interrupted; the same command goes on where it stopped")
         return 130
     watch.report_rest()
     if not watch.ran:
         out.print("done already")
-    print_report(scan, out)
+    report(scan, out)
     if args.json:
         print(json_text(scan.to_dict()))
     return 2 if scan.problems else 0

@@ -9,14 +9,21 @@ from rich.text import Text
 
 from retrograph.cli.terminal import print_table, visible
 from retrograph.scanning import ClassPreference, ScannedLayer, ScanReader
+from retrograph.scanning.parts import ScanPart
 from retrograph.scanning.summary import channel_label, count_text
 
 _SHOWN = 10
 """Channels of a layer that are printed."""
 
 
-def print_report(scan: ScanReader, out: Console) -> None:
-    """What was found, in tables."""
+def report(scan: ScanReader | ScanPart, out: Console) -> None:
+    """What was found, in tables; of a part where it is and what is to be done with it."""
+    if isinstance(scan, ScanPart):
+        folder = visible(str(scan.path.parent))
+        counts = f"{scan.share}: {scan.pictures['good']:,} inputs, {len(scan.problems):,} bad"
+        out.print(f"{counts} -> {visible(str(scan.path))}", soft_wrap=True)
+        out.print(f"when all are there: retrograph scan merge {folder} -o {folder}", soft_wrap=True)
+        return
     out.print(Text(visible(f"{count_text(scan)}: {scan.path}")), soft_wrap=True)
     out.print()
     rows = [_layer_row(scan, layer) for layer in scan.layers]

@@ -23,6 +23,14 @@ def count(text: str) -> int:
     return int(text)
 
 
+def share(text: str) -> tuple[int, int]:
+    """A part and how many there are, written as 3/8."""
+    number, _, of = text.partition("/")
+    if not (number.isdecimal() and of.isdecimal() and 1 <= int(number) <= int(of)):
+        raise argparse.ArgumentTypeError(f"'{text}' is no part; the 3rd of 8 is 3/8")
+    return int(number), int(of)
+
+
 def grid(text: str) -> tuple[int, int]:
     """Rows and columns of a sheet, written as 5x5."""
     rows, _, columns = text.lower().partition("x")
@@ -55,6 +63,14 @@ def join_negative_values(argv: Sequence[str]) -> list[str]:
         else:
             joined.append(argument)
     return joined
+
+
+def join_command(argv: Sequence[str]) -> list[str]:
+    """The arguments, with `scan merge` as one word: a command, or behind `help` its name."""
+    place = int(argv[:1] == ["help"])
+    rest = argv[place:]
+    joined = ["scan merge", *rest[2:]] if rest[:2] == ["scan", "merge"] else rest
+    return [*argv[:place], *joined]
 
 
 def console(stderr: bool = False) -> Console:

@@ -230,9 +230,8 @@ def _complete(paths: Sequence[Path]) -> list[ScanPart]:
         _check_of_one_scan(part, first)
         other = parts.setdefault(part.share.number, part)
         if other is not part:
-            raise InputError(
-                f"{part.share} is there twice, {other.path} and {part.path}; name one of them"
-            )
+            where = {str(other.path): None, str(part.path): None}
+            raise InputError(f"{part.share} is there twice, {' and '.join(where)}; name it once")
     missing = [Share(n, part.share.of) for n in range(1, part.share.of + 1) if n not in parts]
     if missing:
         raise _missing(missing, paths)

@@ -13,7 +13,7 @@ _FOLDER: Final = Path(__file__).parent
 
 def page(command: str) -> str:
     """Of a command: examples, and behind an empty line what is told on request."""
-    return _read(_FOLDER / f"{command}.txt")
+    return _read(_FOLDER / f"{command.replace(' ', '-')}.txt")
 
 
 def topic(name: str) -> str:
