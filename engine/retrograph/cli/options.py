@@ -38,9 +38,10 @@ def add_page(
         description: in a few words.
     """
     examples, _, manual = page(name).partition("\n\n")
+    listed: dict[str, Any] = {} if " " in name else {"help": description}
     parser = commands.add_parser(
         name,
-        **({} if " " in name else {"help": description}),
+        **listed,
         description=description,
         epilog=f"examples:\n{examples}",
         formatter_class=Help,
