@@ -43,6 +43,20 @@ def test_a_file_that_cannot_take_its_place_leaves_nothing(tmp_path: Path) -> Non
         write_whole(tmp_path / "missing" / "file", b"x")
 
 
+def test_arrays_are_compressed_and_read_as_they_were(tmp_path: Path) -> None:
+    arrays = {
+        "a/b": np.arange(60000, dtype=np.float32).reshape(2, 100, 300)[:, ::2],
+        "scalar": np.array(3),
+        "text": np.array("imagenet"),
+    }
+    save_arrays(arrays, tmp_path / "a.npz")
+    with np.load(tmp_path / "a.npz") as data:
+        assert {*data} == {*arrays}
+        for name, array in arrays.items():
+            np.testing.assert_array_equal(data[name], array, strict=True)
+    assert (tmp_path / "a.npz").stat().st_size < arrays["a/b"].nbytes
+
+
 def test_a_file_is_replaced_as_a_whole(tmp_path: Path) -> None:
     path = tmp_path / "a.npz"
     path.write_bytes(b"old")

@@ -9,7 +9,8 @@ import re
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
+from zipfile import ZIP_DEFLATED, ZipFile
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +20,9 @@ from retrograph.errors import InputError, parameter
 LONGEST_NAME = 200
 """The bytes that a name of ours has at most: file systems take 255, of which some are for suffixes,
 numbers and what is unfinished."""
+
+_NPZ_LEVEL: Final = 1
+"""Of zlib: NumPy's own takes more than twice as long for files a fifteenth smaller."""
 
 
 def safe_name(text: str) -> str:
@@ -60,8 +64,11 @@ def save_arrays(arrays: Mapping[str, NDArray[Any]], path: Path) -> None:
         InputError: it cannot be written.
     """
     buffer = io.BytesIO()
-    np.savez_compressed(buffer, **dict(arrays))  # type: ignore[arg-type]
-    write_whole(path, buffer.getvalue())
+    with ZipFile(buffer, "w", ZIP_DEFLATED, compresslevel=_NPZ_LEVEL) as archive:
+        for name, array in arrays.items():
+            with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
+                np.lib.format.write_array(member, np.asanyarray(array))
+    write_whole(path, buffer.getbuffer())
 
 
 def check_free(path: Path, *, force: bool) -> None:

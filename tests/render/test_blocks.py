@@ -80,3 +80,9 @@ def test_lines_of_text_are_whole_and_no_more_than_asked() -> None:
         assert inked.any()
         assert not inked[[0, -1]].any()
     assert written("  ", 18, (0, 0, 0), 200, 3) == []
+
+
+def test_the_same_words_are_drawn_once_and_others_anew() -> None:
+    first, again, other = (written(text, 18, WHITE, 90, 2) for text in ("a b", "a b", "a c"))
+    assert first is not again
+    assert [*map(id, first)] == [*map(id, again)] != [*map(id, other)]

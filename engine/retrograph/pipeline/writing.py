@@ -1,4 +1,4 @@
-"""Explanations into files: one is drawn while the next is run."""
+"""Explanations into files: some are drawn while the next ones are run."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from retrograph.output import make_folder, save_arrays
 from retrograph.pipeline.destination import Destination, Files
 from retrograph.pipeline.session import ExplainSession
 from retrograph.prefetch import prefetch_map
-from retrograph.preprocess import BadInput
+from retrograph.preprocess import BadInput, default_workers
 from retrograph.render import save_picture
 from retrograph.results.explanation import Explanation
 from retrograph.results.sheet import Sheet
@@ -39,7 +39,8 @@ def write_explanations(
         InputError: the destination is a file, and there are several inputs.
     """
     checked = _single(batches, destination) if destination.file else batches
-    return prefetch_map(_explained(checked, session, destination), _written, workers=1, ahead=2)
+    explained, workers = _explained(checked, session, destination), default_workers()
+    return prefetch_map(explained, _written, workers=workers, ahead=2 * workers)
 
 
 def _explained(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Final, TypeAlias
 
 from PIL import Image, ImageDraw, ImageFont, ImageOps
@@ -33,9 +34,18 @@ def blank(width: int, height: int) -> Block:
 def written(
     text: str, size: float, ink: tuple[int, int, int], width: int, most: int
 ) -> list[Block]:
-    """The lines of a text, each a block of the given width; none where there is no text."""
-    if not text.strip():
-        return []
+    """The lines of a text, each a block of the given width; none where there is no text.
+
+    The blocks are shared with whoever writes the same: paste them, do not draw on them.
+    """
+    return [*_drawn_lines(text, size, ink, width, most)] if text.strip() else []
+
+
+@lru_cache(maxsize=32)
+def _drawn_lines(
+    text: str, size: float, ink: tuple[int, int, int], width: int, most: int
+) -> tuple[Block, ...]:
+    """What `written` gives; the pictures of a run have most of their texts in common."""
     font = ImageFont.load_default(size)
     height = round(1.32 * size)
     blocks = []
@@ -43,7 +53,7 @@ def written(
         block = Image.new("RGB", (width, height), WHITE)
         ImageDraw.Draw(block).text((0, height / 2), line, fill=ink, font=font, anchor="lm")
         blocks.append(block)
-    return blocks
+    return tuple(blocks)
 
 
 def framed(pixels: Pixels) -> Block:

@@ -66,8 +66,19 @@ def enlarge(picture: Picture, side: int = SMALL, *, smooth: bool = False) -> Pix
     no edges between the squares.
     """
     pixels = np.asarray(picture)
-    short, long = sorted(pixels.shape[:2])
-    return _times(pixels, max(1, min(math.ceil(side / short), LONGEST // long)), smooth)
+    return _times(pixels, _factor(pixels, side), smooth)
+
+
+def enlarged_size(picture: Picture, side: int) -> tuple[int, int]:
+    """The height and width that `enlarge` gives."""
+    pixels = np.asarray(picture)
+    factor = _factor(pixels, side)
+    return pixels.shape[0] * factor, pixels.shape[1] * factor
+
+
+def _factor(pixels: Pixels, side: int) -> int:
+    short, long = sorted(map(int, pixels.shape[:2]))
+    return max(1, min(math.ceil(side / short), LONGEST // long))
 
 
 def fill(picture: Picture, width: int, height: int, *, smooth: bool = False) -> Pixels:
@@ -82,10 +93,11 @@ def fill(picture: Picture, width: int, height: int, *, smooth: bool = False) -> 
 
 
 def _times(pixels: Pixels, factor: int, smooth: bool) -> Pixels:
-    if not smooth or factor == 1:
-        return pixels.repeat(factor, axis=0).repeat(factor, axis=1)
+    if factor == 1:
+        return pixels
     size = pixels.shape[1] * factor, pixels.shape[0] * factor
-    return np.asarray(Image.fromarray(pixels).resize(size, Image.Resampling.BICUBIC))
+    resampling = Image.Resampling.BICUBIC if smooth else Image.Resampling.NEAREST
+    return np.asarray(Image.fromarray(pixels).resize(size, resampling))
 
 
 Titled: TypeAlias = tuple[str, Picture]
@@ -111,9 +123,8 @@ def panels(
         rows: the pictures of each; None leaves a place free.
         caption: what is said under them.
     """
-    first = [framed(enlarge(cell[1], panel_side(cell[1]))) for cell in rows[0] if cell]
-    width = max(block.width for block in first)
-    height = max(block.height for block in first)
+    first = [enlarged_size(cell[1], panel_side(cell[1])) for cell in rows[0] if cell]
+    height, width = (2 + max(sides) for sides in zip(*first, strict=True))
     across = max(map(len, rows))
     unit = max(1.0, math.sqrt(width * height) / PANEL_SIDE, across * width / WIDEST)
     drawn = [_panel_row(row, width, height, unit) for row in rows]

