@@ -56,12 +56,12 @@ def audit_files(
     check_counts(threads=threads)
     models = _opened(files, least=1 if runtime else 2)
     given = as_list(inputs)
-    others = recipe_of_others(models[0], given, preprocessing, preprocessing_b)
-    recipes = [preprocessing, *[others] * (len(models) - 1)]
+    recipe_b = recipe_of_others(models[0], given, preprocessing, preprocessing_b)
+    recipes = [preprocessing, *[recipe_b] * (len(models) - 1)]
     pairs = [*combinations(range(len(models)), 2)]
-    steps = len(pairs) + (len(models) if runtime else 0)
-    shares = (100 * i / steps for i in range(steps + 1))
-    told = [Part(progress or quiet).part(*ends) for ends in pairwise(shares)]
+    steps = len(pairs) + runtime * len(models)
+    ends = pairwise(100 * i / steps for i in range(steps + 1))
+    told = [Part(progress or quiet).part(*each) for each in ends]
     found = {
         (i, j): audit(
             models[i],

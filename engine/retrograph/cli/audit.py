@@ -9,8 +9,9 @@ from pathlib import Path
 from rich.console import Console
 
 from retrograph import auditing
-from retrograph.auditing import Audit, FileAudits, amount
+from retrograph.auditing import Audit, FileAudits
 from retrograph.auditing.reported import LAYERS
+from retrograph.auditing.tables import audit_tables
 from retrograph.auditing.verdicts import FAIL_ON
 from retrograph.cli import options, outputs
 from retrograph.cli.progress import progress_bar
@@ -19,9 +20,6 @@ from retrograph.cli.terminal import console, print_table, visible
 from retrograph.errors import InputError, spelled
 from retrograph.preprocess import PRESETS
 from retrograph.results.base import json_text
-
-_MOST_MAPS = 8
-_MOST_LAYERS = 8
 
 
 def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -111,39 +109,6 @@ def _print(found: Audit, out: Console) -> None:
     out.print(visible(spelled(found.sentence, as_option)), soft_wrap=True)
     for note in found.notes:
         out.print(visible(f"note: {spelled(note, as_option)}"), soft_wrap=True)
-    outputs = [
-        (pair.a, pair.b, amount(pair.error), _share(pair.agreeing)) for pair in found.outputs
-    ]
-    if outputs:
+    for table in audit_tables(found):
         out.print()
-        print_table(out, ("output of A", "of B", "error", "same top"), outputs)
-    layers = [
-        (
-            *found.layer_names(layer),
-            amount(layer.own),
-            amount(layer.accumulated),
-            "more than is explained" * layer.suspect,
-        )
-        for layer in found.ranked_layers()[:_MOST_LAYERS]
-        if layer.suspect or layer.own > 0
-    ]
-    if layers:
-        out.print()
-        print_table(out, ("layer", "in B", "off by itself", "accumulated", ""), layers)
-    maps = [
-        (Path(pair.name).name, found.unit_name(pair), f"{pair.cosine:.4f}", f"{pair.rank:.4f}")
-        for pair in found.worst_maps()[:_MOST_MAPS]
-    ]
-    if maps:
-        out.print()
-        headings = (
-            "input, least alike first",
-            "unit",
-            f"{found.method} cosine",
-            "rank correlation",
-        )
-        print_table(out, headings, maps)
-
-
-def _share(value: float | None) -> str:
-    return "" if value is None else f"{100 * value:.0f} %"
+        print_table(out, table.headings, table.rows)

@@ -10,8 +10,10 @@ from collections.abc import Iterable, Sequence
 from typing import TextIO
 
 from rich.console import Console
-from rich.table import Table
+from rich.table import Table as Grid
 from rich.text import Text
+
+from retrograph.results.tables import Table
 
 _COLUMN_GAP = 2
 
@@ -103,7 +105,7 @@ def never_fail_to_encode(stream: TextIO) -> None:
 def print_table(out: Console, headings: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     """Rows as a table without lines, which folds what is too long for the terminal."""
     cells = [[Text(visible(cell)) for cell in row] for row in rows]
-    table = Table(
+    table = Grid(
         box=None, show_header=bool(headings), header_style="bold", padding=(0, _COLUMN_GAP, 0, 0)
     )
     for i in range(max(map(len, cells))):
@@ -115,3 +117,12 @@ def print_table(out: Console, headings: Sequence[str], rows: Iterable[Sequence[s
     for line in map(Text.from_ansi, captured.get().splitlines()):
         line.rstrip()
         out.print(line, soft_wrap=True)
+
+
+def print_tables(out: Console, tables: Iterable[Table]) -> None:
+    """Tables of the library; those with a title stand apart."""
+    for each in tables:
+        if each.title:
+            out.print()
+            out.print(Text(visible(each.title), "bold"), soft_wrap=True)
+        print_table(out, each.headings, each.rows)
