@@ -1,0 +1,48 @@
+/** The explanation that is shown: asked once for all panes, told to each. */
+import { ask, newest } from "./ask.js";
+import { known, onModel } from "./known.js";
+import { question, view, watch } from "./view.js";
+
+const listeners = [];
+let latest = null;
+
+/** Call `told({ record, unit, error })` when another explanation is there. */
+export function onAnswer(told) {
+  listeners.push(told);
+  if (latest) told(latest);
+}
+
+/** What was explained last, or null. */
+export const answered = () => latest;
+
+function tell(answer) {
+  latest = answer;
+  for (const told of listeners) told(answer);
+}
+
+/** Ask whenever what is explained changes. */
+export function startAnswers() {
+  const load = newest(
+    document.getElementById("stage"),
+    async (signal) => {
+      const record = await ask("api/explain", { ...question(), format: "json" }, { signal });
+      const unit = record.explained[0]?.units[0] ?? null;
+      tell({ record, unit, error: null });
+    },
+    (error) => tell({ record: null, unit: null, error }),
+  );
+  const names = [
+    "input", "layer", "unit", "method", "wrt", "preprocessing",
+    "box", "class_", "what", "over", "at",
+  ];
+  const refresh = () => known() && view().input && load();
+  watch(names, refresh);
+  onModel(refresh);
+}
+
+/** The numbers of the unit that is shown: its channel or class, and where it lies. */
+export function shownUnit() {
+  if (!latest?.unit) return { channel: null, place: [] };
+  const { unit, place } = latest.unit;
+  return { channel: unit[unit.length > 1 ? latest.record.channel_axis ?? 0 : 0], place: place ?? [] };
+}

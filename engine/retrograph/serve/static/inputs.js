@@ -1,0 +1,139 @@
+/** The strip of inputs below the stage: choose, drop, paste, or take one by the camera. */
+import { address, ask, send } from "./ask.js";
+import { fileName, make, say } from "./dom.js";
+import { known, setInputs } from "./known.js";
+import { show, view, watch } from "./view.js";
+
+/** Build the strip in an element; gives what keys may call. */
+export function inputStrip(pane) {
+  const strip = new Strip();
+  pane.append(strip.element);
+  watch(["input"], () => strip.mark());
+  watch(["model"], () => strip.drawn());
+  takeFiles(strip);
+  return strip;
+}
+
+class Strip {
+  constructor() {
+    this.list = make("div.thumbs", { role: "listbox", ariaLabel: "Inputs" });
+    const chooser = make("input", { type: "file", multiple: true, hidden: true });
+    chooser.onchange = () => this.add([...chooser.files]);
+    this.element = make("div.strip", {},
+      make("button", { ariaLabel: "Previous input", title: "Previous input (,)", onclick: () => this.step(-1) }, "\u2039"),
+      this.list,
+      make("button", { ariaLabel: "Next input", title: "Next input (.)", onclick: () => this.step(1) }, "\u203a"),
+      chooser,
+      make("button", { title: "Open a file; you may also drop or paste one anywhere", onclick: () => chooser.click() }, "Open\u2026"),
+      make("button", { title: "Take a picture with the camera", onclick: () => openCamera(this) }, "Camera"),
+    );
+    this.inputs = [];
+  }
+
+  async load() {
+    this.inputs = (await ask("api/inputs")).inputs;
+    setInputs(this.inputs);
+    this.drawn();
+  }
+
+  drawn() {
+    this.list.replaceChildren(...this.inputs.map((input) => this.thumb(input)));
+    if (!this.inputs.length) this.list.append(make("span.soft", {}, "no input yet: drop a file here, paste one, or open it"));
+    this.mark();
+  }
+
+  thumb({ id, name, kind }) {
+    const button = make("button.thumb", {
+      role: "option", title: name, ariaLabel: fileName(name), data: { input: id },
+      onclick: () => show({ input: id, at: "" }),
+    });
+    if (kind === "picture") {
+      button.append(make("img", { src: address(`api/input/${encodeURIComponent(id)}.png`, { raw: 1, size: 96 }), alt: "", loading: "lazy" }));
+    } else button.append(make("span.name", {}, fileName(name)));
+    return button;
+  }
+
+  mark() {
+    for (const button of this.list.children) {
+      const isChosen = button.dataset.input === view().input;
+      button.ariaSelected = String(isChosen);
+      if (isChosen) button.scrollIntoView({ block: "nearest", inline: "nearest" });
+    }
+  }
+
+  step(way) {
+    const ids = this.inputs.map((each) => each.id);
+    if (!ids.length) return;
+    const place = (ids.indexOf(view().input) + way + ids.length) % ids.length;
+    show({ input: ids[place] });
+  }
+
+  /** Send files to the server, and show the last one. */
+  async add(files) {
+    let last = null;
+    for (const file of files) {
+      say(`sending ${file.name || "what was pasted"}\u2026`);
+      try {
+        last = await send(file);
+        this.inputs = [...this.inputs, last];
+      } catch (error) {
+        say(error.message, true);
+      }
+    }
+    if (!last) return;
+    setInputs(this.inputs);
+    this.drawn();
+    if (known()) show({ input: last.id });
+  }
+}
+
+function takeFiles(strip) {
+  const body = document.body;
+  body.addEventListener("dragover", (event) => {
+    event.preventDefault();
+    body.classList.add("dropping");
+  });
+  body.addEventListener("dragleave", (event) => event.relatedTarget ?? body.classList.remove("dropping"));
+  body.addEventListener("drop", (event) => {
+    event.preventDefault();
+    body.classList.remove("dropping");
+    strip.add([...event.dataTransfer.files]);
+  });
+  addEventListener("paste", (event) => {
+    const files = [...(event.clipboardData?.files ?? [])];
+    if (files.length) strip.add(files);
+  });
+}
+
+/** A dialog with the camera's picture; what is taken becomes an input. */
+async function openCamera(strip) {
+  let stream;
+  try {
+    stream = await navigator.mediaDevices.getUserMedia({ video: true });
+  } catch (error) {
+    return say(`the camera cannot be used: ${error.message || error.name}; allow it for this page, or drop a picture`, true);
+  }
+  const video = make("video", { autoplay: true, muted: true, playsInline: true, srcObject: stream });
+  const dialog = make("dialog.camera", { ariaLabel: "Camera" });
+  dialog.onclose = () => {
+    for (const track of stream.getTracks()) track.stop();
+    dialog.remove();
+  };
+  const take = async () => {
+    const file = await snapshot(video);
+    dialog.close();
+    strip.add([file]);
+  };
+  dialog.append(video, make("div.row", {},
+    make("button.main", { onclick: take }, "Take the picture"),
+    make("button", { onclick: () => dialog.close() }, "Close")));
+  document.body.append(dialog);
+  dialog.showModal();
+}
+
+async function snapshot(video) {
+  const canvas = make("canvas", { width: video.videoWidth, height: video.videoHeight });
+  canvas.getContext("2d").drawImage(video, 0, 0);
+  const blob = await new Promise((taken) => canvas.toBlob(taken, "image/png"));
+  return new File([blob], `camera ${new Date().toTimeString().slice(0, 8).replaceAll(":", "-")}.png`);
+}

@@ -1,0 +1,61 @@
+/** What is known of the model that is shown: its record, and the inputs at hand. */
+import { ask, newest } from "./ask.js";
+import { say } from "./dom.js";
+import { view, watch } from "./view.js";
+
+const listeners = [];
+const facts = { model: null, inputs: [], scores: [] };
+
+/** The record of the model, with the inputs at hand and the class scores; false until it is there. */
+export const known = () => facts.model?.name === view().model && { ...facts.model, inputs: facts.inputs, scores: facts.scores };
+
+/** Call when another model is there. */
+export function onModel(changed) {
+  listeners.push(changed);
+}
+
+/** Remember the inputs at hand. */
+export function setInputs(inputs) {
+  facts.inputs = inputs;
+}
+
+/** Remember the class scores of the input that is shown. */
+export function setScores(scores) {
+  facts.scores = scores;
+}
+
+/** The layer whose maps are shown: the named one, else the class scores, of a detector its last ReLU. */
+export function mapLayer() {
+  const { layer } = view();
+  if (layer || !facts.model) return layer;
+  const { default: usual, layers } = facts.model;
+  const last = layers.filter((each) => each.relu).at(-1)?.alias;
+  return usual.select === "top" ? usual.layer : (last ?? usual.layer ?? "");
+}
+
+/** The layer that is shown, as the model's record tells of it; null of the class scores. */
+export function shownLayer() {
+  const layer = mapLayer();
+  return facts.model?.layers.find((each) => each.alias === layer || each.tensor === layer) ?? null;
+}
+
+/** Ask again what is known of the model, as after a scan. */
+export async function reloadModel() {
+  facts.model = await ask("api/model", { model: view().model });
+}
+
+/** Load the record whenever the model changes. */
+export function startModels() {
+  const load = newest(
+    document.getElementById("bar"),
+    async (signal, model) => {
+      const record = await ask("api/model", { model }, { signal });
+      facts.model = record;
+      facts.scores = [];
+      if (record.default?.error) say(record.default.error.message, true);
+      for (const changed of listeners) changed();
+    },
+    (error) => say(error.message, true),
+  );
+  watch(["model"], ({ model }) => model && load(model));
+}

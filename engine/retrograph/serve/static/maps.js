@@ -1,0 +1,182 @@
+/** The maps of a layer as thumbnails, in pages that are loaded when they come into sight. */
+import { ask, forget, newest, picture } from "./ask.js";
+import { answered, onAnswer, shownUnit } from "./answer.js";
+import { amount, choices, make, showMistake } from "./dom.js";
+import { Enlarged } from "./enlarged.js";
+import { known, mapLayer, onModel } from "./known.js";
+import { showUnit, view, watch } from "./view.js";
+
+const PAGE = 48;
+const TILE = 78;
+const ROW = 26;
+const COLUMNS = 4;
+
+/** Build the tab in its panel; gives `{ shown, step }`. */
+export function mapsTab(panel, stage) {
+  const maps = new Maps(panel, stage);
+  watch(["input", "layer", "preprocessing"], () => maps.refresh());
+  onModel(() => maps.refresh());
+  onAnswer(() => maps.mark());
+  return { shown: () => maps.refresh(), step: (way) => maps.step(way) };
+}
+
+class Maps {
+  constructor(panel, stage) {
+    this.panel = panel;
+    this.order = "activation";
+    this.enlarged = new Enlarged(stage);
+    const sort = choices("Sort", [["activation", "strongest first"], ["number", "by number"]], "activation", (order) => {
+      this.order = order;
+      this.asked = null;
+      this.refresh();
+    });
+    this.go = make("input", { type: "text", size: 5, placeholder: "unit", ariaLabel: "Go to a unit: a number, or channel,row,column" });
+    this.go.onchange = () => this.go.value && showUnit({ layer: mapLayer(), unit: this.go.value.trim() });
+    this.count = make("span.soft");
+    this.list = make("div.maps");
+    panel.append(this.enlarged.element, make("div.tools", {}, sort, this.go, this.count), this.list);
+    this.pages = new Map();
+    this.sight = new IntersectionObserver((seen) => this.scrolled(seen), { root: this.list, rootMargin: "200px" });
+    this.load = newest(panel, (signal) => this.first(signal), (error) => showMistake(this.list, error));
+  }
+
+  /** Load the maps where they are not those that are there. */
+  refresh() {
+    const { model, input, preprocessing, tab } = view();
+    const layer = mapLayer();
+    if (tab !== "" || !known() || !input || !layer) return;
+    const asked = JSON.stringify([model, input, layer, preprocessing, this.order]);
+    if (asked === this.asked) return;
+    this.asked = asked;
+    this.parameters = { model, input, layer, preprocessing, order: this.order };
+    this.load();
+  }
+
+  async first(signal) {
+    try {
+      const page = await ask("api/maps", { ...this.parameters, start: 0, count: PAGE }, { signal });
+      this.open(page, signal);
+    } catch (error) {
+      this.asked = null;
+      throw error;
+    }
+  }
+
+  open(first, signal) {
+    this.clear();
+    this.signal = signal;
+    this.total = first.total;
+    this.isFlat = first.shape.slice(1).every((size) => size === 1);
+    this.isLine = first.shape.length === 2 && !this.isFlat;
+    this.count.textContent = this.isFlat ? `${first.total} units` : `${first.total} maps`;
+    this.strongest = Math.max(...first.units.map((each) => Math.abs(each.max)), 1e-9);
+    const pages = Array.from({ length: Math.ceil(first.total / PAGE) }, (_, place) => this.page(place));
+    this.list.replaceChildren(...pages);
+    this.list.scrollTop = 0;
+    this.fill(pages[0], first);
+    pages.slice(1).forEach((page) => this.sight.observe(page));
+    this.enlarged.prepare(this.parameters, first);
+    this.mark();
+  }
+
+  clear() {
+    this.sight.disconnect();
+    for (const source of this.pages.values()) forget(source);
+    this.pages.clear();
+  }
+
+  page(place) {
+    const count = Math.min(PAGE, this.total - place * PAGE);
+    const page = make(this.isFlat ? "div.page.flat" : this.isLine ? "div.page.lines" : "div.page", { data: { page: place } });
+    const height = this.isFlat ? ROW : this.isLine ? TILE / 2 + 20 : TILE + 20;
+    page.style.minHeight = `${Math.ceil(count / (this.isFlat ? 1 : COLUMNS)) * height}px`;
+    return page;
+  }
+
+  scrolled(seen) {
+    for (const { target, isIntersecting } of seen) {
+      if (isIntersecting) this.later(target);
+    }
+  }
+
+  async later(page) {
+    this.sight.unobserve(page);
+    const signal = this.signal;
+    const start = Number(page.dataset.page) * PAGE;
+    try {
+      const answer = await ask("api/maps", { ...this.parameters, start, count: PAGE }, { signal });
+      if (page.isConnected) await this.fill(page, answer);
+    } catch (error) {
+      if (page.isConnected) showMistake(page, error);
+    }
+  }
+
+  async fill(page, { units, columns, tile }) {
+    const tiles = units.map((unit) => (this.isFlat ? this.bar(unit) : this.tile(unit)));
+    page.replaceChildren(...tiles);
+    this.mark();
+    if (this.isFlat) return;
+    const start = Number(page.dataset.page) * PAGE;
+    const source = await picture("api/maps", { ...this.parameters, start, count: PAGE, format: "png" }, { signal: this.signal })
+      .catch((error) => showMistake(page, error));
+    if (!source) return;
+    if (!page.isConnected) return forget(source);
+    this.pages.set(page, source);
+    const rows = Math.ceil(units.length / columns);
+    const isSmooth = Math.max(...tile) > TILE * 1.5;
+    tiles.forEach((element, k) => {
+      const map = element.firstChild.style;
+      map.backgroundImage = `url("${source}")`;
+      map.backgroundSize = `${100 * columns}% ${100 * rows}%`;
+      map.backgroundPosition = `${share(k % columns, columns)} ${share(Math.floor(k / columns), rows)}`;
+      map.imageRendering = isSmooth ? "auto" : "pixelated";
+    });
+  }
+
+  tile({ unit, max, place }) {
+    return make("button.tile", {
+      data: { unit }, ariaLabel: `channel ${unit}, strongest ${amount(max)}`,
+      title: `channel ${unit}: ${amount(max)}${place?.length ? ` at ${place.join(", ")}` : ""}`,
+      onclick: () => this.choose(unit),
+      onpointerenter: () => this.enlarged.hint(place),
+      onpointerleave: () => this.enlarged.hint(null),
+    }, make("span.image"), make("span.label", {}, make("b", {}, `${unit}`), ` ${amount(max)}`));
+  }
+
+  bar({ unit, max, name }) {
+    const labels = mapLayer() === known().default.layer ? known().labels : [];
+    const bar = make("i.bar");
+    bar.style.width = `${(100 * Math.abs(max)) / this.strongest}%`;
+    return make("button.score.tile", { data: { unit }, onclick: () => this.choose(unit) },
+      bar, make("span.name", {}, name || labels?.[unit] || `unit ${unit}`), make("span.number", {}, amount(max)));
+  }
+
+  choose(unit) {
+    showUnit({ layer: mapLayer(), unit });
+  }
+
+  /** Mark the channel that is explained, and enlarge its map. */
+  mark() {
+    const { channel, place } = isShown() ? shownUnit() : { channel: null, place: [] };
+    for (const tile of this.list.querySelectorAll(".tile")) {
+      tile.ariaPressed = String(Number(tile.dataset.unit) === channel);
+    }
+    if (this.asked && !this.isFlat && channel !== null) this.enlarged.show(channel, place);
+    else this.enlarged.element.hidden = true;
+  }
+
+  /** The next unit in the order of the list. */
+  step(way) {
+    const tiles = [...this.list.querySelectorAll(".tile")];
+    const place = tiles.findIndex((tile) => Number(tile.dataset.unit) === shownUnit().channel);
+    const next = tiles[place + way];
+    next?.scrollIntoView({ block: "nearest" });
+    next?.click();
+  }
+}
+
+/** Whether what is explained is a unit of the layer whose maps are shown. */
+const isShown = () => answered()?.record?.layer === mapLayer();
+
+const share = (place, count) => (count > 1 ? `${(100 * place) / (count - 1)}%` : "0%");
+

@@ -1,0 +1,75 @@
+/** Copy what is shown as a command or as Python, and download it. */
+import { address, ask } from "./ask.js";
+import { make, say } from "./dom.js";
+import { question, view } from "./view.js";
+
+const FILES = [["png", "Picture (PNG)"], ["svg", "Drawing (SVG)"], ["npz", "Arrays (NPZ)"], ["json", "Figures (JSON)"]];
+
+/** Fill the menus of the bar. */
+export function menus() {
+  const copy = document.getElementById("copy-menu");
+  copy.append(
+    item("As command", () => copyText("command")),
+    item("As Python", () => copyText("python")),
+    item("Link to this view", () => toClipboard(location.href, "the link")),
+  );
+  const files = document.getElementById("download-menu");
+  files.append(...FILES.map(([format, words]) => item(words, () => save(format))));
+  for (const menu of [copy, files]) {
+    menu.addEventListener("toggle", () => place(menu));
+    menu.addEventListener("click", () => menu.hidePopover());
+  }
+}
+
+const item = (words, onclick) => make("button", { onclick }, words);
+
+function place(menu) {
+  const opener = document.querySelector(`[popovertarget="${menu.id}"]`);
+  const edge = opener.getBoundingClientRect();
+  menu.style.top = `${edge.bottom + 4}px`;
+  menu.style.left = `${Math.min(edge.left, innerWidth - menu.offsetWidth - 8)}px`;
+  menu.querySelector("button").focus();
+}
+
+const shown = () => ({ ...question(), style: view().style });
+
+/** Copy the command, or the Python, that gives what is shown. */
+export async function copyText(kind) {
+  try {
+    const commands = await ask("api/commands", shown());
+    await toClipboard(commands[kind], kind === "python" ? "the Python" : "the command");
+  } catch (error) {
+    say(error.message, true);
+  }
+}
+
+async function toClipboard(text, words) {
+  try {
+    await navigator.clipboard.writeText(text);
+    say(`copied ${words}: ${text.split("\n")[0]}`);
+  } catch {
+    showText(text);
+  }
+}
+
+function showText(text) {
+  const dialog = make("dialog.text", { ariaLabel: "Text to copy" }, make("pre", { tabIndex: 0 }, text),
+    make("button.main", { onclick: () => dialog.close() }, "Close"));
+  dialog.onclose = () => dialog.remove();
+  document.body.append(dialog);
+  dialog.showModal();
+}
+
+async function save(format) {
+  const { model, layer, unit } = view();
+  try {
+    const answer = await fetch(address("api/explain", { ...shown(), format, part: "figure" }));
+    if (!answer.ok) return say((await answer.json()).error.message, true);
+    const source = URL.createObjectURL(await answer.blob());
+    const name = [model, layer, unit.replaceAll(",", "-")].filter(Boolean).join(".");
+    make("a", { href: source, download: `${name}.${format}` }).click();
+    setTimeout(() => URL.revokeObjectURL(source), 10000);
+  } catch (error) {
+    say(error.message, true);
+  }
+}

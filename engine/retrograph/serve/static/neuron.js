@@ -1,0 +1,101 @@
+/** What a neuron is: what drives it most in a scan, its filter, and the picture that maximizes it. */
+import { address, ask, newest } from "./ask.js";
+import { onAnswer, shownUnit } from "./answer.js";
+import { amount, draw, fileName, make, percent, showMistake } from "./dom.js";
+import { known, mapLayer, onModel } from "./known.js";
+import { Growing } from "./growing.js";
+import { scanOffer } from "./scanning.js";
+import { show, view } from "./view.js";
+
+/** Build the tab in its panel. */
+export function neuronTab(panel) {
+  const neuron = new Neuron(panel);
+  onAnswer(() => neuron.refresh());
+  onModel(() => neuron.forget());
+  return { shown: () => neuron.refresh() };
+}
+
+class Neuron {
+  constructor(panel) {
+    this.panel = panel;
+    this.body = make("div.scrolled");
+    panel.append(this.body);
+    this.load = newest(panel, (signal, asked) => this.fetch(signal, asked), (error) => showMistake(this.body, error));
+  }
+
+  forget() {
+    this.asked = null;
+    this.refresh();
+  }
+
+  refresh() {
+    const { channel } = shownUnit();
+    if (view().tab !== "neuron" || !known()) return;
+    if (channel === null) return this.body.replaceChildren(make("p.soft", {}, "choose a unit"));
+    const asked = { model: view().model, layer: mapLayer(), unit: channel };
+    if (JSON.stringify(asked) === this.asked) return;
+    this.asked = JSON.stringify(asked);
+    this.load(asked);
+  }
+
+  async fetch(signal, asked) {
+    this.growing?.stop();
+    this.growing = new Growing(asked);
+    const of = make("div");
+    this.body.replaceChildren(make("h3", {}, `unit ${asked.unit} of ${asked.layer}`), of, this.growing.element, filterOf(asked));
+    const scan = known().scan;
+    if (!scan?.layers?.includes(asked.layer)) return of.replaceChildren(scanOffer(asked.layer, () => this.forget()));
+    try {
+      const record = await ask("api/unit", asked, { signal });
+      of.replaceChildren(...parts(record, asked));
+    } catch (error) {
+      showMistake(of, error);
+    }
+  }
+}
+
+function parts({ top = [], histogram, classes = [], facts = [] }, asked) {
+  return [
+    facts.length ? make("dl.facts", {}, facts.flatMap(([words, value]) => [make("dt", {}, words), make("dd", {}, typeof value === "number" ? amount(value) : `${value}`)])) : null,
+    make("h3", {}, "What drives it most"),
+    make("img.sheet-picture", { src: address("api/unit", { ...asked, format: "png" }), alt: `the patches that drive unit ${asked.unit} most, with their attributions` }),
+    make("div.row", {}, top.slice(0, 9).map(topButton)),
+    histogram ? make("h3", {}, "How often it is how strong") : null,
+    histogram ? histogramOf(histogram) : null,
+    classes.length ? make("h3", {}, "Classes that fire it") : null,
+    ...classes.slice(0, 8).map((each) => classBar(each, classes[0])),
+  ].filter(Boolean);
+}
+
+function topButton({ input, id, activation, place }) {
+  const label = `${fileName(String(input))} \u00b7 ${amount(activation)}`;
+  const onclick = () => show({ input: id, unit: [shownUnit().channel, ...(place ?? [])].join(",") });
+  return make("button", { disabled: !id, title: id ? "explain it here" : "not among the inputs of this page", onclick }, label);
+}
+
+function classBar({ index, name, share, mean }, first) {
+  const bar = make("i.bar");
+  const value = share ?? mean;
+  bar.style.width = `${100 * Math.max(0, value / (first.share ?? first.mean ?? 1))}%`;
+  return make("div.score", {}, bar, make("span.name", {}, name || `class ${index}`),
+    make("span.number", {}, share === undefined ? amount(mean) : percent(share)));
+}
+
+function histogramOf({ counts, low, high }) {
+  const most = Math.max(...counts, 1);
+  const [width, height] = [320, 84];
+  const svg = draw("svg", { class: "histogram", viewBox: `0 0 ${width} ${height + 18}`, role: "img", "aria-label": `${counts.length} bins from ${amount(low)} to ${amount(high)}` });
+  counts.forEach((count, k) => {
+    const tall = (height * Math.log1p(count)) / Math.log1p(most);
+    svg.append(draw("rect", { x: (k * width) / counts.length, y: height - tall, width: width / counts.length - 1, height: tall }));
+  });
+  svg.append(draw("text", { x: 0, y: height + 14 }, amount(low)), draw("text", { x: width, y: height + 14, "text-anchor": "end" }, amount(high)));
+  return svg;
+}
+
+function filterOf(asked) {
+  const picture = make("img.filter", { src: address("api/filter.png", asked), alt: `the filter of unit ${asked.unit}` });
+  const part = make("div", { hidden: true }, make("h3", {}, "Its filter"), picture);
+  picture.onload = () => (part.hidden = false);
+  return part;
+}

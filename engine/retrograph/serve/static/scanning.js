@@ -1,0 +1,47 @@
+/** A scan of the inputs, started from the page: what drives each unit of a layer most. */
+import { ask } from "./ask.js";
+import { make, say } from "./dom.js";
+import { known, reloadModel } from "./known.js";
+import { view } from "./view.js";
+
+/** An offer to scan a layer; `finished` is called when the scan is there. */
+export function scanOffer(layer, finished) {
+  const bar = make("progress", { hidden: true, max: 1, ariaLabel: "How far the scan is" });
+  const words = make("p.soft", { role: "status" }, `No scan tells yet what drives the units of ${layer}. One over the ${known().inputs.length} inputs of this page finds it; start the server with --scan RUN to bring a larger one.`);
+  const button = make("button.main", { onclick: begin }, "Scan these inputs");
+  const failed = (message) => {
+    say(message, true);
+    button.disabled = false;
+    bar.hidden = true;
+  };
+  async function begin() {
+    button.disabled = true;
+    bar.hidden = false;
+    try {
+      const body = JSON.stringify({ model: view().model, layers: [layer] });
+      await ask("api/scan", {}, { method: "POST", headers: { "content-type": "application/json" }, body });
+      follow({ bar, words, failed, finished });
+    } catch (error) {
+      failed(error.message);
+    }
+  }
+  return make("div", {}, words, make("div.row", {}, button, bar));
+}
+
+function follow({ bar, words, failed, finished }) {
+  const events = new EventSource("api/scan/events");
+  events.onerror = () => {
+    events.close();
+    failed("the server tells no more of the scan; reload the page");
+  };
+  events.onmessage = async ({ data }) => {
+    const { done, total, finished: isFinished, error } = JSON.parse(data);
+    if (error || isFinished) events.close();
+    if (error) return failed(error.message);
+    if (total) Object.assign(bar, { max: total, value: done });
+    if (total) words.textContent = `scanned ${done} of ${total} inputs`;
+    if (!isFinished) return;
+    await reloadModel();
+    finished();
+  };
+}

@@ -1,0 +1,240 @@
+/** The middle pane: the input with its attribution, or several side by side. */
+import { address, ask, newest } from "./ask.js";
+import { answered, onAnswer, shownUnit } from "./answer.js";
+import { amount, choices, fileName, make, say, times } from "./dom.js";
+import { Figure } from "./figure.js";
+import { fieldOf, placeAt, windowAt } from "./field.js";
+import { known, mapLayer, onModel } from "./known.js";
+import { question, show, showUnit, view, watch } from "./view.js";
+
+const BLEND = "retrograph.blend";
+const SEVERAL = ["gradient", "deconvnet", "guided", "integrated-gradients"];
+
+/** Build the pane in its element; gives what keys may call. */
+export function stagePane(pane) {
+  const stage = new Stage(pane);
+  watch(["input", "layer", "unit", "method", "style", "wrt", "preprocessing", "compare",
+    "box", "class_", "what", "over", "at"], () => stage.refresh());
+  onModel(() => stage.refresh());
+  onAnswer((answer) => stage.answered(answer));
+  return stage;
+}
+
+class Stage {
+  constructor(pane) {
+    this.pane = pane;
+    this.tools = make("div.tools");
+    this.figures = make("div.figures");
+    this.mistake = make("div");
+    this.caption = make("div.caption", { role: "status" });
+    this.tip = make("div.tip", { hidden: true });
+    this.share = Number(localStorage.getItem(BLEND) ?? 0.7);
+    const blend = make("input", {
+      type: "range", min: 0, max: 1, step: 0.01, value: this.share, ariaLabel: "From the input to the attribution",
+      oninput: () => this.setBlend(Number(blend.value)),
+    });
+    const zooms = make("div.corner", {},
+      make("label.inline", {}, "input", blend, "map"),
+      make("button", { ariaLabel: "Zoom in", onclick: () => this.each((f) => f.pan.zoom(1.4)) }, "+"),
+      make("button", { ariaLabel: "Zoom out", onclick: () => this.each((f) => f.pan.zoom(1 / 1.4)) }, "\u2212"),
+      make("button", { title: "Zoom to what the unit sees (f)", onclick: () => this.zoomToField() }, "field"),
+      make("button", { title: "Fit the input (0)", onclick: () => this.each((f) => f.fit()) }, "fit"),
+    );
+    pane.append(this.tools, make("div.fill", {}, this.figures, this.mistake, this.tip, zooms), this.caption);
+    this.main = this.newFigure();
+    this.shown = [];
+    this.draw = newest(this.figures, (signal) => this.load(signal), (error) => this.failed(error));
+    this.at = newest(this.figures, (signal, pixel) => this.clicked(pixel, signal), (e) => say(e.message, true));
+  }
+
+  newFigure() {
+    return new Figure({ clicked: (pixel) => this.at(pixel), hovered: (pixel) => this.hovered(pixel) });
+  }
+
+  controls() {
+    const { method, style, compare } = view();
+    const { methods, styles } = known();
+    const words = (each) => [each.name, each.name];
+    const methodOf = choices("Method", methods.map(words), method || known().default.method, (value) => show({ method: value }));
+    methodOf.title = methods.find((each) => each.name === methodOf.value)?.words ?? "Method";
+    const compared = choices("Compare", [["", "one"], ["methods", "methods"], ["input", "two inputs"], ["unit", "two units"]],
+      compare.split(":")[0], (value) => this.compare(value));
+    this.tools.replaceChildren(
+      labelled("Method", methodOf),
+      labelled("Style", choices("Style", [["", "as the method"], ...styles.map((name) => [name.name ?? name, name.name ?? name])], style,
+        (value) => show({ style: value }))),
+      labelled("Show", compared),
+    );
+  }
+
+  each(work) {
+    for (const figure of this.shown) work(figure);
+  }
+
+  setBlend(share) {
+    this.share = share;
+    localStorage.setItem(BLEND, share);
+    this.each((figure) => figure.blend(share));
+  }
+
+  zoomToField() {
+    const window = this.main.boxes.sees;
+    if (window) this.each((figure) => figure.frameOn(window));
+    else say("this unit sees the whole input");
+  }
+
+  /** Compare by methods, with the next input or with another unit. */
+  compare(way) {
+    const { method, input } = view();
+    const inputs = known().inputs.map((each) => each.id);
+    const next = inputs[(inputs.indexOf(input) + 1) % inputs.length];
+    const own = method || known().default.method;
+    const has = known().methods.map((each) => each.name);
+    const several = [...new Set([own, ...SEVERAL])].filter((name) => has.includes(name)).slice(0, 4);
+    const second = known().scores?.[1]?.index ?? shownUnit().channel + 1;
+    const ways = { "": "", methods: `methods:${several}`, input: `input:${next}`, unit: `unit:${second}` };
+    show({ compare: ways[way] });
+  }
+
+  refresh() {
+    if (!known() || !view().input) return;
+    this.controls();
+    this.draw();
+  }
+
+  /** What each figure shows beside the first: changes of the question. */
+  others() {
+    const { compare, method } = view();
+    const [way, value] = [compare.split(":")[0], compare.slice(compare.indexOf(":") + 1)];
+    const own = method || known().default.method;
+    if (way === "methods") return value.split(",").filter((name) => name !== own).map((name) => ({ method: name }));
+    if (way === "input" || way === "unit") return [{ [way]: value }];
+    return [];
+  }
+
+  async load(signal) {
+    const changes = [{}, ...this.others()];
+    this.figures.classList.add("waiting");
+    while (this.shown.length < changes.length) this.shown.push(this.shown.length ? this.newFigure() : this.main);
+    this.shown.length = changes.length;
+    this.figures.dataset.count = changes.length;
+    this.figures.replaceChildren(...this.shown.map((figure) => figure.element));
+    this.shown.forEach((figure, place) => this.title(figure, changes[place], changes.length));
+    await Promise.all(this.shown.map((figure, place) => this.fill(figure, changes[place], signal)));
+    this.mistake.replaceChildren();
+    this.figures.classList.remove("waiting");
+    document.body.dataset.pictures = Number(document.body.dataset.pictures ?? 0) + 1;
+  }
+
+  async fill(figure, change, signal) {
+    const asked = { ...question(change), style: view().style, format: "png" };
+    const { model, input, preprocessing } = question(change);
+    if (known().kind !== "picture") await figure.drawn({ ...asked, part: "figure" }, signal);
+    else await figure.overlay({ id: input, parameters: { model, preprocessing } }, { ...asked, part: "map" }, signal);
+    figure.blend(this.share);
+    if (figure === this.main || known().kind !== "picture") return;
+    const record = await ask("api/explain", { ...question(change), format: "json" }, { signal });
+    const unit = record.explained[0]?.units[0];
+    figure.mark({ sees: windowOf(unit) });
+    figure.words.title = unit ? `activation ${amount(unit.activation)}` : "";
+  }
+
+  title(figure, change, count) {
+    figure.words.hidden = count < 2;
+    if (count < 2) return;
+    const [[name, value] = []] = Object.entries(change);
+    const own = view();
+    const method = own.method || known().default.method;
+    const way = own.compare.split(":")[0];
+    const words = { methods: method, input: nameOf(own.input), unit: unitWords(own) }[way];
+    if (name === undefined) figure.words.replaceChildren(words);
+    else figure.words.replaceChildren(this.chooser(name, value));
+  }
+
+  chooser(name, value) {
+    const { compare } = view();
+    if (name === "method") {
+      const replaced = (chosen) => `methods:${compare.slice(8).split(",").map((each) => (each === value ? chosen : each))}`;
+      return choices("Compared method", known().methods.map((each) => [each.name, each.name]), value, (chosen) => show({ compare: replaced(chosen) }));
+    }
+    if (name === "input") {
+      return choices("Compared input", known().inputs.map((each) => [each.id, fileName(each.name)]), value, (id) => show({ compare: `input:${id}` }));
+    }
+    const field = make("input", { type: "text", value, ariaLabel: "Compared unit: a number or a class", size: 14 });
+    field.onchange = () => show({ compare: `unit:${field.value}` });
+    return field;
+  }
+
+  failed(error) {
+    this.figures.classList.remove("waiting");
+    this.each((figure) => (figure.map.hidden = true));
+    this.mistake.replaceChildren(make("p.mistake", { role: "alert" }, error.message));
+  }
+
+  answered({ record, unit, error }) {
+    if (error) return this.caption.replaceChildren();
+    const name = unit?.name || "";
+    this.main.mark({ sees: windowOf(unit) });
+    const facts = [record.layer, `activation ${amount(unit?.activation)}`, seesWords(unit?.sees, record.explained[0]?.size)];
+    const notes = record.notes ?? [];
+    this.caption.replaceChildren(
+      make("h2", {}, name || record.layer),
+      make("p.soft", {}, facts.filter(Boolean).join(" \u00b7 ")),
+      ...(known().kind === "waveform" ? [make("audio", { controls: true, src: address(`api/audio/${encodeURIComponent(view().input)}`) })] : []),
+      ...(notes.length ? [make("details", {}, make("summary", {}, notes.length === 1 ? "1 note" : `${notes.length} notes`), make("ul", {}, notes.map((note) => make("li", {}, note))))] : []),
+    );
+    document.getElementById("where").textContent = `${record.layer} \u00b7 ${name}`;
+    document.title = `${name || record.layer} \u00b7 ${view().model} \u00b7 retrograph`;
+    document.body.dataset.answers = Number(document.body.dataset.answers ?? 0) + 1;
+  }
+
+  async clicked(pixel, signal) {
+    const { model, input } = view();
+    const layer = mapLayer();
+    const [x, y] = pixel.map(Math.floor);
+    if (!(await fieldOf(model, layer))) {
+      return say(`units of ${layer} see the whole input; choose a layer with maps in the network`);
+    }
+    const { index } = await ask("api/at", { model, input, layer, x, y }, { signal });
+    showUnit({ layer, unit: index.join(",") });
+  }
+
+  async hovered(pixel) {
+    this.hoveredPixel = pixel;
+    const { model } = view();
+    const layer = mapLayer();
+    const field = pixel && known()?.kind === "picture" ? await fieldOf(model, layer).catch(() => null) : null;
+    if (this.hoveredPixel !== pixel) return;
+    if (!field) return this.pointAt(null);
+    const sizes = answered()?.record?.layer === layer ? answered().record.shape.slice(-2) : [];
+    const place = placeAt(field, pixel, sizes);
+    this.pointAt(windowAt(field, place), `row ${place[0]}, column ${place[1]} of ${layer}: sees ${times(field.size)} pixels`);
+  }
+
+  /** Show which window a place sees, and words about it; null shows none. */
+  pointAt(window, words = "") {
+    this.each((figure) => !figure.isDrawn && figure.mark({ hover: window }));
+    this.tip.hidden = !words;
+    this.tip.textContent = words;
+  }
+}
+
+const labelled = (words, control) => make("label.inline", {}, make("span", {}, words), control);
+const nameOf = (id) => fileName(known().inputs.find((each) => each.id === id)?.name ?? id);
+const unitWords = ({ unit }) => (unit ? `unit ${unit}` : "the most active unit");
+
+/** Width and height of a box [x0, y0, x1, y1], or the length of one along a sequence. */
+function extent(box) {
+  const half = box.length / 2;
+  return box.slice(half).map((end, axis) => Math.round(end - box[axis]));
+}
+
+function seesWords(box, size) {
+  if (!box) return "";
+  const sizes = extent(box);
+  if (size && sizes.every((each, axis) => each >= size[axis])) return "sees the whole input";
+  return sizes.length > 1 ? `sees ${times(sizes)} pixels` : `sees positions ${box[0]} to ${box[1] - 1}`;
+}
+
+/** The window that a unit sees, where it lies in a picture. */
+const windowOf = (unit) => (unit?.sees?.length === 4 ? unit.sees : null);
