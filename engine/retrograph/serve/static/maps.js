@@ -145,7 +145,7 @@ class Maps {
 
   bar({ unit, max, name }) {
     const labels = mapLayer() === known().default.layer ? known().labels : [];
-    const bar = make("i.bar");
+    const bar = make(max < 0 ? "i.bar.negative" : "i.bar");
     bar.style.width = `${(100 * Math.abs(max)) / this.strongest}%`;
     return make("button.score.tile", { data: { unit }, onclick: () => this.choose(unit) },
       bar, make("span.name", {}, name || labels?.[unit] || `unit ${unit}`), make("span.number", {}, amount(max)));

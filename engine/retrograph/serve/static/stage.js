@@ -28,7 +28,7 @@ class Stage {
     this.mistake = make("div");
     this.caption = make("div.caption", { role: "status" });
     this.tip = make("div.tip", { hidden: true });
-    this.share = Number(localStorage.getItem(BLEND) ?? 0.7);
+    this.share = Number(localStorage.getItem(BLEND) ?? 0.75);
     const blend = make("input", {
       type: "range", min: 0, max: 1, step: 0.01, value: this.share, ariaLabel: "From the input to the attribution",
       oninput: () => this.setBlend(Number(blend.value)),
