@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 from PIL import Image
 
 from support.javascript import node, require_chromium, script
@@ -36,6 +37,8 @@ class Visit:
 @contextmanager
 def page_served(*words: object) -> Iterator[str]:
     """The address of a page in a process of its own; the process is killed at the end."""
+    pytest.importorskip("starlette", reason="needs retrograph[serve]")
+    pytest.importorskip("uvicorn", reason="needs retrograph[serve]")
     require_chromium()
     command = [sys.executable, "-m", "retrograph", "serve", *map(str, words), "--device", "cpu"]
     process = subprocess.Popen(command, env=environment(), stdout=subprocess.PIPE, text=True)
