@@ -10,6 +10,7 @@ from scipy import ndimage
 from retrograph import PRESETS, InputError
 from retrograph.preprocess import Preprocessing, axes_by_size, prepare, restore
 from retrograph.synthesis.ascent import of_unit_size
+from retrograph.synthesis.banded import Banded
 from retrograph.synthesis.octaves import octaves
 from retrograph.synthesis.regularisers import (
     Blur,
@@ -101,6 +102,23 @@ def test_a_views_gradient_is_its_transpose() -> None:
     view = Window(sampling(6, 9, pitch=0.7, shift=1.3), sampling(5, 7, pitch=1.1, shift=-0.4))
     seen = RNG.standard_normal((2, 3, 6, 5))
     assert np.vdot(view.of(CANVAS), seen) == pytest.approx(np.vdot(CANVAS, view.back(seen)))
+
+
+@pytest.mark.parametrize("extents", [(70, 50), (50, 70), (5, 90), (90, 5)])
+def test_a_banded_matrix_multiplies_as_the_dense_one(extents: tuple[int, int]) -> None:
+    seen, size = extents
+    matrix = sampling(seen, size, pitch=0.9 * size / seen, shift=4.2)
+    banded, planes = Banded.of(matrix), RNG.standard_normal((2, 3, size, size))
+    np.testing.assert_allclose(banded.along_rows(planes), matrix @ planes, atol=1e-12)
+    np.testing.assert_allclose(banded.along_columns(planes), planes @ matrix.T, atol=1e-12)
+
+
+def test_rows_of_zeros_of_a_banded_matrix_give_zeros() -> None:
+    matrix = np.zeros((60, 7))
+    matrix[3, 2] = 2.0
+    planes = RNG.standard_normal((1, 1, 7, 7))
+    np.testing.assert_array_equal(Banded.of(matrix).along_rows(planes), matrix @ planes)
+    assert sum(numbers.size for *_, numbers in Banded.of(matrix).blocks) == 24
 
 
 @pytest.mark.parametrize("canvas", [(8, 8), (32, 32), (40, 70), (33, 96)])

@@ -8,6 +8,7 @@ together there: Olah, Mordvintsev, Schubert: Feature Visualization, 2017 (precon
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
@@ -40,9 +41,17 @@ class Smoothing:
         if not self.exponent:
             return gradient
         height, width = gradient.shape[2:]
-        weights = _frequencies(height, width) ** -self.exponent
-        smooth: Canvas = np.fft.irfft2(np.fft.rfft2(gradient) * weights, s=(height, width))
+        spectrum = np.fft.rfft2(gradient)
+        spectrum *= _weights(height, width, self.exponent)
+        smooth: Canvas = np.fft.irfft2(spectrum, s=(height, width))
         return smooth
+
+
+@lru_cache(maxsize=2)
+def _weights(height: int, width: int, exponent: float) -> Canvas:
+    """What each number of a real transform is multiplied by: 1 / f^exponent."""
+    weights: Canvas = _frequencies(height, width) ** -exponent
+    return weights
 
 
 def _frequencies(height: int, width: int) -> Canvas:

@@ -8,6 +8,7 @@ H, W]. What is neither is its own canvas.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -50,7 +51,7 @@ class Space:
         """The model's input, float32 [N, ...] in its own layout, of a canvas."""
         if self.recipe is None:
             return canvas.astype(np.float32)
-        gain, offset = self._gain_and_offset()
+        gain, offset = self._gain_and_offset
         return np.ascontiguousarray(self.arranged(canvas * gain + offset), np.float32)
 
     def arranged(self, canvas: Canvas) -> Canvas:
@@ -70,6 +71,7 @@ class Space:
             stacks = stacks.transpose(0, 1, 4, 2, 3)
         return stacks.reshape(len(stacks), -1, *stacks.shape[3:])
 
+    @cached_property
     def _gain_and_offset(self) -> tuple[Canvas, Canvas]:
         """The input by a step on the canvas, and at mid-grey, for the channels of all frames.
 
@@ -90,7 +92,7 @@ class Space:
         canvas = np.asarray(values, np.float64)
         if self.recipe is None:
             return canvas
-        gain, offset = self._gain_and_offset()
+        gain, offset = self._gain_and_offset
         result: Canvas = (self._canvas(canvas) - offset) / gain
         return result
 
@@ -99,7 +101,7 @@ class Space:
         values = np.asarray(gradient, np.float64)
         if self.recipe is None:
             return values
-        result: Canvas = self._canvas(values) * self._gain_and_offset()[0]
+        result: Canvas = self._canvas(values) * self._gain_and_offset[0]
         return result
 
     def picture(self, values: npt.NDArray[Any]) -> Pixels | None:

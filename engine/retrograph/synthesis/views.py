@@ -14,6 +14,7 @@ from typing import Protocol
 import numpy as np
 
 from retrograph.render.smoothing import mirrored
+from retrograph.synthesis.banded import Banded
 from retrograph.synthesis.space import Canvas
 
 Size = tuple[int, ...]
@@ -58,17 +59,17 @@ class Window:
 
     def of(self, canvas: Canvas) -> Canvas:
         """What is seen of a canvas [N, C, H, W]."""
-        return _product(self.rows, canvas, self.columns.T)
+        return _product(self.rows, canvas, self.columns)
 
     def back(self, gradient: Canvas) -> Canvas:
         """The gradient by the canvas, of that by what is seen."""
-        return _product(self.rows.T, gradient, self.columns)
+        return _product(self.rows.T, gradient, self.columns.T)
 
 
-def _product(left: Canvas, pictures: Canvas, right: Canvas) -> Canvas:
-    """Of matrices; turned axes are copied first, for which NumPy has no fast product."""
-    found: Canvas = left @ np.ascontiguousarray(pictures) @ right
-    return found
+def _product(rows: Canvas, pictures: Canvas, columns: Canvas) -> Canvas:
+    """R V S^T; turned axes of V are copied first, for which NumPy has no fast product."""
+    half = Banded.of(rows).along_rows(np.ascontiguousarray(pictures))
+    return Banded.of(columns).along_columns(half)
 
 
 def sampling(extent: int, canvas: int, *, pitch: float = 1.0, shift: float = 0.0) -> Canvas:
