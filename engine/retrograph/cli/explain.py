@@ -8,10 +8,13 @@ from retrograph.cli import options, outputs
 from retrograph.cli.explain_report import Printed, announce, report
 from retrograph.cli.progress import Mistakes, progress_bar
 from retrograph.cli.terminal import console, count, grid
+from retrograph.errors import InputError
+from retrograph.inputs.share import share_of
 from retrograph.model import Model
 from retrograph.pipeline.destination import Destination
 from retrograph.pipeline.distance import tell_distance
 from retrograph.pipeline.opening import open_session
+from retrograph.pipeline.sharing import share_batches
 from retrograph.pipeline.writing import write_explanations, write_sheet
 from retrograph.results.base import json_text
 from retrograph.results.explanation import Explanation
@@ -27,6 +30,7 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     options.add_straight_through(parser)
     parser.add_argument("--top", type=count, default=1, metavar="N")
     options.add_batch(parser, 1)
+    options.add_part(parser)
     output = outputs.add_output(parser)
     output.add_argument("--sheet", type=grid, metavar="RxC")
     outputs.add_npz(output)
@@ -42,6 +46,9 @@ def _run(args: argparse.Namespace) -> int:
         arrays=args.npz,
         force=args.force,
     )
+    if args.part and args.sheet:
+        raise InputError("--sheet is of all inputs; leave --part out")
+    share = share_of(args.part) if args.part else None
     settings, inputs = options.explain_settings(args), options.given_inputs(args)
     out = console(stderr=args.json)
     with out.status("building"):
@@ -50,7 +57,8 @@ def _run(args: argparse.Namespace) -> int:
     mistakes, distances = Mistakes(), Printed(out)
     explained: list[Explanation] = []
     with progress_bar(out, "explaining") as bar:
-        batches = tell_distance(session.batches(inputs, bar.to), session, distances)
+        batches = share_batches(session, inputs, share, destination, bar.to)
+        batches = tell_distance(batches, session, distances)
         if args.sheet is None:
             for explanation in mistakes.sieve(write_explanations(batches, session, destination)):
                 report(explanation, out)
@@ -62,4 +70,4 @@ def _run(args: argparse.Namespace) -> int:
         out.print(f"  {sheet.title}\n  -> {destination.file}", soft_wrap=True)
     if args.json:
         print(json_text(explained_dict(explained, session.context, distances.lines)))
-    return 2 if mistakes.count or not explained else 0
+    return 2 if mistakes.count or not (explained or share) else 0

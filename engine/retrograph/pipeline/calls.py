@@ -20,6 +20,7 @@ from numpy.typing import ArrayLike
 
 from retrograph.errors import InputError
 from retrograph.inputs.loader import Input, Progress, as_list
+from retrograph.inputs.share import Share, share_of
 from retrograph.keywords import checked_keywords
 from retrograph.methods import Method, method_named
 from retrograph.methods.chosen import MethodChoice
@@ -32,6 +33,7 @@ from retrograph.pipeline.destination import Destination
 from retrograph.pipeline.labels import Labels
 from retrograph.pipeline.opening import open_comparison, open_session
 from retrograph.pipeline.settings import COMPARED, ExplainSettings, Question, Reading, Running
+from retrograph.pipeline.sharing import share_batches
 from retrograph.pipeline.units import Unit, whole_numbers
 from retrograph.pipeline.writing import write_explanations
 from retrograph.preprocess import BadInput, Preprocessing
@@ -173,6 +175,7 @@ def explain_all(
     style: str | None = None,
     out: str | os.PathLike[str] | None = None,
     npz: bool = False,
+    part: tuple[int, int] | None = None,
     force: bool = False,
     progress: Progress | None = None,
 ) -> Iterator[Explanation | BadInput]:
@@ -186,6 +189,8 @@ def explain_all(
         style: how attributions are drawn; each method's own way if None.
         out: a folder, or for a single input a picture's name, that pictures are written to.
         npz: whether the arrays are kept beside the pictures.
+        part: which part of the inputs is explained and of how many, such as (3, 8): whole batches
+            that follow each other, written under the names that all would have.
         force: whether files that are there are replaced.
         progress: is called with how many inputs are done, and of how many where that is known.
 
@@ -205,7 +210,8 @@ def explain_all(
     settings = ExplainSettings(question, reading, running, batch=batch, style=style)
     values = as_list(inputs)
     destination = None if out is None else _destination(out, [*values, model], npz, force)
-    return _explained(model, values, settings, destination, progress)
+    share = None if part is None else share_of(part)
+    return _explained(model, values, settings, destination, share, progress)
 
 
 def _destination(
@@ -221,11 +227,12 @@ def _explained(
     inputs: Sequence[Input],
     settings: ExplainSettings,
     destination: Destination | None,
+    share: Share | None,
     progress: Progress | None,
 ) -> Iterator[Explanation | BadInput]:
     """The explanations of all inputs, written where they have a destination."""
     session = open_session(opened(model), settings, inputs)
-    batches = session.batches(inputs, progress)
+    batches = share_batches(session, inputs, share, destination, progress)
     if destination is None:
         return session.explain_all(batches)
     return write_explanations(batches, session, destination)

@@ -90,6 +90,11 @@ class Destination:
         self._promised.add(picture)
         return files
 
+    def reserve(self, name: str, stem: str, tag: str) -> None:
+        """Leave the name of the files for an input to whoever explains that one."""
+        if self.file is None:
+            self._named(name, stem, tag)
+
     def _named(self, name: str, stem: str, tag: str) -> Path:
         stem = safe_name(stem).strip("_") or "input"
         path, number = self._folder / f"{safe_name(f'{stem}.{tag}')}.png", 1

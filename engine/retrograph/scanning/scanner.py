@@ -18,7 +18,7 @@ from retrograph.inputs.loader import (
     as_list,
     count_all,
     load_batches,
-    read_inputs,
+    portion_of,
 )
 from retrograph.inputs.share import Share
 from retrograph.keywords import check_counts
@@ -116,14 +116,15 @@ class Scanner:
             return None
         return count_all(self.inputs, self._kind)
 
-    def batches(self, start: int, stop: int | None = None) -> Iterator[Batch]:
-        """The batches of `inputs`, from the input of one number to before that of another."""
-        return self._batches(self.inputs, start, stop)
-
-    def _batches(self, inputs: Sequence[Input], start: int, stop: int | None) -> Iterator[Batch]:
+    @property
+    def signature(self) -> Signature:
+        """What a run takes."""
         session = self.session
-        signature = Signature(session.inputs, session.input, self._kind, wanted=self.batch)
-        return load_batches(inputs, signature, start=start, stop=stop, workers=self._workers)
+        return Signature(session.inputs, session.input, self._kind, wanted=self.batch)
+
+    def batches(self, start: int) -> Iterator[Batch]:
+        """The batches of `inputs`, from the input of that number on."""
+        return load_batches(self.inputs, self.signature, start=start, workers=self._workers)
 
     def run(
         self,
@@ -168,7 +169,8 @@ class Scanner:
         Raises:
             InputError: as in `run`, or there are fewer inputs than were counted.
         """
-        first, end, batches = self._part(share)
+        portion = portion_of(self.inputs, self.signature, share)
+        first, end = portion.first, portion.end
         known = fingerprints(self.inputs, self._kind.file_suffixes)
         record = part_record(share, first, end, self.layers, [*map(on_any_machine, known)])
         run = self._run_values(known) | record
@@ -176,7 +178,12 @@ class Scanner:
         work = take_up(target, run, lambda path: ScanPart(path).run, force=force)
         if work is not None:
             try:
-                state = self._pass(work, batches, on_batch, seconds)
+                state = self._pass(
+                    work,
+                    lambda done: portion.batches(self.signature, done, self._workers),
+                    on_batch,
+                    seconds,
+                )
                 if state.done < end - first:
                     raise InputError(
                         f"{share} has {state.done} inputs where {end - first} were counted: files "
@@ -186,24 +193,6 @@ class Scanner:
             finally:
                 work.close()
         return ScanPart(target)
-
-    def _part(self, share: Share) -> tuple[int, int, Callable[[int], Iterator[Batch]]]:
-        """From which input to which a part goes, and its batches from one of its inputs on.
-
-        Of a model of several inputs, whose files are run whole, the files are counted.
-        """
-        if len(self.session.inputs) > 1:
-            if any(isinstance(value, Mapping) for value in self.inputs):
-                raise InputError("parts are of files; save what each run takes as an .npz")
-            first, end = share.bounds(len(self.inputs), 1)
-            files = self.inputs[first:end]
-            return first, end, lambda done: self._batches(files, done, None)
-        total = self.count()
-        if total is None:
-            total = sum(1 for _ in read_inputs(self.inputs, self._kind))
-        first, end = share.bounds(total, self.batch)
-        stop = None if share.number == share.of else end
-        return first, end, lambda done: self.batches(first + done, stop)
 
     def _pass(
         self,
