@@ -73,7 +73,7 @@ def test_table_text_never_leaves_the_page() -> None:
     words = "W" * 400 + " " + "word " * 400
     made = Table([words, words])
     made.add("\n".join([words] * 3), [random_picture(32, 32), random_picture(2000, 8)])
-    keys = [(words, each) for each in (*(s.key() for s in STYLES.values()), values_key())]
+    keys = [(words, each) for each in (*(s.key() for s in STYLES.values()), values_key(True))]
     page = made.page("\n".join([words] * 2), keys, [words, SCALE])
     border = np.asarray(page).copy()
     border[40:-40, 40:-40] = 255
@@ -107,7 +107,7 @@ def test_key_of_signed_shows_each_colour_by_itself() -> None:
 
 
 def test_keys_are_drawn_as_attributions_are() -> None:
-    for key in (STYLES["signed"].key(coloured=False), values_key()):
+    for key in (STYLES["signed"].key(coloured=False), values_key(True)):
         bar = key.bar
         assert (bar == bar[:1]).all()
         assert bar[0, 0].tolist() == [1] * 3
@@ -147,7 +147,8 @@ def test_the_ends_of_a_legend_are_named_at_their_sides() -> None:
     assert heat_key.ends == ("0", "most")
     assert (STYLES["heat"].draw(positive)[0, 0] == heat_key.bar[0, -1]).all()
     assert (STYLES["heat"].draw(0 * positive)[0, 0] == heat_key.bar[0, 0]).all()
-    assert values_key().ends == ("negative", "0", "positive")
+    assert values_key(True).ends == ("negative", "0", "positive")
+    assert values_key(False).ends == ("0", "most")
 
 
 def test_the_page_has_the_ends_where_the_bar_has_them() -> None:
@@ -170,7 +171,7 @@ def test_a_method_is_drawn_in_a_style_that_there_is(method: Method) -> None:
 
 def test_a_style_that_needs_a_picture_gives_way_without_one() -> None:
     assert style_named("overlay").name == "overlay"
-    assert style_named("overlay", has_picture=False).name == "signed"
+    assert style_named("overlay", has_picture=False).name == "heat"
     assert style_named("heat", has_picture=False).name == "heat"
     with pytest.raises(InputError, match="choose one of: signed, red-blue, heat, overlay"):
         style_named("glow")

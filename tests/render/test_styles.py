@@ -74,7 +74,7 @@ def test_a_style_is_named_alone_or_with_smooth() -> None:
     assert style_named("smooth", usual="heat") == style_named("heat, smooth")
     assert style_named("heat,smooth").sharp() == STYLES["heat"]
     assert style_named("heat,smooth", has_picture=False) == STYLES["heat"]
-    assert "smoothed by a Gaussian of 1.5 %" in style_named("heat,smooth").key().text
+    assert "smoothed by 1.5 %" in style_named("heat,smooth").key().text
     assert "smoothed" not in STYLES["heat"].key().text
     for text in ("", "heat,overlay", "heat,soft", "smoother"):
         with pytest.raises(InputError, match="unknown style"):
@@ -97,3 +97,18 @@ def test_panels_are_a_grid_of_places() -> None:
     place = find(page, part.repeat(56, axis=0).repeat(56, axis=1))
     assert place[0] == right > left + 448
     assert place[1] > top + 448
+
+
+def test_the_zero_of_a_legend_over_a_picture_is_as_faint_as_the_map_draws_it() -> None:
+    bar = STYLES["red-blue"].key(over_picture=True).bar
+    middle = bar.shape[1] // 2
+    for row, shade in ((0, 255), (-1, 0)):
+        picture = np.full((1, 1, 3), shade, np.uint8)
+        drawn = STYLES["red-blue"].draw(np.zeros((3, 1, 1)), picture=Image.fromarray(picture))
+        np.testing.assert_allclose(bar[row, middle].astype(int), drawn[0, 0].astype(int), atol=3)
+
+
+def test_the_ends_of_a_difference_are_named_after_its_units() -> None:
+    key = STYLES["red-blue"].key().of_difference("cat", "dog")
+    assert key.ends == ("dog", "0", "cat")
+    assert key.text == "red speaks for cat, blue for dog"

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import io
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 
 import retrograph as rg
-from retrograph.render import STYLES
+from retrograph.render import STYLES, style_named
 from retrograph.results.caption import picture_lines
 from retrograph.results.figure import attribution_maps
-from retrograph.results.objective import Found
+from retrograph.results.maps import style_of
+from retrograph.results.objective import Found, Objective
 from retrograph.results.seen import unit_cells
 from support import nets
 from support.page_case import find
@@ -30,7 +34,7 @@ def explained(proto: Any, x: np.ndarray = X, **keywords: Any) -> Any:
     ("method", "style"),
     [
         ("guided", "signed"),
-        ("saliency", "heat"),
+        ("saliency", "overlay"),
         ("grad-cam", "overlay"),
         ("lrp-epsilon-plus", "red-blue"),
         ("integrated-gradients", "red-blue"),
@@ -40,7 +44,7 @@ def explained(proto: Any, x: np.ndarray = X, **keywords: Any) -> Any:
 )
 def test_a_picture_holds_the_legend_of_its_style(method: str, style: str) -> None:
     page = explained(nets.cnn(size=16), method=method).image()
-    find(page, STYLES[style].key().bar)
+    find(page, STYLES[style].key(over_picture=True).bar)
 
 
 def test_a_style_of_ones_own_has_its_legend() -> None:
@@ -76,6 +80,31 @@ def test_what_sums_to_one_is_a_probability() -> None:
 
 def test_without_names_no_probability_is_claimed() -> None:
     assert picture_lines(explained(nets.cnn(size=16)))[0].startswith("unit ")
+
+
+def test_a_png_keeps_what_is_not_on_the_picture(tmp_path: Path) -> None:
+    explanation = explained(nets.cnn(size=16), labels=NAMES)
+    noted = replace(explanation, context=replace(explanation.context, notes=("a note",)))
+    noted.save(tmp_path / "a.png")
+    noted.save(tmp_path / "a.jpg")
+    with Image.open(tmp_path / "a.png") as picture:
+        described = picture.info["Description"].splitlines()
+    assert described[0] == picture_lines(noted)[0]
+    assert described[-1] == "a note"
+    assert "a note" not in picture_lines(noted)
+    with Image.open(io.BytesIO(noted._repr_png_())) as picture:
+        assert picture.info["Description"].splitlines() == described
+
+
+def test_greys_give_way_where_they_are_hard_to_read() -> None:
+    matrix = explained(nets.cnn(size=16, channels=2), X[:, :2])
+    assert style_of("guided", matrix).name == "red-blue"
+    chosen = replace(matrix, context=replace(matrix.context, style="signed"))
+    assert style_of("guided", chosen).name == "signed"
+    assert style_of("guided", explained(nets.cnn(size=16))).name == "signed"
+    region = Objective("cat", "y", (1, 4, 4), weights=X[0], mask=X[0, 0] > 0.5)
+    of_map = replace(explained(nets.cnn(size=16)), found=Found((region,)))
+    assert style_of("guided", of_map) == style_named("overlay,smooth")
 
 
 def windows_of(explanation: Any) -> list[Any]:

@@ -111,6 +111,7 @@ def test_classes_have_their_names_and_the_small_print_states_facts() -> None:
     strongest = f"{cells[0].unit_name(0)} · {float(cells[0].scores[0]):.3g}"
     assert cells[0].unit_name(0) in names
     assert find_all(page, printed(strongest, 20, SOFT))
-    assert find_all(page, printed("classes are named as others", 17, SOFT))
+    assert not find_all(page, printed("classes are named as others", 17, SOFT))
+    assert spelled(marked) in page.info["Description"]
     assert not find_all(page, printed(spelled(marked), 17, SOFT))
     assert rg.Sheet(cells).to_dict()["notes"][-1].endswith("give labels=FILE, or none")

@@ -22,7 +22,7 @@ class Saliency(Method):
     """
 
     name = "saliency"
-    style = "heat,smooth"
+    style = "overlay,smooth"
 
     def finish(self, e: Emitter, arrival: Arrival) -> Tensor:
         size = e.emit("Abs", arrival.ct)

@@ -108,7 +108,7 @@ class VarGrad(_Noisy):
     """
 
     name: ClassVar[str] = "vargrad"
-    style = "heat,smooth"
+    style = "overlay,smooth"
     totals = 2
 
     def gathered(

@@ -21,9 +21,12 @@ from retrograph.render.blocks import (
     written,
 )
 from retrograph.render.styles import Key
+from retrograph.render.text import wrap
 
 _GAP: Final = 28
 """Between a key's bar and its words."""
+_END: Final = 0.47
+"""The share of a bar's width that the name of an end has room for."""
 
 
 @dataclass(frozen=True)
@@ -93,7 +96,8 @@ def keyed(names: str, key: Key, unit: float, width: int) -> Block:
     for i, label in enumerate(key.ends):
         anchor = "l" if i == 0 else "r" if i == last else "m"
         place = (i * bar.width / last, labels.height / 2)
-        draw.text(place, label, fill=SOFT, font=font, anchor=f"{anchor}m")
+        (short,) = wrap(label, font, _END * bar.width, 1)
+        draw.text(place, short, fill=SOFT, font=font, anchor=f"{anchor}m")
     named = stack([bar, labels], 2)
     room = width - bar.width - _GAP
     below = room < bar.width

@@ -15,7 +15,7 @@ from retrograph.render.page import PANEL_SIDE, enlarge
 
 BRIGHT: Final = (255, 230, 60)
 DARK: Final = (20, 20, 24)
-_THIN = 160
+_THIN = 300
 """The short side, in pixels, for which a line is one pixel wide."""
 _SMALL: Final = 0.02
 """The share of the short side below which a region is too small to be seen: it has a ring."""

@@ -20,6 +20,8 @@ _GAP: Final = 4
 _BAR: Final = 250
 _NUMBER: Final = 96
 _LABEL: Final = 56
+_CLOSE: Final = 0.25
+"""The share of a scale at whose end a number has no room beside 0."""
 _NARROWEST: Final = 760
 
 
@@ -41,6 +43,7 @@ def number_bars_page(
     columns += [_column(each.title, each.values.reshape(-1), each.style) for each in tracks]
     tallest = max(column.height for column in columns)
     labels = _texts([str(row) for row in range(values.size)], _LABEL)
+    labels = stack([labels, blank(1, _HIGH)], 0)
     body = beside([_at_bottom(each, tallest) for each in (labels, *columns)], 26)
     return captioned(stack([body, blank(_NARROWEST, 1)], 0), caption, 1.0)
 
@@ -51,7 +54,7 @@ def bars(values: Floats, style: Style | None) -> Pixels:
     In the colours of a style, of one without signs all to the right; without a style in ink.
     """
     sized = values if style is None or style.has_sign else np.abs(values)
-    low, top = min(0.0, sized.min()), max(0.0, sized.max())
+    low, top = _ends(values, style)
     places = low + (np.arange(_BAR) + 0.5) * ((top - low) or 1.0) / _BAR
     ends = sized[:, np.newaxis]
     filled = ((places > 0) & (places <= ends)) | ((places < 0) & (places >= ends))
@@ -70,7 +73,31 @@ def _column(title: str, values: Values, style: Style | None) -> Block:
     heads = [*written(head, 24, INK, width, 2), *lines(more, 19, width, 2)]
     drawn = Image.fromarray(bars(np.asarray(values, np.float64), style))
     numbers = _texts([f"{value:.3g}" for value in values.tolist()], _NUMBER)
-    return stack([stack(heads, 2), beside([drawn, numbers], 0)], 6)
+    rows = stack([beside([drawn, numbers], 0), _scale(np.asarray(values, np.float64), style)], 0)
+    return stack([stack(heads, 2), rows], 6)
+
+
+def _ends(values: Floats, style: Style | None) -> tuple[float, float]:
+    """The numbers at the left and the right end of a column of bars."""
+    sized = values if style is None or style.has_sign else np.abs(values)
+    return min(0.0, float(sized.min())), max(0.0, float(sized.max()))
+
+
+def _scale(values: Floats, style: Style | None) -> Block:
+    """The line under bars, with the numbers at its ends and 0."""
+    page = blank(_BAR + _NUMBER, _HIGH)
+    draw, font = ImageDraw.Draw(page), ImageFont.load_default(14)
+    low, top = _ends(values, style)
+    draw.line([(0, 2), (_BAR - 1, 2)], SOFT)
+    for value in {low, 0.0, top}:
+        place = (value - low) / ((top - low) or 1.0)
+        if value and abs(value) < _CLOSE * (top - low):
+            continue
+        anchor = "l" if place < _CLOSE else "r" if place > 1 - _CLOSE else "m"
+        x = min(round(place * _BAR), _BAR - 1)
+        draw.line([(x, 2), (x, 6)], SOFT)
+        draw.text((x, 16), f"{value:.2g}", fill=SOFT, font=font, anchor=f"{anchor}m")
+    return page
 
 
 def _texts(texts: Sequence[str], width: int) -> Block:

@@ -18,16 +18,21 @@ def plane(values: NDArray[Any]) -> NDArray[Any]:
     the longer axis lies across. What is too long keeps of each stretch its value farthest from 0;
     what is too flat is drawn higher.
     """
-    if values.ndim == 3:
-        flat = values.mean(axis=0 if values.shape[0] <= values.shape[2] else 2)
-    else:
-        flat = values.reshape(-1, values.shape[-1])
-        flat = flat.T if flat.shape[0] > flat.shape[1] else flat
+    flat = rows_and_columns(values)
     for axis in (0, 1):
         flat = _shortened(flat, axis)
     height = -(-flat.shape[1] // (_FLATTEST * flat.shape[0]))
     drawn: NDArray[Any] = flat.repeat(max(1, height), axis=0)[np.newaxis]
     return drawn
+
+
+def rows_and_columns(values: NDArray[Any]) -> NDArray[Any]:
+    """What `plane` draws, [rows, columns], before it is shortened or made higher."""
+    if values.ndim == 3:
+        averaged: NDArray[Any] = values.mean(axis=0 if values.shape[0] <= values.shape[2] else 2)
+        return averaged
+    flat = values.reshape(-1, values.shape[-1])
+    return flat.T if flat.shape[0] > flat.shape[1] else flat
 
 
 def _shortened(values: NDArray[Any], axis: int) -> NDArray[Any]:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import io
 import os
 from pathlib import Path
-from typing import Final
+from typing import BinaryIO, Final
 
 import numpy as np
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
 from retrograph.errors import InputError, one_line
 from retrograph.output import check_free, write_whole
@@ -16,7 +17,8 @@ from retrograph.render.colour import Picture
 
 PNG: Final = {"compress_level": 1}
 """A third of the time of Pillow's own level, for files a seventh larger."""
-
+DESCRIPTION: Final = "Description"
+"""The key, in a picture's `info` and in a PNG, of what is to be known of it in words."""
 KINDS: Final[dict[str, tuple[str, dict[str, int]]]] = {
     ".png": ("PNG", PNG),
     ".jpg": ("JPEG", {"quality": 95, "subsampling": 0}),
@@ -41,14 +43,33 @@ def save_picture(picture: Picture, path: str | os.PathLike[str], *, force: bool 
     check_picture_name(path)
     check_free(path, force=force)
     kind, options = KINDS[path.suffix.lower()]
+    image = picture if isinstance(picture, Image.Image) else Image.fromarray(picture)
     encoded = io.BytesIO()
     try:
-        Image.fromarray(np.asarray(picture)).save(encoded, kind, **options)
+        write_image(image, encoded, kind, **options)
     except (OSError, ValueError) as error:
         raise InputError(
             f"{path} cannot be written ({one_line(error)}); check the picture's size"
         ) from None
     write_whole(path, encoded.getbuffer())
+
+
+def write_image(image: Image.Image, to: BinaryIO, kind: str, **options: int) -> None:
+    """Encode a picture; a PNG keeps its description, and nothing else that came with it.
+
+    Args:
+        image: its `info` may have a text at DESCRIPTION.
+        to: takes the bytes.
+        kind: Pillow's name of the format.
+        options: of the format.
+    """
+    bare = Image.fromarray(np.asarray(image))
+    if kind == "PNG" and DESCRIPTION in image.info:
+        texts = PngInfo()
+        texts.add_itxt(DESCRIPTION, image.info[DESCRIPTION])
+        bare.save(to, kind, pnginfo=texts, **options)
+    else:
+        bare.save(to, kind, **options)
 
 
 def check_picture_name(path: Path, otherwise: str = "", called: str = "") -> None:

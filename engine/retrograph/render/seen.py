@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from retrograph.render.blocks import WHITE
-from retrograph.render.colour import Picture, Pixels
+from retrograph.render.colour import Picture, Pixels, to_bytes
 from retrograph.render.page import Titled, enlarge, enlarged_size, fill
 
 Window: TypeAlias = tuple[tuple[int, int], tuple[int, int]]
@@ -19,6 +19,11 @@ Window: TypeAlias = tuple[tuple[int, int], tuple[int, int]]
 
 _DARK: Final = (20, 20, 20)
 _BLANK: Final = "0 everywhere"
+_FULL: Final = 200
+"""The levels, of 256, between the darkest and the brightest place of an input's part."""
+_MOST_CONTRAST: Final = 4.0
+_LEAST_CONTRAST: Final = 2.0
+"""An input's part whose contrast would grow less stays as it is."""
 _LARGEST: Final = 0.7
 """The share of both sides of a picture from which on its part is not shown by itself."""
 
@@ -49,6 +54,16 @@ class Seen:
         """The windows without the names."""
         return [window for _, window in self.windows]
 
+    @property
+    def goes_beyond(self) -> bool:
+        """Whether the attribution is not 0 at a place that is not shown by itself."""
+        if self.live is None:
+            return True
+        outside = self.live.copy()
+        for (top, bottom), (left, right) in self.places:
+            outside[top:bottom, left:right] = False
+        return bool(outside.any())
+
 
 def seen_rows(
     first: Titled, maps: Sequence[Seen], side: int, *, smooth: bool = False
@@ -62,23 +77,50 @@ def seen_rows(
         smooth: whether the attributions are enlarged without edges between their pixels.
 
     Returns:
-        A row of the whole pictures, and where units see a small part of them the parts of input and
-        attributions: a row for each part that all attributions have, else under each attribution
-        its own.
+        The row of `whole_row`, and those of `part_rows`.
     """
+    whole = whole_row(first, maps, side, smooth=smooth)
+    return [whole, *part_rows(first, maps, enlarged_size(first[1], side), smooth=smooth)]
+
+
+def whole_row(
+    first: Titled, maps: Sequence[Seen], side: int, *, smooth: bool = False
+) -> list[Titled | None]:
+    """An input beside its attributions, with a box around each window; arguments of `seen_rows`."""
     labels = _labels(maps)
     windows = [*labels]
     title, picture = first
     whole: list[Titled | None] = [(title, boxed(picture, windows, side, labels=[*labels.values()]))]
     for place, each in enumerate(maps, 1):
-        number = f"{place} · " if len(each.places) == 1 and len(windows) > 1 else ""
         inside = [labels[window] for window in each.places]
         drawn = boxed(each.picture, each.places, side, smooth=smooth, labels=inside)
-        whole.append((number + each.title, _labelled_if_blank(drawn, each.live)))
-    size = enlarged_size(picture, side)
+        title = _numbered(each, place, windows)
+        whole.append((title, _labelled_if_blank(drawn, each.live)))
+    return whole
+
+
+def part_rows(
+    first: Titled, maps: Sequence[Seen], size: Sequence[int], *, smooth: bool = False
+) -> list[list[Titled | None]]:
+    """What units see, where that is a small part of the input.
+
+    Args:
+        first, maps, smooth: as in `seen_rows`.
+        size: height and width that parts are enlarged into.
+
+    Returns:
+        A row of the parts of input and attributions for each window that all attributions have;
+        else under each attribution the parts of the input, and of itself, in its own windows.
+    """
+    windows = [*_labels(maps)]
     if all(each.places == windows for each in maps):
-        return [whole, *_shared_parts(picture, maps, size, smooth=smooth)]
-    return [whole, *_own_parts(picture, maps, size, smooth=smooth)]
+        return _shared_parts(first[1], maps, size, smooth=smooth)
+    return _own_parts(first[1], maps, size, smooth=smooth)
+
+
+def _numbered(each: Seen, place: int, windows: Sequence[Window]) -> str:
+    """The title of a map, behind its number where that stands in a box of several."""
+    return (f"{place} · " if len(each.places) == 1 and len(windows) > 1 else "") + each.title
 
 
 def _labels(maps: Sequence[Seen]) -> dict[Window, str]:
@@ -104,10 +146,12 @@ def _shared_parts(
     for number, (name, window) in enumerate(names, 1):
         if _is_large(window, np.asarray(picture).shape):
             continue
-        parts = [_part(picture, window, size, smooth=False)]
-        parts += [_attribution_part(each, window, size, smooth=smooth) for each in maps]
-        words = ("" if len(names) == 1 else f"{number} · ") + _words(name, window, parts[0])
-        rows.append([(words, parts[0]), *(("", part) for part in parts[1:])])
+        inside, words = _input_part(picture, window, size)
+        numbered = "" if len(names) == 1 else f"{number} · "
+        parts = [
+            (each.title, _attribution_part(each, window, size, smooth=smooth)) for each in maps
+        ]
+        rows.append([(f"{numbered}what {name} sees\n{words}", inside), *parts])
     return rows
 
 
@@ -116,22 +160,37 @@ def _own_parts(
 ) -> list[list[Titled | None]]:
     """Under each attribution the parts of the input, and of itself, in its own windows."""
     rows: list[list[Titled | None]] = []
-    shape = np.asarray(picture).shape
+    shape, windows = np.asarray(picture).shape, [*_labels(maps)]
     for place in range(max(len(each.windows) for each in maps)):
         inputs: list[Titled | None] = [None]
         attributions: list[Titled | None] = [None]
-        for each in maps:
+        for number, each in enumerate(maps, 1):
             name, window = each.windows[place] if place < len(each.windows) else ("", None)
             if window is None or _is_large(window, shape):
                 inputs.append(None)
                 attributions.append(None)
                 continue
-            inside = _part(picture, window, size, smooth=False)
-            inputs.append((_words(name, window, inside), inside))
+            inside, words = _input_part(picture, window, size)
+            title = _numbered(each, number, windows) if len(each.windows) == 1 else name
+            inputs.append((f"{title} · {words}" if "\n" in title else f"{title}\n{words}", inside))
             attributions.append(("", _attribution_part(each, window, size, smooth=smooth)))
         if any(inputs):
             rows += [inputs, attributions]
     return rows
+
+
+def _input_part(picture: Picture, window: Window, size: Sequence[int]) -> tuple[Pixels, str]:
+    """What of an input is in a window, enlarged and of more contrast where it is flat, and how."""
+    (top, bottom), (left, right) = window
+    pixels = np.asarray(picture)[top:bottom, left:right]
+    low, high = np.percentile(pixels, (1, 99), axis=(0, 1))
+    stretch = min(_MOST_CONTRAST, _FULL / max(1.0, float((high - low).max())))
+    words = f"{bottom - top} x {right - left} pixels"
+    if stretch > _LEAST_CONTRAST:
+        middle = (low + high) / 2
+        pixels = to_bytes(np.clip(middle + stretch * (pixels - middle), 0, 255))
+        words += f", contrast x {stretch:.1f}"
+    return fill(pixels, size[1], size[0]), words
 
 
 def _part(of: Picture, window: Window, size: Sequence[int], *, smooth: bool) -> Pixels:
@@ -161,11 +220,15 @@ def boxed(
     draw = ImageDraw.Draw(page)
     thick = max(2, round(min(page.size) / 200))
     counted = labels or [*map(str, range(1, len(windows) + 1))]
-    for label, ((top, bottom), (left, right)) in zip(counted, windows, strict=True):
-        corners = [round(factor * edge) for edge in (left, top, right, bottom)]
+    boxes = [
+        [round(factor * edge) for edge in (left, top, right, bottom)]
+        for (top, bottom), (left, right) in windows
+    ]
+    for corners in boxes:
         _outline(draw, corners, thick, page.size)
-        if len(windows) > 1:
-            _labelled(draw, corners, label, 12 * thick)
+    if len(windows) > 1:
+        for place, (label, corners) in enumerate(zip(counted, boxes, strict=True)):
+            _labelled(draw, corners, label, 10 * thick, is_first=place == 0)
     return np.asarray(page)
 
 
@@ -201,19 +264,15 @@ def _outline(
         draw.rectangle([left, top, right, bottom], outline=colour, width=width)
 
 
-def _labelled(draw: ImageDraw.ImageDraw, corners: Sequence[int], label: str, size: int) -> None:
-    """A label in the upper left corner of a box."""
-    left, top, *_ = corners
-    place = (left + size / 2, top + size / 3)
-    font = ImageFont.load_default(size)
-    draw.text(place, label, WHITE, font, "lt", stroke_width=2, stroke_fill=_DARK)
-
-
-def _words(name: str, window: Window, drawn: Pixels) -> str:
-    (top, bottom), (left, right) = window
-    times = len(drawn) / (bottom - top)
-    enlarged = f", enlarged {times:.0f} times" if times > 1 else ""
-    return f"what {name} sees\n{bottom - top} x {right - left} pixels{enlarged}"
+def _labelled(
+    draw: ImageDraw.ImageDraw, corners: Sequence[int], label: str, size: int, *, is_first: bool
+) -> None:
+    """A label in the upper left corner of the first box, in the lower right of others."""
+    left, top, right, bottom = corners
+    space = size / 3
+    place = (left + space, top + space) if is_first else (right - space, bottom - space)
+    font, anchor = ImageFont.load_default(size), "lt" if is_first else "rb"
+    draw.text(place, label, WHITE, font, anchor, stroke_width=2, stroke_fill=_DARK)
 
 
 def _is_large(window: Window, shape: Sequence[int]) -> bool:

@@ -24,7 +24,8 @@ from retrograph.render.blocks import (
 )
 from retrograph.render.caption import NO_CAPTION, Caption, captioned
 from retrograph.render.colour import LUMA, Attribution, Floats, Pixels
-from retrograph.render.styles import Style
+from retrograph.render.styles import Key, Style
+from retrograph.render.styles.base import BAR_WIDTH, bar
 
 CELL: Final = 16
 """The width, in pixels, of a position."""
@@ -62,7 +63,7 @@ KINDS: Final = {
 """Those of amino acids: acidic, basic, polar; the rest, hydrophobic, is black."""
 
 _LOGO_WORDS: Final = (
-    "A letter is as high as its own attribution, below the line where that is negative."
+    "a letter is as high as its own attribution, below the line where that is negative"
 )
 
 
@@ -111,7 +112,8 @@ def strips(
         rows.append(stack([_axis(start, end), *parts], 3))
     body = stack([*rows, blank(NARROWEST, 1)], 28)
     notes = [*filter(None, [note, empty]), _LOGO_WORDS, *caption.notes]
-    return captioned(body, replace(caption, notes=notes), 0.8)
+    keys = [*caption.keys, *([] if _has_bases(alphabet) else [("letters", _kinds_key())])]
+    return captioned(body, replace(caption, notes=notes, keys=keys), 0.8)
 
 
 class _Drawn:
@@ -210,9 +212,21 @@ def _glyph(letter: str) -> Image.Image:
 
 def _ink(letter: str, alphabet: str) -> tuple[int, int, int]:
     """The colour of a letter: a base's where the alphabet has bases alone, else an amino acid's."""
-    bases = set("".join(INKS.values()))
-    inks = INKS if set(alphabet.upper()) <= bases | {"."} else KINDS
+    inks = INKS if _has_bases(alphabet) else KINDS
     return next((ink for ink, having in inks.items() if letter.upper() in having), INK)
+
+
+def _has_bases(alphabet: str) -> bool:
+    """Whether an alphabet has bases alone."""
+    return set(alphabet.upper()) <= {*"".join(INKS.values()), "."}
+
+
+def _kinds_key() -> Key:
+    """What the colours of amino acids are."""
+    inks = np.array([[*KINDS, INK]], np.uint8)
+    drawn = bar(inks.repeat(BAR_WIDTH // inks.shape[1], axis=1))
+    kinds = "acidic, basic, polar, with an amide, hydrophobic"
+    return Key(drawn, (*KINDS.values(), "others"), kinds)
 
 
 def _window(tracks: Sequence[Track], length: int) -> tuple[int, int, str]:

@@ -145,8 +145,9 @@ def _page(
         ]
         sections.append(stack([stack(rows, 16), _time_axis(part, time)], 0))
     body = stack(sections, 20)
-    notes = [_bars_note(length, time[0]), *caption.notes]
-    return captioned(body, replace(caption, notes=notes), _UNIT)
+    first, *more = caption.notes or [""]
+    lead = " · ".join(filter(None, [_bars_note(length, time[0]), first]))
+    return captioned(body, replace(caption, notes=[lead, *more]), _UNIT)
 
 
 def in_colour(style: Style) -> Style:
@@ -164,6 +165,11 @@ def _stretch(part: range, time: tuple[str, float]) -> str:
 def _number(value: float) -> str:
     """Without a power of ten where it is no tiny number."""
     return f"{value:.0f}" if abs(value) >= 1000 else f"{value:.4g}"
+
+
+def _short(value: float) -> str:
+    """In two digits, without a power of ten where it is a number of hundreds."""
+    return f"{value:.0f}" if 100 <= abs(value) < 1e5 else f"{value:.2g}"
 
 
 def _enlarged_part(tracks: Sequence[WaveTrack], length: int) -> range | None:
@@ -190,7 +196,10 @@ def _bars(track: WaveTrack, part: range) -> Block:
     end = bar_end(bar_ranges(track.values, _WIDTH))
     ranges = bar_ranges(track.values[:, part.start : part.stop], _WIDTH)
     plots = bar_plots(ranges, end, track.style, _lane_height(len(ranges)))
-    return stack([*_titled(track.title), *map(_lane, plots)], 6)
+    labels = [(0.0, _short(end)), (1.0, "0")]
+    if track.style.has_sign:
+        labels = [(0.0, _short(end)), (0.5, "0"), (1.0, _short(-end))]
+    return stack([*_titled(track.title), *(_lane(plot, labels) for plot in plots)], 6)
 
 
 def _lane_height(channels: int) -> int:
@@ -225,33 +234,27 @@ def _value_labels(signal: Values) -> list[tuple[float, str]]:
 
 def _spectrogram_lane(signal: Values, window: int, rate: int | None) -> Block:
     pixels, share = spectrogram_plot(signal, window, _WIDTH, _HEIGHT)
-    if rate is None:
-        return _lane(pixels)
-    highest = share * rate / 2
+    highest = share * (rate or 1) / 2
     unit, name = (1000, "kHz") if highest >= 1000 else (1, "Hz")
     step = _nice_step(highest / 4)
     steps = [step * i for i in range(int(highest / step) + 1)]
     labels = [(1 - each / highest, f"{each / unit:g}") for each in steps]
-    labels[-1] = (labels[-1][0], f"{labels[-1][1]} {name}")
+    if rate is not None:
+        labels[-1] = (labels[-1][0], f"{labels[-1][1]} {name}")
     return _lane(pixels, labels)
 
 
 def _spectrogram_note(window: int, rate: int | None) -> str:
     length = f"{window} samples" if rate is None else f"{1000 * window / rate:.3g} ms"
-    return (
-        f"Under the waveform its spectrogram, Hann windows of {length}: black is the loudest, "
-        f"white {DECIBELS} dB below it."
-    )
+    unit = " in cycles a sample" if rate is None else ""
+    return f"spectrogram{unit}: Hann windows of {length}, white is {DECIBELS} dB below black"
 
 
 def _bars_note(length: int, unit: str) -> str:
     if length <= _WIDTH:
-        return "An attribution is a bar from 0 at each position, in the colour of its value."
+        return ""
     things = "positions" if unit == "positions" else "samples"
-    return (
-        "An attribution is drawn as bars from 0 in the colours of their values: the greatest and "
-        f"the least of the {length / _WIDTH:.3g} {things} in each column."
-    )
+    return f"a bar is the greatest and the least of {length / _WIDTH:.3g} {things}"
 
 
 def _time_axis(part: range, time: tuple[str, float], marked: range | None = None) -> Block:

@@ -16,7 +16,7 @@ from PIL import Image
 
 from retrograph.errors import InputError, parameter
 from retrograph.output import check_free, make_folder, save_arrays, write_whole
-from retrograph.render.save import KINDS, save_picture
+from retrograph.render.save import KINDS, save_picture, write_image
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -138,7 +138,7 @@ class Result(metaclass=_ResultType):
     def _repr_png_(self) -> bytes:
         """The picture, for a notebook."""
         buffer = io.BytesIO()
-        self.image().save(buffer, "PNG")
+        write_image(self.image(), buffer, "PNG")
         return buffer.getvalue()
 
     def __repr__(self) -> str:

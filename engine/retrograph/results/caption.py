@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
-from retrograph.errors import facts
+from retrograph.errors import facts, spelled
 from retrograph.methods import METHODS, MapMethod
+from retrograph.render import DESCRIPTION
 from retrograph.results.context import ExplainContext
 from retrograph.results.explained import ExplainedInput
+from retrograph.results.notes import gather_notes
 from retrograph.results.unit_names import class_name, split_unit
 from retrograph.runtime import Array
 
@@ -61,20 +65,38 @@ def picture_lines(explained: ExplainedInput) -> list[str]:
         *([*found, *head] if explained.found.is_weak else [*head, *found]),
         *_blank_lines(explained),
         *map(str, explained.balances),
-        *_other_class_lines(explained),
+        *(_other_class_lines(explained) if explained.context.is_class else []),
         *([explained.note] if explained.note else []),
         *explained.context.warnings,
     ]
     return [*filter(None, map(facts, told))]
 
 
-def picture_notes(context: ExplainContext) -> list[str]:
+def small_print(context: ExplainContext, *lines: str) -> list[str]:
     """The small print of every picture: what is not as usual, and how pictures became the input.
 
-    It states facts: what else could be given is printed, not drawn.
+    Notes are printed, and stand in the record and in the file's description, not on the picture.
+
+    Args:
+        context: of what is drawn.
+        lines: what is said besides, in the last line.
     """
-    lines = [*_inner_lines(context), *context.notes, *parameter_lines(context)]
-    return [*filter(None, map(facts, [*lines, *context.preprocessing_lines]))]
+    first = [*_inner_lines(context), *parameter_lines(context)]
+    last = " · ".join(filter(None, map(facts, [*context.preprocessing_lines, *lines])))
+    return [*filter(None, [*map(facts, first), last])]
+
+
+def described(page: Image.Image, context: ExplainContext, lines: Sequence[str]) -> Image.Image:
+    """The page with what is to be known of it in words, which its file keeps.
+
+    Args:
+        page: a picture.
+        context: of what is drawn.
+        lines: what is said of it.
+    """
+    notes = [*lines, *map(str, gather_notes(context.contracts)), *context.notes]
+    page.info[DESCRIPTION] = "\n".join(spelled(line) for line in notes)
+    return page
 
 
 def unit_measures(explained: ExplainedInput, k: int) -> list[str]:

@@ -13,7 +13,7 @@ from retrograph.errors import InputError, command, facts, parameter, spelled
 from retrograph.render import SCALE, Table
 from retrograph.render.page import CELL_SIDE
 from retrograph.results.base import Result
-from retrograph.results.caption import parameter_lines, row_lines
+from retrograph.results.caption import described, row_lines, small_print
 from retrograph.results.context import ExplainContext
 from retrograph.results.explanation import Explanation, stacked
 from retrograph.results.figure import attribution_maps, shown_input
@@ -144,17 +144,14 @@ class ComparisonTable:
             title: its first line stands out.
             left_out: why methods are left out, by their titles.
         """
-        return self._table.page(
-            title,
-            self._legend.keys,
-            [
-                *(f"{self._mark(note)} {note}".strip() for note in self._notes),
-                *parameter_lines(self._context),
-                *map(facts, [*self._context.preprocessing_lines, *self._context.warnings]),
-                *(f"{name} is left out: {spelled(reason)}" for name, reason in left_out.items()),
-                SCALE,
-            ],
-        )
+        notes = [
+            *map(facts, self._context.warnings),
+            *(f"{name} is left out: {spelled(reason)}" for name, reason in left_out.items()),
+            *(f"{self._mark(note)} {note}" for note in self._notes if note.methods),
+            *small_print(self._context, SCALE),
+        ]
+        page = self._table.page(title, self._legend.keys, notes)
+        return described(page, self._context, [*title.splitlines(), *notes])
 
     def _titled(self, method: str) -> str:
         """A method's title and the marks of its notes."""

@@ -8,13 +8,13 @@ from PIL import Image
 
 from retrograph.inputs import AttributionMap, ShownInput
 from retrograph.render import Caption
-from retrograph.results.caption import picture_lines, picture_notes, unit_measures
+from retrograph.results.caption import described, picture_lines, small_print, unit_measures
 from retrograph.results.explained import ExplainedInput
 from retrograph.results.legend import Legend
 from retrograph.results.maps import drawn_values, kind_of, marks_of, style_of
 from retrograph.results.seen import seen_windows, unit_cells
 
-_CELL_WORDS = "A box is a unit's place among the positions of its layer; it sees all there is."
+_CELL_WORDS = "the box is the unit's place in its layer; it sees all of the input"
 
 
 def has_figure(explained: ExplainedInput) -> bool:
@@ -35,12 +35,12 @@ def figure(explained: ExplainedInput) -> Image.Image:
         text="\n".join(picture_lines(explained)),
         keys=legend.keys,
         notes=[
-            *picture_notes(explained.context),
             *([_CELL_WORDS] if unit_cells(explained, 0) else []),
-            *kind.scale_notes(explained.array),
+            *small_print(explained.context, *kind.scale_notes(explained.array)),
         ],
     )
-    return kind.figure(shown_input(explained), attribution_maps(explained), caption)
+    page = kind.figure(shown_input(explained), attribution_maps(explained), caption)
+    return described(page, explained.context, [*caption.text.splitlines(), *caption.notes])
 
 
 def shown_input(explained: ExplainedInput) -> ShownInput:

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from retrograph.render import Key, Style, values_key
 from retrograph.results.explained import ExplainedInput
-from retrograph.results.maps import is_coloured, style_of
+from retrograph.results.maps import has_picture, is_coloured, style_of
 
 
 class Legend:
     """The keys of pictures, gathered input by input."""
 
     def __init__(self) -> None:
-        self._names: dict[tuple[Style | None, bool], dict[str, None]] = {}
-        """What is drawn in a style, None for values, and whether its colours are apart."""
+        self._names: dict[tuple[Style | None, bool, bool], dict[str, None]] = {}
+        """What is drawn in a style, None for values; whether its colours are apart, or values are
+        below 0; whether it is on a picture."""
         self._differences: set[tuple[str, ...]] = set()
         """The names of the two units of each difference; () for what is none."""
 
@@ -24,7 +25,8 @@ class Legend:
             values: whether the values of the input itself are drawn.
         """
         if values:
-            self._names.setdefault((None, False), {})["input"] = None
+            has_negative = bool((explained.array < 0).any())
+            self._names.setdefault((None, has_negative, False), {})["input"] = None
         for k in range(len(explained.units)):
             objective = explained.objective(k)
             names = [name for name, _ in objective.units] if objective else []
@@ -32,19 +34,20 @@ class Legend:
         for method in explained.context.methods:
             style = style_of(method, explained)
             coloured = style.in_colours and is_coloured(method, explained)
-            self._names.setdefault((style, coloured), {})[method] = None
+            drawn = style, coloured, has_picture(explained)
+            self._names.setdefault(drawn, {})[method] = None
 
     @property
     def keys(self) -> list[tuple[str, Key]]:
         """Each style's key, behind the names of what is drawn in it."""
         return [
-            (", ".join(names), self._key(style, coloured) if style else values_key())
-            for (style, coloured), names in self._names.items()
+            (", ".join(names), self._key(style, *drawn) if style else values_key(drawn[0]))
+            for (style, *drawn), names in self._names.items()
         ]
 
-    def _key(self, style: Style, coloured: bool) -> Key:
+    def _key(self, style: Style, coloured: bool, over_picture: bool) -> Key:
         """A style's key, with the names of the units where one difference is explained."""
-        key = style.key(coloured=coloured)
+        key = style.key(coloured=coloured, over_picture=over_picture)
         if len(self._differences) > 1 or () in self._differences:
             return key
         ((plus, minus),) = self._differences

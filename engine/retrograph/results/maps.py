@@ -5,7 +5,7 @@ from __future__ import annotations
 from retrograph.errors import InputError
 from retrograph.inputs import ArrayInput, InputKind
 from retrograph.methods import METHODS
-from retrograph.render import Marks, Style, marked, style_named
+from retrograph.render import SMOOTH, Marks, Style, marked, style_named
 from retrograph.render.colour import Picture
 from retrograph.results.explained import ExplainedInput
 from retrograph.results.onto_input import onto_input
@@ -81,11 +81,27 @@ def drawn_values(explained: ExplainedInput, method: str, k: int = 0) -> Array:
 
 def style_of(method: str, explained: ExplainedInput) -> Style:
     """How the attribution of a method is drawn: what is no picture cannot lie under an overlay."""
-    name = explained.context.contracts[method].method
-    usual = METHODS[name].style if name in METHODS else "signed"
+    usual = _usual_style(method, explained)
     asked = explained.context.style or usual
     style = style_named(asked, usual=usual, has_picture=has_picture(explained))
     return kind_of(explained).drawn_style(style, explained.array)
+
+
+def _usual_style(method: str, explained: ExplainedInput) -> str:
+    """The method's own style, but for greys where these are hard to read.
+
+    That is on inputs that are no pictures, and of scores of a map's places: many backward passes
+    overlap there, and their signs change from pixel to pixel.
+    """
+    name = explained.context.contracts[method].method
+    usual = METHODS[name].style if name in METHODS else "signed"
+    if usual != "signed":
+        return usual
+    if not has_picture(explained):
+        return "red-blue"
+    first = explained.objective(0)
+    is_of_map = (first is not None and first.mask is not None) or unit_cells(explained, 0)
+    return f"overlay,{SMOOTH}" if is_of_map else usual
 
 
 def is_smooth(explained: ExplainedInput) -> bool:

@@ -13,7 +13,7 @@ from retrograph.keywords import check_counts
 from retrograph.preprocess import BadInput
 from retrograph.render import SCALE, Caption, sheet
 from retrograph.results.base import Result
-from retrograph.results.caption import picture_notes, plain_number
+from retrograph.results.caption import described, plain_number, small_print
 from retrograph.results.context import ExplainContext
 from retrograph.results.explained import ExplainedInput
 from retrograph.results.explanation import Explanation, stacked
@@ -109,8 +109,10 @@ class Sheet(Result):
             f"{self.title} · input beside its attribution · label: "
             f"{'class' if context.is_class else 'channel (row, column)'} and activation"
         )
-        caption = Caption(keys=legend.keys, notes=[*picture_notes(context), SCALE])
-        return sheet(cells, self.columns, title, caption, smooth=any(map(is_smooth, each_styled)))
+        caption = Caption(keys=legend.keys, notes=small_print(context, SCALE))
+        smooth = any(map(is_smooth, each_styled))
+        page = sheet(cells, self.columns, title, caption, smooth=smooth)
+        return described(page, context, [*title.splitlines(), *caption.notes])
 
     def to_dict(self) -> dict[str, Any]:
         """What `retrograph explain --json` prints of these units."""

@@ -9,6 +9,7 @@ from typing import Any, Final
 import numpy as np
 
 from retrograph.errors import spelled
+from retrograph.render import write_image
 from retrograph.results.attribution import Attribution
 from retrograph.results.base import json_text
 from retrograph.results.notes import gather_notes
@@ -41,7 +42,7 @@ def answer(attribution: Attribution, ask: Ask) -> tuple[bytes, dict[str, str]]:
     elif ask.format == "npz":
         np.savez(buffer, allow_pickle=False, **attribution.arrays())
     else:
-        attribution.image(ask.style).save(buffer, "PNG")
+        write_image(attribution.image(ask.style), buffer, "PNG")
     return buffer.getvalue(), headers
 
 

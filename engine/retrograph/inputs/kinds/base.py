@@ -35,11 +35,13 @@ from retrograph.render import (
     colour,
     marked,
     panels,
-    signed,
+    values_picture,
 )
 from retrograph.render.page import Titled, panel_side
-from retrograph.render.planes import plane
+from retrograph.render.plane_page import plane_page
+from retrograph.render.planes import plane, rows_and_columns
 from retrograph.render.seen import NamedWindow, Seen, seen_rows
+from retrograph.render.seen_page import seen_page
 
 _MOST_AXES = 4
 """The axes of an array that can be drawn."""
@@ -259,7 +261,7 @@ class InputKind(ABC):
             array: [*input].
             shown: the picture that it was made of, if that is known.
         """
-        return signed(plane(array))
+        return values_picture(plane(array))
 
     def map_picture(
         self, values: AnyArray, style: Style, array: AnyArray, shown: Image.Image | None
@@ -311,12 +313,18 @@ class InputKind(ABC):
             InputError: an attribution is not finite.
         """
         picture = self.input_picture(shown.array, shown.picture)
-        rows = self.rows(shown, maps, panel_side(picture))
-        if len(rows) == 1:
-            (cells,) = rows
-            across = 1 if _is_wide(picture) else _ACROSS
-            rows = [cells[i : i + across] for i in range(0, len(cells), across)]
-        return panels(rows, caption)
+        side = panel_side(picture)
+        seen, smooth = self._seen(shown, maps, side), _is_smooth(maps)
+        first = shown.title, marked(picture, shown.marks, side)
+        page = seen_page(first, seen, side, caption, smooth=smooth)
+        if page is not None:
+            return page
+        (cells,) = seen_rows(first, seen, side, smooth=smooth)
+        if self.is_plane(shown.picture) and not any(each.windows for each in maps):
+            size = rows_and_columns(shown.array).shape
+            return plane_page([cell for cell in cells if cell], (size[0], size[1]), caption)
+        across = 1 if _is_wide(picture) else _ACROSS
+        return panels([cells[i : i + across] for i in range(0, len(cells), across)], caption)
 
     def rows(
         self, shown: ShownInput, maps: Sequence[AttributionMap], side: int
@@ -330,15 +338,18 @@ class InputKind(ABC):
         Raises:
             InputError: an attribution is not finite.
         """
-        array, picture = shown.array, shown.picture
-        smooth = any(each.style.is_smooth for each in maps)
+        picture = self.input_picture(shown.array, shown.picture)
+        first = shown.title, marked(picture, shown.marks, side)
+        return seen_rows(first, self._seen(shown, maps, side), side, smooth=_is_smooth(maps))
+
+    def _seen(self, shown: ShownInput, maps: Sequence[AttributionMap], side: int) -> list[Seen]:
+        """The attributions as pictures, with what their units see."""
         seen = []
         for each in maps:
-            drawn = self.map_picture(each.values, each.style, array, picture)
-            drawn = marked(drawn, each.marks, side, smooth)
+            drawn = self.map_picture(each.values, each.style, shown.array, shown.picture)
+            drawn = marked(drawn, each.marks, side, _is_smooth(maps))
             seen.append(Seen(each.title, drawn, each.windows, self._live(each.values)))
-        first = marked(self.input_picture(array, picture), shown.marks, side)
-        return seen_rows((shown.title, first), seen, side, smooth=smooth)
+        return seen
 
     def _live(self, values: AnyArray) -> NDArray[np.bool_]:
         """Where an attribution is not 0: [H, W] of two axes of space, else of one number."""
@@ -346,6 +357,11 @@ class InputKind(ABC):
         others = tuple(axis for axis in range(values.ndim) if axis not in spatial)
         is_plane = len(spatial) == 2
         return (values != 0).any(axis=others) if is_plane else np.array([[values.any()]])
+
+
+def _is_smooth(maps: Sequence[AttributionMap]) -> bool:
+    """Whether the pictures of attributions are enlarged without edges between their pixels."""
+    return any(each.style.is_smooth for each in maps)
 
 
 def _is_wide(picture: colour.Picture) -> bool:

@@ -34,7 +34,7 @@ class NumberInput(InputKind):
         """Bars beside their numbers end at the largest."""
         if as_sequence(array) is None or array.size > _MOST_BARS:
             return super().scale_notes(array)
-        return ("Each column of bars has a scale of its own, which ends at its largest number.",)
+        return ("each column of bars has a scale of its own",)
 
     def figure(
         self, shown: ShownInput, maps: Sequence[AttributionMap], caption: Caption

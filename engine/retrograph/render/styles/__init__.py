@@ -15,7 +15,7 @@ from retrograph.render.styles.signed import Signed, signed
 STYLES: Final[dict[str, Style]] = {
     style.name: style for style in (Signed(), RedBlue(), Heat(), Overlay())
 }
-"""By their names. The first is that of what no other style can draw."""
+"""By their names."""
 
 SMOOTH: Final = "smooth"
 """What is written behind a style's name, or alone, for smooth maps."""
@@ -30,7 +30,7 @@ def style_named(text: str, *, usual: str = "signed", has_picture: bool = True) -
         text: what is asked for.
         usual: the name of the style where the text has none.
         has_picture: whether what was explained is a picture. Without one nothing is smoothed, and
-            the first style stands for those that are drawn on a picture.
+            heat stands for what is drawn on a picture.
 
     Raises:
         InputError: there is no such style.
@@ -45,4 +45,4 @@ def style_named(text: str, *, usual: str = "signed", has_picture: bool = True) -
     style = replace(STYLES[names[0]], is_smooth=SMOOTH in parts)
     if has_picture:
         return style
-    return next(iter(STYLES.values())) if style.on_picture else style.sharp()
+    return STYLES[Heat.name] if style.on_picture else style.sharp()

@@ -26,6 +26,9 @@ BAR_WIDTH: Final = 300
 BAR_HEIGHT: Final = 40
 FOR: Final = "for the unit"
 AGAINST: Final = "against it"
+_AGAINST_END, _FOR_END = "against", "for"
+SIGNED_ENDS: Final = (_AGAINST_END, "0", _FOR_END)
+"""What the ends and the middle of a bar are that speaks against and for a unit."""
 SIGMA: Final = 0.015
 """The sigma of the blur of smooth maps, as a share of their shorter side."""
 
@@ -47,7 +50,8 @@ class Key:
     def of_difference(self, plus: str, minus: str) -> Key:
         """The same where what is explained is one unit minus another, which it names."""
         text = self.text.replace(FOR, f"for {plus}").replace(AGAINST, f"for {minus}")
-        return replace(self, text=text)
+        names = {_AGAINST_END: minus, _FOR_END: plus}
+        return replace(self, text=text, ends=tuple(names.get(end, end) for end in self.ends))
 
 
 @dataclass(frozen=True)
@@ -82,7 +86,7 @@ class Style(ABC):
         """The colours [H, W, 3], from 0 to 255, of a plane whose values are from -1 to 1."""
 
     @abstractmethod
-    def _key(self, coloured: bool) -> Key:
+    def _key(self, coloured: bool, over_picture: bool) -> Key:
         """The legend, without what is said of smoothing."""
 
     def draw(
@@ -114,17 +118,17 @@ class Style(ABC):
             plane = _smooth(plane, frames)
         return to_bytes(self.colours(to_unit(plane, percentile, self.end), picture))
 
-    def key(self, *, coloured: bool = True) -> Key:
+    def key(self, *, coloured: bool = True, over_picture: bool = False) -> Key:
         """The legend; of a smooth style it says how smooth it is.
 
         Args:
             coloured: whether the map has the picture's three colours by themselves.
+            over_picture: whether the map is drawn on a picture, if the style draws on one.
         """
-        key = self._key(coloured)
+        key = self._key(coloured, over_picture)
         if not self.is_smooth:
             return key
-        blur = f"a Gaussian of {100 * SIGMA:g} % of the shorter side"
-        return replace(key, text=f"{key.text}; smoothed by {blur}")
+        return replace(key, text=f"{key.text}; smoothed by {100 * SIGMA:g} % of the side")
 
     def sharp(self) -> Style:
         """The same without smoothing."""

@@ -46,6 +46,6 @@ class Heat(Style):
     def colours(self, plane: Floats, picture: Picture | None) -> Floats:
         return magma(plane)
 
-    def _key(self, coloured: bool) -> Key:
-        text = "how much a place matters, whatever the sign: the largest magnitude of its channels"
+    def _key(self, coloured: bool, over_picture: bool) -> Key:
+        text = "how much a place matters, whatever the sign"
         return Key(bar(heat(ramp(0), percentile=100)), ("0", "most"), text)

@@ -57,8 +57,8 @@ class Overlay(Heat):
         lit: Floats = 255 - (255 - grey) * (255 - magma(plane)) / 255
         return lit
 
-    def _key(self, coloured: bool) -> Key:
+    def _key(self, coloured: bool, over_picture: bool) -> Key:
         ground = np.full((1, BAR_WIDTH, 3), GREY, np.uint8)
         drawn = overlay(ground, ramp(0), percentile=100)
-        text = "how much a place matters, cast as light on the picture, which is dimmed and grey"
+        text = "how much a place matters, as light on the dimmed picture"
         return Key(bar(drawn), ("0", "most"), text)

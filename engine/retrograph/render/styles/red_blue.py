@@ -6,9 +6,19 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
+from PIL import Image
 
 from retrograph.render.colour import LUMA, Floats, Order, Picture
-from retrograph.render.styles.base import AGAINST, FOR, Key, Style, bar, ramp
+from retrograph.render.styles.base import (
+    AGAINST,
+    BAR_WIDTH,
+    FOR,
+    SIGNED_ENDS,
+    Key,
+    Style,
+    bar,
+    ramp,
+)
 
 FAINT: Final = 0.16
 """The share of its contrast that a picture keeps under a map."""
@@ -39,9 +49,12 @@ class RedBlue(Style):
         faint: Floats = inks * (1 - FAINT * shade / 255)[..., np.newaxis]
         return faint
 
-    def _key(self, coloured: bool) -> Key:
-        text = (
-            f"red is positive, {FOR}, blue is negative, {AGAINST}, no colour is 0; a "
-            "picture's channels are summed"
-        )
-        return Key(bar(RedBlue().draw(ramp(-1), percentile=100)), ("against", "0", "for"), text)
+    def _key(self, coloured: bool, over_picture: bool) -> Key:
+        drawn = RedBlue().draw(ramp(-1), percentile=100)
+        text = f"red speaks {FOR}, blue {AGAINST}"
+        if over_picture:
+            black = np.zeros((1, BAR_WIDTH, 3), np.uint8)
+            on_black = RedBlue().draw(ramp(-1), picture=Image.fromarray(black), percentile=100)
+            drawn = np.concatenate([drawn, on_black])
+            text += ", over the faint picture"
+        return Key(bar(drawn), SIGNED_ENDS, text)

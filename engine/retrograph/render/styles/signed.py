@@ -16,7 +16,7 @@ from retrograph.render.colour import (
     Picture,
     Pixels,
 )
-from retrograph.render.styles.base import AGAINST, FOR, Key, Style, bar, ramp
+from retrograph.render.styles.base import AGAINST, FOR, SIGNED_ENDS, Key, Style, bar, ramp
 
 
 def signed(
@@ -55,12 +55,12 @@ class Signed(Style):
         greys = GREY + (GREY - 1) * plane
         return np.ascontiguousarray(np.broadcast_to(greys, (*greys.shape[:2], 3)))
 
-    def _key(self, coloured: bool) -> Key:
-        text = f"grey is 0, brighter is positive, {FOR}, darker is negative, {AGAINST}"
+    def _key(self, coloured: bool, over_picture: bool) -> Key:
+        text = f"brighter speaks {FOR}, darker {AGAINST}"
         if coloured:
-            text += "; each of the picture's colours, red, green and blue, by itself"
+            text += "; red, green and blue apart"
         values = ramp(-1)
         if coloured:
             together_then_each = np.array([[1.0, 1, 0, 0], [1, 0, 1, 0], [1, 0, 0, 1]])
             values = together_then_each[..., np.newaxis] * values
-        return Key(bar(signed(values, percentile=100)), ("against", "0", "for"), text)
+        return Key(bar(signed(values, percentile=100)), SIGNED_ENDS, text)

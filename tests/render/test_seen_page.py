@@ -1,0 +1,80 @@
+"""What units see, first and large, beside the whole input."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from retrograph.render import Caption, enlarge
+from retrograph.render.seen import Seen, boxed
+from retrograph.render.seen_page import seen_page
+from support.page_case import find, find_all, random_picture
+
+WINDOW = ((4, 8), (10, 18))
+OTHER = ((20, 28), (2, 10))
+
+
+def live_in(*windows: tuple[tuple[int, int], tuple[int, int]]) -> np.ndarray:
+    live = np.zeros((32, 32), np.bool_)
+    for (top, bottom), (left, right) in windows:
+        live[top:bottom, left:right] = True
+    return live
+
+
+def part(picture: np.ndarray, window: tuple[tuple[int, int], tuple[int, int]]) -> np.ndarray:
+    (top, bottom), (left, right) = window
+    cut = picture[top:bottom, left:right]
+    return enlarge(cut, 448 // (right - left) * (bottom - top))
+
+
+def test_the_part_comes_first_and_large_and_the_whole_is_small_and_right() -> None:
+    picture, drawn = random_picture(32, 32), random_picture(32, 32)[::-1]
+    maps = [Seen("guided", drawn, [("the unit", WINDOW)], live_in(WINDOW))]
+    page = seen_page(("input", picture), maps, 448, Caption("words"))
+    assert page is not None
+    assert page.width > page.height
+    seen, attribution = find(page, part(picture, WINDOW)), find(page, part(drawn, WINDOW))
+    whole = find(page, boxed(picture, [WINDOW], 224))
+    assert seen[0] < attribution[0] < whole[0]
+    assert seen[1] == attribution[1]
+    assert not find_all(page, boxed(drawn, [WINDOW], 224))
+
+
+def test_an_attribution_that_goes_beyond_the_part_is_there_as_a_whole_too() -> None:
+    picture, drawn = random_picture(32, 32), random_picture(32, 32)[::-1]
+    maps = [Seen("grad-cam", drawn, [("the unit", WINDOW)], live_in(WINDOW, OTHER))]
+    page = seen_page(("input", picture), maps, 448, Caption())
+    assert page is not None
+    find(page, boxed(drawn, [WINDOW], 224))
+
+
+def test_the_two_units_of_a_difference_lie_side_by_side() -> None:
+    picture, drawn = random_picture(32, 32), random_picture(32, 32)[::-1]
+    windows = [("channel 3", WINDOW), ("channel 5", OTHER)]
+    maps = [Seen("gradient", drawn, windows, live_in(WINDOW, OTHER))]
+    page = seen_page(("input", picture), maps, 448, Caption())
+    assert page is not None
+    places = [find(page, part(p, w)) for w in (WINDOW, OTHER) for p in (picture, drawn)]
+    assert len({y for _, y in places}) == 1
+    assert [x for x, _ in places] == sorted({x for x, _ in places})
+
+
+def test_without_a_small_part_there_is_no_such_page() -> None:
+    picture = random_picture(32, 32)
+    for windows in ([], [("the unit", ((0, 30), (2, 32)))]):
+        assert seen_page(("input", picture), [Seen("a", picture, windows)], 64, Caption()) is None
+
+
+@pytest.mark.parametrize(("levels", "is_stretched"), [(20, True), (180, False)])
+def test_a_flat_part_of_the_input_has_more_contrast(levels: int, is_stretched: bool) -> None:
+    picture = np.full((32, 32, 3), (120, 90, 60), np.uint8)
+    picture[4:8, 14:18] = np.clip(picture[4:8, 14:18].astype(int) + levels, 0, 255)
+    maps = [Seen("a", picture, [("the unit", WINDOW)], live_in(WINDOW))]
+    page = seen_page(("input", picture), maps, 448, Caption())
+    assert page is not None
+    plain = part(picture, WINDOW)
+    assert len(find_all(page, plain)) == (1 if is_stretched else 2)
+    if is_stretched:
+        ((_, y),) = find_all(page, plain)
+        stretched = np.asarray(page)[y : y + 4, 45:493].astype(int)
+        assert np.ptp(stretched[..., 0]) == 4 * levels
