@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 import retrograph
-from support.page_case import page_served, small_pictures, visit
+from support.browser_page import page_served, small_pictures, visit
 from support.serve_case import SAMPLE
 
 TITLE = "document.querySelector('.caption h2').textContent"

@@ -1,71 +1,49 @@
-"""The page of `retrograph serve` in Chromium: started, used step by step, and what it showed."""
+"""Where a page holds a picture, pixel for pixel."""
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
-
 import numpy as np
-import pytest
-from PIL import Image
-
-from support.javascript import node, require_chromium, script
-from support.serving_process import environment
+from PIL import Image, ImageDraw, ImageFont, ImageOps
 
 
-@dataclass(frozen=True)
-class Visit:
-    """What a visit of the page gave.
-
-    Attributes:
-        told: what each step "tell" evaluated to.
-        errors: of the console and of steps that failed.
-        requests: the addresses that were asked for.
-    """
-
-    told: list[Any]
-    errors: list[str]
-    requests: list[str]
+def random_picture(height: int, width: int) -> np.ndarray:
+    return np.random.default_rng(8).integers(0, 256, (height, width, 3), np.uint8)
 
 
-@contextmanager
-def page_served(*words: object) -> Iterator[str]:
-    """The address of a page in a process of its own; the process is killed at the end."""
-    pytest.importorskip("starlette", reason="needs retrograph[serve]")
-    pytest.importorskip("uvicorn", reason="needs retrograph[serve]")
-    require_chromium()
-    command = [sys.executable, "-m", "retrograph", "serve", *map(str, words), "--device", "cpu"]
-    process = subprocess.Popen(command, env=environment(), stdout=subprocess.PIPE, text=True)
-    try:
-        assert process.stdout is not None
-        line = process.stdout.readline().strip()
-        assert "http://" in line, line
-        yield line.split()[-1]
-    finally:
-        process.kill()
-        process.communicate()
+def printed(text: str, size: float, ink: tuple[int, int, int]) -> np.ndarray:
+    """A text as it is drawn on white, without what is white around it."""
+    font = ImageFont.load_default(size)
+    page = Image.new("RGB", (round(font.getlength(text)) + 20, round(2 * size)), (255, 255, 255))
+    ImageDraw.Draw(page).text((10, size), text, fill=ink, font=font, anchor="lm")
+    return np.asarray(page.crop(ImageOps.invert(page).getbbox()))
 
 
-def visit(address: str, folder: Path, steps: Sequence[dict[str, Any]]) -> Visit:
-    """Take steps on the page (see run_view.js); its pictures go to the folder."""
-    text = json.dumps([*steps])
-    done = node(script("run_view.js"), require_chromium(), address, folder, text=text, limit=240)
-    return Visit(**json.loads(done))
+def find(page: Image.Image, part: np.ndarray) -> tuple[int, int]:
+    """Where the page holds the part, pixel for pixel: its top left as (x, y)."""
+    pixels = np.asarray(page)
+    height, width = part.shape[:2]
+    candidates = np.argwhere((pixels == part[0, 0]).all(axis=2))
+    for top, left in candidates:
+        if np.array_equal(pixels[top : top + height, left : left + width], part):
+            return int(left), int(top)
+    raise AssertionError("the page does not hold the picture")
 
 
-def small_pictures(folder: Path, count: int = 2) -> list[Path]:
-    """Pictures of coloured waves, other ones each."""
-    rows, columns = np.mgrid[0:48, 0:64]
-    paths = []
-    for number in range(count):
-        wave = 127 * (1 + np.sin((number + 1) * rows / 7 + columns / (5 + number)))
-        colours = np.stack([wave, np.flipud(wave), 255 - wave], -1).astype(np.uint8)
-        paths.append(folder / f"wave{number}.png")
-        Image.fromarray(colours).save(paths[-1])
-    return paths
+def find_all(page: Image.Image, part: np.ndarray) -> list[tuple[int, int]]:
+    """Where the page holds the part, pixel for pixel: every top left as (x, y)."""
+    pixels = np.asarray(page)
+    height, width = part.shape[:2]
+    contrast = np.abs(part.astype(int) - pixels[0, 0]).sum(axis=2)  # with the ground
+    row, column = np.unravel_index(contrast.argmax(), contrast.shape)
+    rows, columns = len(pixels) - height + 1, pixels.shape[1] - width + 1
+    inside = pixels[row : row + rows, column : column + columns]
+    return [
+        (int(left), int(top))
+        for top, left in np.argwhere((inside == part[row, column]).all(axis=2))
+        if np.array_equal(pixels[top : top + height, left : left + width], part)
+    ]
+
+
+def cells(pixels: np.ndarray, high: int = 18) -> np.ndarray:
+    """Colours [C, L, 3] as a strip whose positions are 16 pixels wide."""
+    return np.kron(pixels, np.ones((high, 16, 1), np.uint8))
