@@ -3,6 +3,7 @@
 # make test-ci: the same with a share of each sweep, what CI runs.
 # make test-floors: the main paths on older versions of ONNX Runtime, FLOORS, and on the lowest
 #   version of every dependency; make test-ci and make test-all run it.
+# make docs: the documentation as a site, in site/; its links are checked.
 # make js: what the tests of engine/js run on, from npm.
 # make test-triton: exported graphs in a Triton server, in an environment of its own (130 MB of
 #   wheels for Linux, which `make triton` gets); make test-all runs it where that is there.
@@ -16,7 +17,7 @@ FLOORS ?= lowest 1.20 1.24 1.28
 
 TRITON := .triton
 
-.PHONY: demo test test-ci test-all test-floors test-triton triton check js operators clean
+.PHONY: demo docs test test-ci test-all test-floors test-triton triton check js operators clean
 
 $(VENV)/ready: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -27,6 +28,10 @@ $(VENV)/ready: pyproject.toml
 demo: $(VENV)/ready
 	mkdir -p demo_out
 	$(BIN)/retrograph demo -o demo_out/cat.png --force
+
+docs: $(VENV)/ready
+	$(BIN)/python -m pip install --quiet -e ".[docs]"
+	$(BIN)/mkdocs build --quiet
 
 test: check
 	$(BIN)/python -m pytest -q -n auto --dist worksteal
@@ -67,4 +72,4 @@ operators: $(VENV)/ready
 	$(BIN)/python tools/docs/make_operators.py
 
 clean:
-	rm -rf $(VENV) $(TRITON) demo_out .pytest_cache .mypy_cache .ruff_cache
+	rm -rf $(VENV) $(TRITON) demo_out site .pytest_cache .mypy_cache .ruff_cache

@@ -92,8 +92,13 @@ def checked_keywords(function: Callable[P, R]) -> Callable[P, R]:
         return function(*args, **kwargs)
 
     if call.__doc__ is not None:
-        call.__doc__ = _SHARED_ENTRY.sub(_shared_texts, call.__doc__)
+        call.__doc__ = with_shared_texts(call.__doc__)
     return call
+
+
+def with_shared_texts(docstring: str) -> str:
+    """The docstring with an entry for each keyword that it lists as `in SHARED`."""
+    return _SHARED_ENTRY.sub(_shared_texts, docstring)
 
 
 def _shared_texts(entry: re.Match[str]) -> str:

@@ -17,6 +17,9 @@ from support.paths import ROOT, SAMPLE_MODELS
 
 TOUR = ROOT / "docs" / "notebooks" / "tour.ipynb"
 
+OTHERS = {"inside": 9, "audit": 1}
+"""The other notebooks, and how many pictures each shows."""
+
 SHOWN = (
     ("Check cifar10_cnn.onnx", "text/html"),
     ("Attribution guided: scores · cat", ""),
@@ -55,7 +58,12 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def cells(desk: Path) -> list[NotebookNode]:
     """The tour's cells, run."""
-    notebook = read(TOUR)
+    return run(TOUR, desk)
+
+
+def run(path: Path, desk: Path) -> list[NotebookNode]:
+    """The cells of code of a notebook, run."""
+    notebook = read(path)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PYTHONPATH", str(ROOT / "engine"))
         patch.setenv("PYTHONWARNINGS", "ignore")
@@ -89,3 +97,24 @@ def test_a_cell_shows_its_answer(number: int, cells: list[NotebookNode]) -> None
 def test_what_the_tour_saves_is_there(desk: Path, cells: list[NotebookNode]) -> None:
     saved = {path.name for path in (desk / "tour").glob("cat.*")}
     assert saved == {"cat.png", "cat.npz", "cat.json"}
+
+
+@pytest.mark.parametrize("name", OTHERS)
+def test_the_other_notebooks_have_no_outputs(name: str) -> None:
+    cells = code_cells(read(TOUR.with_stem(name)))
+    assert max(sum(map(bool, cell.source.splitlines())) for cell in cells) <= 7
+    assert not any(cell.outputs or cell.execution_count for cell in cells)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", OTHERS)
+def test_the_other_notebooks_run_and_show_pictures(name: str, desk: Path) -> None:
+    outputs = [output for cell in run(TOUR.with_stem(name), desk) for output in cell.outputs]
+    shown = [output.get("data", {}) for output in outputs]
+    pictures = [data["image/png"] for data in shown if "image/png" in data]
+    assert len(pictures) == OTHERS[name]
+    for picture in pictures:
+        low, high = Image.open(io.BytesIO(base64.b64decode(picture))).convert("L").getextrema()
+        assert high - low > 100
+    if name == "audit":
+        assert "pads [1,1,1,1] in A, [0,0,2,2] in B" in str(outputs)

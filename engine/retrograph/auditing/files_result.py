@@ -30,7 +30,7 @@ class FileAudits(Result):
     Example:
         >>> audits = retrograph.audit_files(["a.onnx", "b.onnx", "c.onnx"], "photos/")
         >>> audits.audits[0].sentence
-        >>> audits.matrix()[1][2]
+        >>> audits.matrix()[1]
     """
 
     made_by = "audit_files()"
@@ -51,7 +51,7 @@ class FileAudits(Result):
         return (*self.audits, *self.runtime)
 
     def matrix(self) -> list[list[str]]:
-        """The verdict on each two files in words, [file][file]; "" for a file with itself."""
+        """The verdict on each two files in words, a row for each; "" for a file with itself."""
         places = range(len(self.names))
         return [["" if i == j else self._says(i, j) for j in places] for i in places]
 
