@@ -28,8 +28,6 @@ def headings(page: Path) -> set[str]:
     named = set(re.findall(r'<a id="([^"]+)">', text))
     plain = (re.sub(r"[^\w\- ]", "", line.lower()).strip() for line in lines)
     return named | {heading.replace(" ", "-") for heading in plain}
-        re.sub(r"[^\w\- ]", "", line.lower()).strip().replace(" ", "-") for line in lines
-    }
 
 
 @pytest.mark.parametrize("page", PAGES, ids=str)

@@ -9,7 +9,7 @@ import griffe
 from retrograph.keywords import with_shared_texts
 
 
-class SharedKeywords(griffe.Extension):
+class SharedKeywords(griffe.Extension):  # type: ignore[misc]  # its class is not typed here
     """Fills them into the docstrings that griffe reads from the source."""
 
     def on_function(self, *, func: griffe.Function, **_more: Any) -> None:
