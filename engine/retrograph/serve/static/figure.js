@@ -24,7 +24,7 @@ export class Figure {
     });
     this.frame.addEventListener("pointermove", (event) => hovered?.(this.pixel(event)));
     this.frame.addEventListener("pointerleave", () => hovered?.(null));
-    new ResizeObserver(() => this.fit()).observe(this.frame);
+    new ResizeObserver(() => this.size && (this.isDrawn ? this.fitWidth() : this.fit())).observe(this.frame);
     this.boxes = {};
   }
 
@@ -89,7 +89,7 @@ export class Figure {
     this.sheet.style.width = `${size[0]}px`;
     this.sheet.style.height = `${size[1]}px`;
     this.marks.setAttribute("viewBox", `0 0 ${size[0]} ${size[1]}`);
-    if (isNew) this.fit();
+    if (isNew) this.isDrawn ? this.fitWidth() : this.fit();
   }
 
   swap(image, source) {
@@ -101,6 +101,13 @@ export class Figure {
   fit() {
     if (!this.size || !this.frame.clientWidth) return;
     this.frameOn([0, 0, ...this.size], 1);
+  }
+
+  /** A drawn page as wide as the frame, from its top. */
+  fitWidth() {
+    const { clientWidth: width, clientHeight: height } = this.frame;
+    const scale = width / this.size[0];
+    this.pan.set({ scale, x: 0, y: Math.max(0, (height - this.size[1] * scale) / 2) });
   }
 
   /** Bring a window of the input into the frame. */

@@ -35,7 +35,7 @@ export class Growing {
       this.bar.value = step;
       this.words.textContent = `step ${step} of ${steps}, activation ${amount(score)}`;
     }
-    if (finished || (steps && step >= steps)) this.stop();
+    if (finished) this.stop();
   }
 
   failed(words) {

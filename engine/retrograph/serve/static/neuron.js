@@ -2,7 +2,7 @@
 import { address, ask, newest } from "./ask.js";
 import { onAnswer, shownUnit } from "./answer.js";
 import { amount, draw, fileName, make, percent, showMistake } from "./dom.js";
-import { known, mapLayer, onModel } from "./known.js";
+import { known, mapLayer, onModel, shownLayer } from "./known.js";
 import { Growing } from "./growing.js";
 import { scanOffer } from "./scanning.js";
 import { show, view } from "./view.js";
@@ -42,7 +42,7 @@ class Neuron {
     this.growing?.stop();
     this.growing = new Growing(asked);
     const of = make("div");
-    this.body.replaceChildren(make("h3", {}, `unit ${asked.unit} of ${asked.layer}`), of, this.growing.element, filterOf(asked));
+    this.body.replaceChildren(make("h3", {}, `unit ${asked.unit} of ${asked.layer}`), of, this.growing.element, ...filterOf(asked));
     const scan = known().scan;
     if (!scan?.layers?.includes(asked.layer)) return of.replaceChildren(scanOffer(asked.layer, () => this.forget()));
     try {
@@ -67,9 +67,9 @@ function parts({ top = [], histogram, classes = [], facts = [] }, asked) {
   ].filter(Boolean);
 }
 
-function topButton({ input, id, activation, place }) {
+function topButton({ input, id, activation, index }) {
   const label = `${fileName(String(input))} \u00b7 ${amount(activation)}`;
-  const onclick = () => show({ input: id, unit: [shownUnit().channel, ...(place ?? [])].join(",") });
+  const onclick = () => show({ input: id, layer: mapLayer(), unit: index.join(",") });
   return make("button", { disabled: !id, title: id ? "explain it here" : "not among the inputs of this page", onclick }, label);
 }
 
@@ -94,8 +94,7 @@ function histogramOf({ counts, low, high }) {
 }
 
 function filterOf(asked) {
+  if (!shownLayer()?.operator.includes("Conv")) return [];
   const picture = make("img.filter", { src: address("api/filter.png", asked), alt: `the filter of unit ${asked.unit}` });
-  const part = make("div", { hidden: true }, make("h3", {}, "Its filter"), picture);
-  picture.onload = () => (part.hidden = false);
-  return part;
+  return [make("h3", {}, "Its filter"), picture];
 }

@@ -34,14 +34,12 @@ function follow({ bar, words, failed, finished }) {
     events.close();
     failed("the server tells no more of the scan; reload the page");
   };
-  events.onmessage = async ({ data }) => {
+  events.onmessage = ({ data }) => {
     const { done, total, finished: isFinished, error } = JSON.parse(data);
     if (error || isFinished) events.close();
     if (error) return failed(error.message);
     if (total) Object.assign(bar, { max: total, value: done });
     if (total) words.textContent = `scanned ${done} of ${total} inputs`;
-    if (!isFinished) return;
-    await reloadModel();
-    finished();
+    if (isFinished) reloadModel().then(finished, (problem) => failed(problem.message));
   };
 }

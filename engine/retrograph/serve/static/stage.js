@@ -98,6 +98,7 @@ class Stage {
 
   refresh() {
     if (!known() || !view().input) return;
+    this.pane.classList.toggle("without-overlay", known().kind !== "picture");
     this.controls();
     this.draw();
   }
