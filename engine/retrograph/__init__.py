@@ -8,40 +8,94 @@
 >>> a = explainer.attribute(x)                                       # of arrays [N, ...]
 """
 
-from retrograph import methods
+from __future__ import annotations
+
+from importlib import import_module
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Any, Final
+
 from retrograph._version import __version__
-from retrograph.auditing import Audit, FileAudits, audit, audit_files
-from retrograph.benchmarks import Bench, bench
-from retrograph.checks import check
-from retrograph.contract import Contract
-from retrograph.demonstration import demo
-from retrograph.errors import (
-    BlockedError,
-    DeviceError,
-    InputError,
-    Problem,
-    RetrographError,
-    UnsupportedError,
-)
-from retrograph.explainer import Explainer, build
-from retrograph.filter_views import Filters, filters
-from retrograph.health import Health, doctor
-from retrograph.layers import Layer
-from retrograph.model import Model, save
-from retrograph.optimized import save_optimized
-from retrograph.patches import Patches
-from retrograph.pipeline.calls import compare, explain, explain_all
-from retrograph.pipeline.exporting import Exported, export
-from retrograph.pipeline.trying_preprocessing import find_preprocessing
-from retrograph.preprocess import PRESETS, BadInput, Preprocessing
-from retrograph.results import Attribution, Comparison, Explanation, Result, Sheet
-from retrograph.results.check import Check
-from retrograph.results.tried_preprocessing import TriedPreprocessing
-from retrograph.results.verdicts import Block, Verdict
-from retrograph.sanity_checks import Sanity, sanity
-from retrograph.scanning.parts import ScanPart
-from retrograph.scans import Scan, merge_scans, open_scan, scan, scan_part
-from retrograph.synthesis import Dream, Maxima, Maximum, Perturbation, dream, maximize, perturb
+
+if TYPE_CHECKING:
+    from retrograph import methods
+    from retrograph.auditing import Audit, FileAudits, audit, audit_files
+    from retrograph.benchmarks import Bench, bench
+    from retrograph.checks import check
+    from retrograph.contract import Contract
+    from retrograph.demonstration import demo
+    from retrograph.errors import (
+        BlockedError,
+        DeviceError,
+        InputError,
+        Problem,
+        RetrographError,
+        UnsupportedError,
+    )
+    from retrograph.explainer import Explainer, build
+    from retrograph.filter_views import Filters, filters
+    from retrograph.health import Health, doctor
+    from retrograph.layers import Layer
+    from retrograph.model import Model, save
+    from retrograph.optimized import save_optimized
+    from retrograph.patches import Patches
+    from retrograph.pipeline.calls import compare, explain, explain_all
+    from retrograph.pipeline.exporting import Exported, export
+    from retrograph.pipeline.trying_preprocessing import find_preprocessing
+    from retrograph.preprocess import PRESETS, BadInput, Preprocessing
+    from retrograph.results import Attribution, Comparison, Explanation, Result, Sheet
+    from retrograph.results.check import Check
+    from retrograph.results.tried_preprocessing import TriedPreprocessing
+    from retrograph.results.verdicts import Block, Verdict
+    from retrograph.sanity_checks import Sanity, sanity
+    from retrograph.scanning.parts import ScanPart
+    from retrograph.scans import Scan, merge_scans, open_scan, scan, scan_part
+    from retrograph.synthesis import Dream, Maxima, Maximum, Perturbation, dream, maximize, perturb
+
+_MODULES: Final = {
+    "auditing": "Audit FileAudits audit audit_files",
+    "benchmarks": "Bench bench",
+    "checks": "check",
+    "contract": "Contract",
+    "demonstration": "demo",
+    "errors": "BlockedError DeviceError InputError Problem RetrographError UnsupportedError",
+    "explainer": "Explainer build",
+    "filter_views": "Filters filters",
+    "health": "Health doctor",
+    "layers": "Layer",
+    "model": "Model save",
+    "optimized": "save_optimized",
+    "patches": "Patches",
+    "pipeline.calls": "compare explain explain_all",
+    "pipeline.exporting": "Exported export",
+    "pipeline.trying_preprocessing": "find_preprocessing",
+    "preprocess": "PRESETS BadInput Preprocessing",
+    "results": "Attribution Comparison Explanation Result Sheet",
+    "results.check": "Check",
+    "results.tried_preprocessing": "TriedPreprocessing",
+    "results.verdicts": "Block Verdict",
+    "sanity_checks": "Sanity sanity",
+    "scanning.parts": "ScanPart",
+    "scans": "Scan merge_scans open_scan scan scan_part",
+    "synthesis": "Dream Maxima Maximum Perturbation dream maximize perturb",
+}
+"""What each module offers here; it is imported when it is asked for, so that starting is quick."""
+
+_PLACES: Final = {name: module for module, names in _MODULES.items() for name in names.split()}
+
+
+def __getattr__(name: str) -> Any:
+    if name in _PLACES:
+        value = getattr(import_module(f"{__name__}.{_PLACES[name]}"), name)
+        globals()[name] = value
+        return value
+    if not name.startswith("_") and find_spec(f"{__name__}.{name}"):
+        return import_module(f"{__name__}.{name}")
+    raise AttributeError(f"module '{__name__}' has no attribute '{name}'")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
+
 
 __all__ = [
     "PRESETS",

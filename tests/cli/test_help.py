@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 import ast
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -105,3 +107,25 @@ def test_an_option_is_declared_once() -> None:
     for name, files in several.items():
         assert len(files) == 2
         assert OTHER_MEANINGS[name] in files
+
+
+def test_commands_are_listed_without_what_they_need() -> None:
+    """`retrograph --help` starts in a moment: it imports no command, and none of NumPy and ONNX."""
+    script = (
+        "import sys\n"
+        "from retrograph.cli import main\n"
+        "try:\n    main(['--help'])\nexcept SystemExit:\n    pass\n"
+        "heavy = {'numpy', 'onnx', 'onnxruntime', 'PIL', 'retrograph.model'} & {*sys.modules}\n"
+        "print(sorted(heavy), file=sys.stderr)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True
+    )
+    assert done.stderr.strip() == "[]"
+    parser = cli._parser()
+    assert done.stdout.splitlines()[4:] == parser.format_help().splitlines()[4:]
+
+
+def test_a_command_alone_is_parsed_as_among_all_others(capsys: Capture) -> None:
+    for name, parser in parsers().items():
+        assert good(capsys, f"{name} --help") == parser.format_help()

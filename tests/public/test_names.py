@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import importlib.util
 import inspect
 import pkgutil
@@ -44,11 +45,16 @@ def test_no_module_is_called_like_an_export() -> None:
 def test_what_is_offered_is_there_and_nothing_else_is() -> None:
     offered = {*retrograph.__all__}
     assert len(offered) == len(retrograph.__all__)
-    public = {
-        name
-        for name, value in vars(retrograph).items()
-        if not name.startswith("_") and not inspect.ismodule(value)
+    assert offered <= {*dir(retrograph)}
+    assert all(getattr(retrograph, name) is not None for name in offered)
+    typed = {
+        alias.name
+        for node in ast.walk(ast.parse(Path(retrograph.__file__).read_text()))
+        if isinstance(node, ast.ImportFrom) and str(node.module).startswith("retrograph")
+        for alias in node.names
     }
+    assert typed == offered
+    public = {*retrograph._PLACES}
     assert public == offered - {"__version__", "methods"}
 
 

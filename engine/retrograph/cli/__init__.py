@@ -6,33 +6,11 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
+from importlib import import_module
+from typing import Final
 
 from retrograph._version import __version__
-from retrograph.cli import (
-    audit,
-    bench,
-    build,
-    check,
-    compare,
-    completion,
-    demo,
-    doctor,
-    explain,
-    export,
-    filters,
-    heads,
-    help,
-    layers,
-    maximize,
-    methods,
-    patches,
-    preprocess,
-    sanity,
-    scan,
-    scan_merge,
-    serve,
-)
-from retrograph.cli.pages import option_words, page
+from retrograph.cli.pages import listing, option_words, page, summaries
 from retrograph.cli.parser import Help, Parser, explain_options
 from retrograph.cli.spelling import as_option
 from retrograph.cli.terminal import (
@@ -60,7 +38,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     never_fail_to_encode(sys.stdout)
     never_fail_to_encode(sys.stderr)
     words = join_negative_values(sys.argv[1:] if argv is None else argv)
-    arguments = _parser().parse_args(join_command(words))
+    words = join_command(words)
+    arguments = _parser(_wanted(words)).parse_args(words)
     try:
         code: int = arguments.run(arguments)
         sys.stdout.flush()
@@ -86,7 +65,17 @@ def main(argv: Sequence[str] | None = None) -> int:
     return code
 
 
-def _parser() -> argparse.ArgumentParser:
+_OF_ALL: Final = ("help", "completion")
+"""The commands that tell of the others."""
+
+
+def _parser(wanted: str | None = None) -> argparse.ArgumentParser:
+    """The parser of all commands.
+
+    Args:
+        wanted: the command whose arguments are parsed; the modules of others are not imported.
+            All of them if None.
+    """
     parser = Parser(
         prog="retrograph",
         description="Guided backpropagation and its family for any CNN in an ONNX file.",
@@ -95,13 +84,16 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"retrograph {__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for command in (
-        *(layers, heads, check, methods, explain, compare, sanity, audit),
-        *(preprocess, scan, scan_merge, patches, filters, maximize, serve),
-        *(build, export, bench, help),
-        *(demo, doctor, completion),
-    ):
-        command.add(commands)
-    for name, command_parser in commands.choices.items():
-        explain_options(command_parser, option_words(name))
+    for name, words in summaries().items():
+        if wanted in (None, name):
+            import_module(f"retrograph.cli.{name.replace(' ', '_')}").add(commands)
+            explain_options(commands.choices[name], option_words(name))
+        else:
+            commands.add_parser(name, **listing(name, words))
     return parser
+
+
+def _wanted(argv: Sequence[str]) -> str | None:
+    """The only command that is needed; None for all, "" for no command at all."""
+    name = next((each for each in argv if not each.startswith("-")), "")
+    return None if name in _OF_ALL else name

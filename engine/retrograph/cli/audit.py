@@ -24,8 +24,7 @@ from retrograph.results.base import json_text
 
 def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Register the command."""
-    summary = "do two files compute the same and look at the same things? where they part, and why"
-    parser = options.add_command(commands, "audit", summary)
+    parser = options.add_command(commands, "audit")
     parser.add_argument("others", metavar="OTHER", nargs="*")
     parser.add_argument(
         "--method", type=options.near_method_names, default="guided", metavar="NAME"

@@ -27,7 +27,7 @@ from retrograph.pipeline.destination import Destination
 
 def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Register the command."""
-    parser = options.add_command(commands, "bench", "time explanations beside the forward pass")
+    parser = options.add_command(commands, "bench")
     options.add_method(parser, "guided")
     options.add_param(parser)
     options.add_layer(parser)

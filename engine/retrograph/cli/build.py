@@ -14,7 +14,7 @@ from retrograph.selector import KINDS
 
 def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Register the command."""
-    parser = options.add_command(commands, "build", "write the backward graph as an ONNX file")
+    parser = options.add_command(commands, "build")
     outputs.add_destination(parser, "the new file", "OUT.onnx", required=True)
     options.add_method(parser, "guided", metavar="NAME")
     options.add_param(parser)

@@ -18,7 +18,7 @@ from retrograph.results.check import Check
 
 def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Register the command."""
-    parser = options.add_command(commands, "check", "tell whether a model can be explained")
+    parser = options.add_command(commands, "check")
     options.add_layer(parser)
     options.add_wrt(parser, action="append")
     outputs.add_json(parser, "as JSON, all nodes")

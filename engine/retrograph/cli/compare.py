@@ -30,7 +30,7 @@ from retrograph.results.explanation import Explanation
 
 def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Register the command."""
-    parser = options.add_command(commands, "compare", "methods side by side in one picture")
+    parser = options.add_command(commands, "compare")
     options.add_inputs(parser)
     options.add_explaining(parser, "gradient,deconvnet,guided")
     options.add_precision(parser)

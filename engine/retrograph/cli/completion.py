@@ -17,7 +17,7 @@ _FILES: Final = {"MODEL", "INPUT", "FILE", "PATH", "RUN", "DIR"}
 
 def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Register the command; the others are there already."""
-    parser = add_page(commands, "completion", "print a script that completes in your shell")
+    parser = add_page(commands, "completion")
     parser.add_argument("shell", metavar="SHELL", choices=SHELLS, help=", ".join(SHELLS))
     parser.set_defaults(run=partial(_run, commands))
 

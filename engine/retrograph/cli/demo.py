@@ -16,7 +16,7 @@ from retrograph.results.base import json_text
 
 def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Register the command."""
-    parser = add_page(commands, "demo", "explain a photograph that comes with the program")
+    parser = add_page(commands, "demo")
     add_destination(parser, "the picture's name (retrograph_demo.png)", "FILE")
     add_writing(parser, "replace a picture that exists", "print what was explained as JSON")
     parser.set_defaults(run=_run, output="retrograph_demo.png")

@@ -13,7 +13,7 @@ from retrograph.results.base import json_text
 
 def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Register the command."""
-    parser = add_page(commands, "doctor", "versions, devices, what is missing, and a self-test")
+    parser = add_page(commands, "doctor")
     add_json(parser, "as JSON")
     parser.set_defaults(run=_run)
 

@@ -23,7 +23,7 @@ from retrograph.results.record import explained_dict
 
 def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Register the command."""
-    parser = options.add_command(commands, "explain", "what in a picture drives a unit?")
+    parser = options.add_command(commands, "explain")
     options.add_inputs(parser)
     options.add_explaining(parser, "guided")
     options.add_precision(parser)

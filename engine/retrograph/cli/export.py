@@ -16,7 +16,7 @@ from retrograph.results.base import json_text
 
 def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Register the command."""
-    parser = add_command(commands, "export", "put a built graph where a model server looks for it")
+    parser = add_command(commands, "export")
     parser.add_argument("out", metavar="DIR")
     parser.add_argument("--to", default="triton", choices=TARGETS)
     parser.add_argument("--name")

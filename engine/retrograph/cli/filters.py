@@ -18,7 +18,7 @@ from retrograph.results.base import json_text
 
 def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Register the command."""
-    parser = options.add_command(commands, "filters", "a convolution's weights as pictures")
+    parser = options.add_command(commands, "filters")
     options.add_layer(parser, "the first convolution if left out")
     options.add_channels(parser)
     parser.add_argument("--inputs", type=channels, metavar="LIST")

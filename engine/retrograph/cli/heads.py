@@ -15,7 +15,7 @@ from retrograph.results.base import json_text
 
 def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Register the command."""
-    parser = options.add_command(commands, "heads", "what the outputs are: boxes, maps, classes")
+    parser = options.add_command(commands, "heads")
     outputs.add_json(parser, "as JSON, which --head takes back")
     parser.set_defaults(run=_run)
 

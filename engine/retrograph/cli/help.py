@@ -15,8 +15,7 @@ from retrograph.errors import InputError
 
 def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Register the command; the others are there already."""
-    summary = f"all of a command, or a topic: {', '.join(TOPICS)}"
-    parser = add_page(commands, "help", summary)
+    parser = add_page(commands, "help")
     parser.add_argument("name", metavar="NAME", nargs="?")
     parser.set_defaults(run=partial(_run, commands.choices))
 

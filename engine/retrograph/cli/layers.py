@@ -23,7 +23,7 @@ _LEAST_OPERATOR = 8
 
 def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Register the command."""
-    parser = options.add_command(commands, "layers", "list what can be explained, by name")
+    parser = options.add_command(commands, "layers")
     parser.add_argument("--all", action="store_true")
     outputs.add_json(parser, "as JSON, all tensors")
     parser.set_defaults(run=_run)

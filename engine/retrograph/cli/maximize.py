@@ -38,8 +38,7 @@ from retrograph.synthesis.slope import MEASURES, PLACES
 
 def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Register the command."""
-    summary = "the picture that a neuron would like best"
-    parser = options.add_command(commands, "maximize", summary)
+    parser = options.add_command(commands, "maximize")
     options.add_layer(parser)
     parser.add_argument("--unit", nargs="+", metavar="UNIT", default=[])
     options.add_labels(parser)

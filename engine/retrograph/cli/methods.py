@@ -14,8 +14,7 @@ from retrograph.methods import METHODS, Page, describe
 
 def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Register the command."""
-    summary = "list the attribution methods, with formulas and limits"
-    parser = options.add_page(commands, "methods", summary)
+    parser = options.add_page(commands, "methods")
     parser.add_argument("name", metavar="NAME", nargs="?", type=options.near_method_names)
     outputs.add_json(parser, "as JSON")
     parser.set_defaults(run=_run)

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from retrograph.cli.aim import add_aim, chosen_aim
-from retrograph.cli.pages import page
+from retrograph.cli.pages import listing, page, summaries
 from retrograph.cli.parser import Help, Parser, group_named
 from retrograph.cli.terminal import channels, count, share, visible
 from retrograph.errors import InputError
@@ -28,20 +28,18 @@ from retrograph.runtime import PROVIDERS, TF32
 def add_page(
     commands: argparse._SubParsersAction[argparse.ArgumentParser],
     name: str,
-    description: str,
 ) -> argparse.ArgumentParser:
     """A command and its help, which `pages/` tells.
 
     Args:
         commands: takes it.
         name: of the command; one of two words is not listed, the page of the first tells of it.
-        description: in a few words.
     """
+    description = summaries()[name]
     examples, _, manual = page(name).partition("\n\n")
-    listed: dict[str, Any] = {} if " " in name else {"help": description}
     parser = commands.add_parser(
         name,
-        **listed,
+        **listing(name, description),
         description=description,
         epilog=f"examples:\n{examples}",
         formatter_class=Help,
@@ -54,10 +52,9 @@ def add_page(
 def add_command(
     commands: argparse._SubParsersAction[argparse.ArgumentParser],
     name: str,
-    description: str,
 ) -> argparse.ArgumentParser:
     """A command that takes a model; the arguments are those of `add_page`."""
-    parser = add_page(commands, name, description)
+    parser = add_page(commands, name)
     parser.add_argument("model", metavar="MODEL")
     return parser
 

@@ -21,8 +21,7 @@ _MOST_TOLD = 20
 
 def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Register the command."""
-    summary = "what do a scan's strongest units see? patches and their attributions"
-    parser = options.add_page(commands, "patches", summary)
+    parser = options.add_page(commands, "patches")
     parser.add_argument("store", metavar="RUN")
     options.add_layer(parser, "of those scanned, all if left out", metavar="NAME[,NAME]")
     options.add_channels(parser)

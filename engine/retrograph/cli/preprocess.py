@@ -19,7 +19,7 @@ from retrograph.results.tried_preprocessing import HEADINGS, TriedPreprocessing
 
 def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Register the command."""
-    parser = options.add_command(commands, "preprocess", "which preprocessing is right?")
+    parser = options.add_command(commands, "preprocess")
     parser.add_argument("inputs", metavar="PICTURES", nargs="+")
     options.add_labels(parser)
     options.add_wrt(parser)

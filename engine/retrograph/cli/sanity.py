@@ -21,8 +21,7 @@ from retrograph.sanity_checks.layer_randomisation import ORDERS
 
 def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Register the command."""
-    summary = "do maps depend on the weights and the class?"
-    parser = options.add_command(commands, "sanity", summary)
+    parser = options.add_command(commands, "sanity")
     options.add_files(parser)
     options.add_explaining(parser, ",".join(DEFAULT_METHODS))
     checks = parser.add_argument_group("checks")

@@ -30,8 +30,7 @@ _MOST_NOTES = 5
 
 def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Register the command."""
-    summary = "which pictures of a data set make a neuron fire, and where?"
-    parser = options.add_command(commands, "scan", summary)
+    parser = options.add_command(commands, "scan")
     parser.add_argument("inputs", metavar="INPUT", nargs="+")
     options.add_layer(parser, "see layers", metavar="NAME[,NAME]", required=True)
     options.add_channels(parser)

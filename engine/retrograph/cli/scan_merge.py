@@ -14,7 +14,7 @@ from retrograph.scans import merge_scans
 
 def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Register the command."""
-    parser = options.add_page(commands, "scan merge", "make one scan of its parts")
+    parser = options.add_page(commands, "scan merge")
     parser.add_argument("parts", metavar="RUN", nargs="+")
     output = parser.add_argument_group("output")
     outputs.add_destination(output, "a folder", "RUN", required=True)

@@ -20,7 +20,7 @@ from retrograph.serving.limits import Limits
 
 def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Register the command."""
-    parser = options.add_page(commands, "serve", "see through networks in the browser")
+    parser = options.add_page(commands, "serve")
     add = parser.add_argument
     add("files", nargs="+", metavar="FILE")
     add("--scan", metavar="RUN")

@@ -7,13 +7,14 @@ import io
 import re
 import sys
 from collections.abc import Iterable, Sequence
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO
 
 from rich.console import Console
 from rich.table import Table as Grid
 from rich.text import Text
 
-from retrograph.results.tables import Table
+if TYPE_CHECKING:
+    from retrograph.results.tables import Table
 
 _COLUMN_GAP = 2
 

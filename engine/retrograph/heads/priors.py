@@ -11,7 +11,6 @@ from collections.abc import Collection
 
 import numpy as np
 from onnx import TensorProto, helper, numpy_helper
-from onnx.reference import ReferenceEvaluator
 
 from retrograph.heads.elements import shape_of
 from retrograph.heads.table import Array
@@ -71,6 +70,8 @@ def _run(graph: Graph, names: Collection[str], ends: Collection[str], output: st
         zeros[end] = np.zeros(shape_of(graph, end), tensor.dtype)
     if not ends or any(not is_float(value.dtype) for value in zeros.values()):
         return None
+    from onnx.reference import ReferenceEvaluator  # takes long to import, and is seldom needed
+
     model = helper.make_model(
         helper.make_graph(
             nodes,

@@ -3,12 +3,23 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 TOPICS: Final = ("inputs", "preprocessing", "units", "boxes", "drawing", "running")
 """What several commands have in common; the options of the group of that name stand below."""
 
 _FOLDER: Final = Path(__file__).parent
+
+
+def summaries() -> dict[str, str]:
+    """All commands in their order, each in a few words."""
+    parts = (line.partition(": ") for line in _read(_FOLDER / "commands.txt").splitlines())
+    return {name: words for name, _, words in parts}
+
+
+def listing(name: str, words: str) -> dict[str, Any]:
+    """How a command is listed among all; one of two words is not, the page of the first tells."""
+    return {} if " " in name else {"help": words}
 
 
 def page(command: str) -> str:
