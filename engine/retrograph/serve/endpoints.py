@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from retrograph.serve import explained, facts, maps
+from retrograph.serve import doubt, explained, facts, maps, scanned
 from retrograph.serve.query import Answer, Query
 
 if TYPE_CHECKING:
@@ -41,4 +41,10 @@ ENDPOINTS: Final = (
     Endpoint("api/values", maps.values, runs=True),
     Endpoint("api/field", maps.field, runs=True),
     Endpoint("api/at", maps.at, runs=True),
+    Endpoint("api/unit", scanned.unit, runs=True),
+    Endpoint("api/table", scanned.table),
+    Endpoint("api/filter.png", scanned.filter_picture),
+    Endpoint("api/sanity", doubt.sanity, runs=True),
+    Endpoint("api/preprocessing", doubt.preprocessing, runs=True),
+    Endpoint("api/audio/{input}", facts.audio, runs=True),
 )

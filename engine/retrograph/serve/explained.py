@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+from collections.abc import Mapping
 from dataclasses import replace
 from html import escape
 from typing import TYPE_CHECKING, Any, Final
@@ -161,8 +162,22 @@ def scores(page: Page, query: Query) -> Answer:
     return json_answer(
         {
             "classes": classes,
-            "boxes": found.get("boxes", []),
-            "regions": found.get("predicted", []),
+            "boxes": [_box_record(each) for each in found.get("boxes", [])],
+            "regions": [
+                {**each, "question": {"class_": each["name"] or str(each["class"])}}
+                for each in found.get("predicted", [])
+            ],
             "size": _size(explanation.context.kind.axes, explanation.array),
         }
     )
+
+
+def _box_record(told: Mapping[str, Any]) -> dict[str, Any]:
+    """A box of a detector, and what to ask for its explanation."""
+    number = told["number"]
+    return {
+        **{name: told[name] for name in ("class", "name", "score")},
+        "index": number,
+        "box": told["corners"],
+        "question": {"box": number},
+    }

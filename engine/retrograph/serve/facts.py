@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import io
 import shlex
+import wave
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from PIL import Image
 
 from retrograph._version import __version__
+from retrograph.errors import InputError, parameter
 from retrograph.serve.query import Answer, Query, json_answer
 
 if TYPE_CHECKING:
@@ -80,11 +82,40 @@ def commands(page: Page, query: Query) -> Answer:
     keywords += [f"{name}={value!r}" for name, value in given.items() if value is not None]
     if ask.style is not None:
         options.append(f"--style={shlex.quote(ask.style)}")
-    words = ["retrograph explain", shlex.quote(file), shlex.quote(str(shown.name)), *options]
-    call = ", ".join([repr(file), repr(str(shown.name)), *keywords])
+    where = shown.name if shown.is_added else str(shown.path)
+    words = ["retrograph explain", shlex.quote(file), shlex.quote(where), *options]
+    call = ", ".join([repr(file), repr(where), *keywords])
     style = "" if ask.style is None else repr(ask.style)
     python = f"import retrograph as rg\na = rg.explain({call})\na.image({style})"
     return json_answer({"command": " ".join(words), "python": python})
+
+
+def audio(page: Page, query: Query) -> Answer:
+    """The samples that the model hears, as a WAV of 16 bits.
+
+    Raises:
+        InputError: the input is no waveform, or its rate is not known.
+    """
+    model = page.model(query)
+    session = model.usual_session(query.question())
+    item = model.batch(query.question(), session, page.input(query)).items[0]
+    kind = session.context.kind
+    rate = item.sample_rate or kind.sample_rate
+    if kind.axes.samples is None or rate is None:
+        raise InputError(
+            f"{item.name} is no sound that can be played; give {parameter('sample_rate', 'HZ')} "
+            "where it is one"
+        )
+    along = np.moveaxis(item.array, kind.axes.samples, 0)
+    samples = along.reshape(len(along), -1)
+    pulses = (np.clip(samples, -1, 1) * (2**15 - 1)).astype("<i2")
+    buffer = io.BytesIO()
+    with wave.open(buffer, "wb") as file:
+        file.setnchannels(pulses.shape[1])
+        file.setsampwidth(2)
+        file.setframerate(rate)
+        file.writeframes(pulses.tobytes())
+    return Answer(buffer.getvalue(), "audio/wav")
 
 
 def _literal(name: str, value: str) -> Any:

@@ -37,12 +37,14 @@ class PageInput:
         name: what it is called.
         path: the file, or what it is in: a folder, an archive, an array.
         start: its number in there.
+        is_added: whether the page has sent it.
     """
 
     id: str
     name: str
     path: Path
     start: int = 0
+    is_added: bool = False
 
     @property
     def picture_size(self) -> tuple[int, int] | None:
@@ -148,7 +150,7 @@ class PageInputs:
     def add(self, name: str, path: Path) -> PageInput:
         """One more input, in a file."""
         self._added += 1
-        added = PageInput(f"u{self._added}", name, path)
+        added = PageInput(f"u{self._added}", name, path, is_added=True)
         self._inputs[added.id] = added
         self.paths.append(path)
         return added

@@ -97,7 +97,7 @@ def _channel(query: Query, activations: Activations) -> int:
 
 def field(page: Page, query: Query) -> Answer:
     """What a place of a layer sees of the input, in its pixels; without one how that moves."""
-    model, ask = page.model(query), query.question()
+    model, ask = page.model(query), _without_at(query).question()
     forward = model.forward(ask.question.layer)
     seen = forward.field
     if seen is None:

@@ -33,6 +33,8 @@ from retrograph.serve.guard import Guard
 from retrograph.serve.inputs import PageInput, PageInputs
 from retrograph.serve.query import Answer, Query
 from retrograph.serve.shown_model import ShownModel
+from retrograph.serve.streams import Streams
+from retrograph.serve.uploads import Uploads
 from retrograph.serving.hosted import Setup, names_of
 from retrograph.serving.limits import Budget, Limits
 from retrograph.serving.receiving import Abandoned, left
@@ -42,8 +44,11 @@ T = TypeVar("T")
 
 LIMITS: Final = Limits(waiting=256, answering=600.0, body=64 * 2**20)
 """Of a page, whose user may wait for a model that takes a minute a run."""
-_EXAMPLES: Final = 24
+_EXAMPLES: Final = 4
+"""Inputs on which presets are tried, while the page waits."""
 _LOOKERS: Final = 4
+_SLOW: Final = 2
+"""Scans and growing inputs at once."""
 _LOG: Final = logging.getLogger("retrograph.serve")
 _GONE: Final = 499
 
@@ -65,7 +70,10 @@ class Page:
         token: the first part of its paths, 128 random bits.
         models: by their names.
         inputs: what it lists.
-        scan: of the first model; None where there is none.
+        scan: of a model; None where there is none.
+        facts, slow: threads for what is told without a run, and for what takes long.
+        uploads: takes files that are sent.
+        held: the bytes of these that are in memory.
 
     Raises:
         InputError: a file cannot be read, or labels or preprocessing do not go with a model.
@@ -100,7 +108,6 @@ class Page:
             preprocessing=preprocessing,
             alphabet=alphabet,
             sample_rate=sample_rate,
-            examples=tuple(map(str, inputs))[:_EXAMPLES],
             batch=1,
         )
         sessions = SessionCache(graphs)
@@ -109,9 +116,16 @@ class Page:
             for name, source in names_of(models).items()
         }
         self.inputs = PageInputs(inputs, next(iter(self.models.values())).kind)
+        examples = [str(each.path) for each in self.inputs][:_EXAMPLES]
+        for model in self.models.values():
+            model.hosted.learn_from(examples)
         self.scan: Scan | None = None if scan is None else open_scan(scan)
-        self._facts = ThreadPoolExecutor(_LOOKERS, "retrograph-page")
+        self.facts = ThreadPoolExecutor(_LOOKERS, "retrograph-page")
+        self.slow = ThreadPoolExecutor(_SLOW, "retrograph-slow")
+        self.uploads = Uploads(self.limits.pixels)
+        self.held = Budget(self.limits.held, "bytes")
         self._inside = Budget(self.limits.waiting, "requests")
+        self._streams = Streams(self)
         self._warming: Thread | None = None
         self._app = Guard(self._routed(), self.token, hosts, ancestors)
 
@@ -148,7 +162,7 @@ class Page:
 
     def scan_record(self, model: ShownModel) -> dict[str, Any] | None:
         """What was scanned of a model; None where nothing was."""
-        if self.scan is None or self.scan.run["sha256"] != model.model.sha256:
+        if self.scan is None or self.scan.run["model"] != model.model.sha256:
             return None
         return {
             "folder": str(self.scan.path),
@@ -180,17 +194,38 @@ class Page:
     def _warm(self) -> None:
         for model in [*self.models.values()]:
             model.hosted.warm()
+        self.uploads.prepare()
 
     def close(self) -> None:
-        """End the threads; what waits is dropped."""
-        self._facts.shutdown(wait=False, cancel_futures=True)
+        """End the threads; what waits is dropped, and files that were sent are removed."""
+        self._streams.close()
+        for pool in (self.facts, self.slow):
+            pool.shutdown(wait=False, cancel_futures=True)
         for model in self.models.values():
             model.close()
+        self.uploads.close()
+
+    @staticmethod
+    def query(request: Request) -> Query:
+        """The parameters of the address and of the path, each once.
+
+        Raises:
+            InputError: one is given twice.
+        """
+        pairs = [*request.query_params.multi_items(), *request.path_params.items()]
+        names = [name for name, _ in pairs]
+        twice = next((name for name in names if names.count(name) > 1), None)
+        if twice is not None:
+            raise InputError(f"{twice} is given twice; give it once")
+        return Query(dict(pairs))
 
     def _routed(self) -> Starlette:
         routes = [
-            Route(f"/{endpoint.path}", self._handler(endpoint), methods=["GET"])
-            for endpoint in ENDPOINTS
+            *self._streams.routes(),
+            *(
+                Route(f"/{endpoint.path}", self._handler(endpoint), methods=["GET"])
+                for endpoint in ENDPOINTS
+            ),
         ]
         routes.append(Route("/{path:path}", self._static, methods=["GET"]))
         return Starlette(
@@ -206,9 +241,9 @@ class Page:
 
     def _handler(self, endpoint: Endpoint) -> Callable[[Request], Any]:
         async def handle(request: Request) -> Response:
-            query = _query(request)
-            pool = self.model(query).pool if endpoint.runs else self._facts
-            answer = await self._in_time(request, pool, lambda: endpoint.tell(self, query))
+            query = self.query(request)
+            pool = self.model(query).pool if endpoint.runs else self.facts
+            answer = await self.in_time(request, pool, lambda: endpoint.tell(self, query))
             headers = {"cache-control": "no-store", "content-type": answer.media}
             if answer.name:
                 headers["content-disposition"] = f'attachment; filename="{_ascii(answer.name)}"'
@@ -221,7 +256,7 @@ class Page:
         headers = {"cache-control": "no-cache", "content-type": media}
         return Response(content, headers=headers)
 
-    async def _in_time(self, request: Request, pool: Executor, work: Callable[[], T]) -> T:
+    async def in_time(self, request: Request, pool: Executor, work: Callable[[], T]) -> T:
         """What comes of the work; it is dropped if its client leaves before it begins.
 
         Raises:
@@ -248,20 +283,6 @@ class Page:
             finally:
                 leaving.cancel()
                 working.cancel()
-
-
-def _query(request: Request) -> Query:
-    """The parameters of the address and of the path, each once.
-
-    Raises:
-        InputError: one is given twice.
-    """
-    pairs = [*request.query_params.multi_items(), *request.path_params.items()]
-    names = [name for name, _ in pairs]
-    twice = next((name for name in names if names.count(name) > 1), None)
-    if twice is not None:
-        raise InputError(f"{twice} is given twice; give it once")
-    return Query(dict(pairs))
 
 
 def _ascii(name: str) -> str:

@@ -7,6 +7,8 @@ from dataclasses import replace
 from functools import cached_property
 from typing import Any, Final
 
+from PIL import Image
+
 from retrograph.inputs import InputKind, choose_kind
 from retrograph.inputs.loader import Batch
 from retrograph.methods import METHODS, describe
@@ -19,6 +21,9 @@ from retrograph.pipeline.session import ExplainSession
 from retrograph.pipeline.together import ReadInput
 from retrograph.render import STYLES
 from retrograph.results.attribution import Attribution
+from retrograph.runtime import Array
+from retrograph.sanity_checks import Sanity, sanity
+from retrograph.scans import Scan
 from retrograph.serve.inputs import PageInput
 from retrograph.serving.hosted import Hosted, Setup
 from retrograph.serving.limits import Limits
@@ -31,6 +36,8 @@ _ANSWERS: Final = 8
 """Attributions that stay, for their other forms: numbers, map, figure."""
 _FORWARDS: Final = 6
 """Layers whose forward pass stays ready."""
+_DRAWN: Final = 16
+"""Sheets of patches, and sanity checks, that stay."""
 _MAPS: Final = 8
 """Layers of an input whose activations stay."""
 
@@ -64,6 +71,7 @@ class ShownModel:
         self._setup = setup
         self._batches, self._answers = Cache(_BATCHES), Cache(_ANSWERS)
         self._forwards, self._maps = Cache(_FORWARDS), Cache(_MAPS)
+        self._drawn = Cache(_DRAWN)
 
     @cached_property
     def kind(self) -> InputKind | None:
@@ -172,6 +180,80 @@ class ShownModel:
             RetrographError: no graph can be built for it.
         """
         return self.hosted.session(replace(Ask.of_nothing(), preprocessing=ask.preprocessing))
+
+    def patches(self, scan: Scan, layer: str, channel: int) -> Image.Image:
+        """The strongest patches of a scanned channel with their maps; remembered for a while.
+
+        Raises:
+            RetrographError: no picture is there any more, or the method cannot treat the model.
+        """
+        running = self._setup.running
+
+        def make() -> Image.Image:
+            patches = scan.patches(
+                [layer],
+                [channel],
+                model=self.model,
+                device=running.device,
+                threads=running.threads,
+            )
+            return patches.image()
+
+        drawn: Image.Image = self._drawn.get((str(scan.path), layer, channel), make)
+        return drawn
+
+    def sanity(self, ask: Ask, shown: PageInput) -> Sanity:
+        """The sanity checks of what is asked; remembered for a while.
+
+        Raises:
+            RetrographError: they cannot be made.
+        """
+        question = ask.question
+        preprocessing = {} if ask.preprocessing is None else {"preprocessing": ask.preprocessing}
+
+        def make() -> Sanity:
+            return sanity(
+                self.model,
+                [self._value(ask, shown)],
+                method=question.method or self.usual_method(ask),
+                layer=question.layer,
+                unit=question.unit,
+                wrt=question.wrt if isinstance(question.wrt, str) else None,
+                **self.scan_keywords | preprocessing,
+            )
+
+        checked: Sanity = self._drawn.get((replace(ask, style=None), shown.id, "sanity"), make)
+        return checked
+
+    def _value(self, ask: Ask, shown: PageInput) -> str | Array:
+        """An input as functions take it: a picture's file, else the array that the model takes."""
+        if shown.picture_size is not None:
+            return str(shown.path)
+        return self.batch(ask, self.usual_session(ask), shown).items[0].array
+
+    @property
+    def scan_keywords(self) -> dict[str, Any]:
+        """How it is scanned, as keywords of `scan`."""
+        setup = self._setup
+        return {
+            "labels": setup.labels,
+            "alphabet": setup.alphabet,
+            "sample_rate": setup.sample_rate,
+            "preprocessing": setup.preprocessing,
+            "device": setup.running.device,
+            "threads": setup.running.threads,
+        }
+
+    @property
+    def synthesis_keywords(self) -> dict[str, Any]:
+        """How inputs are made for it, as keywords of `maximize`."""
+        taken = ("labels", "preprocessing", "device", "threads")
+        return {name: self.scan_keywords[name] for name in taken}
+
+    def usual_method(self, ask: Ask) -> str:
+        """The method by which a layer is explained if none is asked for."""
+        asked = replace(ask, question=replace(ask.question, method=None))
+        return self.hosted.session(asked).context.methods[0]
 
     def close(self) -> None:
         """End its threads; what waits is dropped."""

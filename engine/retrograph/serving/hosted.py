@@ -91,10 +91,10 @@ class Hosted:
                     "name files or folders of pictures"
                 )
 
-    def learn_from(self, example: str) -> None:
-        """Try presets on a picture where nothing says the preprocessing and none was named."""
+    def learn_from(self, examples: Sequence[str]) -> None:
+        """Try presets on some inputs where nothing says the preprocessing and none were named."""
         if not self._setup.examples:
-            self._setup = replace(self._setup, examples=(example,))
+            self._setup = replace(self._setup, examples=tuple(examples))
 
     def warm(self) -> str:
         """Make ready what is explained if nothing is asked; why it cannot be, or ""."""

@@ -22,7 +22,7 @@ from retrograph.synthesis.codes import ascend_codes
 from retrograph.synthesis.context import SynthesisRequest, UnitChoices, as_pictures, resolve
 from retrograph.synthesis.generator import Range
 from retrograph.synthesis.maxima import Maxima
-from retrograph.synthesis.maximum import Progress, ignore_progress
+from retrograph.synthesis.maximum import OnStep, Progress, ignore_progress
 from retrograph.synthesis.settings import CodeSettings, Settings, with_settings
 from retrograph.synthesis.slope import Goal, Measure, Place, Slope
 from retrograph.synthesis.space import space_of
@@ -51,6 +51,7 @@ def maximize(
     device: str = "auto",
     threads: int | None = None,
     progress: Progress | None = None,
+    on_step: OnStep | None = None,
 ) -> Maxima:
     """The inputs that units of a layer would like best; after Ctrl-C what it has come to.
 
@@ -71,6 +72,8 @@ def maximize(
         generator: a source model, among whose codes (standard normal) the ascent runs.
         generator_range: what it gives for black and for white, if its file does not tell.
         progress: called with the numbers of steps done and of all steps.
+        on_step: called after each step with its number, the activation of the first unit and what
+            draws its picture so far; what it raises ends the ascent.
 
     Returns:
         For each unit an input [*input], its picture and activation; they draw themselves.
@@ -83,7 +86,8 @@ def maximize(
     request = resolve(model, unit, layer, labels, preprocessing, pictures=as_pictures(start))
     request = request.with_some_unit()
     goal = Goal(layer, request.units, measure, place)
-    run = RunOptions(settings, seed, snapshots, device, threads, progress or ignore_progress)
+    told = progress or ignore_progress
+    run = RunOptions(settings, seed, snapshots, device, threads, told, on_step)
     if generator is not None:
         _refuse_options_of_inputs(start, size, bounds)
         return ascend_codes(request, goal, generator, generator_range, run)

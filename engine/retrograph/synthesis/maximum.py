@@ -54,6 +54,10 @@ class Maximum:
         return None if self.probabilities is None else int(self.probabilities.argmax())
 
 
+OnStep = Callable[[int, float, Callable[[], Pixels | None]], None]
+"""Told after each step: its number, the activation before it, and what draws the picture so far."""
+
+
 Progress = Callable[[int, int | None], None]
 """Told after each step: how many steps of all units are done, and how many there are."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Protocol
 
 import numpy as np
@@ -12,7 +13,7 @@ import numpy as np
 from retrograph.preprocess.picture import Pixels
 from retrograph.runtime import Array
 from retrograph.synthesis.ascent import Ascent, Base, Climbed, State, Units
-from retrograph.synthesis.maximum import Maximum, Progress, ignore_progress
+from retrograph.synthesis.maximum import Maximum, OnStep, Progress, ignore_progress
 from retrograph.synthesis.settings import CodeSettings, Settings
 from retrograph.synthesis.slope import Slope
 from retrograph.synthesis.space import Canvas, Space
@@ -84,6 +85,7 @@ class RunOptions:
             last one not counted.
         device, threads: as in `Explainer`.
         progress: told of each step.
+        on_step: the same, with what has come of the first unit; what it raises ends the ascent.
     """
 
     settings: Settings | CodeSettings | Mapping[str, Any] | None = None
@@ -92,6 +94,7 @@ class RunOptions:
     device: str = "auto"
     threads: int | None = None
     progress: Progress = ignore_progress
+    on_step: OnStep | None = None
 
 
 @dataclass(frozen=True)
@@ -150,6 +153,10 @@ class Synthesizer:
 
         def tell(state: State) -> None:
             self.run.progress(before * steps + state.step * rows, count * steps)
+            if self.run.on_step is not None:
+                self.run.on_step(
+                    state.step, float(state.activation[0]), partial(self._seen, state.canvas)
+                )
 
         wanted = self.run.snapshots
         snapshot_steps = {max(1, round(steps * i / wanted)) for i in range(wanted)}
@@ -192,6 +199,12 @@ class Synthesizer:
         """What the ascent starts from, without noise."""
         start = self.space.clipped(self.base(size))
         return np.broadcast_to(start, (rows, *start.shape[1:]))
+
+    def _seen(self, canvas: Canvas) -> Pixels | None:
+        """The first of some canvases as a picture; None where it is none, or a code."""
+        if self.space is not self.input_space:
+            return None
+        return self._picture(self.space.to_input(canvas)[0])
 
     def _picture(self, values: Array) -> Pixels | None:
         return self.input_space.picture(values)
