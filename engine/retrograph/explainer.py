@@ -220,6 +220,7 @@ class Explainer:
             labels=contract.labels,
             device=self.device,
             field=self._find_field(),
+            several_inputs=len(self.inputs) > 1,
         )
 
     def __repr__(self) -> str:

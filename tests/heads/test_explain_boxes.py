@@ -304,3 +304,24 @@ def test_models_in_memory_and_files_agree():
     path, values = golden("distances")
     a = rg.explain(onnx.load(path), values["x"], method="gradient")
     assert_close(a.attribution, rg.explain(path, values["x"], method="gradient").attribution)
+
+
+def test_a_difference_of_classes_is_named_by_the_unit():
+    path, values = golden("anchors")
+    with pytest.raises(InputError, match=r"names one class, for the difference of two give .*unit"):
+        rg.explain(path, values["x"], labels=["cat", "dog", "bee"], class_="cat-dog")
+
+
+def test_a_class_that_is_named_by_a_part_of_its_name_is_said():
+    path, values = golden("anchors")
+    labels = ["tabby cat", "golden dog", "bee"]
+    told = rg.explain(path, values["x"], labels=labels, class_="gold").to_dict()["notes"]
+    assert told.count("'gold' is taken for golden dog") == 1
+    exact = rg.explain(path, values["x"], labels=labels, class_="golden dog").to_dict()["notes"]
+    assert not any("is taken for" in note for note in exact)
+
+
+def test_the_logit_of_a_class_is_told_by_its_name():
+    path, values = golden("anchors")
+    a = rg.explain(path, values["x"], labels=["cat", "dog", "bee"], class_="dog")
+    assert a.to_dict()["explained"][0]["units"][0]["explained"].endswith(", dog")

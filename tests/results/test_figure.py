@@ -13,11 +13,12 @@ from PIL import Image
 
 import retrograph as rg
 from retrograph.render import STYLES, style_named
-from retrograph.results.caption import picture_lines
-from retrograph.results.figure import attribution_maps
+from retrograph.results.caption import picture_lines, row_lines
+from retrograph.results.figure import attribution_maps, shown_input
 from retrograph.results.maps import style_of
 from retrograph.results.objective import Found, Objective
 from retrograph.results.seen import unit_cells
+from retrograph.results.unit_names import describe_unit
 from support import nets
 from support.page_case import find
 
@@ -181,5 +182,22 @@ def test_where_no_box_passes_the_headline_says_so() -> None:
     explanation = explained(nets.cnn(size=16))
     found = Found((), title="no box of at least 0.25 (strongest: cat, 0.10)", is_weak=True)
     assert picture_lines(replace(explanation, found=found))[0] == found.title
+    assert row_lines(replace(explanation, found=found))[0] == found.title
     strong = replace(found, is_weak=False)
     assert picture_lines(replace(explanation, found=strong))[0].startswith("unit ")
+
+
+def test_which_of_several_inputs_is_explained_stands_over_it() -> None:
+    feeds = {name: np.zeros((1, n), np.float32) for name, n in (("x", 5), ("state", 6))}
+    ex = rg.Explainer(nets.two_input_net(), wrt="x", device="cpu")
+    (explanation,) = ex.attribute(feeds | {"sr": np.array(1)}).explanations
+    assert shown_input(explanation).title.startswith("input 'x'\n")
+    assert shown_input(explained(nets.cnn(size=16))).title.startswith("input\n")
+
+
+def test_a_place_along_one_axis_and_a_channel_of_one_unit_are_named() -> None:
+    assert describe_unit((2, 7), (), False) == "channel 2 at position 7"
+    explanation = explained(nets.cnn(size=16))
+    contract = replace(explanation.context.contract, shape=(4, 1))
+    context = replace(explanation.context, contracts={"guided": contract})
+    assert context.unit((3, 0)) == "unit 3"

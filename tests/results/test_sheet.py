@@ -11,6 +11,7 @@ import retrograph as rg
 from retrograph.errors import parameter, spelled
 from retrograph.render import enlarge, signed
 from retrograph.render.blocks import SOFT
+from retrograph.results.maps import attribution_picture
 from support import nets
 from support.graphs import noise
 from support.page_case import find, find_all, printed
@@ -115,3 +116,12 @@ def test_classes_have_their_names_and_the_small_print_states_facts() -> None:
     assert spelled(marked) in page.info["Description"]
     assert not find_all(page, printed(spelled(marked), 17, SOFT))
     assert rg.Sheet(cells).to_dict()["notes"][-1].endswith("give labels=FILE, or none")
+
+
+def test_a_cell_of_nothing_but_0_says_so() -> None:
+    (cell,) = rg.explain(nets.cnn(), X[:1], device="cpu").explanations
+    blank = replace(cell, attributions={m: 0 * a for m, a in cell.attributions.items()})
+    grey = np.full((8, 8, 3), 128, np.uint8)
+    assert (np.asarray(attribution_picture(blank, "guided")) != 128).any()
+    assert np.asarray(attribution_picture(cell, "guided")).shape == grey.shape
+    assert rg.Sheet([blank]).image() != rg.Sheet([cell]).image()

@@ -57,7 +57,7 @@ class Kind:
 def kinds() -> list[Kind]:
     """All of them; arrays are random but for waves, with one seed."""
     seed = np.random.default_rng(0)
-    wave = np.sin(2 * np.pi * np.linspace(0, 700, 43844)).astype(np.float32)[None, :, None]
+    wave = notes_played()[None, :, None]
     row = seed.normal(size=(1, 5)).astype(np.float32)
     peptide = (seed.random((1, 49, 62)) < 0.05).astype(np.float32)
     several = "guided,input-x-gradient,lrp-epsilon-plus,grad-cam,saliency"
@@ -97,6 +97,17 @@ def kinds() -> list[Kind]:
             {"style": "smooth"},
         ),
     ]
+
+
+def notes_played(rate: int = 22050, length: int = 43844) -> np.ndarray:
+    """Four decaying notes with overtones, as of a piano, one after the other: [length]."""
+    seconds = np.arange(length) / rate
+    played = np.zeros(length)
+    for start, pitch in ((0.05, 220.0), (0.5, 277.2), (0.95, 329.6), (1.4, 440.0)):
+        since = np.maximum(seconds - start, 0)
+        tone = sum(0.5**k * np.sin(2 * np.pi * pitch * (k + 1) * since) for k in range(4))
+        played += 0.3 * (seconds >= start) * np.exp(-4 * since) * tone
+    return played.astype(np.float32)
 
 
 def draw(kind: Kind, corpus: Path) -> Image.Image:

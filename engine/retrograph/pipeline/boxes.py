@@ -68,7 +68,7 @@ class BoxFinder(HeadFinder[BoxHead]):
         chosen = self._chosen(boxes)
         strong = [box for box in boxes if box.score >= LEAST_SCORE]
         missing = self.top - len(chosen)
-        title = _title(len(strong), boxes, names)
+        title = _title(len(strong), boxes, names, head.classes)
         if missing > 0:
             title += f"; {self.top} were asked for, {missing} of which {_are(missing)} not there"
         return Found(
@@ -78,7 +78,8 @@ class BoxFinder(HeadFinder[BoxHead]):
             title=title,
             is_weak=not strong,
             lines=tuple(
-                f"{number:2}  {box.score:.2f}  {named(box.label, names)}  {_place(box)}"
+                f"{number:2}  {box.score:.2f}  {class_words(box.label, names, head.classes, '  ')}"
+                f"{_place(box)}"
                 for number, box in enumerate(boxes)
             ),
             records={"boxes": [_record(n, box, names) for n, box in enumerate(boxes)]},
@@ -126,7 +127,8 @@ class BoxFinder(HeadFinder[BoxHead]):
     def _objective(
         self, number: int, box: Box, heads: Heads, head: BoxHead, names: Sequence[str]
     ) -> Objective:
-        title = f"{named(box.label, names)}, box {number}, score {box.score:.2f}"
+        thing = class_words(box.label, names, head.classes)
+        title = f"{thing}box {number}, score {box.score:.2f}"
         told = _record(number, box, names)
         record = {"box": number, "what": self.aim.what or "class"}
         record |= {key: told[key] for key in ("class", "score", "corners", "place")}
@@ -142,7 +144,7 @@ class BoxFinder(HeadFinder[BoxHead]):
             shape=shape,
             place=int(np.ravel_multi_index(element.index, shape)),
             where=f"{what} logit{_before(reading)}{_axes(box)}"
-            + (f", class {box.label}" if what == "class" else ""),
+            + (f", {named(box.label, names)}" if what == "class" and thing else ""),
             box=box.corners,
             record=record,
         )
@@ -184,9 +186,14 @@ class BoxFinder(HeadFinder[BoxHead]):
         )
 
 
-def _title(strong: int, boxes: Sequence[Box], names: Sequence[str]) -> str:
+def class_words(label: int, names: Sequence[str], classes: int, end: str = ", ") -> str:
+    """A box's class with what stands behind it; "" where it is the only one and has no name."""
+    return f"{named(label, names)}{end}" if names or classes > 1 else ""
+
+
+def _title(strong: int, boxes: Sequence[Box], names: Sequence[str], classes: int) -> str:
     if not strong:
-        best = f"{named(boxes[0].label, names)}, {boxes[0].score:.2f}"
+        best = f"{class_words(boxes[0].label, names, classes)}{boxes[0].score:.2f}"
         return f"no box of at least {LEAST_SCORE} (strongest: {best})"
     return f"{strong} {'box' if strong == 1 else 'boxes'} of at least {LEAST_SCORE}"
 

@@ -17,6 +17,7 @@ from retrograph.inputs import PreprocessingChoice
 from retrograph.inputs.loader import Input, is_floats
 from retrograph.model import Model, Source
 from retrograph.pipeline.aim import ANYTHING
+from retrograph.pipeline.completed_names import completed_names
 from retrograph.pipeline.finder import Finder
 from retrograph.pipeline.known_preprocessing import (
     choice_for,
@@ -294,7 +295,8 @@ READY_SESSIONS: Final = SessionCache()
 
 def _told(session: ExplainSession, settings: ExplainSettings, note: str) -> ExplainContext:
     """What a session knows, with how preprocessing and class names of this call were chosen."""
-    notes = tuple(filter(None, (note, *session.context.notes)))
+    completed = completed_names(settings.question, session.context.labels)
+    notes = tuple(filter(None, (note, *session.context.notes, *completed)))
     return replace(session.context, preprocessing=settings.reading.known, notes=notes)
 
 

@@ -87,6 +87,24 @@ def named(label: int, names: Sequence[str]) -> str:
     return class_name(label, names)
 
 
+def _by_name(text: str, names: Sequence[str]) -> int:
+    """The number of a class by its name.
+
+    Raises:
+        InputError: there is no such class; of a difference of two it says how to ask for it.
+    """
+    try:
+        return class_named(text, names, "class_")
+    except InputError as error:
+        parts = [part.strip() for part in text.split("-")]
+        if len(parts) != 2 or not all(parts):
+            raise
+        raise InputError(
+            f"{error.message}; {parameter('class_')} names one class, for the difference of two "
+            f"give {parameter('unit', text)}"
+        ) from None
+
+
 def number_of_class(wanted: str | int, names: Sequence[str], count: int) -> int:
     """The number of a class that is named.
 
@@ -94,7 +112,7 @@ def number_of_class(wanted: str | int, names: Sequence[str], count: int) -> int:
         InputError: there is no such class.
     """
     text = str(wanted).strip()
-    number = int(text) if text.lstrip("-").isdecimal() else class_named(text, names, "class_")
+    number = int(text) if text.lstrip("-").isdecimal() else _by_name(text, names)
     if not 0 <= number < count:
         raise InputError(
             f"{parameter('class_', text)} is out of range: there are {count} classes; count from 0"

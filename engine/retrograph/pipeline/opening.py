@@ -18,6 +18,7 @@ from retrograph.methods import Method
 from retrograph.methods.chosen import MethodChoice
 from retrograph.model import Model
 from retrograph.pipeline.aim import ANYTHING
+from retrograph.pipeline.completed_names import completed_names
 from retrograph.pipeline.finder import Finder
 from retrograph.pipeline.known_preprocessing import (
     choice_for,
@@ -28,7 +29,13 @@ from retrograph.pipeline.labels import label_note, model_labels
 from retrograph.pipeline.layer_facts import LayerFacts, choose_unit, layer_facts
 from retrograph.pipeline.objective_opening import finder_for, open_objectives, output_notes
 from retrograph.pipeline.session import ExplainSession, Reference
-from retrograph.pipeline.settings import COMPARED, USUAL, WITHOUT_RELU, ExplainSettings
+from retrograph.pipeline.settings import (
+    COMPARED,
+    USUAL,
+    WITHOUT_RELU,
+    ExplainSettings,
+    Question,
+)
 from retrograph.pipeline.units import UnitChoice
 from retrograph.results.context import ExplainContext
 from retrograph.results.seen import seen_field
@@ -58,10 +65,10 @@ def open_session(
     settings = _known(model, settings, facts, inputs)
     finder = finder_for(model, settings.question, labels, facts)
     if finder is not None:
-        return open_finding(model, settings, labels, finder, open_for)
-    session = open_for(
-        model, settings, labels, facts, choose_unit(facts, settings.question, labels)
-    )
+        session = open_finding(model, settings, labels, finder, open_for)
+        return _with_named(session, settings.question)
+    choice = choose_unit(facts, settings.question, labels)
+    session = _with_named(open_for(model, settings, labels, facts, choice), settings.question)
     notes = output_notes(model, settings.question, labels)
     return replace(session, input_notes=(*session.input_notes, *notes))
 
@@ -166,9 +173,18 @@ def open_comparison(
         model.request(method=method, layer=settings.question.layer, wrt=settings.question.wrt)
     finder = finder_for(model, settings.question, labels, facts)
     if finder is not None:
-        return open_finding(model, settings, labels, finder, _open_tolerant)
+        session = open_finding(model, settings, labels, finder, _open_tolerant)
+        return _with_named(session, settings.question)
     choice = choose_unit(facts, settings.question, labels)
-    return _open_tolerant(model, settings, labels, facts, choice)
+    session = _open_tolerant(model, settings, labels, facts, choice)
+    return _with_named(session, settings.question)
+
+
+def _with_named(session: ExplainSession, question: Question) -> ExplainSession:
+    """The session with a note for each class that was named by a part of its name."""
+    context = session.context
+    notes = (*context.notes, *completed_names(question, context.labels))
+    return replace(session, context=replace(context, notes=notes))
 
 
 def _open_tolerant(
@@ -337,7 +353,7 @@ def _of_several_inputs(
     if settings.question.wrt is None and others:
         more = " or ".join(str(parameter("wrt", name)) for name in others)
         notes = (f"explained by input '{shown}' alone; {more} explains by another", *notes)
-    context = replace(session.context, notes=(*session.context.notes, *notes))
+    context = replace(session.context, notes=(*session.context.notes, *notes), several_inputs=True)
     return replace(session, kinds=kinds, context=context)
 
 

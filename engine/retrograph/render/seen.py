@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final, TypeAlias
+from typing import Any, Final, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -95,7 +95,7 @@ def whole_row(
         inside = [labels[window] for window in each.places]
         drawn = boxed(each.picture, each.places, side, smooth=smooth, labels=inside)
         title = _numbered(each, place, windows)
-        whole.append((title, _labelled_if_blank(drawn, each.live)))
+        whole.append((title, labelled_if_blank(drawn, each.live)))
     return whole
 
 
@@ -236,10 +236,10 @@ def _attribution_part(each: Seen, window: Window, size: Sequence[int], *, smooth
     """What of an attribution is in a window, which is said where that is nothing."""
     (top, bottom), (left, right) = window
     live = None if each.live is None else each.live[top:bottom, left:right]
-    return _labelled_if_blank(_part(each.picture, window, size, smooth=smooth), live)
+    return labelled_if_blank(_part(each.picture, window, size, smooth=smooth), live)
 
 
-def _labelled_if_blank(picture: Pixels, live: NDArray[np.bool_] | None) -> Pixels:
+def labelled_if_blank(picture: Pixels, live: NDArray[Any] | None) -> Pixels:
     """The picture of an attribution, with words across its lower part where that is 0."""
     if live is None or live.any():
         return picture

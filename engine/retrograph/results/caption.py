@@ -176,7 +176,8 @@ def row_lines(explained: ExplainedInput) -> list[str]:
     """What is said under a row of pictures: the units, and of one class its probability."""
     first, *more = unit_lines(explained)
     shares = _probability(explained, 0) if len(explained.units) == 1 else []
-    return [" · ".join([first, *shares]), *more]
+    weak = [explained.found.title] if explained.found.is_weak else []
+    return [*weak, " · ".join([first, *shares]), *more]
 
 
 def _unit_line(explained: ExplainedInput, k: int) -> str:

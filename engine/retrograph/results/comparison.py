@@ -128,12 +128,12 @@ class ComparisonTable:
         self._legend.add(explained, values=kind_of(explained).is_plane(explained.shown))
 
     def _add_unit(self, explained: Explanation) -> None:
-        """The rows of one unit: several where its input has several parts."""
+        """The rows of one unit: what it sees of the input, where that is a part, then the whole."""
         maps = attribution_maps(explained)
-        rows = kind_of(explained).rows(shown_input(explained), maps, CELL_SIDE)
-        captions = ["\n".join([Path(explained.name).name, *row_lines(explained)])]
-        captions += [row[0][0].replace("\n", ", ") for row in rows[1:] if row[0]]
-        for caption, row in zip(captions, rows, strict=True):
+        whole, *parts = kind_of(explained).rows(shown_input(explained), maps, CELL_SIDE)
+        named = [row[0][0].replace("\n", ", ") for row in parts if row[0]]
+        lines = "\n".join([Path(explained.name).name, *row_lines(explained)])
+        for caption, row in zip([*named, lines], [*parts, whole], strict=True):
             pictures = [cell[1] for cell in row if cell is not None]
             self._table.add(caption, pictures, side=1)
 

@@ -13,7 +13,12 @@ from retrograph.inputs import InputKind, PreprocessingChoice
 from retrograph.output import safe_name
 from retrograph.receptive_field import Field
 from retrograph.render import style_named
-from retrograph.results.unit_names import channel_names, describe_unit, names_classes
+from retrograph.results.unit_names import (
+    channel_names,
+    describe_unit,
+    has_no_positions,
+    names_classes,
+)
 from retrograph.runtime import Array
 
 _LONGEST_METHODS = 100
@@ -32,6 +37,7 @@ class ExplainContext:
         notes: what is to be known of how the question was understood, a line each.
         field: what a unit of the layer sees of the explained input; None where that is not known.
         style: as in `style_named`; None for that of each method.
+        several_inputs: whether the model takes more than the explained input.
         preprocessing: how pictures become the input, and how that is known; None where nothing is
             known of it, or the input takes none.
     """
@@ -43,6 +49,7 @@ class ExplainContext:
     field: Field | None = None
     style: str | None = None
     notes: tuple[str, ...] = ()
+    several_inputs: bool = False
     preprocessing: PreprocessingChoice | None = None
 
     @property
@@ -109,4 +116,7 @@ class ExplainContext:
 
     def unit(self, index: Sequence[int]) -> str:
         """A unit in words."""
-        return describe_unit(index, self.channel_names, self.is_class, self.contract.channel_axis)
+        axis = self.contract.channel_axis
+        if has_no_positions(self.contract.shape, axis):
+            index, axis = [index[axis]], 0
+        return describe_unit(index, self.channel_names, self.is_class, axis)

@@ -45,7 +45,9 @@ def figure(explained: ExplainedInput) -> Image.Image:
 
 def shown_input(explained: ExplainedInput) -> ShownInput:
     """The input as it is drawn, under its file's name."""
-    title = f"input\n{Path(explained.name).name}"
+    context = explained.context
+    which = f"input '{context.contract.shown}'" if context.several_inputs else "input"
+    title = f"{which}\n{Path(explained.name).name}"
     return ShownInput(
         title, explained.array, explained.shown, marks_of(explained), explained.sample_rate
     )

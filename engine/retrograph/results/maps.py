@@ -7,6 +7,8 @@ from retrograph.inputs import ArrayInput, InputKind
 from retrograph.methods import METHODS
 from retrograph.render import SMOOTH, Marks, Style, marked, style_named
 from retrograph.render.colour import Picture
+from retrograph.render.page import PANEL_SIDE, enlarge
+from retrograph.render.seen import labelled_if_blank
 from retrograph.results.explained import ExplainedInput
 from retrograph.results.onto_input import onto_input
 from retrograph.results.seen import unit_cells
@@ -38,6 +40,8 @@ def attribution_picture(explained: ExplainedInput, method: str, k: int = 0) -> P
     """
     values, style = drawn_values(explained, method, k), style_of(method, explained)
     picture = kind_of(explained).map_picture(values, style, explained.array, explained.shown)
+    if not values.any():
+        picture = labelled_if_blank(enlarge(picture, PANEL_SIDE), values)
     return marked(picture, marks_of(explained, k))
 
 

@@ -54,7 +54,7 @@ def _place_words(position: Sequence[int]) -> str:
     if len(position) == 2:
         return f"row {position[0]}, column {position[1]}"
     place = ", ".join(map(str, position))
-    return f"({place})" if position[1:] else place
+    return f"({place})" if position[1:] else f"position {place}"
 
 
 def describe_channel(channel: int, names: Sequence[str]) -> str:

@@ -8,6 +8,9 @@ from dataclasses import dataclass
 from retrograph.preprocess.picture import Pixels
 from retrograph.runtime import Array
 
+_STILL = 0.05
+"""The share of the whole rise that the last tenth of the steps may have."""
+
 
 @dataclass(frozen=True, eq=False)
 class Maximum:
@@ -52,6 +55,21 @@ class Maximum:
     def best_class(self) -> int | None:
         """The class that the model gives the input; None where it tells none apart."""
         return None if self.probabilities is None else int(self.probabilities.argmax())
+
+    @property
+    def converged(self) -> bool:
+        """Whether the activation has stopped to rise: little of its rise is of the last tenth.
+
+        True too of a whole layer's, which has no maximum to come to, and where no step rose.
+        """
+        part = max(1, len(self.history) // 10)
+        if not self.unit or self.silent or len(self.history) < 2:
+            return True
+        first, before, last = (
+            float(self.history[steps].mean())
+            for steps in (slice(part), slice(-2 * part, -part), slice(-part, None))
+        )
+        return last - before <= _STILL * abs(last - first)
 
 
 OnStep = Callable[[int, float, Callable[[], Pixels | None]], None]

@@ -15,6 +15,7 @@ from retrograph.synthesis.context import SynthesisContext
 from retrograph.synthesis.maximum import Maximum
 
 _COLUMNS = 5
+_NOT_CONVERGED = "not converged, still rising: give more steps"
 
 
 def single_page(
@@ -61,6 +62,8 @@ def describe(maximum: Maximum, context: SynthesisContext) -> str:
         assert maximum.probabilities is not None
         chance = float(maximum.probabilities[best])
         text += f" · the model says: {class_name(best, context.labels)} {chance:.3f}"
+    if not maximum.converged:
+        text += f" · {_NOT_CONVERGED}"
     return text + (f" · {_why_silent(maximum)}" if maximum.silent else "")
 
 
@@ -78,7 +81,10 @@ def _heading(context: SynthesisContext) -> str:
 
 def _step_count(maxima: Sequence[Maximum]) -> str:
     fewest = min(each.steps for each in maxima)
-    return f"{fewest} steps" + ("" if all(each.finished for each in maxima) else ", interrupted")
+    ends = [] if all(each.finished for each in maxima) else ["interrupted"]
+    if len(maxima) > 1 and not all(each.converged for each in maxima):
+        ends.append(_NOT_CONVERGED)
+    return ", ".join([f"{fewest} steps", *ends])
 
 
 def _why_silent(maximum: Maximum) -> str:

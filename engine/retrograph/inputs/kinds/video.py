@@ -90,8 +90,10 @@ class VideoInput(FramesInput):
         places = spaced(len(rows[0][1]))
         table = Table([f"frame {place + 1}" for place in places])
         smooth = any(each.style.is_smooth for each in maps)
+        blanks = [False, *(not each.values.any() for each in maps)]
         for row, (title, frames) in enumerate(rows):
-            table.add(title, [frames[place] for place in places], smooth=smooth and row > 0)
+            told = f"{title}\n0 everywhere" if blanks[row] else title
+            table.add(told, [frames[place] for place in places], smooth=smooth and row > 0)
         return table.page(caption.text, caption.keys, caption.notes)
 
     def _frames(self, array: AnyArray) -> colour.Pixels:
