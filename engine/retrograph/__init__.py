@@ -49,6 +49,7 @@ if TYPE_CHECKING:
     from retrograph.sanity_checks import Sanity, sanity
     from retrograph.scanning.parts import ScanPart
     from retrograph.scans import Scan, merge_scans, open_scan, scan, scan_part
+    from retrograph.serve.notebook import View, view
     from retrograph.synthesis import Dream, Maxima, Maximum, Perturbation, dream, maximize, perturb
 
 _MODULES: Final = {
@@ -76,6 +77,7 @@ _MODULES: Final = {
     "sanity_checks": "Sanity sanity",
     "scanning.parts": "ScanPart",
     "scans": "Scan merge_scans open_scan scan scan_part",
+    "serve.notebook": "View view",
     "synthesis": "Dream Maxima Maximum Perturbation dream maximize perturb",
 }
 """What each module offers here; it is imported when it is asked for, so that starting is quick."""
@@ -134,6 +136,7 @@ __all__ = [
     "TriedPreprocessing",
     "UnsupportedError",
     "Verdict",
+    "View",
     "__version__",
     "audit",
     "audit_files",
@@ -159,4 +162,5 @@ __all__ = [
     "save_optimized",
     "scan",
     "scan_part",
+    "view",
 ]

@@ -13,10 +13,10 @@ from retrograph.errors import InputError
 
 if TYPE_CHECKING:
     from retrograph.serving.limits import Limits
-    from retrograph.serving.listening import address_of, bound_socket, serve_until_signal
+    from retrograph.serving.listening import address_of, bound_socket, serve_until_signal, server
     from retrograph.serving.service import Service
 
-__all__ = ["Limits", "Service", "address_of", "bound_socket", "serve_until_signal"]
+__all__ = ["Limits", "Service", "address_of", "bound_socket", "serve_until_signal", "server"]
 
 _MODULES: Final = {
     "Limits": "limits",
@@ -24,6 +24,7 @@ _MODULES: Final = {
     "address_of": "listening",
     "bound_socket": "listening",
     "serve_until_signal": "listening",
+    "server": "listening",
 }
 
 
