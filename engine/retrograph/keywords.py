@@ -107,7 +107,8 @@ def _shared_texts(entry: re.Match[str]) -> str:
     more = f"{indent}    "
     texts = (f"{name}: {SHARED[name]}" for name in names)
     return "\n".join(
-        fill(text, 100, initial_indent=indent, subsequent_indent=more) for text in texts
+        fill(text, 100, initial_indent=indent, subsequent_indent=more, break_on_hyphens=False)
+        for text in texts
     )
 
 
