@@ -8,6 +8,8 @@ import { showUnit, watch } from "./view.js";
 
 const LISTED = 40;
 const LETTER = 6.7;
+/** The scale below which words cannot be read, and are left out. */
+const FAR = 0.25;
 
 /** Build the pane in its element. */
 export function networkPane(pane) {
@@ -68,8 +70,8 @@ class NetworkGraph {
     this.worker.onerror = () => (words.textContent = "the graph cannot be laid out");
     this.sheet = draw("g");
     this.svg = draw("svg", { "aria-hidden": "true" }, this.sheet);
-    const place = ({ x, y, scale }) =>
-      this.sheet.setAttribute("transform", `translate(${x} ${y}) scale(${scale})`);
+    this.sight = new Sight(this.sheet);
+    const place = (at) => this.sight.move(at, frame.clientHeight);
     this.pan = panning(frame, place, { least: 0.02, most: 3, clicked: (event) => this.clicked(event) });
     frame.onkeydown = (event) => this.pressed(event);
     this.pane = pane;
@@ -101,14 +103,17 @@ class NetworkGraph {
     this.pane.removeAttribute("aria-busy");
     this.size = { width, height };
     this.boxes = new Map();
-    const edges = draw("path", { class: "edges", d: lines.map(curve).join("") });
+    const edges = lines.map((points) => {
+      const tops = points.map(([, y]) => y);
+      return { element: draw("path", { class: "edge", d: curve(points) }), top: Math.min(...tops), bottom: Math.max(...tops) };
+    });
     const boxes = this.folded.nodes.map((node) => {
       node.place = places[node.id];
-      const box = nodeBox(node);
-      this.boxes.set(node.id, box);
-      return box;
+      const element = nodeBox(node);
+      this.boxes.set(node.id, element);
+      return { element, top: node.place[1], bottom: node.place[1] + node.height };
     });
-    this.sheet.replaceChildren(edges, ...boxes);
+    this.sight.fill(edges, boxes);
     this.frame.replaceChildren(this.svg);
     this.focused = null;
     this.fit();
@@ -195,6 +200,46 @@ class NetworkGraph {
     if (!now) return nodes.length && this.focus(nodes[0]);
     const next = neighbour(now, nodes, this.folded.edges, key);
     if (next) this.focus(next);
+  }
+}
+
+/** Of thousands of nodes and edges, those in the frame: only these are in the page, so that it stays fluid. */
+class Sight {
+  constructor(sheet) {
+    this.sheet = sheet;
+    this.layers = [draw("g"), draw("g")];
+    sheet.append(...this.layers);
+    this.items = [];
+    this.at = { x: 0, y: 0, scale: 1 };
+  }
+
+  /** Hold edges and nodes `{ element, top, bottom }`, the nodes above. */
+  fill(edges, nodes) {
+    const [under, above] = this.layers;
+    under.replaceChildren();
+    above.replaceChildren();
+    this.items = [...edges.map((edge) => ({ ...edge, layer: under })), ...nodes.map((node) => ({ ...node, layer: above }))];
+  }
+
+  move(at, height) {
+    this.at = at;
+    this.height = height;
+    this.frame ??= requestAnimationFrame(() => this.look());
+  }
+
+  look() {
+    this.frame = null;
+    const { x, y, scale } = this.at;
+    this.sheet.setAttribute("transform", `translate(${x} ${y}) scale(${scale})`);
+    this.sheet.classList.toggle("far", scale < FAR);
+    const [top, bottom] = [-y / scale, (this.height - y) / scale];
+    for (const item of this.items) {
+      const isSeen = item.bottom >= top && item.top <= bottom;
+      if (isSeen === Boolean(item.isShown)) continue;
+      item.isShown = isSeen;
+      if (isSeen) item.layer.append(item.element);
+      else item.element.remove();
+    }
   }
 }
 
