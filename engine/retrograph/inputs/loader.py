@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import islice
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import TypeAlias
 
 import numpy as np
@@ -260,10 +260,12 @@ def names_and_stems(
 
 def _stem(name: str, path: Path) -> str:
     """ "a_dog" of "a/dog.png" in a folder, "digits_x_test_3" of "digits.npz:x_test[3]"."""
-    if path.is_dir():
-        inner = Path(name).relative_to(path)
-        is_file = inner.name and not Path(name).is_dir()
-        return "_".join((inner.with_suffix("") if is_file else inner).parts) or path.name
+    if os.path.isdir(path):
+        folder = "" if str(path) == "." else f"{path}{os.sep}"
+        *parents, last = name.removeprefix(folder).split(os.sep)
+        if name == str(path):
+            return path.name
+        return "_".join([*parents, last if os.path.isdir(name) else PurePath(last).stem])
     return path.stem + re.sub(r"\W+", "_", name.removeprefix(str(path)))
 
 

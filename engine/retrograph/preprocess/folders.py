@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from retrograph.errors import InputError
 
@@ -34,7 +34,7 @@ def is_hidden(name: str) -> bool:
 def is_one_of(path: str, suffixes: frozenset[str]) -> bool:
     """Whether a path within a folder or archive has one of the suffixes, and nothing is hidden."""
     suffix = os.path.splitext(path)[1].lower()
-    return suffix in suffixes and not any(map(is_hidden, PurePosixPath(path).parts))
+    return suffix in suffixes and not any(map(is_hidden, path.split("/")))
 
 
 def files_in(folder: Path, suffixes: frozenset[str]) -> Iterator[Path]:

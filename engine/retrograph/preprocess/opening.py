@@ -15,7 +15,7 @@ from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
 from retrograph.errors import InputError, one_line
 from retrograph.pointers import refuse_pointer, refuse_pointer_file
@@ -229,7 +229,7 @@ def rgb_frame(image: Image.Image) -> Opened:
     """The frame at which a file that Pillow has opened stands."""
     depth, is_deep = _Depth.of(image), ";16" in str(getattr(image, "tile", ""))
     notes = []
-    turned = ImageOps.exif_transpose(image)
+    turned = _turned_upright(image)
     if turned.mode in ("I", "F") or turned.mode.startswith("I;16"):
         values = np.asarray(turned)
         grey = Image.fromarray(depth.highest_bits(values))
@@ -245,6 +245,14 @@ def rgb_frame(image: Image.Image) -> Opened:
     if is_deep:  # of colours Pillow gives the high byte alone
         depth.check_white(int(np.asarray(turned.convert("RGB")).max()) << 8 | 0xFF)
     return Opened(rgb, "; ".join(notes))
+
+
+def _turned_upright(image: Image.Image) -> Image.Image:
+    """A picture as its Exif data say that it stands; itself, no copy, where it stands upright."""
+    image.load()
+    if image.getexif().get(ExifTags.Base.Orientation, 1) == 1:
+        return image
+    return ImageOps.exif_transpose(image)
 
 
 def _on_white(image: Image.Image) -> Image.Image:

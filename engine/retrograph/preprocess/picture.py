@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 from typing import Final, TypeAlias
 
 import numpy as np
@@ -45,16 +46,34 @@ def prepare(
     be brought to size.
     """
     check_fits(preprocessing, shape)
-    resized = _resize(image.convert("RGB"), preprocessing, shape)
+    resized = _resize(in_mode(image, "RGB"), preprocessing, shape)
     if preprocessing.order == "gray":
         resized = resized.convert("L")
-    pixels = np.asarray(resized, np.float64).reshape(resized.height, resized.width, -1)
+    pixels = np.asarray(resized).reshape(resized.height, resized.width, -1)
     if preprocessing.order == "bgr":
         pixels = pixels[..., ::-1]
-    values = (pixels * preprocessing.scale - preprocessing.mean) / preprocessing.std
-    if preprocessing.layout == "nchw":
-        values = values.transpose(2, 0, 1)
-    return np.ascontiguousarray(values, np.float32), resized.convert("RGB")
+    shown = resized.copy() if resized is image else in_mode(resized, "RGB")
+    return _scaled(pixels, preprocessing), shown
+
+
+def in_mode(image: Image.Image, mode: str) -> Image.Image:
+    """The picture in a mode of Pillow's; itself, no copy, where it has that."""
+    return image if image.mode == mode else image.convert(mode)
+
+
+def _scaled(pixels: Pixels, preprocessing: Preprocessing) -> Array:
+    """Pixels uint8 [H, W, C], scaled, as float32 [C, H, W] or [H, W, C]."""
+    levels = _levels(preprocessing, pixels.shape[2])
+    planes = [level.take(pixels[..., channel]) for channel, level in enumerate(levels)]
+    return np.stack(planes, 0 if preprocessing.layout == "nchw" else -1)
+
+
+@lru_cache(maxsize=8)
+def _levels(preprocessing: Preprocessing, channels: int) -> Array:
+    """What becomes of each of the 256 levels of a pixel, float32 [channels, 256]."""
+    levels = np.arange(256, dtype=np.float64)[:, np.newaxis]
+    scaled = (levels * preprocessing.scale - preprocessing.mean) / preprocessing.std
+    return np.ascontiguousarray(np.broadcast_to(scaled, (256, channels)).T, np.float32)
 
 
 def restore(array: npt.ArrayLike, preprocessing: Preprocessing) -> Pixels:
@@ -127,6 +146,8 @@ def _crop(image: Image.Image, size: Size, preprocessing: Preprocessing) -> Image
             f"a picture of {image.width}x{image.height} is too elongated to crop; "
             "choose the resize mode stretch or pad"
         )
+    if image.size == covering == size:
+        return image
     scaled = image.resize(covering, FILTERS[preprocessing.interpolation])
     left, top = ((have - want) // 2 for have, want in zip(covering, size, strict=True))
     return scaled.crop((left, top, left + size[0], top + size[1]))
