@@ -12,7 +12,7 @@ from typing import Any
 from retrograph import serve, serving
 from retrograph.cli import options
 from retrograph.cli.parser import group_named
-from retrograph.cli.terminal import count
+from retrograph.cli.terminal import count, visible
 from retrograph.errors import InputError
 from retrograph.serving.hosted import named_files
 from retrograph.serving.limits import Limits
@@ -24,6 +24,9 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     add = parser.add_argument
     add("files", nargs="+", metavar="FILE")
     add("--scan", metavar="RUN")
+    add("--export", metavar="DIR")
+    options.add_layer(parser, "with --export; some ReLUs if left out", metavar="NAME[,NAME]")
+    options.add_channels(parser)
     add("--open", action="store_true")
     add("--api", action="store_true")
     add("--host", default="127.0.0.1")
@@ -61,6 +64,10 @@ def _run(args: argparse.Namespace) -> int:
     models = [file for file in args.files if file.lower().endswith(".onnx")]
     inputs = [file for file in args.files if file not in models]
     page = serve.Page(models, inputs, scan=args.scan, hosts=[args.host], limits=limits, **given)
+    if args.export:
+        layers = [] if args.layer is None else args.layer.split(",")
+        print(f"-> {visible(str(page.export(args.export, layers, args.channels or ())))}")
+        return 0
     with closing(serving.bound_socket(args.host, args.port or 0)) as bound:
         url, is_local = serving.address_of(bound)
         if not is_local:
@@ -77,8 +84,8 @@ def _run(args: argparse.Namespace) -> int:
 
 
 def _serve_api(args: argparse.Namespace, given: dict[str, Any], limits: dict[str, Any]) -> None:
-    if args.scan or args.open:
-        raise InputError("--scan and --open are of the page; leave them or --api out")
+    if args.scan or args.open or args.export:
+        raise InputError("--scan, --open and --export are of the page; leave them or --api out")
     most = Limits(**limits)
     service = serving.Service(
         named_files(args.files),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from html import escape
 from typing import TYPE_CHECKING, Any, Final
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 from PIL import Image
 
-from retrograph.errors import InputError
+from retrograph.errors import RetrographError
 from retrograph.preprocess import InputAxes
 from retrograph.render import style_named
 from retrograph.render.colour import magnitude
@@ -23,8 +23,10 @@ from retrograph.results.maps import drawn_values, kind_of, style_of
 from retrograph.results.unit_names import split_unit
 from retrograph.runtime import Array
 from retrograph.serve.facts import png
+from retrograph.serve.inputs import PageInput
 from retrograph.serve.maps import box, input_sizes
 from retrograph.serve.query import Answer, Query, json_answer
+from retrograph.serve.shown_model import ShownModel
 from retrograph.serving.answers import answer
 from retrograph.serving.questions import FORMATS
 
@@ -157,17 +159,17 @@ def scores(page: Page, query: Query) -> Answer:
         }
         for each in class_records(explanation, _CLASSES)
     ]
-    if explanation.classes is None and not found.get("boxes") and not found.get("predicted"):
-        raise InputError("the model has no class scores, boxes or masks; choose a layer instead")
+    size = _size(explanation.context.kind.axes, explanation.array)
+    regions: list[dict[str, Any]] = []
+    if not classes and not found.get("boxes"):
+        regions = _regions(model, query, shown, size)
+        classes = [] if regions else [_unit_score(each, attribution) for each in found["units"]]
     return json_answer(
         {
             "classes": classes,
             "boxes": [_box_record(each) for each in found.get("boxes", [])],
-            "regions": [
-                {**each, "question": {"class_": each["name"] or str(each["class"])}}
-                for each in found.get("predicted", [])
-            ],
-            "size": _size(explanation.context.kind.axes, explanation.array),
+            "regions": regions,
+            "size": size,
         }
     )
 
@@ -181,3 +183,33 @@ def _box_record(told: Mapping[str, Any]) -> dict[str, Any]:
         "box": told["corners"],
         "question": {"box": number},
     }
+
+
+def _unit_score(told: Mapping[str, Any], attribution: Attribution) -> dict[str, Any]:
+    """A unit of a model that scores no classes, as if it were one."""
+    channel, _ = split_unit(told["unit"], attribution.context.contract.channel_axis)
+    return {
+        "index": channel,
+        "name": told["name"],
+        "score": told["activation"],
+        "share": None,
+        "question": {"unit": ",".join(map(str, told["unit"]))},
+    }
+
+
+def _regions(
+    model: ShownModel, query: Query, shown: PageInput, size: Sequence[int]
+) -> list[dict[str, Any]]:
+    """The classes that a map predicts, with their shares of its pixels; none where it is no map."""
+    if len(size) != 2:
+        return []
+    middle = ",".join(str(extent // 2) for extent in size)
+    aimed = Query({"at": middle, "preprocessing": query.text("preprocessing") or ""})
+    try:
+        told = model.attribution(aimed.question(), shown).to_dict()["explained"][0]
+    except RetrographError:
+        return []
+    return [
+        {**each, "question": {"class_": each["name"] or str(each["class"])}}
+        for each in told.get("predicted", [])
+    ]

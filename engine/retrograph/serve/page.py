@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from pathlib import Path
 from threading import Thread
 from typing import Any, Final, TypeVar
 
@@ -28,6 +29,7 @@ from retrograph.pipeline.settings import Running
 from retrograph.preprocess import Preprocessing
 from retrograph.scans import Scan, open_scan
 from retrograph.serve.endpoints import ENDPOINTS, Endpoint
+from retrograph.serve.export import Choice, export
 from retrograph.serve.files import page_file
 from retrograph.serve.guard import Guard
 from retrograph.serve.inputs import PageInput, PageInputs
@@ -70,6 +72,7 @@ class Page:
         token: the first part of its paths, 128 random bits.
         models: by their names.
         inputs: what it lists.
+        kind_name: what the first model's input is called: picture, letters, waveform, ...
         scan: of a model; None where there is none.
         facts, slow: threads for what is told without a run, and for what takes long.
         uploads: takes files that are sent.
@@ -115,7 +118,9 @@ class Page:
             name: ShownModel(name, source, setup, self.limits, sessions)
             for name, source in names_of(models).items()
         }
-        self.inputs = PageInputs(inputs, next(iter(self.models.values())).kind)
+        kind = next(iter(self.models.values())).kind_for([*map(str, inputs)])
+        self.kind_name = "array" if kind is None else kind.name
+        self.inputs = PageInputs(inputs, kind)
         examples = [str(each.path) for each in self.inputs][:_EXAMPLES]
         for model in self.models.values():
             model.hosted.learn_from(examples)
@@ -155,11 +160,6 @@ class Page:
         """
         return self.inputs.find(query.needed("input"))
 
-    @property
-    def kind_name(self) -> str:
-        """What the first model's input is called."""
-        return next(iter(self.models.values())).kind_name
-
     def scan_record(self, model: ShownModel) -> dict[str, Any] | None:
         """What was scanned of a model; None where nothing was."""
         if self.scan is None or self.scan.run["model"] != model.model.sha256:
@@ -182,6 +182,15 @@ class Page:
         if endpoint is None:
             raise Refused(404, f"there is no such path: {path:.60}")
         return endpoint.tell(self, query)
+
+    def export(
+        self,
+        folder: str | os.PathLike[str],
+        layers: Sequence[str] = (),
+        channels: Sequence[int] = (),
+    ) -> Path:
+        """Write what the page shows of its inputs as files, for any web server; see `export`."""
+        return export(self, Path(folder), Choice(layers, channels))
 
     @asynccontextmanager
     async def lifespan(self, app: Any = None) -> AsyncIterator[None]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import cached_property
@@ -16,7 +17,7 @@ from retrograph.model import Source, opened
 from retrograph.outline import Outline, outline
 from retrograph.pipeline.activations import Activations, LayerForward
 from retrograph.pipeline.cache import Cache, SessionCache
-from retrograph.pipeline.known_preprocessing import choice_for
+from retrograph.pipeline.known_preprocessing import choice_for, with_alphabet
 from retrograph.pipeline.session import ExplainSession
 from retrograph.pipeline.together import ReadInput
 from retrograph.render import STYLES
@@ -73,23 +74,24 @@ class ShownModel:
         self._forwards, self._maps = Cache(_FORWARDS), Cache(_MAPS)
         self._drawn = Cache(_DRAWN)
 
-    @cached_property
-    def kind(self) -> InputKind | None:
-        """What its explained input is; None where it has none, or several."""
+    def kind_for(self, paths: Sequence[str]) -> InputKind | None:
+        """What its explained input is; None where it has none, or several.
+
+        Args:
+            paths: of inputs, which tell whether it takes letters.
+        """
         names = [tensor.name for tensor in self.model.inputs]
         if len(names) != 1:
             return None
-        setup = self._setup
         settings = self.hosted.settings(Ask.of_nothing())
         with self.model.lock:
+            settings = with_alphabet(self.model, settings, names[0], paths)
             choice = choice_for(self.model, settings, names[0])
-            kind, _ = choose_kind(self.model, names[0], choice, setup.alphabet, setup.sample_rate)
+            reading = settings.reading
+            kind, _ = choose_kind(
+                self.model, names[0], choice, reading.alphabet, reading.sample_rate
+            )
         return kind
-
-    @property
-    def kind_name(self) -> str:
-        """What its explained input is called: picture, letters, waveform, ..."""
-        return "array" if self.kind is None else self.kind.name
 
     @cached_property
     def outline(self) -> Outline:
@@ -107,7 +109,7 @@ class ShownModel:
         return {
             **record,
             "layers": self.hosted.layers,
-            "kind": self.kind_name,
+            "kind": next((each["kind"] for each in record["inputs"] if each["kind"]), "array"),
             "methods": methods,
             "styles": [*STYLES],
         }

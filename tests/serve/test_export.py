@@ -1,0 +1,81 @@
+"""A page as files: they open without a server, and hold what the library draws."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from urllib.parse import unquote
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import retrograph as rg
+from support.cli_case import run
+from support.serve_case import SAMPLE
+
+pytest.importorskip("starlette", reason="needs retrograph[serve]")
+
+Capture = pytest.CaptureFixture[str]
+
+
+@pytest.fixture
+def photo(tmp_path: Path) -> Path:
+    photo = tmp_path / "my dog.png"
+    pixels = np.random.default_rng(5).integers(0, 256, (32, 32, 3), np.uint8)
+    Image.fromarray(pixels).save(photo)
+    return photo
+
+
+def test_pages_link_to_files_that_are_there(tmp_path: Path, photo: Path, capsys: Capture) -> None:
+    site = tmp_path / "site"
+    words = ["serve", str(SAMPLE), str(photo), "--export", str(site), "--device", "cpu"]
+    done = run(capsys, *words, "--layer", "relu2", "--channels", "3,5")
+    assert (done.code, done.err) == (0, "")
+    pages = [*site.rglob("*.html")]
+    assert {page.name for page in pages} == {"index.html", "0.html"}
+    for page in pages:
+        text = page.read_text(encoding="utf-8")
+        assert "<script" not in text
+        assert "http" not in text
+        links = re.findall(r"(?:href|src)='([^']+)'", text)
+        assert len(links) > 2
+        for link in links:
+            assert (page.parent / unquote(link)).is_file(), link
+    (figure,) = site.rglob("0.relu2.3.png")
+    unit = rg.Explainer(SAMPLE, layer="relu2", select="channel", device="cpu")
+    x = rg.explain(SAMPLE, str(photo), device="cpu").arrays()["input"]
+    place = tuple(unit.attribute(x, 3).unit[0].tolist())
+    wanted = rg.explain(SAMPLE, str(photo), layer="relu2", unit=place, device="cpu").image()
+    with Image.open(figure) as drawn:
+        assert drawn.tobytes() == wanted.tobytes()
+
+
+@pytest.mark.parametrize(
+    ("more", "message"),
+    [
+        (["--layer", "nothing"], "no layer 'nothing'"),
+        (["--layer", "relu2", "--channels", "9999"], "--channels 9999 is out of range"),
+    ],
+)
+def test_a_wrong_choice_is_said_on_the_page(
+    tmp_path: Path, photo: Path, capsys: Capture, more: list[str], message: str
+) -> None:
+    words = ["serve", str(SAMPLE), str(photo), "--export", str(tmp_path / "site")]
+    done = run(capsys, *words, "--device", "cpu", *more)
+    assert done.code == 2
+    assert message in done.err
+    assert not (tmp_path / "site").exists()
+
+
+def test_nothing_is_replaced(tmp_path: Path, photo: Path, capsys: Capture) -> None:
+    site = tmp_path / "site"
+    site.mkdir()
+    (site / "mine.txt").write_text("mine")
+    done = run(capsys, "serve", str(SAMPLE), str(photo), "--export", str(site))
+    assert done.code == 2
+    assert "is not empty" in done.err
+    assert [each.name for each in site.iterdir()] == ["mine.txt"]
+    done = run(capsys, "serve", str(SAMPLE), "--export", str(tmp_path / "other"))
+    assert done.code == 2
+    assert "there is no input" in done.err
