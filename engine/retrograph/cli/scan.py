@@ -5,21 +5,25 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 from functools import partial
+from typing import Any
 
 from rich.console import Console
 from rich.text import Text
 
 from retrograph.cli import options, outputs
 from retrograph.cli.explain_report import announce_preprocessing
+from retrograph.cli.parser import group_named
 from retrograph.cli.progress import Bar, progress_bar
 from retrograph.cli.scan_report import report
 from retrograph.cli.spelling import as_option
 from retrograph.cli.terminal import complain, console, count, visible
-from retrograph.errors import spelled
+from retrograph.errors import InputError, spelled
+from retrograph.on_ray import scan_files
 from retrograph.preprocess import BadInput, Item
 from retrograph.results.base import json_text
+from retrograph.scanning.parts import ScanPart
 from retrograph.scanning.summary import plural
-from retrograph.scans import ScanPlan, plan_scan
+from retrograph.scans import OnBatch, Scan, ScanPlan, plan_scan
 
 _MOST_TOLD = 20
 """So many bad inputs are told one by one."""
@@ -42,6 +46,9 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     options.add_threads(parser)
     options.add_part(parser)
     parser.add_argument("--workers", type=count, metavar="N")
+    cluster = group_named(parser, "running")
+    cluster.add_argument("--ray", nargs="?", const="", metavar="ADDRESS")
+    cluster.add_argument("--actors", type=count, default=2, metavar="N")
     output = parser.add_argument_group("output")
     outputs.add_destination(output, "a folder", "RUN", required=True)
     outputs.add_writing(output, "start anew whatever is in RUN", "print what was found as JSON")
@@ -51,23 +58,21 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
 
 def _run(args: argparse.Namespace) -> int:
     out = console(stderr=args.json)
+    keywords = {
+        "layers": [name.strip() for name in args.layer.split(",")],
+        "labels": args.labels or None,
+        "preprocessing": options.chosen_preprocessing(args),
+        **options.picked(args, "channels", "k", "batch", "alphabet", "sample_rate"),
+        **options.picked(args, "device", "threads", "workers"),
+    }
     with out.status("building"):
-        plan = plan_scan(
-            args.model,
-            args.inputs,
-            layers=[name.strip() for name in args.layer.split(",")],
-            labels=args.labels or None,
-            preprocessing=options.chosen_preprocessing(args),
-            **options.picked(args, "channels", "k", "batch", "alphabet", "sample_rate"),
-            **options.picked(args, "device", "threads", "workers"),
-        )
+        plan = plan_scan(args.model, args.inputs, **keywords)
     _announce(plan, out)
     total = None if args.part else plan.count()
     try:
         with progress_bar(out, "scanning", total) as bar:
             watch = _Watch(bar, out)
-            run = partial(plan.run_part, args.part) if args.part else plan.run
-            scan = run(args.output, force=args.force, on_batch=watch.add)
+            scan = _scanned(plan, args, keywords, watch.add)
     except KeyboardInterrupt:
         complain("interrupted; the same command goes on where it stopped")
         return 130
@@ -78,6 +83,28 @@ def _run(args: argparse.Namespace) -> int:
     if args.json:
         print(json_text(scan.to_dict()))
     return 2 if scan.problems else 0
+
+
+def _scanned(
+    plan: ScanPlan, args: argparse.Namespace, keywords: dict[str, Any], on_batch: OnBatch
+) -> Scan | ScanPart:
+    """What was scanned: all, a part, or all of it on a cluster."""
+    if args.ray is None:
+        run = partial(plan.run_part, args.part) if args.part else plan.run
+        return run(args.output, force=args.force, on_batch=on_batch)
+    if args.part:
+        raise InputError("a scan on Ray has no parts; leave --part or --ray out")
+    return scan_files(
+        args.model,
+        args.inputs,
+        **keywords,
+        out=args.output,
+        address=args.ray or None,
+        actors=args.actors,
+        num_gpus=int(plan.scanner.session.device == "cuda"),
+        force=args.force,
+        progress=lambda done, _: on_batch(done, []),
+    )
 
 
 def _announce(plan: ScanPlan, out: Console) -> None:

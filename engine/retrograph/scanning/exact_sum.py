@@ -38,24 +38,37 @@ class ExactSum:
         words = np.zeros((groups, _WORDS, channels), np.int64)
         return cls(words, np.full(channels, _LOWEST, np.int64))
 
-    def add(self, values: Array, groups: Array) -> None:
-        """Take in [N, C] finite numbers, row by row into the groups int64 [N]."""
-        if not len(values):
-            return
-        greatest = np.abs(values).max(axis=0)
+    def digits(self, values: Array) -> Array:
+        """Numbers [N, C] as words, which `add` takes; the words here are moved up where needed.
+
+        Args:
+            values: finite; at most 2**21 rows, so that float64 holds the sums of words.
+
+        Returns:
+            float64 [3, N, C], whole numbers, each with the sign of its number.
+        """
+        greatest = np.abs(values).max(axis=0, initial=0)
         needed = (np.frexp(greatest)[1] + _BITS - 1) // _BITS - 1
         self._raise(np.where(greatest > 0, needed, _LOWEST))
-        self._make_room(int(groups.max()) + 1)
-        digits = _digits(values, self.top)
-        for group in np.unique(groups):
-            self.words[group] += digits[:, groups == group].sum(axis=1)
+        root = np.ldexp(1.0, -_BITS // 2 * self.top)
+        rest = values * root * root  # its square may be no float64
+        digits = np.empty((_WORDS, *values.shape))
+        for word in digits:
+            np.trunc(rest, out=word)
+            rest -= word
+            rest *= 2.0**_BITS
+        return digits
+
+    def add(self, group: int, digits: Array) -> None:
+        """Add numbers to the sums of a group, as `digits` gave them, or some of their rows."""
+        self.words[group] += digits.sum(axis=1).astype(np.int64)
 
     def merge(self, other: ExactSum, groups: Array) -> None:
         """Add other sums of the same channels, whose groups have the numbers int64 [G] here."""
         if not len(groups):
             return
         self._raise(other.top)
-        self._make_room(int(groups.max()) + 1)
+        self.make_room(int(groups.max()) + 1)
         self.words[groups] += _shifted(other.words, self.top - other.top)
 
     def values(self) -> Array:
@@ -78,22 +91,12 @@ class ExactSum:
         top = np.maximum(self.top, needed)
         self.words, self.top = _shifted(self.words, top - self.top), top
 
-    def _make_room(self, groups: int) -> None:
+    def make_room(self, groups: int) -> None:
+        """Have so many groups at least."""
         lacking = groups - len(self.words)
         if lacking > 0:
             more = np.zeros((lacking, *self.words.shape[1:]), np.int64)
             self.words = np.concatenate([self.words, more])
-
-
-def _digits(values: Array, top: Array) -> Array:
-    """The words of numbers [N, C], int64 [3, N, C], each with the number's sign."""
-    rest = np.ldexp(values, -_BITS * top)
-    digits = np.empty((_WORDS, *values.shape), np.int64)
-    for word in digits:
-        whole = np.trunc(rest)
-        word[:] = whole
-        rest = np.ldexp(rest - whole, _BITS)
-    return digits
 
 
 def _shifted(words: Array, steps: Array) -> Array:

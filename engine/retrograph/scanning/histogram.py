@@ -39,9 +39,11 @@ class Histogram:
     def add(self, values: Array) -> None:
         """Count [N, C] finite numbers."""
         self._widen(values.min(axis=0), values.max(axis=0))
-        bins = np.floor(np.ldexp(values, -self.exponent)).astype(np.int64) + _HALF
-        channels = np.broadcast_to(np.arange(values.shape[1]), values.shape)
-        np.add.at(self.counts, (channels, bins), 1)
+        bins = np.floor(values * np.ldexp(1.0, -self.exponent)).astype(np.int64) + _HALF
+        places = bins + np.arange(values.shape[1]) * (2 * _HALF)
+        self.counts += np.bincount(places.ravel(), minlength=self.counts.size).reshape(
+            self.counts.shape
+        )
 
     def merge(self, other: Histogram) -> None:
         """Add the counts of other numbers of the same channels."""

@@ -6,7 +6,7 @@ import os
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
-from functools import cached_property
+from functools import cached_property, reduce
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from retrograph.scanning.taking_up import difference
 from retrograph.scanning.unfinished import (
     APPLICATION,
     begun_path,
+    read_counts,
     read_pictures,
     read_problems,
     read_run,
@@ -86,8 +87,18 @@ class ScanPart:
     @cached_property
     def pictures(self) -> dict[str, int]:
         """How many inputs are `good` and `bad`."""
-        state = self.state()
-        return {"good": state.good, "bad": state.done - state.good}
+        good = self._counts["good"]
+        return {"good": good, "bad": self._counts["done"] - good}
+
+    @property
+    def classes(self) -> dict[str, int]:
+        """How many good pictures there are of each, in the order in which they were met."""
+        return dict(self._counts["classes"])
+
+    @cached_property
+    def _counts(self) -> dict[str, Any]:
+        with self._opened() as file:
+            return read_counts(file)
 
     @property
     def problems(self) -> list[tuple[str, str]]:
@@ -180,6 +191,9 @@ def merge_parts(
     parts = _complete(list(map(Path, paths)))
     tell = progress or _ignore
     state = State.empty(parts[0].layers, parts[0].run["k"])
+    classes = {name for part in parts for name in part.classes}
+    for tally in state.tallies:
+        tally.statistics.make_room(len(classes))  # at once: each time costs a copy
     firsts = []
     for number, part in enumerate(parts):
         tell(number, len(parts))
@@ -192,6 +206,32 @@ def merge_parts(
     pictures = (row for part, first in zip(parts, firsts, strict=True) for row in part.rows(first))
     run = {key: value for key, value in parts[0].run.items() if key not in _OF_PARTS}
     _write(target, run, state, pictures)
+    return target
+
+
+def store_of_states(
+    states: Iterable[State],
+    run: Mapping[str, Any],
+    folder: str | os.PathLike[str],
+    *,
+    force: bool = False,
+) -> Path:
+    """Make the store of states that are of inputs which follow each other; all rows are in `new`.
+
+    Args:
+        states: one at least.
+        run: what is scanned and how.
+        folder, force: as in `merge_parts`.
+
+    Raises:
+        InputError: no input is good, or the store cannot be written.
+    """
+    target = Path(folder, FILE)
+    check_free(target, force=force)
+    total = reduce(State.merge, states)
+    if not total.good:
+        raise none_good(total.done, next(row[3] for row in total.new))
+    _write(target, run, total, total.new)
     return target
 
 

@@ -16,6 +16,7 @@ from retrograph.inputs.loader import (
     Input,
     Signature,
     as_list,
+    batch_items,
     count_all,
     load_batches,
     portion_of,
@@ -125,6 +126,13 @@ class Scanner:
     def batches(self, start: int) -> Iterator[Batch]:
         """The batches of `inputs`, from the input of that number on."""
         return load_batches(self.inputs, self.signature, start=start, workers=self._workers)
+
+    def count_items(self, items: Iterable[Item | BadInput]) -> State:
+        """The state of some inputs, of which the first one's number is a multiple of the batch."""
+        state = State.empty(self.layers, self._k)
+        for batch in batch_items(items, self.signature):
+            state.add(batch.inputs, self._run(batch))
+        return state
 
     def run(
         self,

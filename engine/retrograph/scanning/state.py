@@ -68,16 +68,18 @@ class State:
         work.save(self.new, counts, arrays)
         self.new.clear()
 
-    def merge(self, later: State) -> None:
-        """Count what a pass over the inputs after these has counted, but for the new rows."""
+    def merge(self, later: State) -> State:
+        """Count what a pass over the inputs after these has counted; returns this state."""
         for label, pictures in later.classes.items():
             self.classes[label] = self.classes.get(label, 0) + pictures
         order = {label: number for number, label in enumerate(self.classes)}
         numbers = np.array([order[label] for label in later.classes], np.int64)
         for tally, other in zip(self.tallies, later.tallies, strict=True):
             tally.merge(other, self.done, numbers)
+        self.new += [(self.done + number, *values) for number, *values in later.new]
         self.done += later.done
         self.good += later.good
+        return self
 
     def add(self, inputs: Sequence[Input], answer: Answer) -> list[Input]:
         """Count a batch; returns its inputs, as bad ones those of which nothing can be counted."""

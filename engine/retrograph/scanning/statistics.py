@@ -26,62 +26,68 @@ class Statistics:
     and the grouping of pictures change nothing.
 
     Attributes:
-        peak: of the peaks, one group.
+        peak: of the peaks: group 0 of all pictures, 1 + 2 i of those of class i, and 2 + 2 i of
+            the same with peaks below 0 taken as 0.
         mean: of the means over an item's positions, one group.
         share: of the shares of positions above 0, one group.
-        fires: int64 [1, C], in how many pictures each channel fires.
-        class_peak: of the peaks, a group for each class.
-        class_positive: the same with peaks below 0 taken as 0.
-        class_fires: int64 [K, C], as `fires`.
+        fires: int64 [1 + K, C], in how many pictures each channel fires: of all, and by class.
     """
 
     peak: ExactSum
     mean: ExactSum
     share: ExactSum
     fires: Array
-    class_peak: ExactSum
-    class_positive: ExactSum
-    class_fires: Array
 
     @classmethod
     def empty(cls, channels: int) -> Statistics:
         peak, mean, share = (ExactSum.empty(1, channels) for _ in range(3))
-        class_peak, class_positive = (ExactSum.empty(0, channels) for _ in range(2))
-        fires, class_fires = (np.zeros((groups, channels), np.int64) for groups in (1, 0))
-        return cls(peak, mean, share, fires, class_peak, class_positive, class_fires)
+        return cls(peak, mean, share, np.zeros((1, channels), np.int64))
 
     def add(self, stats: ActivationStats, classes: Array) -> None:
         """Take in N pictures, with the class of each as int64 [N], -1 for none."""
-        fires = stats.peak > 0
-        for total, values in zip(
-            (self.peak, self.mean, self.share), (stats.peak, stats.mean, stats.share), strict=True
-        ):
-            total.add(values, np.zeros(len(values), np.int64))
-        self.fires += fires.sum(axis=0)
-        rows = np.flatnonzero(classes != NO_CLASS)
-        if not rows.size:
-            return
-        of_class, peak = classes[rows], stats.peak[rows]
-        self.class_peak.add(peak, of_class)
-        self.class_positive.add(peak.clip(0), of_class)
-        self._make_room(int(of_class.max()) + 1)
-        np.add.at(self.class_fires, of_class, fires[rows])
+        self.mean.add(0, self.mean.digits(stats.mean))
+        self.share.add(0, self.share.digits(stats.share))
+        peak, fires = self.peak.digits(stats.peak), stats.peak > 0
+        self.peak.add(0, peak)
+        self.fires[0] += fires.sum(axis=0)
+        self.make_room(int(classes.max(initial=NO_CLASS)) + 1)
+        for number in np.unique(classes[classes != NO_CLASS]).tolist():
+            rows = np.flatnonzero(classes == number)
+            of_class = peak[:, rows]
+            self.peak.add(1 + 2 * number, of_class)
+            self.peak.add(2 + 2 * number, np.maximum(of_class, 0, out=of_class))
+            self.fires[1 + number] += fires[rows].sum(axis=0)
 
     def merge(self, other: Statistics, classes: Array) -> None:
         """Add what was counted of other pictures, whose classes have the numbers int64 [K] here."""
-        for name in ("peak", "mean", "share"):
-            getattr(self, name).merge(getattr(other, name), np.zeros(1, np.int64))
-        self.fires += other.fires
-        self.class_peak.merge(other.class_peak, classes)
-        self.class_positive.merge(other.class_positive, classes)
-        self._make_room(int(classes.max(initial=-1)) + 1)
-        self.class_fires[classes] += other.class_fires
+        self.make_room(int(classes.max(initial=NO_CLASS)) + 1)
+        pairs = np.stack([1 + 2 * classes, 2 + 2 * classes], axis=1).ravel()
+        self.peak.merge(other.peak, np.concatenate([[0], pairs]))
+        self.mean.merge(other.mean, np.zeros(1, np.int64))
+        self.share.merge(other.share, np.zeros(1, np.int64))
+        self.fires[np.concatenate([[0], 1 + classes])] += other.fires
 
-    def _make_room(self, classes: int) -> None:
-        lacking = classes - len(self.class_fires)
+    def make_room(self, classes: int) -> None:
+        """Have sums for so many classes at least."""
+        self.peak.make_room(1 + 2 * classes)
+        lacking = 1 + classes - len(self.fires)
         if lacking > 0:
-            more = np.zeros((lacking, self.class_fires.shape[1]), np.int64)
-            self.class_fires = np.concatenate([self.class_fires, more])
+            more = np.zeros((lacking, self.fires.shape[1]), np.int64)
+            self.fires = np.concatenate([self.fires, more])
+
+    def means(self, pictures: int) -> Array:
+        """Of so many pictures: float64 [4, C], the mean peak, mean, share and share that fires."""
+        sums = [self.peak.values()[:1], self.mean.values(), self.share.values(), self.fires[:1]]
+        return np.asarray(np.concatenate(sums) / pictures)
+
+    def class_means(self, pictures: Sequence[int]) -> Array:
+        """Of so many pictures of each class: float64 [3, K, C].
+
+        They are the mean peak, the same with peaks below 0 taken as 0, and the share that fires.
+        """
+        peaks = self.peak.values()
+        sums = np.stack([peaks[1::2], peaks[2::2], self.fires[1:]])
+        return np.asarray(sums / np.array(pictures, np.int64)[:, np.newaxis])
 
 
 @dataclass

@@ -11,8 +11,6 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any, SupportsIndex
 
-import numpy as np
-
 from retrograph.errors import InputError, command
 from retrograph.pointers import refuse_pointer_file
 from retrograph.receptive_field import Field, Span
@@ -149,9 +147,7 @@ def _top_rows(layer: ScannedLayer, tally: Tally) -> Iterator[Row]:
 
 
 def _channel_rows(layer: ScannedLayer, tally: Tally, pictures: int) -> Iterator[Row]:
-    sums = tally.statistics
-    parts = [sums.peak.values(), sums.mean.values(), sums.share.values(), sums.fires]
-    means = np.concatenate(parts) / pictures
+    means = tally.statistics.means(pictures)
     for i, channel in enumerate(layer.channels):
         start, width, counts = tally.histogram.bins(i)
         histogram = json.dumps({"start": start, "width": width, "counts": counts})
@@ -159,9 +155,7 @@ def _channel_rows(layer: ScannedLayer, tally: Tally, pictures: int) -> Iterator[
 
 
 def _class_rows(layer: ScannedLayer, tally: Tally, classes: Mapping[str, int]) -> Iterator[Row]:
-    sums = tally.statistics
-    parts = (sums.class_peak.values(), sums.class_positive.values(), sums.class_fires)
-    means = np.stack(parts) / np.array([*classes.values()])[:, np.newaxis]
+    means = tally.statistics.class_means([*classes.values()])
     for i, channel in enumerate(layer.channels):
         for name, row in zip(classes, means[:, :, i].T.tolist(), strict=True):
             yield layer.alias, channel, name, *row

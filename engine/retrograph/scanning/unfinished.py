@@ -180,6 +180,12 @@ def read_run(file: sqlite3.Connection) -> dict[str, Any] | None:
     return None if row is None else dict(json.loads(row[0]))
 
 
+def read_counts(file: sqlite3.Connection) -> dict[str, Any]:
+    """The counts that were saved last; empty before the first time."""
+    row = file.execute("SELECT value FROM state WHERE name = 'counts'").fetchone()
+    return {} if row is None else dict(json.loads(row[0]))
+
+
 def read_state(file: sqlite3.Connection) -> Saved | None:
     """The counts and arrays that were saved last; None before the first time."""
     values = dict(file.execute("SELECT name, value FROM state").fetchall())
