@@ -41,6 +41,12 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     os.chdir(before)
 
 
+def files(desk: Path) -> ray.data.Dataset:
+    """The pictures of the folder, in their order."""
+    paths = sorted(map(str, (desk / "set").rglob("*.png")))
+    return ray.data.read_binary_files(paths, include_paths=True, override_num_blocks=2)
+
+
 def store(run: str) -> bytes:
     return Path(run, "scan.sqlite").read_bytes()
 
@@ -80,7 +86,7 @@ def test_files_are_the_bytes_of_one_pass_though_an_actor_is_killed(desk: Path) -
 
 
 def test_a_data_set_of_files_has_the_same_tables(desk: Path) -> None:
-    dataset = ray.data.read_binary_files(f"{desk}/set", include_paths=True).sort("path")
+    dataset = files(desk)
     killer = Killer()
     on_ray.scan(dataset, f"{desk}/net.onnx", out="data", progress=killer, **SETTINGS)
     assert killer.killed
@@ -107,7 +113,7 @@ def test_arrays_with_classes_and_without_names(desk: Path) -> None:
 
 
 def test_explanations_are_columns(desk: Path) -> None:
-    dataset = ray.data.read_binary_files(f"{desk}/set", include_paths=True).sort("path")
+    dataset = files(desk)
     explained = on_ray.explain(dataset, f"{desk}/net.onnx", batch=4, threads=1)
     explained.write_parquet(f"{desk}/maps")
     rows = ray.data.read_parquet(f"{desk}/maps").sort("path").take_all()

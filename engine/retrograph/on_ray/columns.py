@@ -10,12 +10,15 @@ import numpy as np
 
 from retrograph.errors import InputError
 from retrograph.inputs import InputKind
+from retrograph.inputs.loader import Input
 from retrograph.inputs.reader import Reader
 from retrograph.preprocess import BadInput, Item
 from retrograph.preprocess.arrays import AnyArray
 
 _PICTURES = ("image", "bytes", "data", "jpg", "jpeg", "png", "webp", "npy")
 _NAMES = ("path", "name", "__key__")
+
+_SAMPLE = 8
 
 UNNAMED = "row"
 """What an input is called whose data set has no names."""
@@ -67,6 +70,21 @@ class Columns:
                 yield replace(reader.from_memory(cell_value(cell), name), label=label)
             except InputError as error:
                 yield BadInput(name, error)
+
+
+def first_inputs(
+    dataset: Any, column: str | None, label: str | None
+) -> tuple[Columns, list[Input]]:
+    """The columns of a data set, and its first inputs, by which their preprocessing is chosen.
+
+    Raises:
+        InputError: there is no such column, or no row.
+    """
+    rows = dataset.take(_SAMPLE)
+    if not rows:
+        raise InputError("the data set has no rows; give some")
+    columns = Columns.of([*rows[0]], column, label)
+    return columns, [cell_value(row[columns.input]) for row in rows]
 
 
 def cell_value(cell: Any) -> bytes | AnyArray:

@@ -12,7 +12,7 @@ from retrograph.inputs.loader import Input, batch_items
 from retrograph.methods.chosen import MethodChoice
 from retrograph.model import Model
 from retrograph.on_ray.cluster import Actors, ray_data
-from retrograph.on_ray.columns import Columns, cell_value
+from retrograph.on_ray.columns import Columns, first_inputs
 from retrograph.pipeline.labels import Labels
 from retrograph.pipeline.opening import open_session
 from retrograph.pipeline.settings import ExplainSettings, Question, Reading, Running
@@ -23,9 +23,6 @@ from retrograph.runtime import Array
 
 _BATCHES = 8
 """Of a block."""
-
-_SAMPLE = 8
-"""Rows by which the preprocessing is chosen where nothing says it."""
 
 
 def explain(
@@ -65,8 +62,7 @@ def explain(
         DeviceError, UnsupportedError: as in `retrograph.explain_all`.
     """
     ray_data()
-    columns = Columns.of(dataset.schema().names, column, None)
-    sample: list[Input] = [cell_value(row[columns.input]) for row in dataset.take(_SAMPLE)]
+    columns, sample = first_inputs(dataset, column, None)
     settings = ExplainSettings(
         Question(method=method, unit=unit, layer=layer, top=top),
         Reading(labels, preprocessing),

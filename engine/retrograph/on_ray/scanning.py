@@ -13,7 +13,7 @@ from retrograph.errors import InputError, parameter
 from retrograph.inputs import InputKind
 from retrograph.inputs.loader import Input, as_list, read_inputs
 from retrograph.on_ray.cluster import Actors, cloudpickle, connect, ray_data
-from retrograph.on_ray.columns import UNNAMED, Columns, cell_value
+from retrograph.on_ray.columns import UNNAMED, first_inputs
 from retrograph.output import check_free
 from retrograph.preprocess import BadInput, Item, Pending
 from retrograph.scanning.fingerprint import MEMORY
@@ -25,8 +25,6 @@ from retrograph.scans import Progress, Scan, plan_scan
 _BATCHES = 8
 """Of a block: enough that Ray's own work does not count, few enough to spread over actors."""
 
-_SAMPLE = 8
-"""Rows by which the preprocessing is chosen where nothing says it."""
 
 Block = Mapping[str, Any]
 
@@ -70,8 +68,7 @@ def scan(
         InputError: as in `retrograph.scan`, Ray is not installed, or there is no such column.
     """
     ray_data()
-    columns = Columns.of(dataset.schema().names, column, label)
-    sample: list[Input] = [cell_value(row[columns.input]) for row in dataset.take(_SAMPLE)]
+    columns, sample = first_inputs(dataset, column, label)
     keywords = {"layers": layers, **settings}
     plan = plan_scan(model, sample, **keywords)
     pool = Actors(actors, num_gpus, num_cpus)
