@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import itertools
+import multiprocessing
 import os
 import random
 import shutil
-import subprocess
-import sys
+import signal
 import time
 from collections.abc import Sequence
+from multiprocessing.context import ForkServerContext
 from pathlib import Path
 
 import numpy as np
@@ -24,8 +25,7 @@ from retrograph.scanning import ProbeSession, Scanner
 from retrograph.scanning.parts import ScanPart, merge_parts
 from support import nets
 from support.graphs import noise
-from support.paths import ENGINE
-from support.scan_case import folder, pixels
+from support.scan_case import folder, pixels, run_part_slowly
 
 PARTS = 7
 
@@ -98,37 +98,34 @@ def test_stopped_at_random_and_run_again(seed: int, desk: Path) -> None:
     assert store("out") == store("whole")
 
 
-_PROGRAM = """
-import sys
-from retrograph.inputs.share import Share
-from retrograph.scanning import ProbeSession, Scanner
-import time
-session = ProbeSession("net.onnx", ["relu2", "conv1"], threads=1)
-scanner = Scanner(session, ["set"], k=3, batch=4)
-print("ready", flush=True)
-scanner.run_part(Share(int(sys.argv[1]), int(sys.argv[2])), "run",
-    on_batch=lambda done, inputs: time.sleep(0.02), seconds=0)
-"""
+@pytest.fixture(scope="module")
+def processes() -> ForkServerContext:
+    """Starts processes that have imported everything already."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["onnxruntime", "support.scan_case"])
+    return context
 
 
-@pytest.mark.slow
+@pytest.mark.one_in(10)
 @pytest.mark.parametrize("trial", range(20))
-def test_killed_at_random_and_run_again(trial: int, desk: Path) -> None:
+def test_killed_at_random_and_run_again(
+    trial: int, desk: Path, processes: ForkServerContext
+) -> None:
     rng = random.Random(trial)
-    environment = os.environ | {"PYTHONPATH": str(ENGINE)}
     left = rng.sample(range(1, PARTS + 1), PARTS)
+    killed = 0
     while left:
-        command = [sys.executable, "-c", _PROGRAM, str(left[0]), str(PARTS)]
-        process = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE)
-        assert process.stdout is not None
-        process.stdout.readline()
-        time.sleep(rng.random() * 0.12)
+        process = processes.Process(target=run_part_slowly, args=(left[0], PARTS))
+        process.start()
         if rng.random() < 0.5:
+            time.sleep(rng.random() * 1.5)
             process.kill()
-        if process.wait() == 0:
+        process.join()
+        killed += process.exitcode == -signal.SIGKILL
+        if process.exitcode == 0:
             left.pop(0)
-        process.stdout.close()
         rng.shuffle(left)
+    assert killed
     merge_parts(["run"], "out")
     assert store("out") == store("whole")
 

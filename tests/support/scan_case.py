@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import numpy as np
 from onnx import ModelProto, helper
 from PIL import Image
 
+from retrograph.inputs.share import Share
 from retrograph.model import Model
 from retrograph.scanning import ProbeSession, Scanner, ScanReader
 from support import nets
@@ -56,6 +58,14 @@ def colour_channels() -> ModelProto:
 def scanned(model: ModelProto, run: Path, *inputs: Path, layer: str, **options: Any) -> ScanReader:
     scanner = Scanner(ProbeSession(model, layer.split(",")), list(inputs), **options)
     return scanner.run(run, seconds=0)
+
+
+def run_part_slowly(number: int, of: int) -> None:
+    """A part of the folder `set`, scanned by the model net.onnx here, saved at every batch."""
+    session = ProbeSession("net.onnx", ["relu2", "conv1"], threads=1)
+    scanner = Scanner(session, ["set"], k=3, batch=4)
+    share = Share(number, of)
+    scanner.run_part(share, "run", on_batch=lambda *_: time.sleep(0.05), seconds=0)
 
 
 def assert_counts(

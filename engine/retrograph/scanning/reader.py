@@ -6,6 +6,8 @@ import json
 import os
 from collections.abc import Iterable
 from functools import cached_property
+from itertools import groupby
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +45,7 @@ class ScanReader:
         self, path: str | os.PathLike[str], inputs: Input | Iterable[Input] | None = None
     ) -> None:
         self._in_memory = None if inputs is None else as_list(inputs)
+        self._preferred: dict[str, list[ClassPreference]] = {}
         self.path = Path(path, FILE) if Path(path).is_dir() else Path(path)
         self.run: dict[str, Any] = {k: json.loads(v) for k, v in self._rows("SELECT * FROM run")}
 
@@ -142,15 +145,20 @@ class ScanReader:
         Raises:
             InputError: the layer was not scanned.
         """
-        rows = self._rows(
-            "SELECT channel, class, mean_peak, mean_positive, fires FROM channel_class "
-            "WHERE layer = ? ORDER BY channel, class",
-            (self.layer(layer).alias,),
+        alias = self.layer(layer).alias
+        if alias not in self._preferred:
+            self._preferred[alias] = self._read_preferred(alias)
+        return list(self._preferred[alias])
+
+    def _read_preferred(self, alias: str) -> list[ClassPreference]:
+        """The same from the store, a channel at a time: there may be millions of rows."""
+        query = (
+            "SELECT class, mean_peak, mean_positive, fires, channel FROM channel_class "
+            "WHERE layer = ? ORDER BY channel, class"
         )
-        by_channel: dict[int, list[Row]] = {}
-        for channel, *row in rows:
-            by_channel.setdefault(channel, []).append(tuple(row))
-        return [_preference(channel, classes) for channel, classes in by_channel.items()]
+        with opened(self.path) as store:
+            by_channel = groupby(store.execute(query, (alias,)), key=itemgetter(4))
+            return [_preference(channel, list(rows)) for channel, rows in by_channel]
 
     def selective(self, layer: str) -> list[ClassPreference]:
         """The channels that some class drives, the most selective first; none of a single class.
