@@ -10,6 +10,7 @@ import shutil
 import signal
 import time
 from collections.abc import Sequence
+from multiprocessing import forkserver
 from multiprocessing.context import ForkServerContext
 from pathlib import Path
 
@@ -25,6 +26,7 @@ from retrograph.scanning import ProbeSession, Scanner
 from retrograph.scanning.parts import ScanPart, merge_parts
 from support import nets
 from support.graphs import noise
+from support.paths import ENGINE, ROOT
 from support.scan_case import folder, pixels, run_part_slowly
 
 PARTS = 7
@@ -103,6 +105,9 @@ def processes() -> ForkServerContext:
     """Starts processes that have imported everything already."""
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["onnxruntime", "support.scan_case"])
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PYTHONPATH", f"{ENGINE}{os.pathsep}{ROOT / 'tests'}")
+        forkserver.ensure_running()
     return context
 
 
@@ -118,7 +123,7 @@ def test_killed_at_random_and_run_again(
         process = processes.Process(target=run_part_slowly, args=(left[0], PARTS))
         process.start()
         if rng.random() < 0.5:
-            time.sleep(rng.random() * 1.5)
+            time.sleep(rng.random())
             process.kill()
         process.join()
         killed += process.exitcode == -signal.SIGKILL
