@@ -61,10 +61,18 @@ def marked(page: str, *more: object) -> object:
     return pytest.param(page, *more, marks=marks)
 
 
-COMMANDS = [
-    *(marked(page, command) for page in PAGES for command in commands(page)),
-    *(pytest.param("README.md", command, marks=pytest.mark.slow) for command in table("README.md")),
-]
+def once() -> list[object]:
+    """Each command of the pages, with the first page that has it; README.md's table as slow."""
+    first: dict[str, object] = {}
+    for page in PAGES:
+        for command in commands(page):
+            first.setdefault(command, marked(page, command))
+    for command in table("README.md"):
+        first.setdefault(command, pytest.param("README.md", command, marks=pytest.mark.slow))
+    return [*first.values()]
+
+
+COMMANDS = once()
 SCRIPTS = [marked(page) for page in PAGES if blocks(page, "python")]
 
 
@@ -99,6 +107,7 @@ def prepare(words: list[str]) -> None:
         assert main(["scan", "net.onnx", "photos/", "--layer", "relu3", "-o", words[1]]) == 0
     if "song.flac" in words:
         soundfile = pytest.importorskip("soundfile")
+        pytest.importorskip("soxr")
         soundfile.write("song.flac", np.random.default_rng(0).uniform(-0.5, 0.5, 4000), 16000)
         nets.save(nets.wave_net(4000), Path("notes.onnx"))
 
