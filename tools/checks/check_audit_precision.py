@@ -138,7 +138,12 @@ def audited(
 def _is(layer: tuple[str, str, float], spoilt: str, model: ModelProto) -> bool:
     """Whether a layer is what a quantiser gives whose scale was spoilt, or takes by that scale."""
     scale = f"{spoilt}_scale"
-    read_by = {name for n in model.graph.node if scale in n.input for name in (n.name, *n.output)}
+    read_by = {
+        name
+        for number, node in enumerate(model.graph.node)
+        if scale in node.input
+        for name in (node.name or f"{node.op_type}_{number}", *node.output)
+    }
     return layer[1] in read_by or layer[1].split("/")[0] in read_by
 
 
