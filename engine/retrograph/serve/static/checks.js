@@ -1,6 +1,6 @@
 /** Doubt: whether the attribution depends on the network, and how the input is prepared. */
 import { address, ask, newest } from "./ask.js";
-import { make, percent, showMistake } from "./dom.js";
+import { make, opening, percent, showMistake } from "./dom.js";
 import { known, onModel } from "./known.js";
 import { question, show, view, watch } from "./view.js";
 
@@ -53,7 +53,7 @@ class Checks {
   async fetch(signal) {
     const record = await ask("api/sanity", question(), { signal });
     const words = [record.summary ?? []].flat();
-    const picture = record.plot ? make("img.sheet-picture", { src: address("api/sanity", { ...question(), format: "png" }), alt: "the checks as a drawing" }) : null;
+    const picture = record.plot ? opening(address("api/sanity", { ...question(), format: "png" }), "the checks as a drawing") : null;
     this.outcome.replaceChildren(...words.map((each) => make("p.word", {}, each)),
       ...(record.notes ?? []).map((note) => make("p.soft", {}, note)), picture ?? "");
   }

@@ -39,6 +39,17 @@ export function choices(label, options, chosen, onchange) {
   return select;
 }
 
+/** A picture of the server that opens large when it is clicked. */
+export function opening(src, alt) {
+  const open = () => {
+    const close = make("button.main", { onclick: () => dialog.close() }, "Close");
+    const dialog = make("dialog.large", { ariaLabel: alt, onclose: () => dialog.remove() }, make("img", { src, alt }), make("div.row", {}, close));
+    document.body.append(dialog);
+    dialog.showModal();
+  };
+  return make("button.opens", { ariaLabel: `${alt}: open it large`, onclick: open }, make("img.sheet-picture", { src, alt }));
+}
+
 /** Show what went wrong, as the sentence that it is, in place of what an element held. */
 export function showMistake(element, error) {
   if (error.name === "AbortError") return;

@@ -1,7 +1,7 @@
 /** What a neuron is: what drives it most in a scan, its filter, and the picture that maximizes it. */
 import { address, ask, newest } from "./ask.js";
 import { onAnswer, shownUnit } from "./answer.js";
-import { amount, draw, fileName, make, percent, showMistake } from "./dom.js";
+import { amount, draw, fileName, make, opening, percent, showMistake } from "./dom.js";
 import { known, mapLayer, onModel, shownLayer } from "./known.js";
 import { Growing } from "./growing.js";
 import { scanOffer } from "./scanning.js";
@@ -58,7 +58,7 @@ function parts({ top = [], histogram, classes = [], facts = [] }, asked) {
   return [
     facts.length ? make("dl.facts", {}, facts.flatMap(([words, value]) => [make("dt", {}, words), make("dd", {}, typeof value === "number" ? amount(value) : `${value}`)])) : null,
     make("h3", {}, "What drives it most"),
-    make("img.sheet-picture", { src: address("api/unit", { ...asked, format: "png" }), alt: `the patches that drive unit ${asked.unit} most, with their attributions` }),
+    opening(address("api/unit", { ...asked, format: "png" }), `the patches that drive unit ${asked.unit} most, with their attributions`),
     make("div.row", {}, top.slice(0, 9).map(topButton)),
     histogram ? make("h3", {}, "How often it is how strong") : null,
     histogram ? histogramOf(histogram) : null,
@@ -95,6 +95,5 @@ function histogramOf({ counts, low, high }) {
 
 function filterOf(asked) {
   if (!shownLayer()?.operator.includes("Conv")) return [];
-  const picture = make("img.filter", { src: address("api/filter.png", asked), alt: `the filter of unit ${asked.unit}` });
-  return [make("h3", {}, "Its filter"), picture];
+  return [make("h3", {}, "Its filter"), opening(address("api/filter.png", asked), `the filter of unit ${asked.unit}`)];
 }

@@ -1,0 +1,157 @@
+"""The page in Chromium: files that are brought, what a neuron is, doubt, sequences, detectors."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from corpus_inputs import VARIABLE
+from support.browser_page import page_served, small_pictures, visit
+from support.corpus import needs_corpus
+from support.paths import SAMPLE_MODELS
+from support.serve_case import SAMPLE
+
+pytestmark = pytest.mark.slow
+
+TITLE = "document.querySelector('.caption h2').textContent"
+ADDRESS = "Object.fromEntries(new URLSearchParams(location.search))"
+PICTURES = "[...document.querySelectorAll('.sheet-picture')]"
+INPUTS = "document.querySelectorAll('.thumb').length"
+
+
+def test_files_are_dropped_and_the_camera_takes_one(tmp_path: Path) -> None:
+    (own,) = small_pictures(tmp_path, 1)
+    other, broken = tmp_path / "other name.png", tmp_path / "broken.png"
+    Image.fromarray(np.full((40, 40, 3), 90, np.uint8)).save(other)
+    broken.write_bytes(b"no picture")
+    toast = "document.getElementById('toast')"
+    steps = [
+        {"go": ""},
+        {"drop": str(other)},
+        {"until": f"{INPUTS} === 2"},
+        {"tell": ADDRESS},
+        {"drop": str(broken)},
+        {"until": f"{toast}.classList.contains('mistake')"},
+        {"tell": f"{toast}.textContent"},
+        {"click": "text=Camera"},
+        {"until": "document.querySelector('video')?.videoWidth > 0"},
+        {"click": "text=Take the picture"},
+        {"until": f"{INPUTS} === 3"},
+        {"shoot": "camera"},
+        {"tell": "document.querySelector('.thumb[aria-selected=true]').title"},
+    ]
+    with page_served(SAMPLE, own) as address:
+        seen = visit(address, tmp_path, steps)
+    shown, mistake, taken = seen.told
+    assert shown["input"] != "0"
+    assert mistake
+    assert taken.startswith("camera ")
+    assert all("status of 4" in error for error in seen.errors)
+
+
+def test_a_scan_tells_what_a_neuron_is_and_a_table_of_all(tmp_path: Path) -> None:
+    pictures = tmp_path / "pictures"
+    pictures.mkdir()
+    small_pictures(pictures, 6)
+    rows = "[...document.querySelectorAll('tbody tr')].map((r) => r.cells[1].textContent)"
+    steps = [
+        {"go": "?layer=conv2&unit=3&tab=neuron"},
+        {"click": "text=Scan these inputs"},
+        {"until": "document.querySelector('.histogram') !== null"},
+        {"until": "document.querySelector('.sheet-picture').naturalWidth > 0"},
+        {"shoot": "neuron"},
+        {"click": "text=Maximize"},
+        {"until": f"{PICTURES}.some((each) => each.src.startsWith('data:'))"},
+        {"click": "text=Stop"},
+        {"click": "#tab-table"},
+        {"until": "document.querySelectorAll('tbody tr').length === 100"},
+        {"click": "th:nth-child(2) button"},
+        {"tell": rows},
+        {"shoot": "table"},
+        {"click": "tbody tr:nth-child(2) button"},
+        {"tell": ADDRESS},
+    ]
+    with page_served(SAMPLE, pictures) as address:
+        seen = visit(address, tmp_path, steps)
+    assert seen.errors == []
+    peaks, asked = seen.told
+    numbers = [float(peak.replace("\u2212", "-")) for peak in peaks]
+    assert numbers == sorted(numbers, reverse=True)
+    assert asked["layer"] == "conv2"
+    assert asked["unit"] != "3"
+
+
+def test_checks_preprocessing_and_what_is_copied(tmp_path: Path) -> None:
+    steps = [
+        {"go": "?layer=relu2&unit=5&tab=checks"},
+        {"until": "document.querySelectorAll('.choices button').length > 1"},
+        {"click": "text=Check this attribution"},
+        {"until": "document.querySelector('.word') !== null"},
+        {"tell": "document.querySelector('.word').textContent"},
+        {"shoot": "checks"},
+        {"click": ".choices button:last-child"},
+        {"tell": ADDRESS},
+        {"tell": "fetch('api/commands' + location.search).then((answer) => answer.json())"},
+    ]
+    with page_served(SAMPLE, *small_pictures(tmp_path, 2)) as address:
+        seen = visit(address, tmp_path, steps)
+    assert seen.errors == []
+    words, asked, commands = seen.told
+    assert "Weights" in words
+    assert asked["preprocessing"]
+    assert commands["command"].startswith("retrograph explain")
+    assert asked["preprocessing"] in commands["command"]
+    assert "rg.explain" in commands["python"]
+
+
+def test_a_position_of_a_sequence_is_clicked(tmp_path: Path) -> None:
+    model, letters = SAMPLE_MODELS / "motif_cnn.onnx", SAMPLE_MODELS / "motif_held_out.fa"
+    steps = [
+        {"go": "?layer=relu1&unit=12"},
+        {"until": "document.querySelector('.enlarged canvas.line')?.checkVisibility()"},
+        {"clickAt": [".enlarged canvas", 100, 20]},
+        {"tell": ADDRESS},
+        {"tell": TITLE},
+        {"shoot": "letters"},
+    ]
+    with page_served(model, letters) as address:
+        seen = visit(address, tmp_path, steps)
+    assert seen.errors == []
+    asked, title = seen.told
+    position = asked["unit"].split(",")[1]
+    assert asked["unit"].startswith("12,")
+    assert title == f"channel 12 at position {position}"
+
+
+@needs_corpus
+def test_boxes_of_a_detector_are_clicked(tmp_path: Path) -> None:
+    corpus = Path(os.environ[VARIABLE])
+    model = corpus / "models" / "ultraface_rfb320.onnx"
+    photo = corpus / "photos" / "coral_face.jpg"
+    box = "document.querySelectorAll('.marks .object').length"
+    click = """(() => {
+      const edge = document.querySelectorAll('.marks .object rect')[1].getBoundingClientRect();
+      const frame = document.querySelector('#stage .frame').getBoundingClientRect();
+      return [edge.x + edge.width / 2 - frame.x, edge.y + edge.height / 2 - frame.y];
+    })()"""
+    with page_served(model, photo) as address:
+        seen = visit(address, tmp_path, [{"go": ""}, {"until": f"{box} > 1"}, {"tell": click}])
+        (place,) = seen.told
+        steps = [
+            {"go": ""},
+            {"until": f"{box} > 1"},
+            {"clickAt": ["#stage .frame", *place]},
+            {"tell": ADDRESS},
+            {"tell": TITLE},
+            {"shoot": "boxes"},
+        ]
+        clicked = visit(address, tmp_path, steps)
+    assert json.dumps(clicked.errors) == "[]"
+    asked, title = clicked.told
+    assert asked["box"] == "1"
+    assert "box 1" in title
