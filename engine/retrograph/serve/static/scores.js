@@ -24,12 +24,12 @@ export function scoreList(pane, stage) {
 }
 
 function parts({ classes = [], boxes = [], regions = [] }) {
-  const found = [
+  const rows = [
     ...classes.slice(0, SHOWN).map(classRow),
     ...boxes.slice(0, 2 * SHOWN).map(boxRow),
     ...regions.slice(0, 2 * SHOWN).map(regionRow),
   ];
-  return found.length ? found : [make("p.soft", {}, "the model scores no classes; choose a layer and a channel")];
+  return rows.length ? rows : [make("p.soft", {}, "the model scores no classes; choose a layer and a channel")];
 }
 
 function row(words, share, number, choice) {
@@ -40,29 +40,31 @@ function row(words, share, number, choice) {
   }, bar, make("span.name", {}, words), make("span.number", {}, number));
 }
 
-function classRow({ index, name, score, share }) {
+function classRow(scored) {
+  const { index, name, score, share } = scored;
   const words = name || `class ${index}`;
-  const choice = { layer: "", unit: index };
+  const choice = choiceOf(scored, { layer: "", unit: index });
   return row(words, share, share === null || share === undefined ? amount(score) : percent(share), choice);
 }
 
-const boxChoice = ({ number }) => ({ unit: "", box: number });
-const boxWords = ({ name, number }) => `${name || "box"} \u00b7 box ${number}`;
+/** What the URL asks for when a class, a box or a region is chosen. */
+const choiceOf = ({ question }, usual) => ({ unit: "", ...(question ?? usual) });
+const boxWords = ({ name, index }) => `${name || "box"} \u00b7 box ${index}`;
 
 function boxRow(box) {
-  return row(boxWords(box), box.score, amount(box.score), boxChoice(box));
+  return row(boxWords(box), box.score, amount(box.score), choiceOf(box, { box: box.index }));
 }
 
 function regionRow(region) {
   const words = region.name || `class ${region.class}`;
-  return row(words, region.share, percent(region.share ?? 0), { unit: "", class_: region.class });
+  return row(words, region.share, percent(region.share ?? 0), choiceOf(region, { class_: region.class }));
 }
 
 function objectsOf({ boxes = [] }) {
-  return boxes.filter((each) => each.corners).map((each) => ({
-    box: each.corners,
+  return boxes.filter((each) => each.box).map((each) => ({
+    box: each.box,
     words: `${boxWords(each)}: ${amount(each.score)}`,
-    choose: () => showUnit(boxChoice(each)),
+    choose: () => showUnit(choiceOf(each, { box: each.index })),
   }));
 }
 
