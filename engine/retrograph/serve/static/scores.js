@@ -43,7 +43,7 @@ function row(words, share, number, choice) {
 function classRow(scored) {
   const { index, name, score, share } = scored;
   const words = name || `class ${index}`;
-  const choice = choiceOf(scored, { layer: "", unit: index });
+  const choice = { layer: "", ...choiceOf(scored, { unit: index }) };
   return row(words, share, share === null || share === undefined ? amount(score) : percent(share), choice);
 }
 
