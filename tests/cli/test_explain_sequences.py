@@ -11,7 +11,7 @@ import pytest
 from onnx import ModelProto, helper
 
 import retrograph
-from retrograph.render import signed
+from retrograph.render import STYLES, signed, values_picture
 from support import nets
 from support.cli_case import explained, good, opened, refused, run, workplace
 from support.corpus import ENTRIES, each, feeds_of, needs_corpus
@@ -19,6 +19,8 @@ from support.page_case import cells, find_all
 
 Capture = pytest.CaptureFixture[str]
 FASTA = ">one\nACGTNACGTA\n>two\nacgtacgtacgtacgtacgtacgt\n"
+
+in_colours = STYLES["red-blue"].draw
 
 
 @pytest.fixture
@@ -58,7 +60,7 @@ def test_fasta_is_explained_as_its_one_hot_array(here: Path, capsys: Capture, mo
         found = explainer.attribute(one_hot(sequence)[None])
         assert record["units"][0]["activation"] == pytest.approx(found.score[0], abs=1e-5)
         values = found.attribution[0]
-        (place,) = find_all(opened(record["file"]), cells(signed(values[None])))
+        (place,) = find_all(opened(record["file"]), cells(in_colours(values[None])))
         assert place
         with np.load(Path(record["file"]).with_suffix(".npz")) as kept:
             own = kept["attribution_guided"][0]
@@ -110,10 +112,10 @@ def test_arrays_have_their_letters(here: Path, capsys: Capture) -> None:
     (record,) = explained(capsys, "ncw.onnx in.npy --alphabet dna -o maps --npz")
     page = opened(record["file"])
     assert (
-        len(find_all(page, cells(signed(soft[None].astype(np.float64))))) == 1
+        len(find_all(page, cells(values_picture(soft[None].astype(np.float64))))) == 1
     )  # no one-hot: drawn
     with np.load("maps/in.scores.guided.npz") as kept:
-        assert len(find_all(page, cells(signed(kept["attribution_guided"])))) == 1
+        assert len(find_all(page, cells(in_colours(kept["attribution_guided"])))) == 1
     np.save(here / "hard.npy", one_hot("ACGTACGT"))
     (record,) = explained(capsys, "ncw.onnx hard.npy --alphabet dna -o maps")
     assert opened(record["file"]).height < page.height - 60
@@ -133,7 +135,7 @@ def test_units_and_methods_each_have_a_strip(here: Path, capsys: Capture) -> Non
     page = opened(record["file"])
     with np.load(Path(record["file"]).with_suffix(".npz")) as kept:
         for k in range(2):
-            assert find_all(page, cells(signed(kept["attribution_gradient"][k][None])))
+            assert find_all(page, cells(in_colours(kept["attribution_gradient"][k][None])))
 
 
 @pytest.mark.parametrize(
@@ -201,7 +203,7 @@ def test_real_models_of_sequences_are_drawn_with_letters(
     command = f"{ENTRIES[name].file} in.npy --alphabet {alphabet} --method gradient -o maps --npz"
     (record,) = explained(capsys, command)
     with np.load(Path(record["file"]).with_suffix(".npz")) as kept:
-        drawn = signed(kept["attribution_gradient"])
+        drawn = in_colours(kept["attribution_gradient"])
     page = opened(record["file"])
     start = int(np.abs(drawn.astype(int) - 128).sum(axis=(0, 2)).argmax()) // 80 * 80
     row = drawn[:, start : start + 80] if item.shape[1] > 100 else drawn

@@ -164,8 +164,9 @@ def test_of_very_long_sequences_the_part_that_matters_is_drawn() -> None:
     drawn = signed(values[None])
     places = [find_all(page, cells(drawn[:, start : start + 80])) for start in (4960, 5040)]
     assert [len(place) for place in places] == [1, 1]
-    assert page.height / 3 < places[0][0][1] < page.height * 2 / 3
-    assert page.height < 4000
+    assert page.height < 700  # rows of nothing but 0 are left out
+    silent = printed("18 rows are left out, where all is 0", 0.8 * 17, SOFT)
+    assert len(find_all(page, silent)) == 1
 
 
 def test_a_strip_of_values_that_are_not_finite_is_refused() -> None:

@@ -74,7 +74,7 @@ def test_a_style_is_named_alone_or_with_smooth() -> None:
     assert style_named("smooth", usual="heat") == style_named("heat, smooth")
     assert style_named("heat,smooth").sharp() == STYLES["heat"]
     assert style_named("heat,smooth", has_picture=False) == STYLES["heat"]
-    assert "smoothed by 1.5 %" in style_named("heat,smooth").key().text
+    assert "; smoothed" in style_named("heat,smooth").key().text
     assert "smoothed" not in STYLES["heat"].key().text
     for text in ("", "heat,overlay", "heat,soft", "smoother"):
         with pytest.raises(InputError, match="unknown style"):

@@ -20,6 +20,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 import retrograph as rg
+from retrograph.synthesis import Settings
 
 sys.path.append(str(Path(__file__).resolve().parents[1]))
 
@@ -32,6 +33,7 @@ SAMPLES = ROOT / "sample_models"
 
 SQUEEZENET = "models/squeezenet_imagenet_fp32.onnx"
 DOG = "photos/dog_winml.jpg"
+TWO_CLASSES = "golden retriever-Labrador retriever"
 IMAGENET = {"preprocessing": "caffe-bgr"}
 
 
@@ -45,6 +47,8 @@ class Kind:
         inputs: likewise, or arrays.
         options: of `explain_all`, but several methods make a comparison.
         compared: methods side by side.
+        is_sheet: whether the strongest units of all inputs are drawn on a sheet.
+        units: those whose maxima are drawn instead, without inputs.
     """
 
     name: str
@@ -52,6 +56,8 @@ class Kind:
     inputs: Sequence[Any]
     options: Mapping[str, Any] = field(default_factory=dict)
     compared: str = ""
+    is_sheet: bool = False
+    units: Sequence[int] = ()
 
 
 def kinds() -> list[Kind]:
@@ -65,6 +71,11 @@ def kinds() -> list[Kind]:
     difference = {**IMAGENET, "layer": "relu7", "unit": "17-23"}
     deeplab = "models/deeplabv3_dm05_tflite.onnx"
     cat = ["photos/coral_cat.jpg"]
+    cifar = str(SAMPLES / "cifar10_cnn.onnx")
+    photos = [f"photos/{name}_winml.jpg" for name in ("dog", "cat", "fish", "hummingbird")]
+    few_steps = Settings(steps=16)
+    sensors = seed.normal(size=(1, 1, 20, 20)).cumsum(axis=3).astype(np.float32)
+    bases = np.eye(4, dtype=np.float32)[seed.integers(0, 4, 900)].T[None]
     sequence = [str(SAMPLES / "motif_held_out.fa")]
     return [
         Kind("guided", SQUEEZENET, [DOG], IMAGENET),
@@ -80,19 +91,34 @@ def kinds() -> list[Kind]:
         Kind("ig-smooth", SQUEEZENET, [DOG], {"method": "ig", "style": "smooth"}),
         Kind("grad-cam", SQUEEZENET, [DOG], {"method": "grad-cam"}),
         Kind("compare", SQUEEZENET, [DOG, "photos/cat_winml.jpg"], compared=several),
+        Kind(
+            "class-difference",
+            SQUEEZENET,
+            [DOG],
+            {"unit": TWO_CLASSES, "method": "ig", "style": "smooth"},
+        ),
+        Kind("silent", SQUEEZENET, [DOG], {**IMAGENET, "layer": "relu7", "unit": "17,50,50"}),
+        Kind("sheet", SQUEEZENET, photos, IMAGENET, is_sheet=True),
+        Kind("sheet-units", SQUEEZENET, photos, {**IMAGENET, "layer": "relu7"}, is_sheet=True),
+        Kind("maxima", cifar, [], units=(3, 5, 7)),
+        Kind("maximum-few-steps", cifar, [], {"settings": few_steps}, units=(3,)),
         Kind("compare-unit", SQUEEZENET, [DOG], inner, compared="gradient,deconvnet,guided"),
         Kind("detection", "models/ultraface_rfb320.onnx", ["photos/coral_face.jpg"]),
+        Kind("weak-detection", "models/tinyyolo_ball.onnx", cat),
+        Kind("compare-weak", "models/tinyyolo_ball.onnx", cat, compared="gradient,guided"),
         Kind("segmentation", deeplab, cat, {"preprocessing": "0-255", "class_": "cat"}),
         Kind("over", deeplab, cat, {"preprocessing": "0-255", "class_": "cat", "over": "257,200"}),
         Kind("pixel", deeplab, cat, {"preprocessing": "0-255", "unit": "8,200,250"}),
         Kind("waveform", "models/basic_pitch_nmp.onnx", [wave]),
+        Kind("sensors", "models/collins_rul_small20.onnx", [sensors]),
         Kind("table", "models/cgan_upsample.onnx", [row]),
         Kind("matrix", "models/ideeplc_tf.onnx", [peptide]),
         Kind("letters", str(SAMPLES / "motif_cnn.onnx"), sequence, {"unit": "motif"}),
-        Kind("small", str(SAMPLES / "cifar10_cnn.onnx"), ["cifar10_first100.csv"]),
+        Kind("dna", "models/puffin_dna_seqbro.onnx", [bases], {"alphabet": "dna"}),
+        Kind("small", cifar, ["cifar10_first100.csv"]),
         Kind(
             "small-smooth",
-            str(SAMPLES / "cifar10_cnn.onnx"),
+            cifar,
             ["cifar10_first100.csv"],
             {"style": "smooth"},
         ),
@@ -119,6 +145,10 @@ def draw(kind: Kind, corpus: Path) -> Image.Image:
     inputs = [str(corpus / each) if isinstance(each, str) else each for each in kind.inputs]
     model = str(corpus / kind.model)
     options = {**kind.options, "device": "cpu"}
+    if kind.units:
+        return rg.maximize(model, unit=[*kind.units], **options).image()
+    if kind.is_sheet:
+        return rg.Sheet(rg.explain(model, inputs, **options).explanations, 2).image()
     if kind.compared:
         return rg.compare(model, inputs, kind.compared, **options).image()
     first = next(iter(rg.explain_all(model, inputs, batch=1, **options)))

@@ -2,7 +2,7 @@
 
 from retrograph.render.caption import NO_CAPTION, Caption
 from retrograph.render.film import film
-from retrograph.render.legend import SCALE, values_key, values_picture
+from retrograph.render.legend import SCALE, ValueGreys, values_key, values_picture
 from retrograph.render.letters import letter_tiles
 from retrograph.render.marks import NO_MARKS, Marks, marked
 from retrograph.render.page import Table, enlarge, panel, panels, sheet
@@ -27,6 +27,7 @@ __all__ = [
     "Table",
     "TextTable",
     "Track",
+    "ValueGreys",
     "enlarge",
     "film",
     "grey_slices",

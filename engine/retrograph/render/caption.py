@@ -27,6 +27,8 @@ _GAP: Final = 28
 """Between a key's bar and its words."""
 _END: Final = 0.47
 """The share of a bar's width that the name of an end has room for."""
+_LEAST_END: Final = 0.75
+"""How much smaller the name of an end gets, at most, before it is shortened."""
 
 
 @dataclass(frozen=True)
@@ -96,8 +98,11 @@ def keyed(names: str, key: Key, unit: float, width: int) -> Block:
     for i, label in enumerate(key.ends):
         anchor = "l" if i == 0 else "r" if i == last else "m"
         place = (i * bar.width / last, labels.height / 2)
-        (short,) = wrap(label, font, _END * bar.width, 1)
-        draw.text(place, short, fill=SOFT, font=font, anchor=f"{anchor}m")
+        room = _END * bar.width
+        size = 17 * unit * min(1.0, max(_LEAST_END, room / max(1.0, font.getlength(label))))
+        fitting = ImageFont.load_default(size)
+        (short,) = wrap(label, fitting, room, 1)
+        draw.text(place, short, fill=SOFT, font=fitting, anchor=f"{anchor}m")
     named = stack([bar, labels], 2)
     room = width - bar.width - _GAP
     below = room < bar.width

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
@@ -10,23 +11,41 @@ from retrograph.render.blocks import INK
 from retrograph.render.colour import (
     PERCENTILE,
     Attribution,
+    Floats,
+    Order,
+    Picture,
     Pixels,
-    channels_last,
-    to_bytes,
-    to_unit,
 )
-from retrograph.render.styles.base import Key, bar, ramp
-from retrograph.render.styles.signed import signed
+from retrograph.render.styles.base import Key, Style, bar, ramp
+from retrograph.render.styles.signed import Signed
 
-SCALE: Final = f"each map has its own scale, up to the {PERCENTILE}th percentile of its magnitudes"
+SCALE: Final = f"each map has its own scale ({PERCENTILE}th percentile)"
+
+
+@dataclass(frozen=True)
+class ValueGreys(Style):
+    """The values of an input as greys: 0 is white where none is negative, else mid-grey."""
+
+    name = "values"
+    has_sign = True
+
+    def plane(self, values: Floats, order: Order) -> Floats:
+        total: Floats = values.sum(axis=2, keepdims=True)
+        return total
+
+    def colours(self, plane: Floats, picture: Picture | None) -> Floats:
+        if (plane < 0).any():
+            return Signed().colours(plane, picture)
+        inks: Floats = 255 + (np.array(INK) - 255) * plane
+        return inks
+
+    def _key(self, coloured: bool, over_picture: bool) -> Key:
+        return values_key(has_negative=True)
 
 
 def values_picture(values: Attribution) -> Pixels:
     """The values [1, rows, columns] of an input as greys, as `values_key` says."""
-    if (values < 0).any():
-        return signed(values)
-    shares = to_unit(channels_last(values, "nchw"), PERCENTILE)
-    return to_bytes(255 + (np.array(INK) - 255) * shares)
+    return ValueGreys().draw(values)
 
 
 def values_key(has_negative: bool) -> Key:

@@ -220,17 +220,20 @@ class Table:
     def add(
         self,
         caption: str,
-        pictures: Sequence[Picture],
+        pictures: Sequence[Picture | None],
         *,
         side: int = CELL_SIDE,
         smooth: bool = False,
     ) -> None:
-        """A row: uint8 [H, W, 3] or of Pillow, of any sizes, one for each column.
+        """A row: uint8 [H, W, 3] or of Pillow, of any sizes, one for each column; None for none.
 
         They begin where their column and the row begin. The caption's first line stands out.
         The short side of small ones is enlarged to `side`.
         """
-        blocks = [framed(_thumbnail(each, side, CELL_LONGEST, smooth)) for each in pictures]
+        blocks = [
+            blank(1, 1) if each is None else framed(_thumbnail(each, side, CELL_LONGEST, smooth))
+            for each in pictures
+        ]
         self._rows.append((caption, blocks))
 
     def page(

@@ -77,10 +77,16 @@ def seen_rows(
         smooth: whether the attributions are enlarged without edges between their pixels.
 
     Returns:
-        The row of `whole_row`, and those of `part_rows`.
+        The row of `whole_row`, and those of `part_rows`. Where there are parts, attributions that
+        are 0 outside of theirs are not there as a whole.
     """
-    whole = whole_row(first, maps, side, smooth=smooth)
-    return [whole, *part_rows(first, maps, enlarged_size(first[1], side), smooth=smooth)]
+    whole, *drawn = whole_row(first, maps, side, smooth=smooth)
+    parts = part_rows(first, maps, enlarged_size(first[1], side), smooth=smooth)
+    beyond = [
+        cell if not parts or each.goes_beyond else None
+        for cell, each in zip(drawn, maps, strict=True)
+    ]
+    return [[whole, *beyond], *parts]
 
 
 def whole_row(

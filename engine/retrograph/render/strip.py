@@ -106,12 +106,13 @@ def strips(
     last, empty = _without_padding(tracks, letters, first, last)
     size = last - first if last - first <= WHOLE else ROW
     rows = []
-    for start in range(first, last, size):
-        end, titled = min(start + size, last), start == first or len(drawn) > 1
+    starts, silent = _worth_drawing(tracks, range(first, last, size))
+    for start in starts:
+        end, titled = min(start + size, last), start == starts[0] or len(drawn) > 1
         parts = [block for track in drawn for block in track.blocks(start, end, titled=titled)]
         rows.append(stack([_axis(start, end), *parts], 3))
     body = stack([*rows, blank(NARROWEST, 1)], 28)
-    notes = [*filter(None, [note, empty]), _LOGO_WORDS, *caption.notes]
+    notes = [*filter(None, [note, empty, silent]), _LOGO_WORDS, *caption.notes]
     keys = [*caption.keys, *([] if _has_bases(alphabet) else [("letters", _kinds_key())])]
     return captioned(body, replace(caption, notes=notes, keys=keys), 0.8)
 
@@ -241,6 +242,20 @@ def _window(tracks: Sequence[Track], length: int) -> tuple[int, int, str]:
     first = int(best[len(best) // 2])
     note = f"positions {first + 1} to {first + MOST} of {length}, where the attribution is largest"
     return first, first + MOST, note
+
+
+def _worth_drawing(tracks: Sequence[Track], starts: range) -> tuple[list[int], str]:
+    """The rows, by their first positions, that are drawn, and what is said of those left out.
+
+    Of several rows those are left out in which every attribution is 0.
+    """
+    values = [track.values for track in tracks if track.is_attribution]
+    inside = [
+        start for start in starts if any(v[:, start : start + starts.step].any() for v in values)
+    ]
+    if not inside or len(inside) == len(starts):
+        return [*starts], ""
+    return inside, f"{len(starts) - len(inside)} rows are left out, where all is 0"
 
 
 def _without_padding(

@@ -66,7 +66,6 @@ def picture_lines(explained: ExplainedInput) -> list[str]:
         *_blank_lines(explained),
         *map(str, explained.balances),
         *(_other_class_lines(explained) if explained.context.is_class else []),
-        *([explained.note] if explained.note else []),
         *explained.context.warnings,
     ]
     return [*filter(None, map(facts, told))]

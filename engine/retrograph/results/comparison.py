@@ -134,8 +134,7 @@ class ComparisonTable:
         named = [row[0][0].replace("\n", ", ") for row in parts if row[0]]
         lines = "\n".join([Path(explained.name).name, *row_lines(explained)])
         for caption, row in zip([*named, lines], [*parts, whole], strict=True):
-            pictures = [cell[1] for cell in row if cell is not None]
-            self._table.add(caption, pictures, side=1)
+            self._table.add(caption, [cell and cell[1] for cell in row], side=1)
 
     def page(self, title: str, left_out: Mapping[str, str]) -> Image.Image:
         """The rows, with what is to be known of them.

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from PIL import Image
 
+from retrograph.errors import facts
 from retrograph.inputs import AttributionMap, ShownInput
 from retrograph.render import Caption
 from retrograph.results.caption import described, picture_lines, small_print, unit_measures
@@ -36,6 +37,7 @@ def figure(explained: ExplainedInput) -> Image.Image:
         keys=legend.keys,
         notes=[
             *([_CELL_WORDS] if unit_cells(explained, 0) else []),
+            *filter(None, [facts(explained.note)]),
             *small_print(explained.context, *kind.scale_notes(explained.array)),
         ],
     )

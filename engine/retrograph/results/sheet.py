@@ -6,17 +6,21 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 from PIL import Image
 
 from retrograph.errors import InputError
 from retrograph.keywords import check_counts
 from retrograph.preprocess import BadInput
 from retrograph.render import SCALE, Caption, sheet
+from retrograph.render.colour import Picture
+from retrograph.render.page import SHEET_SIDE
 from retrograph.results.base import Result
 from retrograph.results.caption import described, plain_number, small_print
 from retrograph.results.context import ExplainContext
 from retrograph.results.explained import ExplainedInput
 from retrograph.results.explanation import Explanation, stacked
+from retrograph.results.figure import attribution_maps, shown_input
 from retrograph.results.legend import Legend
 from retrograph.results.maps import attribution_picture, input_picture, is_smooth, kind_of
 from retrograph.results.record import explained_dict
@@ -101,13 +105,11 @@ class Sheet(Result):
         context, each_styled = self.context, [e.styled(style) for e in self.explanations]
         legend, cells = Legend(), []
         for each in each_styled:
-            maps = [attribution_picture(each, method) for method in context.methods]
-            cells.append((_label(each), [input_picture(each), *maps]))
+            cells.append((_label(each), _cell_pictures(each)))
             legend.add(each, values=kind_of(each).is_plane(each.shown))
         title = (
             f"{', '.join(context.methods)} · {context.contract.alias}\n"
-            f"{self.title} · input beside its attribution · label: "
-            f"{'class' if context.is_class else 'channel (row, column)'} and activation"
+            f"{self.title}, each with its activation"
         )
         caption = Caption(keys=legend.keys, notes=small_print(context, SCALE))
         smooth = any(map(is_smooth, each_styled))
@@ -157,6 +159,27 @@ def _checked(explanation: object) -> Explanation:
     return explanation
 
 
+def _cell_pictures(explained: ExplainedInput) -> list[Picture]:
+    """The input and its attributions; of a unit that sees a part, the whole input and the parts."""
+    maps = attribution_maps(explained)
+    if any(len(each.windows) == 1 for each in maps):
+        whole, *parts = kind_of(explained).rows(shown_input(explained), maps, SHEET_SIDE)
+        if parts and whole[0] is not None:
+            size = np.asarray(whole[0][1]).shape[:2]
+            return [whole[0][1], *(_centred(cell[1], size) for cell in parts[0] if cell)]
+    methods = explained.context.methods
+    return [input_picture(explained), *(attribution_picture(explained, m) for m in methods)]
+
+
+def _centred(picture: Picture, size: tuple[int, ...]) -> Picture:
+    """The picture in the middle of white of a height and width."""
+    pixels = np.asarray(picture)
+    top, left = ((full - own) // 2 for full, own in zip(size, pixels.shape[:2], strict=True))
+    page = np.full((*size, 3), 255, np.uint8)
+    page[top : top + pixels.shape[0], left : left + pixels.shape[1]] = pixels
+    return page
+
+
 def _label(explained: ExplainedInput) -> str:
     """The unit of a cell and its activation."""
     context = explained.context
@@ -164,5 +187,5 @@ def _label(explained: ExplainedInput) -> str:
     unit = explained.unit_name(0)
     if explained.objective(0) is not None or context.is_class:
         return f"{unit} · {plain_number(float(explained.scores[0]), 3)}"
-    place = f"{channel} ({', '.join(map(str, position))})" if position else unit
+    place = f"channel {channel} ({', '.join(map(str, position))})" if position else unit
     return f"{place} · {plain_number(float(explained.scores[0]), 3)}"

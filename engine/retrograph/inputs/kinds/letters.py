@@ -15,7 +15,7 @@ from retrograph.inputs.kinds.base import AttributionMap, InputKind, ShownInput
 from retrograph.preprocess import Coding, InputAxes, Item, Pending
 from retrograph.preprocess.arrays import AnyArray
 from retrograph.preprocess.sequences import read_fasta
-from retrograph.render import STYLES, Caption, Style, Track, colour, letter_tiles, strips
+from retrograph.render import Caption, Style, Track, ValueGreys, colour, letter_tiles, strips
 
 _MOST_LETTERS = 64
 """Longer parts of a sequence are drawn as colours alone where they have to be small."""
@@ -84,8 +84,8 @@ class LetterInput(InputKind):
         """The attributions as strips under the letters; the input too if these do not tell it."""
         coding, array, tracks = self._coding, shown.array, []
         if self.draws_values(array, shown.picture):
-            style = STYLES["signed"]
-            tracks.append(Track(shown.title, coding.matrix(array), style, is_attribution=False))
+            values = coding.matrix(array)
+            tracks.append(Track(shown.title, values, ValueGreys(), is_attribution=False))
         for each in maps:
             values = np.broadcast_to(each.values, array.shape)
             tracks.append(Track(each.title, coding.matrix(values), each.style))

@@ -128,7 +128,7 @@ class Style(ABC):
         key = self._key(coloured, over_picture)
         if not self.is_smooth:
             return key
-        return replace(key, text=f"{key.text}; smoothed by {100 * SIGMA:g} % of the side")
+        return replace(key, text=f"{key.text}; smoothed")
 
     def sharp(self) -> Style:
         """The same without smoothing."""
