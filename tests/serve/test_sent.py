@@ -6,7 +6,10 @@ import io
 import json
 import struct
 import zlib
+from collections.abc import Callable
 from pathlib import Path
+from threading import Event
+from time import monotonic, sleep
 from typing import Any
 
 import numpy as np
@@ -19,6 +22,7 @@ from support.serving_case import X, npy, npz, png
 
 pytest.importorskip("starlette", reason="needs retrograph[serve]")
 from retrograph.serve import Page
+from retrograph.serve.work import Cancelled
 
 
 @pytest.fixture(scope="module")
@@ -193,11 +197,22 @@ def test_an_input_grows(page: Page) -> None:
     assert "out of range" in wrong[-1]["error"]["message"]
 
 
-def test_growing_ends_when_the_client_leaves(page: Page) -> None:
-    asked = {"layer": "relu2", "unit": "3", "steps": "2000"}
-    told(page, "api/maximize/events", stays=0.5, **asked)
-    later = events(told(page, "api/maximize/events", layer="relu2", unit="3", steps="1"))
-    assert later[-1]["finished"]  # both threads of long work are free again
+def test_growing_ends_when_the_client_leaves(page: Page, monkeypatch: pytest.MonkeyPatch) -> None:
+    ended = Event()
+
+    def endless(*_: object, on_step: Callable[..., None], **__: object) -> None:
+        deadline = monotonic() + 60
+        try:
+            while monotonic() < deadline:
+                on_step(1, 0.0, lambda: None)
+                sleep(0.01)
+        except Cancelled:
+            ended.set()
+            raise
+
+    monkeypatch.setattr("retrograph.serve.streams.maximize", endless)
+    told(page, "api/maximize/events", layer="relu2", unit="3", stays=0.2)
+    assert ended.wait(20)
 
 
 def test_preparations_are_told(page: Page) -> None:
