@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+from typing import Any
+
 import pytest
 
 from support.asgi import Answer, ask
@@ -92,6 +95,18 @@ def test_no_other_file_is_read(page: Page, path: str) -> None:
     assert answer.status in (400, 404)
     assert b"root:" not in answer.body
     assert b"Starlette" not in answer.body
+
+
+def test_other_protocols_are_refused(page: Page) -> None:
+    sent: list[Any] = []
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    path = f"/{page.token}/api/models"
+    scope = {"type": "websocket", "path": path, "headers": [(b"host", b"127.0.0.1")]}
+    asyncio.run(page(scope, lambda: asyncio.sleep(0), send))
+    assert sent == [{"type": "websocket.close", "code": 1008}]
 
 
 def test_each_answer_has_a_strict_policy(page: Page) -> None:
