@@ -108,7 +108,7 @@ def measured(channels: int = 2048, classes: int = 100) -> Costs:
     classed, later = (random_state(rng, channels, range(classes), 1000) for _ in range(2))
     stats = random_stats(rng, BATCH, channels)
     tally, labels = plain.tallies[0], [0] * BATCH
-    add = seconds(lambda: tally.add(stats, range(BATCH), labels), 9) / BATCH / channels
+    add = seconds(lambda: tally.add(stats, range(BATCH), labels), 40) / BATCH / channels
     plain = random_state(rng, channels, range(0), 1000)
     merge = seconds(lambda: plain.merge(other)) / channels
     merge_classes = seconds(lambda: classed.merge(later)) / channels
