@@ -144,6 +144,8 @@ def test_mistakes_are_one_line(desk: Path, capsys: pytest.CaptureFixture[str]) -
 def test_the_command(desk: Path, capsys: pytest.CaptureFixture[str]) -> None:
     settings = f"scan net.onnx {desk}/set --layer relu2,conv1 -k 3 --batch 2 --threads 1"
     ran = run(capsys, *f"{settings} --ray -o command".split())
-    assert ran.code == 2, ran  # the bad picture
+    assert ran.code == 2, ran
+    assert f"retrograph: {desk}/set/dog/bad.png" in ran.err
+    assert "going on" not in ran.out
     assert store("command") == store("whole")
     assert run(capsys, *f"{settings} --ray --part 1/2 -o other".split()).code == 2

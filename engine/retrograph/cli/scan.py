@@ -94,7 +94,8 @@ def _scanned(
         return run(args.output, force=args.force, on_batch=on_batch)
     if args.part:
         raise InputError("a scan on Ray has no parts; leave --part or --ray out")
-    return scan_files(
+    on_batch(0, [])
+    scan = scan_files(
         args.model,
         args.inputs,
         **keywords,
@@ -105,6 +106,9 @@ def _scanned(
         force=args.force,
         progress=lambda done, _: on_batch(done, []),
     )
+    for _, problem in scan.problems[:_MOST_TOLD]:
+        complain(problem)
+    return scan
 
 
 def _announce(plan: ScanPlan, out: Console) -> None:

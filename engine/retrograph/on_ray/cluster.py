@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -87,11 +88,13 @@ def connect(address: str | None) -> None:
     Raises:
         InputError: Ray is not installed, or there is no such cluster.
     """
-    ray_data()
+    data = ray_data()
     import ray
 
     if ray.is_initialized():
         return
+    logging.getLogger("ray.data").setLevel(logging.ERROR)
+    data.DataContext.get_current().enable_progress_bars = False  # whoever calls has a bar
     try:
         ray.init(address=address, log_to_driver=False, logging_level="ERROR")
     except (ConnectionError, ValueError) as error:
