@@ -18,6 +18,7 @@ import retrograph
 from retrograph.preprocess import Preprocessing, prepare
 from support.conformance import shared_cases
 from support.javascript import PACKAGE, node, require_chromium, script
+from support.nets import scores_as_a_map
 from support.paths import SAMPLE_MODELS
 
 pytestmark = pytest.mark.slow
@@ -60,11 +61,14 @@ def served(model: Path) -> Iterator[str]:
             server.terminate()
 
 
-def test_the_page_explains_what_is_dropped_and_the_camera(tmp_path: Path) -> None:
+@pytest.mark.parametrize("axes", [1, 3])
+def test_the_page_explains_what_is_dropped_and_the_camera(axes: int, tmp_path: Path) -> None:
     chromium = require_chromium()
     model, picture = tmp_path / "model.onnx", tmp_path / "picture.png"
-    built = retrograph.build(str(SAMPLE_MODELS / "cifar10_cnn.onnx"), select="unit")
+    source = scores_as_a_map() if axes == 3 else str(SAMPLE_MODELS / "cifar10_cnn.onnx")
+    built = retrograph.build(source, select="unit")
     retrograph.save(built, model)
+    assert len(retrograph.Explainer(str(model), device="cpu").contract.shape) == axes
     rows, columns = np.mgrid[0:120, 0:160]
     colours = np.stack([rows * 2, columns, 255 - rows - columns // 2], -1).astype(np.uint8)
     Image.fromarray(colours).save(picture)
@@ -90,5 +94,6 @@ def by_score(model: Path, picture: Path) -> list[str]:
     recipe = Preprocessing.from_json(explainer.contract.preprocessing)
     with Image.open(picture) as opened:
         x = prepare(opened, recipe, explainer.inputs[0].shape)[0][np.newaxis]
-    scores = explainer.attribute(x, unit=0).outputs["scores"].ravel()
-    return [explainer.contract.labels[i] for i in np.argsort(-scores)]
+    unit = [0] * len(explainer.contract.shape)
+    (scores,) = explainer.attribute(x, unit=unit).outputs.values()
+    return [explainer.contract.labels[i] for i in np.argsort(-scores.ravel())]

@@ -11,6 +11,8 @@ import numpy as np
 import onnx
 from onnx import ModelProto, NodeProto, TensorProto, helper, numpy_helper
 
+from support.paths import SAMPLE_MODELS
+
 Dims = Sequence[int | str | None]
 
 CLASSES = 4
@@ -170,6 +172,16 @@ def two_input_net() -> ModelProto:
         info("sr", [], TensorProto.INT64),
     ]
     return model(nodes, inputs, [info("out", ["N", 6])], {"w": weights(5, 6)})
+
+
+def scores_as_a_map() -> ModelProto:
+    """The sample model with its scores as [N, 10, 1, 1], as a last convolution leaves them."""
+    model = onnx.load(SAMPLE_MODELS / "cifar10_cnn.onnx")
+    (scores,) = model.graph.output
+    model.graph.initializer.append(numpy_helper.from_array(np.array([2, 3]), "last_axes"))
+    model.graph.node.append(helper.make_node("Unsqueeze", [scores.name, "last_axes"], ["map"]))
+    scores.CopyFrom(helper.make_tensor_value_info("map", TensorProto.FLOAT, ["N", 10, 1, 1]))
+    return model
 
 
 def save(proto: ModelProto, path: Path) -> Path:

@@ -120,6 +120,15 @@ function json(properties, key, kind, usual) {
 }
 
 /**
+ * Whether an item of the layer has one number a channel, as classes have: [1000], [1000, 1, 1].
+ *
+ * @param {Pick<Contract, "shape" | "channelAxis">} contract
+ */
+export function hasClasses({ shape, channelAxis }) {
+  return shape.every((size, axis) => axis === channelAxis || size === 1);
+}
+
+/**
  * What an added input or output is called in this graph.
  *
  * @param {Contract} contract

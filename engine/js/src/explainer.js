@@ -5,11 +5,11 @@ import {
   readContract,
 } from "./contract.js";
 import { draw } from "./draw.js";
-import { RetrographError, firstLine } from "./errors.js";
-import { readMetadata } from "./metadata.js";
+import { RetrographError, firstLine, kindOf } from "./errors.js";
+import { bytesOf, readMetadata } from "./metadata.js";
 import { product } from "./numbers.js";
 import { prepare } from "./prepare.js";
-import { fitted, inputText, readTensor } from "./tensors.js";
+import { fitted, inputText, isValues, readTensor } from "./tensors.js";
 import { choice, refuseOutOfRange } from "./units.js";
 
 /** @typedef {import("./tensors.js").Values} Values */
@@ -37,6 +37,7 @@ export class Explainer {
   #ort;
   #session;
   #last = Promise.resolve();
+  #isReleased = false;
 
   /**
    * @param {any} ort
@@ -63,7 +64,13 @@ export class Explainer {
    * @throws {RetrographError} it is no built graph, of a newer contract, or does not load
    */
   static async load(ort, model, options = {}) {
-    const bytes = model instanceof Uint8Array ? model : new Uint8Array(model);
+    if (!ort?.InferenceSession) {
+      throw new RetrographError(
+        `\`load\` takes the module of ONNX Runtime first, not ${kindOf(ort)}; give what ` +
+          "onnxruntime-node or onnxruntime-web exports",
+      );
+    }
+    const bytes = bytesOf(model);
     const contract = readContract(readMetadata(bytes));
     checkRelease(contract.onnxruntime, release(ort));
     let session;
@@ -133,15 +140,17 @@ export class Explainer {
    *
    * @param {Values | Record<string, Values>} x the explained input [N, ...], or an array for each
    *   input by its name where the model has several
-   * @param {Nested | Values} [unit] for `channel` and `unit` the index, one for all items ([r]) or
-   *   one for each ([N, r]; with many [K, r] or [N, K, r]); for `cotangent` the weighting
-   *   [N, *layer]; for `top` with many the number K
+   * @param {Nested | Values | { unit: Nested | Values }} [unit] for `channel` and `unit` the index,
+   *   one for all items ([r]) or one for each ([N, r]; with many [K, r] or [N, K, r]), where r is 1
+   *   for the classes of a layer [1000, 1, 1], too; for `cotangent` the weighting [N, *layer]; for
+   *   `top` with many the number K
    * @returns {Promise<Attribution>}
    * @throws {RetrographError} an input has a wrong shape, or a unit is out of range
    */
   async attribute(x, unit) {
     const { contract } = this;
-    const computed = await this.run(this.#feeds(x, unit));
+    const chosen = chosenBy(unit);
+    const computed = await this.run(this.#feeds(x, chosen));
     const take = (/** @type {string} */ name) => {
       const values = computed[name];
       delete computed[name];
@@ -160,8 +169,8 @@ export class Explainer {
       outputs: computed,
     };
     const isIndex = contract.select === "channel" || contract.select === "unit";
-    if (unit !== undefined && isIndex && result.unit.data.some((index) => index < 0)) {
-      refuseOutOfRange(contract, unit);
+    if (chosen !== undefined && isIndex && result.unit.data.some((index) => index < 0)) {
+      refuseOutOfRange(contract, chosen);
     }
     return result;
   }
@@ -181,6 +190,12 @@ export class Explainer {
    */
   #feeds(x, unit) {
     const shown = this.contract.inputs[0];
+    if (typeof x !== "object" || x === null || ArrayBuffer.isView(x) || Array.isArray(x)) {
+      throw new RetrographError(
+        "`attribute` takes an array with its shape, { data, dims }, or one for each input by its " +
+          `name, not ${kindOf(x)}; '${shown}' takes ${inputText(this.#shown())}`,
+      );
+    }
     const byName = /** @type {Record<string, Values>} */ (isValues(x) ? { [shown]: x } : { ...x });
     const names = this.inputs.map((input) => input.name);
     for (const name of Object.keys(byName)) {
@@ -196,7 +211,7 @@ export class Explainer {
     const chooser = chooserName(this.contract);
     const specs = this.#session.inputMetadata;
     const rows = specs.find((/** @type {Input} */ input) => input.name === chooser)?.shape[0];
-    const items = Number(rows) > 0 ? Number(rows) : Number(byName[shown].dims[0] ?? 1);
+    const items = Number(rows) > 0 ? Number(rows) : Number(byName[shown].dims?.[0] ?? 1);
     const chosen = choice(this.contract, unit, items);
     return chosen && chooser ? { ...byName, [chooser]: chosen } : byName;
   }
@@ -211,6 +226,7 @@ export class Explainer {
    * @throws {RetrographError} an array does not fit its input, or the graph cannot run
    */
   async run(arrays) {
+    if (this.#isReleased) throw new RetrographError("the explainer is released; load it again");
     const feeds = Object.fromEntries(
       this.#session.inputMetadata.map((/** @type {Input} */ input) => {
         const { type, data, dims } = fitted(input, arrays[input.name]);
@@ -245,7 +261,8 @@ export class Explainer {
    * @param {{ seen?: Picture, item?: number, of?: number }} [options] for an overlay the picture
    *   that the model has seen; which item, and of many units of an item which
    * @returns {{ data: Uint8ClampedArray, width: number, height: number }} RGBA, as ImageData takes it
-   * @throws {RetrographError} the input is no picture, or the attribution is not finite
+   * @throws {RetrographError} the input is no picture, the attribution is not finite, or there is
+   *   no such item
    */
   draw(result, style, { seen, item = 0, of = 0 } = {}) {
     const { contract } = this;
@@ -255,6 +272,8 @@ export class Explainer {
     const shape = dims.slice(dims.length - letters.length);
     const size = product(shape);
     const units = contract.many ? result.score.dims[result.score.dims.length - 1] : 1;
+    checkPlace("item", item, data.length / (units * size));
+    checkPlace("of", of, units);
     const start = (item * units + of) * size;
     const one = { data: /** @type {Float32Array} */ (data.subarray(start, start + size)), dims: shape };
     return draw(one, letters, style, { order: this.preprocessing?.order, seen });
@@ -269,17 +288,34 @@ export class Explainer {
 
   /** Free the memory that the runtime holds. */
   async release() {
+    if (this.#isReleased) return;
+    this.#isReleased = true;
     await this.#last;
     await this.#session.release();
   }
 }
 
 /**
- * @param {Values | Record<string, Values>} x
- * @returns {x is Values}
+ * The unit, given by itself or as `{ unit }`.
+ *
+ * @param {Nested | Values | { unit: Nested | Values } | undefined} given
+ * @returns {Nested | Values | undefined}
  */
-function isValues(x) {
-  return "dims" in x && Array.isArray(x.dims) && "data" in x && !("dims" in x.data);
+function chosenBy(given) {
+  return typeof given === "object" && given !== null && "unit" in given ? given.unit : given;
+}
+
+/**
+ * @param {"item" | "of"} name
+ * @param {number} place
+ * @param {number} count
+ * @throws {RetrographError} there is none at that place
+ */
+function checkPlace(name, place, count) {
+  if (Number.isInteger(place) && place >= 0 && place < count) return;
+  throw new RetrographError(
+    `\`${name}\` is ${place}, and the result has ${count}; count from 0 to ${count - 1}`,
+  );
 }
 
 /**

@@ -3,7 +3,7 @@
  *
  * @module
  */
-export { CONTRACT, readContract } from "./contract.js";
+export { CONTRACT, hasClasses, readContract } from "./contract.js";
 export { draw } from "./draw.js";
 export { RetrographError } from "./errors.js";
 export { Explainer } from "./explainer.js";

@@ -1,7 +1,31 @@
-import { RetrographError } from "./errors.js";
+import { RetrographError, kindOf } from "./errors.js";
 
 /** The field of a ModelProto that holds its metadata, a key and a value each. */
 const METADATA_PROPS = 14;
+
+/**
+ * The bytes of a file.
+ *
+ * @param {any} model Uint8Array, ArrayBuffer or another view of bytes
+ * @returns {Uint8Array}
+ * @throws {RetrographError} it is something else, or empty
+ */
+export function bytesOf(model) {
+  const kind = kindOf(model);
+  if (!ArrayBuffer.isView(model) && !/^(Shared)?ArrayBuffer$/.test(kind)) {
+    throw new RetrographError(
+      "`load` takes the bytes of a built graph, a Uint8Array or an ArrayBuffer, not " +
+        `${kind}; read the file first: readFileSync(path) in Node, fetch in a browser`,
+    );
+  }
+  const bytes = ArrayBuffer.isView(model)
+    ? new Uint8Array(model.buffer, model.byteOffset, model.byteLength)
+    : new Uint8Array(model);
+  if (!bytes.length) {
+    throw new RetrographError("the file is empty; copy it anew, or build the graph again");
+  }
+  return bytes;
+}
 
 /**
  * The metadata of an ONNX file, which ONNX Runtime's sessions in JavaScript do not tell.

@@ -1,4 +1,4 @@
-import { RetrographError } from "./errors.js";
+import { RetrographError, kindOf } from "./errors.js";
 
 /** @typedef {Uint8Array | Uint8ClampedArray} Bytes */
 
@@ -19,9 +19,10 @@ import { RetrographError } from "./errors.js";
  *
  * @param {Picture | Canvas} picture RGB, RGBA, ImageData, or a canvas
  * @returns {Picture} RGB
- * @throws {RetrographError} it has no pixels, or neither 3 nor 4 bytes a pixel
+ * @throws {RetrographError} it is none, has no pixels, or neither 3 nor 4 bytes a pixel
  */
 export function rgbOf(picture) {
+  checkIsPicture(picture);
   if ("getContext" in picture) {
     const context = picture.getContext("2d", { willReadFrequently: true });
     return rgbOf(context.getImageData(0, 0, picture.width, picture.height));
@@ -42,6 +43,21 @@ export function rgbOf(picture) {
     for (let c = 0; c < 3; c++) rgb[to++] = onWhite(data[from + c], data[from + 3]);
   }
   return { data: rgb, width, height };
+}
+
+/**
+ * @param {any} given
+ * @throws {RetrographError} it is neither pixels with their size nor a canvas
+ */
+function checkIsPicture(given) {
+  if (typeof given?.getContext === "function") return;
+  const hasBytes = /^Uint8(Clamped)?Array$/.test(kindOf(given?.data));
+  if (hasBytes && "width" in given && "height" in given) return;
+  const kind = given?.data === undefined ? kindOf(given) : `${kindOf(given.data)} as data`;
+  throw new RetrographError(
+    "a picture is { data, width, height } of RGB or RGBA bytes, ImageData or a canvas, not " +
+      `${kind}; decode a file first: \`decode\` in a browser, sharp's .raw() in Node`,
+  );
 }
 
 /**

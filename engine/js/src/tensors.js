@@ -1,4 +1,4 @@
-import { RetrographError } from "./errors.js";
+import { RetrographError, kindOf } from "./errors.js";
 import { fromHalf, product, shapeText, toHalf } from "./numbers.js";
 
 /** @typedef {Int8Array | Uint8Array | Uint8ClampedArray | Int16Array | Uint16Array | Int32Array | Uint32Array | BigInt64Array | BigUint64Array | Float32Array | Float64Array} TypedArray */
@@ -37,15 +37,31 @@ const MOST_HALF = 65504;
  * @returns {Values}
  */
 export function asValues(given) {
-  if (typeof given === "object" && "dims" in given) return given;
+  if (isValues(given)) return given;
   if (typeof given !== "object") return { data: [given], dims: [] };
   if (ArrayBuffer.isView(given)) return { data: given, dims: [given.length] };
+  if (!Array.isArray(given)) {
+    throw new RetrographError(
+      `numbers, lists of them or { data, dims } choose a unit, not ${kindOf(given)}`,
+    );
+  }
   const parts = given.map(asValues);
   const inner = parts.length ? parts[0].dims : [];
   if (parts.some(({ dims }) => String(dims) !== String(inner))) {
     throw new RetrographError("the lists are of different lengths; give an array of one shape");
   }
   return { data: parts.flatMap(({ data }) => [...data]), dims: [parts.length, ...inner] };
+}
+
+/**
+ * Whether it is an array with its shape.
+ *
+ * @param {any} given
+ * @returns {given is Values}
+ */
+export function isValues(given) {
+  const { data, dims } = given ?? {};
+  return Array.isArray(dims) && typeof data === "object" && data !== null && !("dims" in data);
 }
 
 /**
@@ -57,6 +73,11 @@ export function asValues(given) {
  * @throws {RetrographError} it has another shape, or numbers that the type does not hold
  */
 export function fitted(input, given) {
+  if (!isValues(given)) {
+    throw new RetrographError(
+      `input '${input.name}' takes { data, dims } of ${inputText(input)}, not ${kindOf(given)}`,
+    );
+  }
   const dims = [...given.dims].map(Number);
   const fits =
     dims.length === input.shape.length &&

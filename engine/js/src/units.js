@@ -1,3 +1,4 @@
+import { hasClasses } from "./contract.js";
 import { RetrographError } from "./errors.js";
 import { product, shapeText } from "./numbers.js";
 import { asValues } from "./tensors.js";
@@ -31,7 +32,8 @@ export function choice(contract, unit, items) {
       throw new RetrographError(`\`unit\` takes whole numbers, not ${value}`);
     }
   }
-  return select === "top" ? unitCount(contract, given) : indices(contract, given, items);
+  if (select === "top") return unitCount(contract, given);
+  return indices(contract, fullIndices(contract, given), items);
 }
 
 /**
@@ -52,6 +54,23 @@ function unitCount({ shape, alias }, given) {
     );
   }
   return { data: [count], dims: [1] };
+}
+
+/**
+ * The numbers of classes alone as indices of a layer whose other axes have size 1; all else stays.
+ *
+ * @param {Contract} contract
+ * @param {Values} given [..., 1] or one number
+ * @returns {Values} [..., r]
+ */
+function fullIndices(contract, given) {
+  const { select, shape, channelAxis } = contract;
+  const isAlone = (given.dims[given.dims.length - 1] ?? 1) === 1;
+  if (select !== "unit" || shape.length === 1 || !isAlone || !hasClasses(contract)) return given;
+  const data = Array.from(given.data).flatMap((number) =>
+    shape.map((_, axis) => (axis === channelAxis ? number : 0)),
+  );
+  return { data, dims: [...given.dims.slice(0, -1), shape.length] };
 }
 
 /**

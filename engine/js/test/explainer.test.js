@@ -40,6 +40,8 @@ function runtime({ shape = ["n", 3, 2, 2], chooser, running = () => {} } = {}) {
   return { Tensor, env: { versions: { web: "1.22.0" } }, InferenceSession: { create } };
 }
 
+/** Of a layer [4, 1, 1]. */
+const SELECT_OF_THREE = { name: "select", type: "int64", shape: ["n", 3] };
 const SELECT = { name: "select", type: "int64", shape: ["n", 1] };
 
 function built(changes = {}) {
@@ -95,6 +97,78 @@ test("one unit is for all items, or there is one for each", async () => {
   await refusal(explainer.attribute(x, [-1]), /unit \[-1\] is out of range: an item of 'scores'/);
 });
 
+test("the number of a class is enough where the other axes of its layer have size 1", async () => {
+  const seen = [];
+  const running = (feeds) => seen.push(feeds.select);
+  const classes = built({ select: "unit", shape: "[4, 1, 1]" });
+  const explainer = await Explainer.load(runtime({ chooser: SELECT_OF_THREE, running }), classes);
+  const x = zeros(2, 3, 2, 2);
+  for (const unit of [3, [3], { unit: [3] }, [[3], [2]], [3, 0, 0]]) await explainer.attribute(x, unit);
+  const [same, other] = [[3n, 0n, 0n, 3n, 0n, 0n], [3n, 0n, 0n, 2n, 0n, 0n]];
+  assert.deepEqual(seen.map(({ data }) => [...data]), [same, same, same, other, same]);
+  assert.deepEqual(seen.map(({ dims }) => dims), Array(5).fill([2, 3]));
+  await refusal(explainer.attribute(x, -1), /^unit -1 is out of range/);
+  const last = built({ select: "unit", shape: "[1, 1, 4]", channel_axis: "2" });
+  const behind = await Explainer.load(runtime({ chooser: SELECT_OF_THREE, running }), last);
+  await behind.attribute(zeros(1, 3, 2, 2), 3);
+  assert.deepEqual([...seen.at(-1).data], [0n, 0n, 3n]);
+  const map = built({ select: "unit", shape: "[4, 1, 2]" });
+  const places = await Explainer.load(runtime({ chooser: SELECT_OF_THREE }), map);
+  await refusal(places.attribute(x, 3), /is chosen by 3 numbers, not by an array/);
+});
+
+test("what is not bytes is no file", async () => {
+  for (const [given, kind] of [["net.onnx", "a text"], [undefined, "undefined"], [Promise.resolve(), "Promise"]]) {
+    const said = new RegExp(`takes the bytes of a built graph, .*, not ${kind}; read the file first`);
+    await refusal(Explainer.load(runtime(), given), said);
+  }
+  await refusal(Explainer.load(runtime(), new Uint8Array(0)), /^the file is empty; /);
+  await refusal(Explainer.load(undefined, built()), /takes the module of ONNX Runtime first, not undefined/);
+  const { buffer } = built();
+  await Explainer.load(runtime(), buffer);
+  await Explainer.load(runtime(), new DataView(buffer));
+});
+
+test("what is no picture is named", async () => {
+  const explainer = await Explainer.load(runtime(), built());
+  const png = Uint8Array.of(137, 80, 78, 71);
+  const pixels = { width: 1, height: 1 };
+  const floats = { data: new Float32Array(3), ...pixels };
+  const others = [[null, "null"], ["dog.jpg", "a text"], [png, "Uint8Array"], [undefined, "undefined"]];
+  others.push([pixels, "Object"], [floats, "Float32Array as data"]);
+  for (const [given, kind] of others) {
+    const said = new RegExp(`^a picture is .*, not ${kind}; decode a file first`);
+    assert.throws(() => explainer.prepare(given), (error) => error instanceof RetrographError && said.test(error.message));
+  }
+});
+
+test("what is no array with a shape is named", async () => {
+  const explainer = await Explainer.load(runtime(), built());
+  const wanted = /or one for each input by its name, not (undefined|Float32Array|Array|null); 'x' takes float32 \[n, 3, 2, 2\]$/;
+  for (const given of [undefined, new Float32Array(12), [[0]], null]) {
+    await refusal(explainer.attribute(given), wanted);
+  }
+  const bare = { x: new Float32Array(12) };
+  await refusal(explainer.attribute(bare), /^input 'x' takes { data, dims } of float32 .*, not Float32Array$/);
+  await refusal(explainer.run({}), /^input 'x' takes { data, dims } of float32 .*, not undefined$/);
+  const chosen = await Explainer.load(runtime({ chooser: SELECT }), built({ select: "unit" }));
+  for (const [unit, kind] of [[null, "null"], [{ class: 3 }, "Object"]]) {
+    await refusal(chosen.attribute(zeros(1, 3, 2, 2), unit), new RegExp(`choose a unit, not ${kind}$`));
+  }
+});
+
+test("what is released is loaded again", async () => {
+  const ort = runtime();
+  const session = await ort.InferenceSession.create();
+  let releases = 0;
+  session.release = async () => void releases++;
+  const explainer = await Explainer.load(ort, built());
+  await explainer.release();
+  await explainer.release();
+  assert.equal(releases, 1);
+  await refusal(explainer.attribute(zeros(1, 3, 2, 2)), /^the explainer is released; load it again$/);
+});
+
 test("runs do not overlap, and one that fails fails alone", async () => {
   let running = 0;
   const wait = async ({ x }) => {
@@ -129,9 +203,14 @@ test("the drawing is of the chosen item, and of many units of the chosen one", a
   const found = await explainer.attribute(x);
   assert.equal(explainer.draw(found, "signed").data[0], 128);
   assert.equal(explainer.draw(found, "signed", { item: 1 }).data[0], 255);
+  for (const item of [2, 7, -1, 0.5]) {
+    const said = { name: "RetrographError", message: `\`item\` is ${item}, and the result has 2; count from 0 to 1` };
+    assert.throws(() => explainer.draw(found, "heat", { item }), said);
+  }
   explainer.contract.many = true;
   const many = { ...found, attribution: { ...found.attribution, dims: [1, 2, 3, 2, 2] } };
   many.score = { data: new Float32Array(2), dims: [1, 2] };
   assert.equal(explainer.draw(many, "heat", { of: 0 }).data[0], 0);
   assert.equal(explainer.draw(many, "heat", { of: 1 }).data[0], 252);
+  assert.throws(() => explainer.draw(many, "heat", { of: 2 }), /`of` is 2, and the result has 2/);
 });

@@ -1,5 +1,5 @@
 import * as ort from "./ort/ort.wasm.min.mjs";
-import { Explainer, decode, rgbaOf } from "./retrograph/index.js";
+import { Explainer, decode, hasClasses, rgbaOf } from "./retrograph/index.js";
 
 const MEANINGS = {
   overlay: "What drives the class, as light cast on the picture",
@@ -19,7 +19,7 @@ ort.env.wasm.numThreads = crossOriginIsolated ? Math.min(4, navigator.hardwareCo
 
 async function load(bytes) {
   shown.explainer = await Explainer.load(ort, bytes);
-  shown.chosen = null;
+  Object.assign(shown, { result: null, chosen: null });
   const { method, alias, labels } = shown.explainer.contract;
   say(`${method} of ${alias}, ${labels.length || "unnamed"} classes. Ready.`);
   document.body.dataset.state = "ready";
@@ -50,15 +50,15 @@ async function explain(picture) {
 
 /** The explanation of the class that was chosen, or of the most active one. */
 async function attribute(explainer, input) {
-  const { select, many, shape } = explainer.contract;
+  const { select, many } = explainer.contract;
   if (select === "top" && !many) {
     const result = await explainer.attribute(input);
-    return { result, unit: result.unit.data[0] };
+    return { result, unit: classOf(explainer, result) };
   }
-  if (select !== "unit" || many || shape.length !== 1) {
+  if (select !== "unit" || many || !hasClasses(explainer.contract)) {
     throw new Error("this page shows graphs of classes: build one with --select unit, or top");
   }
-  let unit = shown.chosen ?? shown.result?.unit.data[0] ?? 0;
+  let unit = shown.chosen ?? (shown.result ? classOf(explainer, shown.result) : 0);
   let result = await explainer.attribute(input, unit);
   const first = largest(scores(explainer, result));
   if (shown.chosen === null && first !== unit) {
@@ -68,10 +68,13 @@ async function attribute(explainer, input) {
   return { result, unit };
 }
 
+/** The number of the class that was explained. */
+const classOf = ({ contract }, { unit }) => unit.data[contract.channelAxis];
+
 /** The model's output that the classes are read from. */
 function scores({ contract }, { outputs }) {
   const output = outputs[contract.target] ?? Object.values(outputs)[0];
-  return output ? Array.from(output.data.subarray(0, contract.shape[0] ?? undefined)) : [];
+  return output ? Array.from(output.data.subarray(0, contract.shape[contract.channelAxis] ?? undefined)) : [];
 }
 
 const largest = (values) => values.indexOf(Math.max(...values));
