@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import re
 from pathlib import Path
@@ -182,6 +183,27 @@ def test_an_input_of_rank_0_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="input 's' has no axes"):
         retrograph.export(retrograph.build(model, wrt="x"), tmp_path, name="net")
     assert not [*tmp_path.iterdir()]
+
+
+def test_an_output_of_unknown_rank_is_to_be_left_out(tmp_path: Path) -> None:
+    built = retrograph.build(nets.cnn())
+    built.graph.output[0].type.tensor_type.ClearField("shape")
+    said = "servers cannot take it; build the graph without .* \\(outputs=False\\)$"
+    with pytest.raises(InputError, match=said):
+        retrograph.export(built, tmp_path, name="net")
+
+
+def test_a_folder_that_cannot_be_made_is_told_by_its_own_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError(errno.EROFS, "Read-only file system")
+
+    built = retrograph.build(nets.cnn())
+    monkeypatch.setattr(Path, "mkdir", refuse)
+    said = re.escape(f"{tmp_path / 'net'} cannot be written (Read-only file system)")
+    with pytest.raises(InputError, match=f"^{said}"):
+        retrograph.export(built, tmp_path, name="net")
 
 
 def test_the_command_says_what_it_wrote(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

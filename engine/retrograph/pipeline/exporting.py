@@ -12,7 +12,7 @@ from retrograph.errors import InputError, parameter, spelled
 from retrograph.ir.builder import Device
 from retrograph.keywords import check_counts, checked_keywords
 from retrograph.model import Model, Source, opened, save
-from retrograph.output import check_new_folder, make_folder, safe_name
+from retrograph.output import check_new_folder, safe_name
 from retrograph.pipeline.export_targets import TARGETS, ExportTarget
 from retrograph.pipeline.export_targets.base import Serving
 from retrograph.pipeline.export_targets.served import ServedGraph, served
@@ -135,7 +135,7 @@ def _write(
     texts = target.texts(graph, serving)
     part = folder.with_name(f".{folder.name}.{os.getpid()}.part")
     try:
-        make_folder((part / target.model_file).parent)
+        (part / target.model_file).parent.mkdir(parents=True)
         files = save(model.proto, part / target.model_file)
         for file, text in texts.items():
             (part / file).write_text(text, encoding="utf-8", newline="\n")

@@ -76,9 +76,12 @@ class Hosted:
         self.name = name
         self._model: Model = opened(model)
         self._setup, self._limits, self._sessions = setup, limits, sessions
-        model_labels(self._model, setup.labels)
-        for tensor in self._model.inputs[:1]:
-            fitted_preprocessing(self._model, tensor.name, setup.preprocessing)
+        try:
+            model_labels(self._model, setup.labels)
+            for tensor in self._model.inputs[:1]:
+                fitted_preprocessing(self._model, tensor.name, setup.preprocessing)
+        except InputError as error:
+            raise InputError(f"{name}: {error.message}") from None
 
     def check_examples(self) -> None:
         """Raises InputError where none of the examples is a picture for an input of pictures."""

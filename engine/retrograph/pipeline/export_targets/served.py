@@ -68,7 +68,7 @@ def served(model: Model) -> ServedGraph:
             f"input '{alone[0]}' has no axes, as servers want them; export the model with its "
             "value as a constant, or as an input of shape [1]"
         )
-    outputs = [_tensor(v) for v in model.proto.graph.output]
+    outputs = _outputs(model, contract)
     why = _single(model, contract, inputs, outputs)
     left_out = {} if why else _not_by_item(model, contract, outputs)
     left_out |= {t.name: "which has no axes, as servers want them" for t in outputs if not t.shape}
@@ -82,6 +82,22 @@ def served(model: Model) -> ServedGraph:
         not why,
         tuple(notes),
     )
+
+
+def _outputs(model: Model, contract: Contract) -> list[ServedTensor]:
+    added = {*contract.added, contract.bias_relevance}
+    tensors = []
+    for info in model.proto.graph.output:
+        try:
+            tensors.append(_tensor(info))
+        except InputError as error:
+            if info.name in added:
+                raise
+            raise InputError(
+                f"{error.message}; build the graph without the model's own outputs "
+                f"({parameter('outputs', False)})"
+            ) from None
+    return tensors
 
 
 def _tensor(info: ValueInfoProto) -> ServedTensor:
