@@ -15,6 +15,7 @@ from retrograph.preprocess import Preprocessing, prepare
 from retrograph.render import STYLES
 from support import cpp
 from support.conformance import shared_cases
+from support.nets import scores_as_a_map
 from support.paths import SAMPLE_MODELS
 
 pytestmark = [
@@ -150,10 +151,37 @@ def test_mistakes_end_in_one_line(built: Path, graph: Path, cases: Path, tmp_pat
         "'dogs' is no class": (graph, photograph, out, "--unit", "dogs"),
         "device 'cuda' was asked for": (graph, photograph, out, "--device", "cuda"),
         "cannot be written": (graph, photograph, tmp_path / "nowhere" / "out.png"),
+        "is a folder, not a picture; name a file": (graph, tmp_path, out),
+        "out.jpg is no .png": (graph, photograph, tmp_path / "out.jpg"),
+        "too large to draw": (graph, photograph, out, "--scale", 100000),
+        "--scale takes a whole number from 1, not '2x'": (graph, photograph, out, "--scale", "2x"),
+        "--threads takes a whole number from 0, not 'x'": (
+            graph,
+            photograph,
+            out,
+            "--threads",
+            "x",
+        ),
     }
     for words, arguments in mistakes.items():
         assert words in explain(built, *arguments, code=2)
     assert not out.exists()
+
+
+def test_a_class_is_its_number_where_the_other_axes_have_size_1(
+    built: Path, cases: Path, tmp_path: Path
+) -> None:
+    file, photograph = tmp_path / "map.onnx", cases / "pictures" / "alpha" / "photograph.png"
+    retrograph.save(retrograph.build(scores_as_a_map(), select="unit"), file)
+    alone, whole = tmp_path / "alone.png", tmp_path / "whole.png"
+    assert "unit 7 0 0" in explain(built, file, photograph, alone, "--unit", "7")
+    explain(built, file, photograph, whole, "--unit", "7,0,0")
+    assert alone.read_bytes() == whole.read_bytes()
+    assert "out of range" in explain(built, file, photograph, alone, "--unit", "10", code=2)
+
+
+def test_help_is_the_usage(built: Path) -> None:
+    assert cpp.called(built / "explain", "--help").stdout.startswith("usage: explain BUILT.onnx")
 
 
 def test_a_project_elsewhere_finds_the_package(built: Path, graph: Path, tmp_path: Path) -> None:

@@ -223,7 +223,7 @@ def test_mistakes_are_met_at_the_start(more: dict[str, object], message: str) ->
 
 def test_of_several_models_the_one_that_does_not_fit_is_named(tmp_path: Path) -> None:
     other, labels = tmp_path / "other.onnx", [*map(str, range(10))]
-    other.write_bytes(nets.cnn(channels=2).SerializeToString())
+    other.write_bytes(nets.cnn(channels=1).SerializeToString())
     for given in ({"labels": labels}, {"preprocessing": "imagenet"}):
         with pytest.raises(rg.InputError, match=r"^small: "):
             Service({"net": SAMPLE, "small": other}, **given)  # type: ignore[arg-type]

@@ -3,6 +3,8 @@
 #include <stb/stb_image_write.h>
 
 #include <algorithm>
+#include <cctype>
+#include <charconv>
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
@@ -11,13 +13,16 @@
 #include <memory>
 #include <retrograph/retrograph.hpp>
 #include <string>
+#include <system_error>
 #include <vector>
 
 namespace {
 
+constexpr double most_pixels = 89478485;  // of an enlarged picture
+
 const char usage[] =
     "usage: explain BUILT.onnx PICTURE OUT.png [--unit CLASS | --unit I,J,...] [--style signed|heat|overlay]\n"
-    "               [--scale N] [--device cpu|cuda|...] [--threads N]"
+    "               [--scale N] [--device cpu|cuda|...] [--threads N] [--help]"
 #ifdef RETROGRAPH_DLOPEN
     " --runtime libonnxruntime.so"
 #endif
@@ -26,14 +31,34 @@ const char usage[] =
 struct Arguments {
   std::vector<std::string> files;
   std::string unit, style = "signed", runtime;
+  bool wants_help = false;
   int scale = 0;  // how many times as large as the model's input; 0: as suits the eye
   retrograph::Options options;
 };
+
+int whole_number(const std::string& option, const std::string& text, int least) {
+  int number = 0;
+  const char* end = text.data() + text.size();
+  const auto [rest, failed] = std::from_chars(text.data(), end, number);
+  if (failed != std::errc() || rest != end || number < least)
+    throw retrograph::Error(option + " takes a whole number from " + std::to_string(least) + ", not '" + text + "'");
+  return number;
+}
+
+bool ends_in_png(const std::string& path) {
+  std::string suffix = std::filesystem::path(path).extension().string();
+  for (char& letter : suffix) letter = static_cast<char>(std::tolower(static_cast<unsigned char>(letter)));
+  return suffix == ".png";
+}
 
 Arguments parse(int count, char** texts) {
   Arguments given;
   for (int i = 1; i < count; ++i) {
     const std::string text = texts[i];
+    if (text == "--help") {
+      given.wants_help = true;
+      continue;
+    }
     if (text.rfind("--", 0) != 0) {
       given.files.push_back(text);
       continue;
@@ -42,16 +67,17 @@ Arguments parse(int count, char** texts) {
     const std::string value = texts[++i];
     if (text == "--unit") given.unit = value;
     else if (text == "--style") given.style = value;
-    else if (text == "--scale") given.scale = std::atoi(value.c_str());
+    else if (text == "--scale") given.scale = whole_number(text, value, 1);
     else if (text == "--device") given.options.device = value;
-    else if (text == "--threads") given.options.threads = std::atoi(value.c_str());
+    else if (text == "--threads") given.options.threads = whole_number(text, value, 0);
     else if (text == "--runtime") given.runtime = value;
-    else throw retrograph::Error("unknown option " + text);
+    else throw retrograph::Error("unknown option " + text + "; see --help");
   }
   return given;
 }
 
 std::vector<unsigned char> read_file(const std::string& path) {
+  if (std::filesystem::is_directory(path)) throw retrograph::Error(path + " is a folder, not a picture; name a file");
   std::ifstream file(path, std::ios::binary);
   if (!file) throw retrograph::Error(path + " cannot be read; check the path");
   return {std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
@@ -88,6 +114,10 @@ void write_picture(const std::string& path, const retrograph::Picture& picture) 
 retrograph::Picture enlarged(const retrograph::Picture& picture, int scale) {
   const int shorter = std::min(picture.width, picture.height);
   const int times = scale > 0 ? scale : (255 + shorter) / shorter;
+  const double width = static_cast<double>(times) * picture.width, height = static_cast<double>(times) * picture.height;
+  if (width * height > most_pixels)
+    throw retrograph::Error("--scale " + std::to_string(times) + " makes " + picture.size() +
+                            " too large to draw; give a smaller number");
   return retrograph::resample(picture, times * picture.width, times * picture.height, "nearest");
 }
 
@@ -106,8 +136,7 @@ retrograph::Choice choice(const std::string& text, const retrograph::Contract& c
     at = end;
     if (*at == '\0') break;
   }
-  const bool is_class = unit.size() == 1 && contract.select == "unit" && contract.has_classes();
-  return retrograph::Choice(is_class ? contract.unit_of(unit[0]) : unit);
+  return retrograph::Choice(unit);
 }
 
 std::string sentence(const retrograph::Contract& contract, const retrograph::Attribution& a) {
@@ -122,6 +151,7 @@ int run(const Arguments& given) {
   if (given.runtime.empty()) throw retrograph::Error("give the path of ONNX Runtime's library: --runtime libonnxruntime.so");
   retrograph::load_runtime(given.runtime);
 #endif
+  if (!ends_in_png(given.files[2])) throw retrograph::Error(given.files[2] + " is no .png; name the picture OUT.png");
   const retrograph::Explainer explain(given.files[0], given.options);
   const retrograph::Prepared prepared = explain.prepare(read_picture(given.files[1]));
   const auto a = explain.explain(explain.batch({prepared.item}), choice(given.unit, explain.contract()));
@@ -137,6 +167,7 @@ int run(const Arguments& given) {
 int main(int count, char** texts) {
   try {
     const Arguments given = parse(count, texts);
+    if (given.wants_help) return std::fputs(usage, stdout) < 0;
     if (given.files.size() == 3) return run(given);
     std::fputs(usage, stderr);
   } catch (const std::exception& error) {

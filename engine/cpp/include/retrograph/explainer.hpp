@@ -25,7 +25,7 @@ struct Choice {
   Floats weights;  // for `cotangent`, as the graph takes it: [N, *layer]
 
   Choice() = default;
-  // One unit, the same for each item: {207}, {17, 4, 5}.
+  // One unit, the same for each item: {207}, {17, 4, 5}; a class by its number in a layer [1000, 1, 1], too.
   Choice(std::initializer_list<int64_t> unit) : Choice(Index(unit)) {}
   explicit Choice(const Index& unit) : units{{static_cast<int64_t>(unit.size())}, unit}, weights{} {}
   // Units in an array: [r], one for each item [N, r], K for all items [K, r] or K for each [N, K, r].
@@ -94,6 +94,7 @@ class Explainer {
   const Input& input(const std::string& name) const;
   const std::string& axes() const;
   Tensor chosen(const Choice& choice, int64_t items) const;
+  Integers full_indices(const Integers& units) const;
   Integers indices(const Integers& units, int64_t items) const;
   void check_in_range(const Attribution& attribution) const;
 
@@ -205,10 +206,23 @@ inline Tensor Explainer::chosen(const Choice& choice, int64_t items) const {
     return Tensor(taken.type, choice.weights);
   }
   if (choice.units.values.empty()) throw Error("this graph explains a chosen " + contract_.select + ": give a unit");
-  if (contract_.select != "top") return Tensor(taken.type, indices(choice.units, items));
+  if (contract_.select != "top") return Tensor(taken.type, indices(full_indices(choice.units), items));
   if (choice.units.values.size() != 1 || choice.units.values[0] < 1)
     throw Error("the number of most active units is one number from 1; give Choice::most_active(K)");
   return Tensor(taken.type, Integers{{1}, choice.units.values});
+}
+
+// The numbers of classes alone, [..., 1], as [..., r] of a layer whose other axes have size 1; all else stays.
+inline Integers Explainer::full_indices(const Integers& units) const {
+  const bool is_alone = !units.shape.empty() && units.shape.back() == 1;
+  if (contract_.select != "unit" || contract_.shape.size() == 1 || !is_alone || !contract_.has_classes()) return units;
+  Integers all{units.shape, {}};
+  all.shape.back() = static_cast<int64_t>(contract_.shape.size());
+  for (const int64_t number : units.values) {
+    const Index unit = contract_.unit_of(number);
+    all.values.insert(all.values.end(), unit.begin(), unit.end());
+  }
+  return all;
 }
 
 // Units [r], [N, r], [K, r] or [N, K, r] as the graph takes them: [N, r], with many [N, K, r].
