@@ -47,8 +47,9 @@ if TYPE_CHECKING:
     from retrograph.results.tried_preprocessing import TriedPreprocessing
     from retrograph.results.verdicts import Block, Verdict
     from retrograph.sanity_checks import Sanity, sanity
+    from retrograph.scan_parts import merge_scans, scan_part
     from retrograph.scanning.parts import ScanPart
-    from retrograph.scans import Scan, merge_scans, open_scan, scan, scan_part
+    from retrograph.scans import Scan, open_scan, scan
     from retrograph.serve.notebook import View, view
     from retrograph.synthesis import Dream, Maxima, Maximum, Perturbation, dream, maximize, perturb
 
@@ -75,8 +76,9 @@ _MODULES: Final = {
     "results.tried_preprocessing": "TriedPreprocessing",
     "results.verdicts": "Block Verdict",
     "sanity_checks": "Sanity sanity",
+    "scan_parts": "merge_scans scan_part",
     "scanning.parts": "ScanPart",
-    "scans": "Scan merge_scans open_scan scan scan_part",
+    "scans": "Scan open_scan scan",
     "serve.notebook": "View view",
     "synthesis": "Dream Maxima Maximum Perturbation dream maximize perturb",
 }

@@ -18,7 +18,6 @@ from retrograph.cli.scan_report import report
 from retrograph.cli.spelling import as_option
 from retrograph.cli.terminal import complain, console, count, visible
 from retrograph.errors import InputError, spelled
-from retrograph.on_ray import scan_files
 from retrograph.preprocess import BadInput, Item
 from retrograph.results.base import json_text
 from retrograph.scanning.parts import ScanPart
@@ -94,6 +93,8 @@ def _scanned(
         return run(args.output, force=args.force, on_batch=on_batch)
     if args.part:
         raise InputError("a scan on Ray has no parts; leave --part or --ray out")
+    from retrograph.on_ray import scan_files  # only where it is asked for: start-up
+
     on_batch(0, [])
     scan = scan_files(
         args.model,

@@ -9,7 +9,7 @@ from retrograph.cli.progress import progress_bar
 from retrograph.cli.scan_report import report
 from retrograph.cli.terminal import console
 from retrograph.results.base import json_text
-from retrograph.scans import merge_scans
+from retrograph.scan_parts import merge_scans
 
 
 def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from retrograph.inputs.loader import Batch, Input, Progress, names_and_stems, portion_of
+from retrograph.inputs.loader import Batch, Input, Progress, names_and_stems
+from retrograph.inputs.portion import portion_of
 from retrograph.inputs.share import Share
 from retrograph.pipeline.destination import Destination
 from retrograph.pipeline.session import ExplainSession

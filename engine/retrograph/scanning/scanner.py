@@ -19,8 +19,8 @@ from retrograph.inputs.loader import (
     batch_items,
     count_all,
     load_batches,
-    portion_of,
 )
+from retrograph.inputs.portion import portion_of
 from retrograph.inputs.share import Share
 from retrograph.keywords import check_counts
 from retrograph.prefetch import prefetch_map
