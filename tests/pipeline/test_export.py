@@ -193,15 +193,16 @@ def test_an_output_of_unknown_rank_is_to_be_left_out(tmp_path: Path) -> None:
         retrograph.export(built, tmp_path, name="net")
 
 
-def test_a_folder_that_cannot_be_made_is_told_by_its_own_name(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(("step", "place"), [("mkdir", ""), ("write_bytes", "1/model.onnx")])
+def test_what_cannot_be_written_is_told_by_its_own_name(
+    step: str, place: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuse(*_: object, **__: object) -> None:
         raise OSError(errno.EROFS, "Read-only file system")
 
     built = retrograph.build(nets.cnn())
-    monkeypatch.setattr(Path, "mkdir", refuse)
-    said = re.escape(f"{tmp_path / 'net'} cannot be written (Read-only file system)")
+    monkeypatch.setattr(Path, step, refuse)
+    said = re.escape(f"{tmp_path / 'net' / place} cannot be written (Read-only file system)")
     with pytest.raises(InputError, match=f"^{said}"):
         retrograph.export(built, tmp_path, name="net")
 

@@ -142,6 +142,8 @@ def _write(
         if folder.exists():
             shutil.rmtree(folder)
         part.rename(folder)
+    except InputError as error:
+        raise InputError(error.message.replace(str(part), str(folder))) from None
     except OSError as error:
         raise InputError(
             f"{folder} cannot be written ({error.strerror}); check the folder, its rights and space"
