@@ -5,6 +5,7 @@ from __future__ import annotations
 from retrograph.errors import InputError
 from retrograph.inputs import ArrayInput, InputKind
 from retrograph.methods import METHODS
+from retrograph.model import SCORES
 from retrograph.render import SMOOTH, Marks, Style, marked, style_named
 from retrograph.render.colour import Picture
 from retrograph.render.page import PANEL_SIDE, enlarge
@@ -104,7 +105,9 @@ def _usual_style(method: str, explained: ExplainedInput) -> str:
     if not has_picture(explained):
         return "red-blue"
     first = explained.objective(0)
-    is_of_map = (first is not None and first.mask is not None) or unit_cells(explained, 0)
+    is_of_map = (first is not None and first.mask is not None) or (
+        explained.context.contract.alias == SCORES and unit_cells(explained, 0)
+    )
     return f"overlay,{SMOOTH}" if is_of_map else usual
 
 
