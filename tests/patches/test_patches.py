@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from retrograph.render import signed
+from retrograph.render import STYLES, signed
 from retrograph.scanning import ScanReader
 from support import nets
 from support.cli_case import opened, refused, workplace
@@ -21,6 +21,8 @@ from support.patches_case import page, patches, scanned, tiles
 from support.scan_case import folder, pixels
 
 GREY = 128
+
+in_colours = STYLES["red-blue"].draw
 
 
 @pytest.fixture
@@ -125,7 +127,9 @@ def test_sequences_of_letters(desk: Path, capsys: pytest.CaptureFixture[str]) ->
     for unit, (_, attribution) in zip(scan.top("relu1", 1), tiles(layer, 1), strict=True):
         letters = texts[unit.name.removeprefix("x.fa:")][unit.index[1] :][:5]
         own = np.array([w[1, "ACGT".index(letter), i] for i, letter in enumerate(letters)])
-        np.testing.assert_array_equal(attribution[0, ::18], signed(own[np.newaxis, np.newaxis])[0])
+        np.testing.assert_array_equal(
+            attribution[0, ::18], in_colours(own[np.newaxis, np.newaxis])[0]
+        )
 
 
 def test_sequences_without_letters_and_vectors(
@@ -141,7 +145,7 @@ def test_sequences_without_letters_and_vectors(
     unit, (patch, attribution) = scan.top("relu1", 1)[0], tiles(layer, 1)[0]
     start = unit.index[1]
     np.testing.assert_array_equal(patch, signed(x[unit.picture, :, start : start + 5][np.newaxis]))
-    np.testing.assert_array_equal(attribution, signed(w[1][np.newaxis]))
+    np.testing.assert_array_equal(attribution, in_colours(w[1][np.newaxis]))
     shutil.rmtree("out")
     shutil.rmtree("run")
     nets.save(nets.vector_net(), desk / "net.onnx")
