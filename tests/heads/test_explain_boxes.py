@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -245,6 +246,19 @@ def test_the_contour_is_drawn():
     path, values = golden("unet")
     image = np.asarray(rg.explain(path, values["x"], class_=2).image())
     assert ((image == (255, 230, 60)).all(-1)).sum() > 200
+
+
+def test_it_is_said_what_a_class_covers_but_not_at_a_point():
+    path, values = golden("unet")
+    mask, pixel = (
+        rg.explain(path, values["x"], class_=2, **asked).image().info["Description"]
+        for asked in ({}, {"over": "40,30"})
+    )
+    assert "class 0 covers 91% of the picture, class 2 9%" in mask
+    first, second, *_ = pixel.splitlines()
+    assert first == "class 2 at row 30, column 40"
+    assert re.fullmatch(r"score -?[\d.]+", second)
+    assert "covers" not in pixel
 
 
 def test_a_layer_is_summed_over_a_region():

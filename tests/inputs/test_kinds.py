@@ -80,6 +80,18 @@ def test_what_takes_no_pictures_says_so(tmp_path: Path, name: str) -> None:
     assert "picture" in str(bad.error) or "sequences of letters" in str(bad.error)
 
 
+@pytest.mark.parametrize(("least", "is_picture"), [(0.0, True), (-1.0, False)])
+def test_a_grey_array_beyond_a_pictures_values_is_drawn_as_numbers(
+    least: float, is_picture: bool
+) -> None:
+    axes = axes_by_size(("N", 1, 8, 8))
+    assert axes.frame is not None
+    kind = input_kind(axes, PRESETS["0-1"].for_shape(axes.frame))
+    values = np.linspace(least, 1, 64, dtype=np.float32).reshape(1, 8, 8)
+    assert (kind.shown(values) is not None) == is_picture
+    assert kind.draws_values(values, kind.shown(values)) != is_picture
+
+
 def test_a_recipe_that_does_not_fit_is_refused_at_once() -> None:
     with pytest.raises(InputError, match="rgb nchw preprocessing does not make"):
         kind_of(("N", 1, 8, 8), PRESETS["0-1"])

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from retrograph.render import Caption, values_key, values_picture
-from retrograph.render.blocks import SOFT
+from retrograph.render.blocks import INK, SOFT
 from retrograph.render.page import enlarge, panel_side
 from retrograph.render.plane_page import plane_page
 from support.page_case import find, find_all, printed, random_picture
@@ -17,7 +17,9 @@ from support.page_case import find, find_all, printed, random_picture
 @pytest.mark.parametrize(("shape", "is_below"), [((40, 56), False), ((8, 56), True)])
 def test_rows_and_columns_are_numbered(shape: tuple[int, int], is_below: bool) -> None:
     first, second = random_picture(*shape), random_picture(*shape)[::-1]
-    page = plane_page([("input", first), ("guided", second)], shape, Caption())
+    axes = [("row", shape[0]), ("column", shape[1])]
+    cells = [("input\nfile.npy", first), ("input", second)]
+    page = plane_page(cells, axes, Caption())
     side = panel_side(first)
     places = [find(page, enlarge(each, side)) for each in (first, second)]
     assert (places[0][0] == places[1][0]) == is_below
@@ -25,8 +27,18 @@ def test_rows_and_columns_are_numbered(shape: tuple[int, int], is_below: bool) -
     height, width = enlarge(first, side).shape[:2]
     across = 1 if is_below else 2
     unit = max(1.0, math.sqrt(height * width) / 448, across * width / 1500)
-    for number, count in {"20": 2 if is_below else 4, "40": 2}.items():
+    for number, count in {"20": 2 if is_below else 4, "40": 2, "column": 2}.items():
         assert len(find_all(page, printed(number, 17 * unit, SOFT))) == count
+    assert len(find_all(page, printed("0", 17 * unit, SOFT))) >= 4  # none is cut off
+    first_head, second_head = find_all(page, printed("input", 28 * unit, INK))
+    assert (first_head[1] == second_head[1]) != is_below
+
+
+def test_values_are_not_clipped() -> None:
+    ramp = np.linspace(3, 4, 1000)[np.newaxis, np.newaxis]
+    greys = values_picture(ramp)[0, :, 0].astype(int)
+    assert (greys[0], greys[-1]) == (255, 28)
+    assert (greys[990:] < greys[980]).all()
 
 
 def test_values_without_negative_ones_are_dark_on_white() -> None:

@@ -148,7 +148,9 @@ def test_the_ends_of_a_legend_are_named_at_their_sides() -> None:
     assert (STYLES["heat"].draw(positive)[0, 0] == heat_key.bar[0, -1]).all()
     assert (STYLES["heat"].draw(0 * positive)[0, 0] == heat_key.bar[0, 0]).all()
     assert values_key(True).ends == ("negative", "0", "positive")
-    assert values_key(False).ends == ("0", "most")
+    assert values_key(False).ends == ("least", "most")
+    assert values_key(True, (-2.5, 10)).ends == ("-10", "0", "10")
+    assert values_key(False, (0.5, 10)).ends == ("0.5", "10")
 
 
 def test_the_page_has_the_ends_where_the_bar_has_them() -> None:

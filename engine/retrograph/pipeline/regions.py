@@ -64,8 +64,9 @@ class RegionFinder(HeadFinder[MapHead]):
             layer=head.table.tensor,
             shape=item.shape,
             weights=head.weights(weights).reshape(item.shape),
-            where=f"sum of {count} {'score' if count == 1 else 'scores'}"
+            where=("score" if count == 1 else f"sum of {count} scores")
             + (f" before {head.squash}" if head.squash else ""),
+            names_value=count == 1,
             mask=mask,
             record={
                 "class": label,
@@ -75,7 +76,7 @@ class RegionFinder(HeadFinder[MapHead]):
         )
         return Found(
             objectives=(objective,),
-            title=f"predicted: {_listed(shares, names)}" if head.classes > 1 else "",
+            title="" if self._is_pixel else _coverage(head, shares, names),
             records={
                 "predicted": [
                     {"class": c, "name": named(c, names), "share": float(shares[c])}
@@ -91,6 +92,11 @@ class RegionFinder(HeadFinder[MapHead]):
         return self.aim.over or self.aim.at or "mask"
 
     @property
+    def _is_pixel(self) -> bool:
+        region = self._region
+        return not isinstance(region, str) and len(region) == 2
+
+    @property
     def _over(self) -> str:
         region = self._region
         if region == "mask":
@@ -98,7 +104,9 @@ class RegionFinder(HeadFinder[MapHead]):
         if region == "all":
             return "over all pixels"
         assert not isinstance(region, str)
-        return f"{'at' if len(region) == 2 else 'in the rectangle'} {place_text(region)}"
+        if self._is_pixel:
+            return f"at row {region[1]:g}, column {region[0]:g}"
+        return f"in the rectangle {place_text(region)}"
 
     def _over_words(self, mask: Array) -> str:
         if self._region == "mask":
@@ -123,7 +131,7 @@ class RegionFinder(HeadFinder[MapHead]):
         if head.classes == 1:
             return 0
         region = self._region
-        if not isinstance(region, str) and len(region) == 2:
+        if not isinstance(region, str) and self._is_pixel:
             row, column = np.argwhere(_rectangle(region, head.size, frame))[0]
             return int(head.planes(item)[:, row, column].argmax())
         raise InputError(
@@ -160,10 +168,25 @@ def _channel(label: int, names: Sequence[str], head: MapHead) -> str:
 
 def _listed(shares: Array, names: Sequence[str]) -> str:
     """The classes that are predicted, with their shares."""
+    return ", ".join(f"{name} {share}" for name, share in _largest(shares, names))
+
+
+def _coverage(head: MapHead, shares: Array, names: Sequence[str]) -> str:
+    """How much of the picture each class covers, in words; "" of a map of one channel."""
+    largest = _largest(shares, names)
+    if head.classes == 1 or not largest:
+        return ""
+    (first, share), *others = largest
+    rest = "".join(f", {name} {other}" for name, other in others)
+    return f"{first} covers {share} of the picture{rest}"
+
+
+def _largest(shares: Array, names: Sequence[str]) -> list[tuple[str, str]]:
+    """The classes that are predicted at most places, each with its share in percent."""
     order = np.argsort(-shares, kind="stable")[:_MOST_LISTED].tolist()
-    return ", ".join(
-        f"{named(c, names)} {100 * shares[c]:.0f}%" for c in order if shares[c] >= _LEAST_SHARE
-    )
+    return [
+        (named(c, names), f"{100 * shares[c]:.0f}%") for c in order if shares[c] >= _LEAST_SHARE
+    ]
 
 
 def _rectangle(region: Sequence[float], size: tuple[int, int], frame: Sequence[int]) -> Array:

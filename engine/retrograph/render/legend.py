@@ -12,6 +12,7 @@ from retrograph.render.colour import (
     PERCENTILE,
     Attribution,
     Floats,
+    Layout,
     Order,
     Picture,
     Pixels,
@@ -24,14 +25,37 @@ SCALE: Final = f"each map has its own scale ({PERCENTILE}th percentile)"
 
 @dataclass(frozen=True)
 class ValueGreys(Style):
-    """The values of an input as greys: 0 is white where none is negative, else mid-grey."""
+    """The values of an input as greys, none clipped: 0 is mid-grey where some are negative.
+
+    Where none is, the least is white and the greatest is dark.
+    """
 
     name = "values"
     has_sign = True
 
     def plane(self, values: Floats, order: Order) -> Floats:
         total: Floats = values.sum(axis=2, keepdims=True)
-        return total
+        return total - max(0.0, float(total.min()))
+
+    def draw(
+        self,
+        attribution: Attribution,
+        *,
+        layout: Layout = "nchw",
+        order: Order = "rgb",
+        picture: Picture | None = None,
+        percentile: float = 100,
+        frames: int = 1,
+    ) -> Pixels:
+        """As of any style, on a scale that ends at the largest magnitude."""
+        return super().draw(
+            attribution,
+            layout=layout,
+            order=order,
+            picture=picture,
+            percentile=percentile,
+            frames=frames,
+        )
 
     def colours(self, plane: Floats, picture: Picture | None) -> Floats:
         if (plane < 0).any():
@@ -48,15 +72,26 @@ def values_picture(values: Attribution) -> Pixels:
     return ValueGreys().draw(values)
 
 
-def values_key(has_negative: bool) -> Key:
+def values_key(
+    has_negative: bool, span: tuple[float, float] | None = None, *, is_mean: bool = False
+) -> Key:
     """The legend of an input that is no picture, whose values are drawn.
 
     Args:
         has_negative: whether some are below 0.
+        span: the least and the greatest value; None where inputs have several.
+        is_mean: whether the mean over channels is drawn.
     """
-    text = (
-        "no picture, so its values are drawn: a row for each channel of a sequence, the mean over "
-        "those of maps"
-    )
+    text = f"the values of the input{', the mean over its channels' if is_mean else ''}"
     drawn = values_picture(ramp(-1 if has_negative else 0))
-    return Key(bar(drawn), ("negative", "0", "positive") if has_negative else ("0", "most"), text)
+    return Key(bar(drawn), _value_ends(has_negative, span), text)
+
+
+def _value_ends(has_negative: bool, span: tuple[float, float] | None) -> tuple[str, ...]:
+    """The names of a bar's ends: numbers where they are known."""
+    if span is None:
+        return ("negative", "0", "positive") if has_negative else ("least", "most")
+    if not has_negative:
+        return tuple(f"{end:.4g}" for end in span)
+    most = f"{max(map(abs, span)):.4g}"
+    return f"-{most}", "0", most

@@ -18,9 +18,9 @@ DARK: Final = (20, 20, 24)
 _THIN = 300
 """The short side, in pixels, for which a line is one pixel wide."""
 _SMALL: Final = 0.02
-"""The share of the short side below which a region is too small to be seen: it has a ring."""
-_RING: Final = 0.04
-"""The radius of that ring, as a share of the short side."""
+"""The share of the short side below which a region is too small to be seen: a box is around it."""
+_BOX: Final = 0.015
+"""Half the side of that box, as a share of the short side."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,7 +64,7 @@ def marked(picture: Picture, marks: Marks, side: int = PANEL_SIDE, smooth: bool 
         draw.rectangle(_placed(box, scale, image.size), outline=255, width=width)
     contours = [_contour(_resized(mask, image.size)) for mask in marks.masks]
     for contour in contours:
-        _encircle(draw, contour, width)
+        _box_around(draw, contour, width)
     inside = np.asarray(lines) > 0
     for contour in contours:
         inside = inside | _thick(contour, width - 1)
@@ -99,15 +99,15 @@ def _contour(mask: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
     return edge
 
 
-def _encircle(draw: ImageDraw.ImageDraw, contour: npt.NDArray[np.bool_], width: int) -> None:
-    """Draw a ring around a contour that is too small to be seen, such as that of a pixel."""
+def _box_around(draw: ImageDraw.ImageDraw, contour: npt.NDArray[np.bool_], width: int) -> None:
+    """Draw a box around a contour that is too small to be seen, such as that of a pixel."""
     side = min(contour.shape)
     places = np.argwhere(contour)
     if not len(places) or (np.ptp(places, axis=0) > _SMALL * side).any():
         return
     y, x = places.mean(axis=0)
-    radius = max(_RING * side, 4 * width)
-    draw.ellipse([x - radius, y - radius, x + radius, y + radius], outline=255, width=width)
+    half = round(max(_BOX * side, 4 * width))
+    draw.rectangle([x - half, y - half, x + half, y + half], outline=255, width=width)
 
 
 def _thick(lines: npt.NDArray[np.bool_], by: int) -> npt.NDArray[np.bool_]:

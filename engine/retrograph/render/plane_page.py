@@ -20,12 +20,14 @@ _WIDE: Final = 2.5
 """How many times as wide as high are matrices that lie under each other."""
 
 
-def plane_page(cells: Sequence[Titled], size: tuple[int, int], caption: Caption) -> Image.Image:
+def plane_page(
+    cells: Sequence[Titled], axes: Sequence[tuple[str, int]], caption: Caption
+) -> Image.Image:
     """Matrices under their titles, with numbers at their rows and columns, over a caption.
 
     Args:
         cells: pictures of one size.
-        size: how many rows and columns of numbers they stand for, which are counted from 0.
+        axes: what they count down and across, and how many of it, counted from 0.
         caption: what is said under them.
     """
     pictures = [enlarge(picture, panel_side(picture)) for _, picture in cells]
@@ -33,36 +35,45 @@ def plane_page(cells: Sequence[Titled], size: tuple[int, int], caption: Caption)
     is_wide = width > _WIDE * height
     across = 1 if is_wide else len(cells)
     unit = max(1.0, math.sqrt(width * height) / PANEL_SIDE, across * width / WIDEST)
-    blocks = []
-    for (title, _), pixels in zip(cells, pictures, strict=True):
-        head = heading(title, (28 * unit, 22 * unit), width, (2, 2))
-        blocks.append(stack([*head, _with_axes(framed(pixels), size, unit)], 6 * unit))
-    if is_wide:
-        body = stack(blocks, 18 * unit)
-    else:
-        tallest = max(block.height for block in blocks)
-        lowered = [stack([blank(1, tallest - each.height), each], 0) for each in blocks]
-        body = beside(lowered, 28 * unit)
+    heads = [stack(heading(t, (28 * unit, 22 * unit), width, (2, 2)), 6 * unit) for t, _ in cells]
+    if not is_wide:
+        tallest = max(head.height for head in heads)
+        heads = [topped(head, head.width, tallest) for head in heads]
+    drawn = [_with_axes(framed(pixels), axes, unit) for pixels in pictures]
+    blocks = [stack(pair, 6 * unit) for pair in zip(heads, drawn, strict=True)]
+    body = stack(blocks, 18 * unit) if is_wide else beside(blocks, 28 * unit)
     return captioned(stack([body, blank(PANEL_NARROWEST, 1)], 0), caption, unit)
 
 
-def _with_axes(picture: Block, size: tuple[int, int], unit: float) -> Block:
-    """The picture with ticks and numbers left of its rows and under its columns."""
-    rows, columns = size
+def _with_axes(picture: Block, axes: Sequence[tuple[str, int]], unit: float) -> Block:
+    """The picture with names, ticks and numbers left of its rows and under its columns."""
+    (row_name, rows), (column_name, columns) = axes
     font = ImageFont.load_default(_TEXT * unit)
-    gutter = round(font.getlength(str(rows - 1)) + 16 * unit)
-    left, below = blank(gutter, picture.height), blank(gutter + picture.width, round(32 * unit))
-    pen = ImageDraw.Draw(left)
+    line = round(1.4 * _TEXT * unit)
+    over, named = line // 2, line * bool(row_name)
+    gutter = round(named + font.getlength(str(rows - 1)) + 16 * unit)
+    page = blank(gutter + picture.width, over + picture.height + round(32 * unit) + line)
+    page.paste(picture, (gutter, over))
+    page.paste(_turned(row_name, font, picture.height, line), (0, over))
+    pen, bottom = ImageDraw.Draw(page), over + picture.height
     for row in _ticks(rows):
-        y = (row + 0.5) / rows * picture.height
+        y = over + (row + 0.5) / rows * picture.height
         pen.line([(gutter - 6 * unit, y), (gutter - 1, y)], SOFT)
         pen.text((gutter - 10 * unit, y), str(row), fill=SOFT, font=font, anchor="rm")
-    pen = ImageDraw.Draw(below)
     for column in _ticks(columns):
         x = gutter + (column + 0.5) / columns * picture.width
-        pen.line([(x, 0), (x, 5 * unit)], SOFT)
-        pen.text((x, 18 * unit), str(column), fill=SOFT, font=font, anchor="mm")
-    return stack([beside([topped(left, gutter, picture.height), picture], 0), below], 0)
+        pen.line([(x, bottom), (x, bottom + 5 * unit)], SOFT)
+        pen.text((x, bottom + 18 * unit), str(column), fill=SOFT, font=font, anchor="mm")
+    middle = gutter + picture.width / 2
+    pen.text((middle, page.height - line / 2), column_name, fill=SOFT, font=font, anchor="mm")
+    return page
+
+
+def _turned(name: str, font: ImageFont.FreeTypeFont, height: int, line: int) -> Block:
+    """A name that reads upwards in the middle of a height."""
+    page = blank(height, line)
+    ImageDraw.Draw(page).text((height / 2, line / 2), name, fill=SOFT, font=font, anchor="mm")
+    return page.transpose(Image.Transpose.ROTATE_90)
 
 
 def _ticks(count: int) -> list[int]:

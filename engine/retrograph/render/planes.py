@@ -35,6 +35,21 @@ def rows_and_columns(values: NDArray[Any]) -> NDArray[Any]:
     return flat.T if flat.shape[0] > flat.shape[1] else flat
 
 
+def axis_names(values: NDArray[Any]) -> tuple[str, str]:
+    """What is counted down and across where `plane` draws it."""
+    if values.ndim == 3:
+        return "row", "column"
+    if values.ndim < 2:
+        return "", "position"
+    flat = values.reshape(-1, values.shape[-1])
+    return ("column", "row") if flat.shape[0] > flat.shape[1] else ("row", "column")
+
+
+def is_averaged(values: NDArray[Any]) -> bool:
+    """Whether `plane` draws the mean of several channels."""
+    return values.ndim == 3 and min(values.shape[0], values.shape[2]) > 1
+
+
 def _shortened(values: NDArray[Any], axis: int) -> NDArray[Any]:
     length = values.shape[axis]
     if length <= _LONGEST:

@@ -55,7 +55,7 @@ def picture_lines(explained: ExplainedInput) -> list[str]:
     if count == 1:
         *probability, activation = unit_measures(explained, 0)
         head = [" · ".join([explained.unit_name(0), *probability])]
-        head.append(f"{_layer_text(explained, 0)} · {activation}")
+        head.append(" · ".join(filter(None, [_layer_text(explained, 0), activation])))
     else:
         things = "boxes" if explained.found.title else f"units of {alias}"
         is_top = not explained.objective(0) and explained.context.contract.select == "top"
@@ -100,14 +100,26 @@ def described(page: Image.Image, context: ExplainContext, lines: Sequence[str]) 
 
 def unit_measures(explained: ExplainedInput, k: int) -> list[str]:
     """The numbers of unit k: of a class how probable the model finds it, and the activation."""
-    word = "activation" if explained.objective(k) is None else "value"
-    return [*_probability(explained, k), f"{word} {plain_number(explained.scores[k])}"]
+    return [*_probability(explained, k), _value_text(explained, k)]
+
+
+def _value_text(explained: ExplainedInput, k: int) -> str:
+    """The number of unit k, behind what it is called."""
+    objective, number = explained.objective(k), plain_number(float(explained.scores[k]))
+    if objective is None:
+        return f"activation {number}"
+    return f"{objective.where if objective.names_value else 'value'} {number}"
 
 
 def _layer_text(explained: ExplainedInput, k: int) -> str:
-    """The layer of unit k; of what was found in the outputs which number of it."""
+    """The layer of unit k; of what was found in the outputs which number of it.
+
+    "" where that is the name of its value.
+    """
     objective = explained.objective(k)
-    return explained.context.contract.alias if objective is None else objective.where
+    if objective is None:
+        return explained.context.contract.alias
+    return "" if objective.names_value else objective.where
 
 
 def _probability(explained: ExplainedInput, k: int) -> list[str]:
@@ -180,11 +192,9 @@ def row_lines(explained: ExplainedInput) -> list[str]:
 
 
 def _unit_line(explained: ExplainedInput, k: int) -> str:
-    objective, score = explained.objective(k), float(explained.scores[k])
-    if objective is None:
-        contract = explained.context.contract
-        return f"{contract.alias} · {explained.unit_name(k)} · activation {plain_number(score)}"
-    return f"{objective.name} · {objective.where} · value {plain_number(score)}"
+    parts = [_layer_text(explained, k), explained.unit_name(k)]
+    ordered = parts if explained.objective(k) is None else parts[::-1]
+    return " · ".join([*filter(None, ordered), _value_text(explained, k)])
 
 
 def _blank_lines(explained: ExplainedInput) -> list[str]:

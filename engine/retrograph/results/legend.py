@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from retrograph.render import Key, Style, values_key
+from retrograph.render.planes import is_averaged
 from retrograph.results.explained import ExplainedInput
-from retrograph.results.maps import has_picture, is_coloured, style_of
+from retrograph.results.maps import has_picture, is_coloured, kind_of, style_of
 
 
 class Legend:
@@ -13,7 +14,9 @@ class Legend:
     def __init__(self) -> None:
         self._names: dict[tuple[Style | None, bool, bool], dict[str, None]] = {}
         """What is drawn in a style, None for values; whether its colours are apart, or values are
-        below 0; whether it is on a picture."""
+        below 0; whether it is on a picture, or values are means over channels."""
+        self._spans: set[tuple[float, float]] = set()
+        """The least and the greatest value of each input whose values are drawn."""
         self._differences: set[tuple[str, ...]] = set()
         """The names of the two units of each difference; () for what is none."""
 
@@ -25,8 +28,10 @@ class Legend:
             values: whether the values of the input itself are drawn.
         """
         if values:
-            has_negative = bool((explained.array < 0).any())
-            self._names.setdefault((None, has_negative, False), {})["input"] = None
+            span = kind_of(explained).drawn_span(explained.array)
+            self._spans.add(span)
+            drawn_values = None, span[0] < 0, is_averaged(explained.array)
+            self._names.setdefault(drawn_values, {})["input"] = None
         for k in range(len(explained.units)):
             objective = explained.objective(k)
             names = [name for name, _ in objective.units] if objective else []
@@ -41,9 +46,14 @@ class Legend:
     def keys(self) -> list[tuple[str, Key]]:
         """Each style's key, behind the names of what is drawn in it."""
         return [
-            (", ".join(names), self._key(style, *drawn) if style else values_key(drawn[0]))
+            (", ".join(names), self._key(style, *drawn) if style else self._values_key(*drawn))
             for (style, *drawn), names in self._names.items()
         ]
+
+    def _values_key(self, has_negative: bool, is_mean: bool) -> Key:
+        """The key of values, with the numbers at its ends where all inputs share them."""
+        span = next(iter(self._spans)) if len(self._spans) == 1 else None
+        return values_key(has_negative, span, is_mean=is_mean)
 
     def _key(self, style: Style, coloured: bool, over_picture: bool) -> Key:
         """A style's key, with the names of the units where one difference is explained."""

@@ -24,6 +24,7 @@ class Objective:
         place: the unit's place in that, in row-major order; None for a sum.
         weights: of a sum, in that shape; None for a unit.
         where: which number of the layer that is, in words.
+        names_value: whether `where` is the name of its value, as in "score 21.48".
         box: x0 y0 x1 y1 in pixels of the model's input, which is drawn; None where there is none.
         mask: the positions [rows, columns] that are summed, whose contour is drawn; None where
             there are none.
@@ -37,6 +38,7 @@ class Objective:
     place: int | None = None
     weights: Array | None = None
     where: str = ""
+    names_value: bool = False
     box: Corners | None = None
     mask: Array | None = None
     units: tuple[tuple[str, tuple[int, ...]], ...] = ()

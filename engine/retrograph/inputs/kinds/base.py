@@ -39,7 +39,7 @@ from retrograph.render import (
 )
 from retrograph.render.page import Titled, panel_side
 from retrograph.render.plane_page import plane_page
-from retrograph.render.planes import plane, rows_and_columns
+from retrograph.render.planes import axis_names, plane, rows_and_columns
 from retrograph.render.seen import NamedWindow, Seen, seen_rows
 from retrograph.render.seen_page import seen_page
 
@@ -238,6 +238,11 @@ class InputKind(ABC):
         """Whether a figure has the values of the input as a plane."""
         return not self.has_picture(shown)
 
+    def drawn_span(self, array: AnyArray) -> tuple[float, float]:
+        """The least and the greatest of the values that a figure has as a plane."""
+        values = plane(array)
+        return float(values.min()), float(values.max())
+
     def drawn_style(self, style: Style, array: AnyArray) -> Style:
         """The style that stands for another one in figures of an input."""
         return style
@@ -322,7 +327,8 @@ class InputKind(ABC):
         (cells,) = seen_rows(first, seen, side, smooth=smooth)
         if self.is_plane(shown.picture) and not any(each.windows for each in maps):
             size = rows_and_columns(shown.array).shape
-            return plane_page([cell for cell in cells if cell], (size[0], size[1]), caption)
+            axes = [*zip(axis_names(shown.array), size, strict=True)]
+            return plane_page([cell for cell in cells if cell], axes, caption)
         across = 1 if _is_wide(picture) else _ACROSS
         return panels([cells[i : i + across] for i in range(0, len(cells), across)], caption)
 

@@ -78,6 +78,10 @@ class LetterInput(InputKind):
         """Where the letters do not tell them."""
         return not self._coding.is_one_hot(array)
 
+    def drawn_span(self, array: AnyArray) -> tuple[float, float]:
+        """Those of all positions, which are drawn one by one."""
+        return float(array.min()), float(array.max())
+
     def figure(
         self, shown: ShownInput, maps: Sequence[AttributionMap], caption: Caption
     ) -> Image.Image:

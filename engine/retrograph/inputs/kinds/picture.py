@@ -106,18 +106,24 @@ class PictureInput(FramesInput):
     def shown(self, array: AnyArray) -> Image.Image | None:
         """The picture that an input was made of.
 
-        None for an array of other channels; and where the input has no channel axis for one that is
-        very elongated or beyond the values of a picture: rather a spectrogram or a matrix.
+        None for an array of other channels; without a channel axis for one that is very elongated;
+        and of one channel for one beyond the values of a picture, by more than a grey level:
+        rather a spectrogram or a matrix.
         """
         channel = self.axes.channel
         if channel is not None and array.shape[channel] != self.preprocessing.channels:
             return None
-        if channel is None:
-            short, long = sorted(array.shape)
-            least, most = self.axes.limits(self.preprocessing)
-            if long > _ELONGATED * short or (array < least).any() or (array > most).any():
-                return None
+        if channel is None and max(array.shape) > _ELONGATED * min(array.shape):
+            return None
+        if (channel is None or array.shape[channel] == 1) and self._is_beyond(array):
+            return None
         return Image.fromarray(self.axes.frames_of(array, self.preprocessing)[0])
+
+    def _is_beyond(self, array: AnyArray) -> bool:
+        """Whether values are less or more than a picture's can become, by over a grey level."""
+        least, most = self.axes.limits(self.preprocessing)
+        level = (most - least) / 255
+        return bool((array < least - level).any() or (array > most + level).any())
 
     def is_coloured(self, attribution: AnyArray, shown: Image.Image | None) -> bool:
         """Whether the picture has three channels, and the attribution one for each."""
