@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Final
+from typing import Final, TypeAlias
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
@@ -12,6 +12,8 @@ from PIL import Image, ImageDraw, ImageFont
 from retrograph.render.blocks import SOFT, Block, beside, blank, framed, stack, topped
 from retrograph.render.caption import Caption, captioned, heading
 from retrograph.render.page import PANEL_NARROWEST, PANEL_SIDE, WIDEST, Titled, enlarge, panel_side
+
+Font: TypeAlias = ImageFont.FreeTypeFont | ImageFont.ImageFont
 
 _TICKS: Final = 5
 """The numbered ticks of an axis, about."""
@@ -69,7 +71,7 @@ def _with_axes(picture: Block, axes: Sequence[tuple[str, int]], unit: float) -> 
     return page
 
 
-def _turned(name: str, font: ImageFont.FreeTypeFont, height: int, line: int) -> Block:
+def _turned(name: str, font: Font, height: int, line: int) -> Block:
     """A name that reads upwards in the middle of a height."""
     page = blank(height, line)
     ImageDraw.Draw(page).text((height / 2, line / 2), name, fill=SOFT, font=font, anchor="mm")
