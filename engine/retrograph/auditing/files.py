@@ -49,8 +49,7 @@ def audit_files(
         progress: takes how many hundredths are done, and 100.
 
     Raises:
-        InputError: there is one file and nothing to hold it against, a file or an input cannot be
-            read, or the files' inputs cannot be matched.
+        InputError: there is one file alone, one cannot be read, or inputs cannot be matched.
         UnsupportedError: a file has operators that have no canonical form, or cannot be run.
     """
     check_counts(threads=threads)

@@ -188,19 +188,16 @@ def explain_all(
             alphabet, sample_rate, batch, device, threads, precision, straight_through: in `SHARED`.
         style: how attributions are drawn; each method's own way if None.
         out: a folder, or for a single input a picture's name, that pictures are written to.
-        npz: whether the arrays are kept beside the pictures.
-        part: which part of the inputs is explained and of how many, such as (3, 8): whole batches
-            that follow each other, written under the names that all would have.
-        force: whether files that are there are replaced.
+        npz, force: whether arrays are kept, too; whether files that are there are replaced.
+        part: which part of the inputs and of how many, such as (3, 8): whole batches.
         progress: is called with how many inputs are done, and of how many where that is known.
 
     Returns:
-        An `Explanation` for each input, in their order, and for what cannot be read or explained a
-        `BadInput` that says what is wrong, as soon as it is met: before inputs whose batch is not
-        full yet.
+        An `Explanation` for each input, in their order; for what cannot be explained a `BadInput`
+        that says why, as soon as it is met: before inputs whose batch is not full yet.
 
     Raises:
-        InputError: what was given is wrong: the file, the layer, a method, the unit, the folder.
+        InputError: what was given is wrong, such as the file, the unit or the folder.
         DeviceError, UnsupportedError: as in `explain`.
     """
     aim = aim_of(box=box, at=at, class_=class_, what=what, over=over, head=head)
@@ -210,8 +207,7 @@ def explain_all(
     settings = ExplainSettings(question, reading, running, batch=batch, style=style)
     values = as_list(inputs)
     destination = None if out is None else _destination(out, [*values, model], npz, force)
-    share = None if part is None else share_of(part)
-    return _explained(model, values, settings, destination, share, progress)
+    return _explained(model, values, settings, destination, part and share_of(part), progress)
 
 
 def _destination(

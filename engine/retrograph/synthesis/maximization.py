@@ -56,9 +56,8 @@ def maximize(
     """The inputs that units of a layer would like best; after Ctrl-C what it has come to.
 
     Args:
-        unit: the number of a class or a channel; a unit's index, as a tuple; a class's name; a
-            range such as "0-9"; "all"; or a list of these, all of one kind. An input each. May be
-            left out where the layer has a single unit.
+        unit: the number of a class or a channel, an index as a tuple, a class's name, a range such
+            as "0-9", "all", or a list of one kind: an input each. Of a single unit none is needed.
         model, layer, labels, device, threads: in `SHARED`.
         measure: activation, or log-probability: the logarithm of the softmax over the channels.
         place: of a channel the mean over its positions, or its strongest position.
@@ -67,24 +66,22 @@ def maximize(
         size: height and width in pixels where the model leaves them open (224).
         bounds: the least and greatest value of an input that is no picture; any if None.
         settings: how the ascent goes, or some of its numbers by their names.
-        seed: of all random numbers.
-        snapshots: how many inputs on the way are kept.
+        seed, snapshots: of all random numbers; how many inputs on the way are kept.
         generator: a source model, among whose codes (standard normal) the ascent runs.
         generator_range: what it gives for black and for white, if its file does not tell.
         progress: called with the numbers of steps done and of all steps.
-        on_step: called after each step with its number, the activation of the first unit and what
-            draws its picture so far; what it raises ends the ascent.
+        on_step: called after each step with its number, the first unit's activation and what draws
+            its picture; what it raises ends the ascent.
 
     Returns:
         For each unit an input [*input], its picture and activation; they draw themselves.
 
     Raises:
         InputError: there is no such layer, unit or file, or a number cannot be.
-        UnsupportedError: no gradient can be built.
-        DeviceError: the device is not there.
+        UnsupportedError, DeviceError: no gradient can be built; the device is not there.
     """
-    request = resolve(model, unit, layer, labels, preprocessing, pictures=as_pictures(start))
-    request = request.with_some_unit()
+    resolved = resolve(model, unit, layer, labels, preprocessing, pictures=as_pictures(start))
+    request = resolved.with_some_unit()
     goal = Goal(layer, request.units, measure, place)
     told = progress or ignore_progress
     run = RunOptions(settings, seed, snapshots, device, threads, told, on_step)
