@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,9 @@ from PIL import Image
 import retrograph as rg
 from retrograph.cli import main
 from retrograph.errors import InputError
+from retrograph.render import STYLES
+from retrograph.render.marks import FAINT
+from retrograph.results.maps import style_of
 
 GOLDENS = Path(__file__).parents[1] / "goldens" / "heads"
 DETECTORS = ("anchors", "distances", "priors", "centres")
@@ -144,6 +148,39 @@ def test_the_box_is_drawn_on_input_and_map(tmp_path):
     left, right = columns[columns < picture.shape[1] // 2], columns[columns > picture.shape[1] // 2]
     assert len(left) > 20
     assert np.ptp(left) == np.ptp(right)
+
+
+def test_other_boxes_are_faint_on_the_input():
+    path, values = golden("anchors")
+    a = rg.explain(path, values["x"])
+    (explanation,) = a.explanations
+    others = explanation.found.others
+    record = a.to_dict()["explained"][0]
+    counted = [box for box in record["boxes"] if box["score"] >= 0.25]
+    assert len(others) == len(counted) - 1 > 0
+    assert record["units"][0]["box"] not in [
+        box["number"] for box in counted if (tuple(box["corners"]), box["score"]) in others
+    ]
+    drawn = (np.asarray(a.image()) == FAINT).all(-1)
+    assert drawn[:, : drawn.shape[1] // 2].sum() > 50
+    assert drawn[:, drawn.shape[1] // 2 :].sum() == 0
+
+
+def test_a_box_is_explained_by_light_on_the_picture_unless_greys_are_asked_for():
+    path, values = golden("anchors")
+    (explanation,) = rg.explain(path, values["x"]).explanations
+    assert style_of("guided", explanation) == replace(STYLES["overlay"], is_smooth=True)
+    assert style_of("guided", explanation.styled("signed")) == STYLES["signed"]
+
+
+def test_the_anchor_of_a_box_is_small_print():
+    path, values = golden("anchors")
+    a = rg.explain(path, values["x"], labels=["cat", "dog", "bee"], class_="dog")
+    told, _, small = a.image().info["Description"].partition("explained: ")
+    head, number, *_ = told.splitlines()
+    assert head.startswith("dog, box 0, score ")
+    assert re.fullmatch(r"class logit before Sigmoid · value -?[\d.]+", number)
+    assert "anchor" in small
 
 
 def test_a_layout_is_corrected(tmp_path):

@@ -15,6 +15,7 @@ import retrograph
 from retrograph import InputError
 from retrograph.errors import spelled
 from retrograph.render import Caption, panel, sheet
+from retrograph.render.blocks import WARNING
 from support import nets
 from support.cli_case import opened, picture
 from support.generator_nets import generator
@@ -114,18 +115,35 @@ def test_a_single_input_is_a_panel_several_a_sheet_and_snapshots_are_strips() ->
     several = retrograph.maximize(nets.cnn(), "0-2", labels=LABELS, settings=FEW)
     strips = retrograph.maximize(nets.cnn(), "0-2", labels=LABELS, settings=FEW, snapshots=2)
     assert single[0].picture is not None
-    _, measured = single.describe(single[0])
-    caption = f"scores · blue dog\n{measured}\n4 steps"
-    notes = single.context.small_print
-    assert single.image() == panel([("blue dog", single[0].picture)], Caption(caption, notes=notes))
+    made = single[0]
+    rise = f"activation {made.before:.3g} -> {made.activation:.3g}"
+    told = f"blue dog · 4 steps\n{rise}, probability {made.probability:.3f}"
+    caption = Caption(told, notes=single.context.small_print)
+    sure = replace(made, history=np.ones(4), probabilities=np.eye(4)[2])
+    finished = replace(single, maxima=(sure,))
+    drawn = finished.image()
+    assert drawn == panel([("", made.picture)], caption)
+    assert drawn.width < 1.3 * 600  # the picture fills it
     assert strips.image().height > several.image().height
     with pytest.raises(InputError, match="leave style out"):
         single.image("heat")
 
 
+def test_an_ascent_that_still_rises_is_headed_by_a_warning() -> None:
+    single = retrograph.maximize(nets.cnn(), 2, labels=LABELS, settings=FEW)
+    rising = replace(single, maxima=(replace(single[0], history=np.arange(40)),))
+    still = replace(single, maxima=(replace(single[0], history=np.ones(40)),))
+    warned = [np.asarray(made.image()) for made in (rising, still)]
+    assert [(pixels == WARNING).all(-1).any() for pixels in warned] == [True, False]
+
+
 def test_a_sheet_of_three_has_its_title_in_one_line_and_chances_as_they_are() -> None:
     maxima = retrograph.maximize(nets.cnn(), "0-2", labels=LABELS, settings=FEW)
-    sure = replace(maxima, maxima=tuple(replace(each, probability=0.9996) for each in maxima))
+    still = np.ones(4)
+    sure = replace(
+        maxima,
+        maxima=tuple(replace(each, probability=0.9996, history=still) for each in maxima),
+    )
     names = ("cat", "red dog", "blue dog")
     cells = [
         (f"{name}\n0.9996", [maxima.context.picture(each.input)])
@@ -215,8 +233,8 @@ def test_a_dream_is_beside_its_photograph_and_of_a_wanted_size() -> None:
     assert dream[0].picture is not None
     shown = dream.context.picture(dream[0].start)
     assert (shown == np.asarray(photograph)).all()
-    _, measured = dream.describe(dream[0])
-    text = f"relu1 · whole layer\n{measured}\n4 steps"
+    before, now = np.sqrt([2 * dream[0].before, 2 * dream[0].activation])
+    text = f"relu1 · whole layer · 4 steps\nnorm of the layer {before:.3g} -> {now:.3g}"
     caption = Caption(text, notes=dream.context.small_print)
     wanted = panel([("photograph", shown), ("dream", dream[0].picture)], caption)
     assert dream.image() == wanted

@@ -17,7 +17,7 @@ from retrograph.heads.elements import shape_of
 from retrograph.heads.reading import Reading
 from retrograph.pipeline.finder import named, names_of_classes, number_of_class
 from retrograph.pipeline.head_finder import HeadFinder, place_text
-from retrograph.results.objective import Found, Objective
+from retrograph.results.objective import Corners, Found, Objective
 from retrograph.runtime import Array
 
 
@@ -77,6 +77,7 @@ class BoxFinder(HeadFinder[BoxHead]):
             ),
             title=title,
             is_weak=not strong,
+            others=_others(boxes, chosen),
             lines=tuple(
                 f"{number:2}  {box.score:.2f}  {class_words(box.label, names, head.classes, '  ')}"
                 f"{_place(box)}"
@@ -127,8 +128,7 @@ class BoxFinder(HeadFinder[BoxHead]):
     def _objective(
         self, number: int, box: Box, heads: Heads, head: BoxHead, names: Sequence[str]
     ) -> Objective:
-        thing = class_words(box.label, names, head.classes)
-        title = f"{thing}box {number}, score {box.score:.2f}"
+        title = f"{named(box.label, names)}, box {number}, score {box.score:.2f}"
         told = _record(number, box, names)
         record = {"box": number, "what": self.aim.what or "class"}
         record |= {key: told[key] for key in ("class", "score", "corners", "place")}
@@ -138,13 +138,15 @@ class BoxFinder(HeadFinder[BoxHead]):
         element = reading.element
         shape = shape_of(heads.reader.graph, element.tensor)
         what = "objectness" if self.aim.what == "objectness" else "class"
+        tells = what == "class" and (names or head.classes > 1)
+        class_name = [named(box.label, names)] if tells else []
         return Objective(
             name=title,
             layer=element.tensor,
             shape=shape,
             place=int(np.ravel_multi_index(element.index, shape)),
-            where=f"{what} logit{_before(reading)}{_axes(box)}"
-            + (f", {named(box.label, names)}" if what == "class" and thing else ""),
+            where=f"{what} logit{_before(reading)}",
+            details=(*_axes(box), *class_name),
             box=box.corners,
             record=record,
         )
@@ -180,7 +182,8 @@ class BoxFinder(HeadFinder[BoxHead]):
             layer=table.tensor,
             shape=size,
             weights=weights.reshape(size),
-            where=f"width and height of the box, as the output has them{_axes(box)}",
+            where="width and height of the box, as the output has them",
+            details=_axes(box),
             box=box.corners,
             record=record,
         )
@@ -189,6 +192,18 @@ class BoxFinder(HeadFinder[BoxHead]):
 def class_words(label: int, names: Sequence[str], classes: int, end: str = ", ") -> str:
     """A box's class with what stands behind it; "" where it is the only one and has no name."""
     return f"{named(label, names)}{end}" if names or classes > 1 else ""
+
+
+def _others(
+    boxes: Sequence[Box], chosen: Sequence[tuple[int, Box]]
+) -> tuple[tuple[Corners, float], ...]:
+    """The boxes that count and are not among those that are explained, with their scores."""
+    explained = {number for number, _ in chosen}
+    return tuple(
+        (box.corners, box.score)
+        for number, box in enumerate(boxes)
+        if box.score >= LEAST_SCORE and number not in explained
+    )
 
 
 def _title(strong: int, boxes: Sequence[Box], names: Sequence[str], classes: int) -> str:
@@ -206,9 +221,9 @@ def _before(reading: Reading) -> str:
     return f" before {reading.squash}" if reading.squash else ""
 
 
-def _axes(box: Box) -> str:
+def _axes(box: Box) -> tuple[str, ...]:
     """Where the numbers of a box stand, by the names of the axes."""
-    return "".join(f", {name} {place}" for name, place in box.place.items())
+    return tuple(f"{name} {place}" for name, place in box.place.items())
 
 
 def _place(box: Box) -> str:

@@ -15,6 +15,7 @@ Block: TypeAlias = Image.Image
 
 WHITE: Final = (255, 255, 255)
 INK: Final = (28, 28, 30)
+WARNING: Final = (184, 64, 16)
 SOFT: Final = (104, 104, 110)
 FRAME: Final = (208, 208, 212)
 

@@ -11,6 +11,7 @@ from PIL import Image, ImageDraw, ImageFont
 from retrograph.render.blocks import (
     INK,
     SOFT,
+    WARNING,
     Block,
     beside,
     blank,
@@ -39,11 +40,13 @@ class Caption:
         text: lines, the first of which stands out.
         keys: what the colours mean, each behind the titles of the pictures that have them.
         notes: the small print.
+        is_warning: whether the first line has the colour of warnings.
     """
 
     text: str = ""
     keys: Sequence[tuple[str, Key]] = ()
     notes: Sequence[str] = ()
+    is_warning: bool = False
 
 
 NO_CAPTION: Final = Caption()
@@ -57,7 +60,8 @@ def captioned(block: Block, caption: Caption, unit: float) -> Block:
 
 def caption_parts(caption: Caption, unit: float, width: int) -> list[Block]:
     """The lines, the keys and the small print, as far as there are any."""
-    text = heading(caption.text, (26 * unit, 24 * unit), width, (3, 3))
+    ink = WARNING if caption.is_warning else INK
+    text = heading(caption.text, (26 * unit, 24 * unit), width, (3, 3), ink)
     keys = [keyed(names, key, unit, width) for names, key in caption.keys]
     notes = lines(caption.notes, 17 * unit, width)
     return [
@@ -66,7 +70,11 @@ def caption_parts(caption: Caption, unit: float, width: int) -> list[Block]:
 
 
 def heading(
-    text: str, sizes: tuple[float, float], width: int, most: tuple[int, int]
+    text: str,
+    sizes: tuple[float, float],
+    width: int,
+    most: tuple[int, int],
+    ink: tuple[int, int, int] = INK,
 ) -> list[Block]:
     """The lines of a text, the first of which stands out.
 
@@ -75,10 +83,11 @@ def heading(
         sizes: of the first line and of the others.
         width: that they are wrapped to.
         most: into how many lines the first is wrapped, and each of the others.
+        ink: of the first.
     """
     first, *others = text.splitlines() or [""]
     return [
-        *written(first, sizes[0], INK, width, most[0]),
+        *written(first, sizes[0], ink, width, most[0]),
         *lines(others, sizes[1], width, most[1]),
     ]
 

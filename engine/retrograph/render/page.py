@@ -39,6 +39,8 @@ SMALL: Final = 224
 LONGEST: Final = 2048
 """The long side, in pixels, that no picture is enlarged beyond."""
 PANEL_SIDE: Final = 448
+LONE_SIDE: Final = 600
+"""The same of a picture that is alone on its page."""
 PANEL_NARROWEST: Final = 860
 _ELONGATED: Final = 1.5
 """How many times as long as wide a picture of a panel is enlarged less."""
@@ -123,19 +125,21 @@ def panels(
         rows: the pictures of each; None leaves a place free.
         caption: what is said under them.
     """
-    first = [enlarged_size(cell[1], panel_side(cell[1])) for cell in rows[0] if cell]
-    height, width = (2 + max(sides) for sides in zip(*first, strict=True))
     across = max(map(len, rows))
-    unit = max(1.0, math.sqrt(width * height) / PANEL_SIDE, across * width / WIDEST)
+    is_alone = across == len(rows) == 1
+    usual, narrowest = (LONE_SIDE, 1) if is_alone else (PANEL_SIDE, PANEL_NARROWEST)
+    first = [enlarged_size(cell[1], panel_side(cell[1], usual)) for cell in rows[0] if cell]
+    height, width = (2 + max(sides) for sides in zip(*first, strict=True))
+    unit = max(1.0, math.sqrt(width * height) / usual, across * width / WIDEST)
     drawn = [_panel_row(row, width, height, unit) for row in rows]
-    body = stack([*drawn, blank(PANEL_NARROWEST, 1)], 24 * unit)
+    body = stack([*drawn, blank(narrowest, 1)], 24 * unit)
     return captioned(body, caption, unit)
 
 
-def panel_side(picture: Picture) -> int:
+def panel_side(picture: Picture, usual: int = PANEL_SIDE) -> int:
     """The short side that a picture of a panel is enlarged to: less where it is elongated."""
     short, long = sorted(np.asarray(picture).shape[:2])
-    return round(PANEL_SIDE * min(1.0, math.sqrt(_ELONGATED * short / long)))
+    return round(usual * min(1.0, math.sqrt(_ELONGATED * short / long)))
 
 
 def _panel_row(row: Sequence[Titled | None], width: int, height: int, unit: float) -> Block:

@@ -192,9 +192,11 @@ def row_lines(explained: ExplainedInput) -> list[str]:
 
 
 def _unit_line(explained: ExplainedInput, k: int) -> str:
-    parts = [_layer_text(explained, k), explained.unit_name(k)]
-    ordered = parts if explained.objective(k) is None else parts[::-1]
-    return " · ".join([*filter(None, ordered), _value_text(explained, k)])
+    objective, value = explained.objective(k), _value_text(explained, k)
+    if objective is None:
+        return " · ".join([explained.context.contract.alias, explained.unit_name(k), value])
+    which = [] if objective.names_value else [objective.explained]
+    return " · ".join([objective.name, *which, value])
 
 
 def _blank_lines(explained: ExplainedInput) -> list[str]:

@@ -37,12 +37,21 @@ def figure(explained: ExplainedInput) -> Image.Image:
         keys=legend.keys,
         notes=[
             *([_CELL_WORDS] if unit_cells(explained, 0) else []),
+            *_detail_lines(explained),
             *filter(None, [facts(explained.note)]),
             *small_print(explained.context, *kind.scale_notes(explained.array)),
         ],
     )
     page = kind.figure(shown_input(explained), attribution_maps(explained), caption)
     return described(page, explained.context, [*caption.text.splitlines(), *caption.notes])
+
+
+def _detail_lines(explained: ExplainedInput) -> list[str]:
+    """Which number of the outputs is explained, where the first lines leave something out."""
+    objective = explained.objective(0)
+    if objective is None or not objective.details or len(explained.units) > 1:
+        return []
+    return [f"explained: {objective.explained}"]
 
 
 def shown_input(explained: ExplainedInput) -> ShownInput:

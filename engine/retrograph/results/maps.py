@@ -55,6 +55,8 @@ def marks_of(explained: ExplainedInput, k: int | None = None) -> Marks:
     return Marks(
         frame=_frame(explained) if cells else explained.frame or (1, 1),
         boxes=[*boxes, *cells],
+        labels=[each.label for each in objectives if each.box is not None],
+        faint=[(box, f"{score:.2f}") for box, score in explained.found.others if k is None],
         masks=[each.mask for each in objectives if each.mask is not None],
     )
 
@@ -95,8 +97,8 @@ def style_of(method: str, explained: ExplainedInput) -> Style:
 def _usual_style(method: str, explained: ExplainedInput) -> str:
     """The method's own style, but for greys where these are hard to read.
 
-    That is on inputs that are no pictures, and of scores of a map's places: many backward passes
-    overlap there, and their signs change from pixel to pixel.
+    That is on inputs that are no pictures, and of boxes and of scores of a map's places: many
+    backward passes overlap there, and their signs change from pixel to pixel.
     """
     name = explained.context.contracts[method].method
     usual = METHODS[name].style if name in METHODS else "signed"
@@ -105,10 +107,10 @@ def _usual_style(method: str, explained: ExplainedInput) -> str:
     if not has_picture(explained):
         return "red-blue"
     first = explained.objective(0)
-    is_of_map = (first is not None and first.mask is not None) or (
+    is_of_place = (first is not None and (first.mask is not None or first.box is not None)) or (
         explained.context.contract.alias == SCORES and unit_cells(explained, 0)
     )
-    return f"overlay,{SMOOTH}" if is_of_map else usual
+    return f"overlay,{SMOOTH}" if is_of_place else usual
 
 
 def is_smooth(explained: ExplainedInput) -> bool:

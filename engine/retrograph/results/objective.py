@@ -24,6 +24,7 @@ class Objective:
         place: the unit's place in that, in row-major order; None for a sum.
         weights: of a sum, in that shape; None for a unit.
         where: which number of the layer that is, in words.
+        details: what else tells which it is, such as "anchor 4251".
         names_value: whether `where` is the name of its value, as in "score 21.48".
         box: x0 y0 x1 y1 in pixels of the model's input, which is drawn; None where there is none.
         mask: the positions [rows, columns] that are summed, whose contour is drawn; None where
@@ -38,11 +39,22 @@ class Objective:
     place: int | None = None
     weights: Array | None = None
     where: str = ""
+    details: tuple[str, ...] = ()
     names_value: bool = False
     box: Corners | None = None
     mask: Array | None = None
     units: tuple[tuple[str, tuple[int, ...]], ...] = ()
     record: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def explained(self) -> str:
+        """Which number of the layer it is, with the details."""
+        return ", ".join([self.where, *self.details])
+
+    @property
+    def label(self) -> str:
+        """What stands at its box: the score; "" where it has none."""
+        return f"{self.record['score']:.2f}" if "score" in self.record else ""
 
     def unit(self, rank: int) -> tuple[int, ...]:
         """The index of the unit in an item of so many axes."""
@@ -61,6 +73,7 @@ class Found:
         lines: a line for each thing that was found.
         records: the same for a program: a list for each name.
         is_weak: whether all of it is below the score from which it counts.
+        others: the boxes that count and are not explained, each with its score.
     """
 
     objectives: tuple[Objective, ...]
@@ -68,6 +81,7 @@ class Found:
     lines: tuple[str, ...] = ()
     records: Mapping[str, list[dict[str, Any]]] = field(default_factory=dict)
     is_weak: bool = False
+    others: tuple[tuple[Corners, float], ...] = ()
 
 
 NOTHING = Found(())

@@ -71,4 +71,4 @@ def _objective_record(explained: ExplainedInput, k: int) -> dict[str, Any]:
     objective = explained.objective(k)
     if objective is None:
         return {}
-    return {"layer": objective.layer, "explained": objective.where, **objective.record}
+    return {"layer": objective.layer, "explained": objective.explained, **objective.record}

@@ -96,8 +96,8 @@ class Maxima(Result, Sequence[Maximum]):
         return single_page(self[0], self.context, self._columns())
 
     def _columns(self) -> list[tuple[str, Any]]:
-        """The titled pictures of the panel of one input."""
-        return [(self.context.unit_name(self[0].unit), self.context.picture(self[0].input))]
+        """The titled pictures of the panel of one input, which the caption names."""
+        return [("", self.context.picture(self[0].input))]
 
     def _check_any(self) -> None:
         if not self.maxima:

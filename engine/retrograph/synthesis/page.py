@@ -22,9 +22,15 @@ def single_page(
     maximum: Maximum, context: SynthesisContext, columns: Sequence[tuple[str, Picture]]
 ) -> Image.Image:
     """Titled pictures side by side, over what is measured of one input."""
-    name = context.unit_name(maximum.unit)
-    caption = f"{context.layer} · {name}\n{describe(maximum, context)}\n{_step_count([maximum])}"
-    return panel(columns, Caption(caption, notes=context.small_print))
+    rises = [] if maximum.converged else ["still rising: more steps make it larger"]
+    return panel(
+        columns,
+        Caption(
+            text=f"{_headline(maximum, context)}\n{_change(maximum, context)}",
+            notes=[*rises, *context.small_print],
+            is_warning=not maximum.converged,
+        ),
+    )
 
 
 def sheet_page(maxima: Sequence[Maximum], context: SynthesisContext) -> Image.Image:
@@ -46,25 +52,53 @@ def strips_page(maxima: Sequence[Maximum], context: SynthesisContext) -> Image.I
     return table.page(_heading(context), notes=context.small_print)
 
 
+def _headline(maximum: Maximum, context: SynthesisContext) -> str:
+    """The unit, and whether its ascent has come to its end."""
+    within = "" if context.layer == SCORES else f"{context.layer} · "
+    after = "" if maximum.converged else "not converged after "
+    return f"{within}{context.unit_name(maximum.unit)} · {after}{_step_count([maximum])}"
+
+
+def _change(maximum: Maximum, context: SynthesisContext) -> str:
+    """The activation at the start and now, and what else is known of the input."""
+    what, before, now = _measure(maximum)
+    parts = [f"{what} {before:.3g} -> {now:.3g}"]
+    if maximum.probability is not None:
+        parts.append(f"probability {maximum.probability:.3f}")
+    parts += _class_told(maximum, context)
+    return ", ".join([*parts, *([_why_silent(maximum)] if maximum.silent else [])])
+
+
 def describe(maximum: Maximum, context: SynthesisContext) -> str:
     """Activation before and after, the probability, and the class that the model gives."""
-    if maximum.unit:
-        text = f"activation {maximum.activation:.4g} (at the start {maximum.before:.4g})"
-    else:
-        now, before = (math.sqrt(2 * value) for value in (maximum.activation, maximum.before))
-        text = f"norm of the layer {now:.4g} (at the start {before:.4g})"
+    what, before, now = _measure(maximum)
+    parts = [f"{what} {now:.4g} (at the start {before:.4g})"]
     if maximum.probability is not None:
-        text += f" · probability {maximum.probability:.4f}"
+        parts.append(f"probability {maximum.probability:.4f}")
+    parts += _class_told(maximum, context)
+    if not maximum.converged:
+        parts.append(_NOT_CONVERGED)
+    return " · ".join([*parts, *([_why_silent(maximum)] if maximum.silent else [])])
+
+
+def _measure(maximum: Maximum) -> tuple[str, float, float]:
+    """What is made large, at the start and now."""
+    if maximum.unit:
+        return "activation", maximum.before, maximum.activation
+    before, now = (math.sqrt(2 * value) for value in (maximum.before, maximum.activation))
+    return "norm of the layer", before, now
+
+
+def _class_told(maximum: Maximum, context: SynthesisContext) -> list[str]:
+    """The class that the model gives, where it is another than the wanted one."""
     best = maximum.best_class
     told = context.labels or maximum.probability is not None
     is_wanted = maximum.probability is not None and best == max(maximum.unit)
-    if best is not None and told and not is_wanted:
-        assert maximum.probabilities is not None
-        chance = float(maximum.probabilities[best])
-        text += f" · the model says: {class_name(best, context.labels)} {chance:.3f}"
-    if not maximum.converged:
-        text += f" · {_NOT_CONVERGED}"
-    return text + (f" · {_why_silent(maximum)}" if maximum.silent else "")
+    if best is None or not told or is_wanted:
+        return []
+    assert maximum.probabilities is not None
+    chance = float(maximum.probabilities[best])
+    return [f"the model says: {class_name(best, context.labels)} {chance:.3f}"]
 
 
 def _label(maximum: Maximum, context: SynthesisContext) -> str:
