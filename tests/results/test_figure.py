@@ -13,6 +13,8 @@ from PIL import Image
 
 import retrograph as rg
 from retrograph.render import STYLES, style_named
+from retrograph.render.page import CELL_GAP
+from retrograph.render.seen import boxed
 from retrograph.results.caption import picture_lines, row_lines
 from retrograph.results.figure import attribution_maps, shown_input
 from retrograph.results.maps import style_of
@@ -134,6 +136,48 @@ def test_a_difference_has_the_windows_of_both_units() -> None:
     assert not support.any()
     names = [name for name, _ in attribution_maps(explanation)[0].windows]
     assert names == ["channel 0", "channel 1"]
+
+
+def test_the_values_of_both_units_of_a_difference_are_said() -> None:
+    """Each where its channel is most active."""
+    first, second = (
+        float(explained(nets.cnn(size=32), X32, unit=unit, layer="conv2").scores[0])
+        for unit in (0, 1)
+    )
+    explanation = explained(nets.cnn(size=32), X32, unit="0-1", layer="conv2", method="gradient")
+    line = f"channel 0: {first:.4g}, channel 1: {second:.4g}, difference {first - second:.4g}"
+    assert f"conv2 · {line}" in explanation.image().info["Description"]
+
+
+def test_a_comparison_has_the_input_the_part_and_the_maps_in_one_row() -> None:
+    asked: dict[str, Any] = {"unit": (1, 7, 3), "layer": "conv2", "preprocessing": "0-1"}
+    c = rg.compare(nets.cnn(size=32), X32, ["gradient", "guided"], **asked)
+    (explanation,) = c.explanations
+    page, shown = c.image(), np.asarray(explanation.shown)
+    whole = find(page, boxed(shown, [((11, 19), (3, 11))], 224))
+    part = find(page, shown[11:19, 3:11].repeat(28, axis=0).repeat(28, axis=1))
+    assert whole[1] == part[1]
+    assert part[0] - whole[0] == 224 + 2 + CELL_GAP
+
+
+def test_a_unit_of_a_sequence_is_told_by_the_letters_that_it_sees() -> None:
+    """A convolution of 7 without padding: output position p sees letters p + 1 to p + 7."""
+    weights = np.random.default_rng(0).normal(size=(3, 4, 7)).astype(np.float32)
+    proto = nets.model(
+        [nets.node("Conv", "x w", "y")],
+        [nets.info("x", ["N", 4, 40])],
+        [nets.info("y", ["N", 3, 34])],
+        {"w": weights},
+    )
+    letters = np.eye(4, dtype=np.float32)[np.arange(40) % 4].T[None]
+    asked = {"unit": (1, 12), "layer": "y", "method": "gradient", "alphabet": "ACGT"}
+    explanation = explained(proto, letters, **asked)
+    (drawn,) = attribution_maps(explanation)
+    assert drawn.span == (12, 19)
+    told = explanation.image().info["Description"].splitlines()
+    assert told[0] == "channel 1, output position 12 · sees letters 13-19"
+    letters_seen = np.flatnonzero(explanation.attributions["gradient"][0].any(axis=0))
+    assert letters_seen.tolist() == [*range(12, 19)]
 
 
 def test_the_window_follows_the_channels_last() -> None:

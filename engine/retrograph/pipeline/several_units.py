@@ -231,6 +231,7 @@ class UnitsFinder(Finder):
             name=self._words(number),
             where=f"difference of two units of {self.layer.alias}",
             units=tuple((n, tuple(index)) for n, index in zip(names, indices, strict=True)),
+            values=() if activations is None else _read(activations, (place, subtracted)),
             record={"difference": names},
         )
 
@@ -257,3 +258,8 @@ class UnitsFinder(Finder):
             return describe_channel(choice.index[0], names)
         is_class = names_classes(self.labels, facts.shape, facts.channel_axis)
         return describe_unit(choice.index, names, is_class, facts.channel_axis)
+
+
+def _read(activations: Array, places: Sequence[int]) -> tuple[float, ...]:
+    """The activations at places in row-major order."""
+    return tuple(float(activations.reshape(-1)[place]) for place in places)

@@ -219,7 +219,7 @@ class Table:
 
     def __init__(self, titles: Sequence[str]) -> None:
         self._titles = titles
-        self._rows: list[tuple[str, list[Block]]] = []
+        self._rows: list[tuple[str, list[Block | None]]] = []
 
     def add(
         self,
@@ -231,11 +231,11 @@ class Table:
     ) -> None:
         """A row: uint8 [H, W, 3] or of Pillow, of any sizes, one for each column; None for none.
 
-        They begin where their column and the row begin. The caption's first line stands out.
-        The short side of small ones is enlarged to `side`.
+        They begin where their column and the row begin; a column without any is left out. The
+        caption's first line stands out. The short side of small ones is enlarged to `side`.
         """
         blocks = [
-            blank(1, 1) if each is None else framed(_thumbnail(each, side, CELL_LONGEST, smooth))
+            None if each is None else framed(_thumbnail(each, side, CELL_LONGEST, smooth))
             for each in pictures
         ]
         self._rows.append((caption, blocks))
@@ -247,21 +247,31 @@ class Table:
 
         A key has before it the columns that it is of. Raises ValueError when there are no rows.
         """
-        columns = zip(*(blocks for _, blocks in self._rows), strict=True)
-        widths = [max(CELL_NARROWEST, *(b.width for b in column)) for column in columns]
+        titles, columns = self._filled_columns()
+        widths = [max(CELL_NARROWEST, *(block.width for block in column)) for column in columns]
         width = max(NARROWEST, sum(widths) + CELL_GAP * (len(widths) - 1))
         unit = min(1.3, max(1.0, width / WIDE))
         rows = [
             stack([_strip(blocks, widths), *_caption(caption, unit, width)], 3)
-            for caption, blocks in self._rows
+            for (caption, _), blocks in zip(self._rows, zip(*columns, strict=True), strict=True)
         ]
         parts = [
             heading(title, (32 * unit, 22 * unit), width, (2, 20)),
-            [stack([_heads(self._titles, widths, 22 * unit), stack(rows, 30)], 8)],
+            [stack([_heads(titles, widths, 22 * unit), stack(rows, 30)], 8)],
             [stack([keyed(names, key, unit, width) for names, key in keys], 16)] if keys else [],
             lines(notes, 18 * unit, width),
         ]
         return margin(stack([stack(part, 5) for part in parts if part], 34), 52)
+
+    def _filled_columns(self) -> tuple[list[str], list[list[Block]]]:
+        """The columns that have pictures, white where they have none, under their titles."""
+        columns = zip(*(blocks for _, blocks in self._rows), strict=True)
+        filled = [
+            (title, [block or blank(1, 1) for block in column])
+            for title, column in zip(self._titles, columns, strict=True)
+            if any(column)
+        ]
+        return [title for title, _ in filled], [column for _, column in filled]
 
 
 def _heads(titles: Sequence[str], widths: Sequence[int], most: float) -> Block:

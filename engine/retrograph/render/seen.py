@@ -17,6 +17,9 @@ from retrograph.render.page import Titled, enlarge, enlarged_size, fill
 Window: TypeAlias = tuple[tuple[int, int], tuple[int, int]]
 """The first row and the one after the last, and the same of columns."""
 
+_Area: TypeAlias = tuple[float, float, float, float]
+"""Left, top, right and bottom."""
+
 _DARK: Final = (20, 20, 20)
 _BLANK: Final = "0 everywhere"
 _FULL: Final = 200
@@ -155,10 +158,22 @@ def _shared_parts(
         inside, words = _input_part(picture, window, size)
         numbered = "" if len(names) == 1 else f"{number} · "
         parts = [
-            (each.title, _attribution_part(each, window, size, smooth=smooth)) for each in maps
+            (
+                _part_title(each, number),
+                _attribution_part(each, window, size, smooth=smooth),
+            )
+            for each in maps
         ]
         rows.append([(f"{numbered}what {name} sees\n{words}", inside), *parts])
     return rows
+
+
+def _part_title(each: Seen, number: int) -> str:
+    """The title of a map's part; of a difference, which has several boxes, which box it is in."""
+    if len(each.windows) == 1:
+        return each.title
+    names = [name.removeprefix("channel ") for name, _ in each.windows]
+    return f"{each.title} of ({' - '.join(names)})\ninside box {number}"
 
 
 def _own_parts(
@@ -233,8 +248,13 @@ def boxed(
     for corners in boxes:
         _outline(draw, corners, thick, page.size)
     if len(windows) > 1:
-        for place, (label, corners) in enumerate(zip(counted, boxes, strict=True)):
-            _labelled(draw, corners, label, 10 * thick, is_first=place == 0)
+        size = max(10 * thick, min(page.size) // 16)
+        font, written = ImageFont.load_default(size), list[_Area]()
+        for label, corners in zip(counted, boxes, strict=True):
+            area = _label_area(corners, font.getlength(label), size, page.width, written)
+            middle = (area[0], (area[1] + area[3]) / 2)
+            draw.text(middle, label, WHITE, font, "lm", stroke_width=2, stroke_fill=_DARK)
+            written.append(area)
     return np.asarray(page)
 
 
@@ -270,15 +290,32 @@ def _outline(
         draw.rectangle([left, top, right, bottom], outline=colour, width=width)
 
 
-def _labelled(
-    draw: ImageDraw.ImageDraw, corners: Sequence[int], label: str, size: int, *, is_first: bool
-) -> None:
-    """A label in the upper left corner of the first box, in the lower right of others."""
+def _label_area(
+    corners: Sequence[int], across: float, size: int, width: int, written: Sequence[_Area]
+) -> _Area:
+    """Where a label stands: right of its box, or left of it, where no other is written.
+
+    Args:
+        corners: of the box.
+        across: the label's width.
+        size: of its letters.
+        width: of the picture.
+        written: where the others stand.
+    """
     left, top, right, bottom = corners
-    space = size / 3
-    place = (left + space, top + space) if is_first else (right - space, bottom - space)
-    font, anchor = ImageFont.load_default(size), "lt" if is_first else "rb"
-    draw.text(place, label, WHITE, font, anchor, stroke_width=2, stroke_fill=_DARK)
+    space, down = size / 2, 1.2 * size
+    sides = (right + space, left - space - across)
+    rows = ((top + bottom - down) / 2, float(top), bottom - down)
+    areas = [(x, y, x + across, y + down) for x in sides for y in rows]
+    inside = [each for each in areas if each[0] >= 0 and each[2] <= width] or areas
+    free = (each for each in inside if not any(_overlap(each, other) for other in written))
+    return next(free, inside[0])
+
+
+def _overlap(one: _Area, other: _Area) -> bool:
+    """Whether two areas share a place."""
+    beside = one[2] <= other[0] or other[2] <= one[0]
+    return not (beside or one[3] <= other[1] or other[3] <= one[1])
 
 
 def _is_large(window: Window, shape: Sequence[int]) -> bool:

@@ -17,7 +17,9 @@ from retrograph.render.seen import Seen, part_rows, whole_row
 _ACROSS: Final = 4
 """The parts of several windows that lie side by side, at most."""
 _SMALL: Final = 0.5
-"""The size of the pictures of the whole, as a share of that of the parts."""
+"""The least height of the pictures of the whole, as a share of that of the parts' places."""
+_NARROWEST: Final = 200
+"""The least width of a picture with its title."""
 
 
 def seen_page(
@@ -42,12 +44,20 @@ def seen_page(
         rows = [[cell for row in rows for cell in row]]
     across = len(rows[0]) + 1
     unit = max(1.0, math.sqrt(width * height) / PANEL_SIDE, across * width / WIDEST)
-    parts = stack([_row(row, width + 2, unit) for row in rows], 24 * unit)
-    whole = [cell for cell in whole_row(first, maps, side // 2, smooth=smooth) if cell]
+    high = max(round(_SMALL * height), _tallest(rows[0]) if len(rows) == 1 else 0)
+    whole = [cell for cell in whole_row(first, maps, high, smooth=smooth) if cell]
     beyond = [cell for cell, each in zip(whole[1:], maps, strict=True) if each.goes_beyond]
-    small = [_small(cell, width, height, unit) for cell in (whole[0], *beyond)]
-    body = _topped_beside([parts, stack(small, 18 * unit)], 36 * unit)
-    return captioned(body, caption, unit)
+    wholes = [(title, fill(each, width, high)) for title, each in (whole[0], *beyond)]
+    if len(rows) == 1:
+        return captioned(_row([*rows[0], *wholes], unit), caption, unit)
+    parts = stack([_row(row, unit) for row in rows], 24 * unit)
+    small = stack([_row([cell], unit) for cell in wholes], 18 * unit)
+    return captioned(_topped_beside([parts, small], 28 * unit), caption, unit)
+
+
+def _tallest(row: Sequence[Titled | None]) -> int:
+    """The height of the tallest picture of a row."""
+    return max(np.asarray(cell[1]).shape[0] for cell in row if cell)
 
 
 def _without_free_columns(
@@ -60,14 +70,19 @@ def _without_free_columns(
     ]
 
 
-def _row(row: Sequence[Titled | None], width: int, unit: float) -> Block:
-    """Parts under their titles, side by side, each with its frame no wider than so many pixels."""
-    heads = [_head(cell[0] if cell else "", width, unit) for cell in row]
-    pictures = [framed(np.asarray(cell[1])) if cell else blank(1, 1) for cell in row]
+def _row(row: Sequence[Titled | None], unit: float) -> Block:
+    """Pictures under their titles, side by side; a free place is as wide as the widest picture."""
+    framed_ones = [framed(np.asarray(cell[1])) if cell else None for cell in row]
+    widest = max(picture.width for picture in framed_ones if picture)
+    pictures = [picture or blank(widest, 1) for picture in framed_ones]
+    heads = [
+        _head(cell[0] if cell else "", max(picture.width, round(_NARROWEST * unit)), unit)
+        for cell, picture in zip(row, pictures, strict=True)
+    ]
     tallest, high = max(h.height for h in heads), max(p.height for p in pictures)
     blocks = [
-        stack([topped(head, width, tallest), topped(picture, width, high)], 6 * unit)
-        for head, picture in zip(heads, pictures, strict=True)
+        stack([topped(head, head.width, tallest), topped(each, head.width, high)], 6 * unit)
+        for head, each in zip(heads, pictures, strict=True)
     ]
     return beside(blocks, 28 * unit)
 
@@ -75,13 +90,6 @@ def _row(row: Sequence[Titled | None], width: int, unit: float) -> Block:
 def _head(title: str, width: int, unit: float) -> Block:
     words = heading(title, (24 * unit, 20 * unit), width, (2, 2))
     return stack(words, 4 * unit) if words else blank(width, 1)
-
-
-def _small(cell: Titled, width: int, height: int, unit: float) -> Block:
-    """A picture of the whole, under its title."""
-    size = round(_SMALL * width), round(_SMALL * height)
-    words = heading(cell[0], (20 * unit, 18 * unit), size[0], (1, 1))
-    return stack([*words, framed(fill(cell[1], *size))], 4 * unit)
 
 
 def _topped_beside(blocks: Sequence[Block], gap: float) -> Block:

@@ -85,7 +85,11 @@ class Track:
 
 
 def strips(
-    tracks: Sequence[Track], letters: str, alphabet: str, caption: Caption = NO_CAPTION
+    tracks: Sequence[Track],
+    letters: str,
+    alphabet: str,
+    caption: Caption = NO_CAPTION,
+    spans: Sequence[tuple[int, int]] = (),
 ) -> Image.Image:
     """Tracks one under the other, wrapped where they are long, over the caption.
 
@@ -94,6 +98,7 @@ def strips(
         letters: what is at each position, L characters; " " where nothing is.
         alphabet: the letters of the channels, C characters; any other names none.
         caption: what is said under them.
+        spans: the first position and the one after the last of what is marked on the axis.
 
     Each track is a row of pixels for each channel, coloured as maps are; that of an attribution
     is under the letters, coloured by their own channel's value, and over them drawn as high as it,
@@ -110,9 +115,10 @@ def strips(
     for start in starts:
         end, titled = min(start + size, last), start == starts[0] or len(drawn) > 1
         parts = [block for track in drawn for block in track.blocks(start, end, titled=titled)]
-        rows.append(stack([_axis(start, end), *parts], 3))
+        rows.append(stack([_axis(start, end, spans), *parts], 3))
     body = stack([*rows, blank(NARROWEST, 1)], 28)
-    notes = [*filter(None, [note, empty, silent]), _LOGO_WORDS, *caption.notes]
+    marked = "the bar on the axis: what the unit sees" if spans else ""
+    notes = [*filter(None, [marked, note, empty, silent]), _LOGO_WORDS, *caption.notes]
     keys = [*caption.keys, *([] if _has_bases(alphabet) else [("letters", _kinds_key())])]
     return captioned(body, replace(caption, notes=notes, keys=keys), 0.8)
 
@@ -182,8 +188,8 @@ class _Drawn:
         return beside([labels, framed(pixels)], 0)
 
 
-def _axis(start: int, end: int) -> Block:
-    """The numbers of every tenth position, from 1, over a line with ticks."""
+def _axis(start: int, end: int, spans: Sequence[tuple[int, int]]) -> Block:
+    """The numbers of every tenth position, from 1, over ticks and a line at each span."""
     page = blank(GUTTER + CELL * (end - start + 1), LINE)
     draw, font = ImageDraw.Draw(page), ImageFont.load_default(14)
     for position in range(start, end):
@@ -192,6 +198,10 @@ def _axis(start: int, end: int) -> Block:
         if number % 10 == 0 or position == start:
             draw.text((centre, 0), str(number), fill=SOFT, font=font, anchor="mt")
         draw.line([(centre, LINE - (6 if number % 10 == 0 else 3)), (centre, LINE)], FRAME)
+    for first, last in spans:
+        left, right = (GUTTER + CELL * (min(max(p, start), end) - start) for p in (first, last))
+        if left < right:
+            draw.rectangle([left + 1, LINE - 4, right - 2, LINE - 1], fill=INK)
     return page
 
 
@@ -255,7 +265,20 @@ def _worth_drawing(tracks: Sequence[Track], starts: range) -> tuple[list[int], s
     ]
     if not inside or len(inside) == len(starts):
         return [*starts], ""
-    return inside, f"{len(starts) - len(inside)} rows are left out, where all is 0"
+    out = [start for start in starts if start not in inside]
+    return inside, f"left out, since all is 0 there: positions {_ranges(out, starts)}"
+
+
+def _ranges(firsts: Sequence[int], starts: range) -> str:
+    """The positions of rows, counted from 1, by the rows' first positions."""
+    joined: list[list[int]] = []
+    for first in firsts:
+        after = min(first + starts.step, starts.stop)
+        if joined and joined[-1][1] == first:
+            joined[-1][1] = after
+        else:
+            joined.append([first, after])
+    return ", ".join(f"{first + 1}-{after}" for first, after in joined)
 
 
 def _without_padding(

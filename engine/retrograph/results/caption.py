@@ -15,7 +15,8 @@ from retrograph.render import DESCRIPTION
 from retrograph.results.context import ExplainContext
 from retrograph.results.explained import ExplainedInput
 from retrograph.results.notes import gather_notes
-from retrograph.results.unit_names import class_name, split_unit
+from retrograph.results.seen import seen_span
+from retrograph.results.unit_names import class_name, describe_channel, split_unit
 from retrograph.runtime import Array
 
 _MOST_CLASSES = 5
@@ -54,8 +55,8 @@ def picture_lines(explained: ExplainedInput) -> list[str]:
     alias, count = explained.context.contract.alias, len(explained.units)
     if count == 1:
         *probability, activation = unit_measures(explained, 0)
-        head = [" · ".join([explained.unit_name(0), *probability])]
-        head.append(" · ".join(filter(None, [_layer_text(explained, 0), activation])))
+        head = [" · ".join([placed_name(explained, 0), *probability])]
+        head.append(_difference_text(explained) or f"{_layer_text(explained, 0)}{activation}")
     else:
         things = "boxes" if explained.found.title else f"units of {alias}"
         is_top = not explained.objective(0) and explained.context.contract.select == "top"
@@ -98,6 +99,16 @@ def described(page: Image.Image, context: ExplainContext, lines: Sequence[str]) 
     return page
 
 
+def placed_name(explained: ExplainedInput, k: int) -> str:
+    """Unit k in words; where it sees a part of a sequence, which letters, counted from 1."""
+    span, context = seen_span(explained, k), explained.context
+    channel, place = split_unit(explained.units[k], context.contract.channel_axis)
+    if span is None or len(place) != 1:
+        return explained.unit_name(k)
+    name = describe_channel(channel, context.channel_names)
+    return f"{name}, output position {place[0]} · sees letters {span[0] + 1}-{span[1]}"
+
+
 def unit_measures(explained: ExplainedInput, k: int) -> list[str]:
     """The numbers of unit k: of a class how probable the model finds it, and the activation."""
     return [*_probability(explained, k), _value_text(explained, k)]
@@ -112,14 +123,25 @@ def _value_text(explained: ExplainedInput, k: int) -> str:
 
 
 def _layer_text(explained: ExplainedInput, k: int) -> str:
-    """The layer of unit k; of what was found in the outputs which number of it.
+    """The layer of unit k, or which number of the outputs it is, before its value.
 
     "" where that is the name of its value.
     """
     objective = explained.objective(k)
     if objective is None:
-        return explained.context.contract.alias
-    return "" if objective.names_value else objective.where
+        return f"{explained.context.contract.alias} · "
+    return "" if objective.names_value else f"{objective.where} · "
+
+
+def _difference_text(explained: ExplainedInput) -> str:
+    """The layer, the values of both units and their difference; "" where these are not known."""
+    objective = explained.objective(0)
+    if objective is None or not objective.values:
+        return ""
+    pairs = zip(objective.units, objective.values, strict=True)
+    parts = [f"{name}: {plain_number(value)}" for (name, _), value in pairs]
+    difference = f"difference {plain_number(float(explained.scores[0]))}"
+    return f"{explained.context.contract.alias} · {', '.join([*parts, difference])}"
 
 
 def _probability(explained: ExplainedInput, k: int) -> list[str]:

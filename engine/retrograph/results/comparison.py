@@ -11,7 +11,7 @@ from PIL import Image
 
 from retrograph.errors import InputError, command, facts, parameter, spelled
 from retrograph.render import SCALE, Table
-from retrograph.render.page import CELL_SIDE
+from retrograph.render.page import CELL_SIDE, Titled
 from retrograph.results.base import Result
 from retrograph.results.caption import described, row_lines, small_print
 from retrograph.results.context import ExplainContext
@@ -108,7 +108,8 @@ class ComparisonTable:
     def __init__(self, context: ExplainContext) -> None:
         self._context = context
         self._notes = gather_notes(context.contracts)
-        self._table = Table(["input", *map(self._titled, context.methods)])
+        titles = ["input", "what the unit sees", *map(self._titled, context.methods)]
+        self._table = Table(titles)
         self._legend = Legend()
 
     def add(self, explanation: Explanation) -> None:
@@ -128,12 +129,22 @@ class ComparisonTable:
         self._legend.add(explained, values=kind_of(explained).is_plane(explained.shown))
 
     def _add_unit(self, explained: Explanation) -> None:
-        """The rows of one unit: what it sees of the input, where that is a part, then the whole."""
+        """The rows of one unit: the input, and what the unit sees of it beside the maps there.
+
+        Maps that go beyond that part, and those of a unit that sees all, are whole.
+        """
         maps = attribution_maps(explained)
         whole, *parts = kind_of(explained).rows(shown_input(explained), maps, CELL_SIDE)
-        named = [row[0][0].replace("\n", ", ") for row in parts if row[0]]
         lines = "\n".join([Path(explained.name).name, *row_lines(explained)])
-        for caption, row in zip([*named, lines], [*parts, whole], strict=True):
+        captions = [row[0][0].replace("\n", ", ") if row[0] else "" for row in parts]
+        first, *beyond = whole
+        rows: list[list[Titled | None]] = [[None, *part] for part in parts]
+        if not parts or any(beyond):
+            rows.append([None, None, *beyond])
+            captions.append("")
+        rows[0][0] = first
+        captions[-1] = "\n".join(filter(None, [lines, captions[-1]]))
+        for caption, row in zip(captions, rows, strict=True):
             self._table.add(caption, [cell and cell[1] for cell in row], side=1)
 
     def page(self, title: str, left_out: Mapping[str, str]) -> Image.Image:

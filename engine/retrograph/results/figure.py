@@ -9,12 +9,19 @@ from PIL import Image
 from retrograph.errors import facts
 from retrograph.inputs import AttributionMap, ShownInput
 from retrograph.render import Caption
-from retrograph.results.caption import described, picture_lines, small_print, unit_measures
+from retrograph.results.caption import (
+    described,
+    picture_lines,
+    placed_name,
+    small_print,
+    unit_measures,
+)
 from retrograph.results.explained import ExplainedInput
 from retrograph.results.legend import Legend
 from retrograph.results.maps import drawn_values, kind_of, marks_of, style_of
-from retrograph.results.seen import seen_windows, unit_cells
+from retrograph.results.seen import seen_span, seen_windows, unit_cells
 
+_ONE_SCALE = "the parts in both boxes are of one map, on one scale"
 _CELL_WORDS = "the box is the unit's place in its layer; it sees all of the input"
 
 
@@ -38,6 +45,7 @@ def figure(explained: ExplainedInput) -> Image.Image:
         notes=[
             *([_CELL_WORDS] if unit_cells(explained, 0) else []),
             *_detail_lines(explained),
+            *([_ONE_SCALE] if len(seen_windows(explained, 0)) > 1 else []),
             *filter(None, [facts(explained.note)]),
             *small_print(explained.context, *kind.scale_notes(explained.array)),
         ],
@@ -74,6 +82,7 @@ def attribution_maps(explained: ExplainedInput) -> list[AttributionMap]:
             style=style_of(method, explained),
             windows=seen_windows(explained, k) if windowed else (),
             marks=marks_of(explained, k),
+            span=seen_span(explained, k),
         )
         for k in range(len(explained.units))
         for method in explained.context.methods
@@ -85,4 +94,4 @@ def _title(explained: ExplainedInput, method: str, k: int) -> str:
     if len(explained.units) == 1:
         return method
     several = [method] if len(explained.context.methods) > 1 else []
-    return f"{explained.unit_name(k)}\n{' · '.join([*several, *unit_measures(explained, k)])}"
+    return f"{placed_name(explained, k)}\n{' · '.join([*several, *unit_measures(explained, k)])}"

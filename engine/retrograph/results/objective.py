@@ -30,6 +30,7 @@ class Objective:
         mask: the positions [rows, columns] that are summed, whose contour is drawn; None where
             there are none.
         units: the units of a difference, each in words and by its index in an item of the layer.
+        values: of these units, where they are known.
         record: what a program is told besides.
     """
 
@@ -44,6 +45,7 @@ class Objective:
     box: Corners | None = None
     mask: Array | None = None
     units: tuple[tuple[str, tuple[int, ...]], ...] = ()
+    values: tuple[float, ...] = ()
     record: Mapping[str, Any] = field(default_factory=dict)
 
     @property

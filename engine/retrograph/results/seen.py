@@ -27,6 +27,21 @@ def seen_windows(explained: ExplainedInput, k: int) -> list[NamedWindow]:
     return [(name, window) for name, window in named if window is not None]
 
 
+def seen_span(explained: ExplainedInput, k: int) -> tuple[int, int] | None:
+    """The first position of a sequence that unit k sees, and the one after the last.
+
+    None where it sees all of it, and for what is drawn otherwise.
+    """
+    context = explained.context
+    field = context.field
+    is_other = explained.rows_joined or explained.objective(k) is not None
+    if not context.kind.has_spans or field is None or len(field.axes) != 1 or is_other:
+        return None
+    size = explained.array.shape[field.axes[0] - int(context.kind.axes.batched)]
+    (span,) = field.window(explained.units[k].tolist(), [size])
+    return None if span == (0, size) else span
+
+
 def _units(explained: ExplainedInput, k: int) -> list[tuple[str, Sequence[int]]]:
     """Unit k, or the two of a difference, by their indices; none of a box or a region."""
     objective = explained.objective(k)

@@ -80,6 +80,8 @@ class AttributionMap:
         style: how it is drawn.
         windows: what of a picture its units see; none for those that see all of it.
         marks: boxes and contours on it.
+        span: the first position of a sequence that its unit sees and the one after the last; None
+            where it sees all of it.
     """
 
     title: str
@@ -87,6 +89,7 @@ class AttributionMap:
     style: Style
     windows: Sequence[NamedWindow] = ()
     marks: Marks = NO_MARKS
+    span: tuple[int, int] | None = None
 
 
 @dataclass(frozen=True)
@@ -107,6 +110,7 @@ class InputKind(ABC):
         mend_shape: what to do about an array that does not fit the model's input.
         is_file_each: whether every picture file is an input by itself.
         has_windows: whether figures show what of the input a unit sees.
+        has_spans: whether figures mark what of a sequence a unit sees.
     """
 
     axes: InputAxes
@@ -120,6 +124,7 @@ class InputKind(ABC):
     mend_shape: ClassVar[str] = "reshape it"
     is_file_each: ClassVar[bool] = True
     has_windows: ClassVar[bool] = False
+    has_spans: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
         if self.axes.frame is not None and self.coding is None:

@@ -26,6 +26,7 @@ class LetterInput(InputKind):
 
     name = "letters"
     things = "sequences"
+    has_spans = True
 
     @classmethod
     def matches(cls, axes: InputAxes, coding: Coding | None) -> bool:
@@ -96,4 +97,5 @@ class LetterInput(InputKind):
         _, _, file = shown.title.partition("\n")
         if file and not self.draws_values(array, shown.picture):
             caption = replace(caption, text=f"{caption.text}\n{file}")
-        return strips(tracks, coding.letters(array), coding.alphabet, caption)
+        spans = [each.span for each in maps if each.span is not None]
+        return strips(tracks, coding.letters(array), coding.alphabet, caption, spans)
