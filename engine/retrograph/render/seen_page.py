@@ -57,7 +57,7 @@ def seen_page(
 
 def _tallest(row: Sequence[Titled | None]) -> int:
     """The height of the tallest picture of a row."""
-    return max(np.asarray(cell[1]).shape[0] for cell in row if cell)
+    return max(int(np.asarray(cell[1]).shape[0]) for cell in row if cell)
 
 
 def _without_free_columns(
