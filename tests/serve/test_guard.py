@@ -30,8 +30,11 @@ def test_the_token_has_128_bits_and_is_new_each_time(page: Page) -> None:
 
 
 @pytest.mark.parametrize("path", ["/", "/api/models", "/index.html", "//", "/{}x/", "/x{}/"])
-def test_without_the_token_nothing_is_said(page: Page, path: str) -> None:
-    assert empty(ask(page, path.format(page.token), headers=HERE)) == 404
+def test_without_the_token_only_that_it_is_not_served(page: Page, path: str) -> None:
+    answer = ask(page, path.format(page.token), headers=HERE)
+    assert answer.status == 404
+    assert answer.headers["content-type"].startswith("text/plain")
+    assert answer.body == b"this address is not (or no longer) served; see the terminal\n"
 
 
 @pytest.mark.parametrize(

@@ -20,13 +20,14 @@ _HEADERS: Final = {
     "cross-origin-resource-policy": "same-origin",
     "cross-origin-opener-policy": "same-origin",
 }
+_NOT_SERVED: Final = b"this address is not (or no longer) served; see the terminal\n"
 
 
 class Guard:
     """Lets requests to an ASGI application through that have the token, and are of its own pages.
 
     A request for another Host than this machine's (DNS rebinding), or from another Origin, gets an
-    empty 403; one without the token an empty 404.
+    empty 403; one without the token a 404 with a line that tells nothing of the page.
 
     Args:
         app: the application; its paths begin behind the token.
@@ -67,7 +68,7 @@ class Guard:
             return
         first = scope["path"].removeprefix("/").partition("/")
         if not hmac.compare_digest(first[0].encode(), self._token.encode()):
-            await self._refuse(send, 404)
+            await self._refuse(send, 404, _NOT_SERVED)
             return
 
         async def sending(message: Any) -> None:
@@ -89,10 +90,12 @@ class Guard:
             return name in self._hosts
         return address.is_loopback or self._is_open or name in self._hosts
 
-    async def _refuse(self, send: Any, status: int) -> None:
-        headers = [(b"content-length", b"0")]
+    async def _refuse(self, send: Any, status: int, words: bytes = b"") -> None:
+        headers = [(b"content-length", str(len(words)).encode())]
+        if words:
+            headers.append((b"content-type", b"text/plain; charset=utf-8"))
         await send({"type": "http.response.start", "status": status, "headers": headers})
-        await send({"type": "http.response.body", "body": b""})
+        await send({"type": "http.response.body", "body": words})
 
 
 def _is_plain(host: str) -> bool:

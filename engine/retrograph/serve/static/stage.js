@@ -181,7 +181,7 @@ class Stage {
     this.caption.replaceChildren(
       make("h2", {}, name || record.layer),
       make("p.soft", {}, facts.filter(Boolean).join(" \u00b7 ")),
-      ...(known().kind === "waveform" ? [make("audio", { controls: true, src: address(`api/audio/${encodeURIComponent(view().input)}`) })] : []),
+      ...(known().kind === "waveform" ? [make("audio", { controls: true, src: address(`api/audio/${encodeURIComponent(view().input)}`, { model: view().model }) })] : []),
       ...(notes.length ? [make("details", {}, make("summary", {}, notes.length === 1 ? "1 note" : `${notes.length} notes`), make("ul", {}, notes.map((note) => make("li", {}, note))))] : []),
     );
     document.getElementById("where").textContent = `${record.layer} \u00b7 ${name}`;
