@@ -23,6 +23,7 @@ from support.serving_case import X, npy, npz, png
 pytest.importorskip("starlette", reason="needs retrograph[serve]")
 from retrograph.serve import Page
 from retrograph.serve.work import Cancelled
+from retrograph.synthesis import maximize
 
 
 @pytest.fixture(scope="module")
@@ -195,6 +196,29 @@ def test_an_input_grows(page: Page) -> None:
     assert told_steps[-1]["score"] > told_steps[0]["score"]
     wrong = events(told(page, "api/maximize/events", layer="relu2", unit="9999"))
     assert "out of range" in wrong[-1]["error"]["message"]
+
+
+def test_an_input_grows_by_the_preprocessing_of_the_page(tmp_path: Path) -> None:
+    file = tmp_path / "a.png"
+    file.write_bytes(png())
+    page = Page(SAMPLE, [file], device="cpu", threads=1)
+    asked = {"layer": "relu2", "unit": "3", "steps": "1"}
+    usual = events(told(page, "api/maximize/events", **asked))[-1]
+    shown = told(page, "api/preprocessing", input="0").json
+    assert usual["notes"][0].startswith(shown["note"])
+    other = events(told(page, "api/maximize/events", preprocessing="imagenet", **asked))[-1]
+    assert "imagenet" in other["notes"][0]
+    wanted = maximize(
+        SAMPLE,
+        3,
+        layer="relu2",
+        preprocessing="imagenet",
+        settings={"steps": 1},
+        device="cpu",
+        threads=1,
+    )
+    assert other["score"] == pytest.approx(wanted[0].activation, rel=1e-5)
+    assert usual["score"] != pytest.approx(wanted[0].activation, rel=1e-3)
 
 
 def test_growing_ends_when_the_client_leaves(page: Page, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from PIL import Image
 
-from retrograph.inputs import InputKind, choose_kind
+from retrograph.inputs import InputKind, PreprocessingChoice, choose_kind
 from retrograph.inputs.loader import Batch
 from retrograph.methods import METHODS, describe
 from retrograph.model import Source, opened
@@ -246,11 +246,14 @@ class ShownModel:
             "threads": setup.running.threads,
         }
 
-    @property
-    def synthesis_keywords(self) -> dict[str, Any]:
-        """How inputs are made for it, as keywords of `maximize`."""
-        taken = ("labels", "preprocessing", "device", "threads")
-        return {name: self.scan_keywords[name] for name in taken}
+    def synthesis_keywords(self, choice: PreprocessingChoice | None) -> dict[str, Any]:
+        """How inputs are made for it, as keywords of `maximize`.
+
+        Args:
+            choice: how the page's pictures become the input; None where it takes none.
+        """
+        taken = {name: self.scan_keywords[name] for name in ("labels", "device", "threads")}
+        return {**taken, "preprocessing": None if choice is None else choice.recipe}
 
     def usual_method(self, ask: Ask) -> str:
         """The method by which a layer is explained if none is asked for."""

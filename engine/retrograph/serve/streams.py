@@ -16,7 +16,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
-from retrograph.errors import InputError, RetrographError
+from retrograph.errors import InputError, RetrographError, spelled
 from retrograph.preprocess.picture import Pixels
 from retrograph.scans import plan_scan
 from retrograph.serve.facts import png
@@ -25,6 +25,7 @@ from retrograph.serve.query import Query
 from retrograph.serve.shown_model import ShownModel
 from retrograph.serve.work import Cancelled, Tell, Told, events
 from retrograph.serving.bodies import json_object
+from retrograph.serving.questions import Ask
 from retrograph.serving.receiving import received
 from retrograph.serving.refusals import Refused, error_record
 from retrograph.synthesis import maximize
@@ -147,11 +148,11 @@ class Streams:
 
     async def _maximize(self, request: Request) -> Response:
         query = self._page.query(request)
-        model, layer = self._page.model(query), query.text("layer")
-        unit, steps = query.numbers("unit"), query.count("steps", _STEPS, _MOST_STEPS) or 1
+        model, ask, unit = self._page.model(query), query.question(), query.numbers("unit")
+        steps = query.count("steps", _STEPS, _MOST_STEPS) or 1
 
         def work(tell: Tell) -> None:
-            grow(model, layer, unit, steps, tell)
+            grow(model, ask, unit, steps, tell)
 
         stream = events(self._page.slow, work)
         return StreamingResponse(stream, media_type="text/event-stream", headers=_HEADERS)
@@ -162,19 +163,19 @@ def _is_names(value: Any) -> bool:
     return isinstance(value, list) and bool(value) and all(isinstance(n, str) for n in value)
 
 
-def grow(
-    model: ShownModel, layer: str | None, unit: tuple[int, ...] | None, steps: int, tell: Tell
-) -> None:
+def grow(model: ShownModel, ask: Ask, unit: tuple[int, ...] | None, steps: int, tell: Tell) -> None:
     """Make the input that a unit would like best, and tell how it grows.
 
     Args:
         model: the unit's.
-        layer: its layer; the class scores if None.
+        ask: its layer, the class scores if that is None, and the preprocessing: that of the page's
+            pictures if None.
         unit: a channel, or the index of a unit, of which the channel is taken.
         steps: how many.
-        tell: takes step, steps, score, of a picture png, and at the end finished.
+        tell: takes step, steps, score, of a picture png, and at the end finished and notes.
     """
-    last = monotonic()
+    layer, context = ask.question.layer, model.hosted.session(ask).context
+    choice, last = context.preprocessing, monotonic()
 
     def on_step(step: int, score: float, picture: Callable[[], Pixels | None]) -> None:
         nonlocal last
@@ -195,10 +196,12 @@ def grow(
         layer=layer,
         settings={"steps": steps},
         on_step=on_step,
-        **model.synthesis_keywords,
+        **model.synthesis_keywords(choice),
     )
     (best, *_) = made
+    notes = [] if choice is None else [choice.note(context.labels), choice.warning(context.labels)]
     told: Told = {"step": best.steps, "steps": steps, "score": best.activation, "finished": True}
+    told["notes"] = [*map(spelled, filter(None, (*notes, *made.notes)))]
     tell(told | _drawn(best.picture))
 
 

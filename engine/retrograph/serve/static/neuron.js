@@ -32,7 +32,8 @@ class Neuron {
     const { channel } = shownUnit();
     if (view().tab !== "neuron" || !known()) return;
     if (channel === null) return this.body.replaceChildren(make("p.soft", {}, "choose a unit"));
-    const asked = { model: view().model, layer: mapLayer(), unit: channel };
+    const { model, preprocessing } = view();
+    const asked = { model, layer: mapLayer(), unit: channel, preprocessing };
     if (JSON.stringify(asked) === this.asked) return;
     this.asked = JSON.stringify(asked);
     this.load(asked);
