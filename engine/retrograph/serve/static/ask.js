@@ -70,13 +70,13 @@ export function askOnce(path, parameters) {
 }
 
 /**
- * Work of which only the newest matters: a new call aborts the one before.
+ * Work of which only the newest matters: a new call aborts the one before, and `stop()` the last.
  *
  * `element` shows that it waits; what goes wrong goes to `failed`.
  */
 export function newest(element, work, failed) {
   let running = null;
-  return async (...values) => {
+  const start = async (...values) => {
     running?.abort();
     const mine = (running = new AbortController());
     element.setAttribute("aria-busy", "true");
@@ -88,4 +88,10 @@ export function newest(element, work, failed) {
       if (running === mine) element.removeAttribute("aria-busy");
     }
   };
+  const stop = () => {
+    running?.abort();
+    running = null;
+    element.removeAttribute("aria-busy");
+  };
+  return Object.assign(start, { stop });
 }

@@ -2,13 +2,13 @@
 import { address, ask, newest } from "./ask.js";
 import { make, opening, percent, showMistake } from "./dom.js";
 import { known, onModel } from "./known.js";
-import { question, show, view, watch } from "./view.js";
+import { QUESTION, question, show, view, watch } from "./view.js";
 
 /** Build the tab in its panel. */
 export function checksTab(panel) {
   const checks = new Checks(panel);
   watch(["input", "preprocessing"], () => checks.refresh());
-  watch(["layer", "unit", "method", "input"], () => checks.clear());
+  watch(QUESTION, () => checks.clear());
   onModel(() => checks.refresh());
   return { shown: () => checks.refresh() };
 }
@@ -31,7 +31,9 @@ class Checks {
     if (view().tab === "checks" && known() && view().input) this.load();
   }
 
+  /** Drop the checks of what was asked before, those that still run too. */
   clear() {
+    this.run.stop();
     this.outcome.replaceChildren();
   }
 
@@ -51,9 +53,10 @@ class Checks {
   }
 
   async fetch(signal) {
-    const record = await ask("api/sanity", question(), { signal });
+    const asked = question();
+    const record = await ask("api/sanity", asked, { signal });
     const words = [record.summary ?? []].flat();
-    const picture = record.plot ? opening(address("api/sanity", { ...question(), format: "png" }), "the checks as a drawing") : null;
+    const picture = record.plot ? opening(address("api/sanity", { ...asked, format: "png" }), "the checks as a drawing") : null;
     this.outcome.replaceChildren(...words.map((each) => make("p.word", {}, each)),
       ...(record.notes ?? []).map((note) => make("p.soft", {}, note)), picture ?? "");
   }

@@ -5,7 +5,7 @@ const NAMES = [
   "box", "class_", "what", "over", "at", "compare", "tab",
 ];
 /** What asks for one explanation: the rest says how it is looked at. */
-const QUESTION = [
+export const QUESTION = [
   "model", "input", "layer", "unit", "method", "wrt", "preprocessing",
   "box", "class_", "what", "over", "at",
 ];
