@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -107,6 +108,48 @@ def test_checks_preprocessing_and_what_is_copied(tmp_path: Path) -> None:
     assert commands["command"].startswith("retrograph explain")
     assert asked["preprocessing"] in commands["command"]
     assert "rg.explain" in commands["python"]
+
+
+def test_checks_go_when_another_unit_is_asked(tmp_path: Path) -> None:
+    words = "document.querySelectorAll('#panel-checks .word').length"
+    steps = [
+        {"go": "?layer=relu2&unit=5&tab=checks"},
+        {"until": "document.querySelectorAll('.choices button').length > 1"},
+        {"click": "text=Check this attribution"},
+        {"until": f"{words} > 0"},
+        {"click": ".choices button:last-child"},
+        {"tell": words},
+    ]
+    with page_served(SAMPLE, *small_pictures(tmp_path, 1)) as address:
+        seen = visit(address, tmp_path, steps)
+    assert seen.errors == []
+    assert seen.told == [0]
+
+
+def test_nothing_of_a_model_stays_when_another_one_is_chosen(tmp_path: Path) -> None:
+    shown = """[document.querySelectorAll('.scores button, .maps .tile').length,
+      document.querySelector('#stage .sheet').checkVisibility(),
+      document.querySelector('.enlarged').checkVisibility(),
+      document.querySelector('.caption').textContent]"""
+    steps = [
+        {"go": "?model=none&layer=relu2&unit=5"},
+        {"tell": "document.getElementById('toast').textContent"},
+        {"go": "?model=cifar10_cnn&layer=relu2&unit=5"},
+        {"until": "document.querySelector('.enlarged').checkVisibility()"},
+        {"tell": f"{shown}.slice(0, 3)"},
+        {"tell": "window.fetch = () => Promise.reject(new Error('away')), 0"},
+        {"choose": ["#model", "other"]},
+        {"tell": shown},
+    ]
+    other = shutil.copy(SAMPLE, tmp_path / "other.onnx")
+    with page_served(SAMPLE, other, *small_pictures(tmp_path, 1)) as address:
+        seen = visit(address, tmp_path, steps)
+    assert seen.errors == []
+    toast, (count, *are_visible), _, after = seen.told
+    assert toast == "there is no model 'none'; shown is cifar10_cnn"
+    assert count > 10
+    assert are_visible == [True, True]
+    assert after == [0, False, False, ""]
 
 
 def test_a_position_of_a_sequence_is_clicked(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ import { question, view, watch } from "./view.js";
 const listeners = [];
 let latest = null;
 
-/** Call `told({ record, unit, error })` when another explanation is there. */
+/** Call `told({ record, unit, error })` when another explanation is there; all null when none is any more. */
 export function onAnswer(told) {
   listeners.push(told);
   if (latest) told(latest);
@@ -36,6 +36,10 @@ export function startAnswers() {
     "box", "class_", "what", "over", "at",
   ];
   const refresh = () => known() && view().input && load();
+  watch(["model"], () => {
+    load.stop();
+    tell({ record: null, unit: null, error: null });
+  });
   watch(names, refresh);
   onModel(refresh);
 }

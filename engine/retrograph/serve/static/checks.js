@@ -8,6 +8,7 @@ import { QUESTION, question, show, view, watch } from "./view.js";
 export function checksTab(panel) {
   const checks = new Checks(panel);
   watch(["input", "preprocessing"], () => checks.refresh());
+  watch(["model"], () => checks.forget());
   watch(QUESTION, () => checks.clear());
   onModel(() => checks.refresh());
   return { shown: () => checks.refresh() };
@@ -29,6 +30,12 @@ class Checks {
 
   refresh() {
     if (view().tab === "checks" && known() && view().input) this.load();
+  }
+
+  /** Take away what is told of another model. */
+  forget() {
+    this.load.stop();
+    this.preparation.replaceChildren();
   }
 
   /** Drop the checks of what was asked before, those that still run too. */

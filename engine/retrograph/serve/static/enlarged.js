@@ -28,6 +28,12 @@ export class Enlarged {
     this.drawnKey = null;
   }
 
+  /** Ask and choose nothing until the maps of another layer or input are there. */
+  wait() {
+    this.load.stop();
+    this.parameters = null;
+  }
+
   show(channel, place) {
     if (this.parameters) this.load(channel, place);
   }
@@ -47,6 +53,7 @@ export class Enlarged {
       this.isLine ? this.drawLine() : this.drawMap();
     }
     this.field = await fieldOf(model, layer);
+    signal.throwIfAborted();
     this.place = place.length ? place.slice(-2).map((each) => Math.floor(each / this.step)) : null;
     this.element.hidden = false;
     this.markPlace();
@@ -124,6 +131,7 @@ export class Enlarged {
   }
 
   choose(place) {
+    if (!this.parameters) return;
     const index = place.map((each) => each * this.step);
     index.splice(this.channelAxis, 0, this.channel);
     showUnit({ layer: this.parameters.layer, unit: index.join(",") });

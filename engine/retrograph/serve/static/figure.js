@@ -81,7 +81,15 @@ export class Figure {
     await this.ready();
   }
 
+  /** Take the picture, the attribution and the boxes away, until others are there. */
+  clear() {
+    this.sheet.hidden = true;
+    this.objects = [];
+    this.mark({ sees: null, hover: null });
+  }
+
   async ready() {
+    this.sheet.hidden = false;
     await this.base.decode();
     const size = [this.base.naturalWidth, this.base.naturalHeight];
     const isNew = String(size) !== String(this.size);

@@ -27,8 +27,9 @@ export function setScores(scores) {
 /** The layer whose maps are shown: the named one, else the class scores, of a detector its last ReLU. */
 export function mapLayer() {
   const { layer } = view();
-  if (layer || !facts.model) return layer;
-  const { default: usual, layers } = facts.model;
+  const model = known();
+  if (layer || !model) return layer;
+  const { default: usual, layers } = model;
   const last = layers.filter((each) => each.relu).at(-1)?.alias;
   return usual.select === "top" ? usual.layer : (last ?? usual.layer ?? "");
 }
@@ -36,7 +37,7 @@ export function mapLayer() {
 /** The layer that is shown, as the model's record tells of it; null of the class scores. */
 export function shownLayer() {
   const layer = mapLayer();
-  return facts.model?.layers.find((each) => each.alias === layer || each.tensor === layer) ?? null;
+  return (known().layers ?? []).find((each) => each.alias === layer || each.tensor === layer) ?? null;
 }
 
 /** Ask again what is known of the model, as after a scan. */

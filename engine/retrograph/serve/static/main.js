@@ -1,7 +1,7 @@
 /** The page: three panes that show what the URL says. */
 import { startAnswers } from "./answer.js";
 import { ask } from "./ask.js";
-import { make, showMistake } from "./dom.js";
+import { make, say, showMistake } from "./dom.js";
 import { inputStrip } from "./inputs.js";
 import { keys } from "./keys.js";
 import { startModels } from "./known.js";
@@ -12,6 +12,10 @@ import { stagePane } from "./stage.js";
 import { theme } from "./theme.js";
 import { settle, show, tellAll, view, watch } from "./view.js";
 
+/** The usual question: what is asked of one model is seldom there in another. */
+const NOTHING_ASKED = {
+  layer: "", unit: "", box: "", class_: "", what: "", over: "", at: "", wrt: "", method: "", style: "", compare: "", preprocessing: "",
+};
 const pane = (id) => document.getElementById(id);
 
 async function start() {
@@ -28,14 +32,19 @@ async function start() {
   const [{ models }] = await Promise.all([ask("api/models"), strip.load()]);
   modelChoice(models);
   const { model, input } = view();
-  settle({ model: model || models[0]?.name, input: input || strip.inputs[0]?.id });
+  const isThere = models.some(({ name }) => name === model);
+  if (model && !isThere) {
+    say(`there is no model '${model}'; shown is ${models[0].name}`, true);
+    settle(NOTHING_ASKED);
+  }
+  settle({ model: isThere ? model : models[0]?.name, input: input || strip.inputs[0]?.id });
   tellAll();
 }
 
 function modelChoice(models) {
   const select = document.getElementById("model");
   select.append(...models.map(({ name, file }) => make("option", { value: name, title: file }, name)));
-  select.onchange = () => show({ model: select.value, layer: "", unit: "", box: "", class_: "", what: "", over: "", at: "", method: "", style: "", compare: "", preprocessing: "" });
+  select.onchange = () => show({ ...NOTHING_ASKED, model: select.value });
   watch(["model"], ({ model }) => (select.value = model));
 }
 

@@ -14,6 +14,7 @@ const COLUMNS = 4;
 /** Build the tab in its panel; gives `{ shown, step }`. */
 export function mapsTab(panel, stage) {
   const maps = new Maps(panel, stage);
+  watch(["model"], () => maps.forget());
   watch(["input", "layer", "preprocessing"], () => maps.refresh());
   onModel(() => maps.refresh());
   onAnswer(() => maps.mark());
@@ -49,7 +50,19 @@ class Maps {
     if (asked === this.asked) return;
     this.asked = asked;
     this.parameters = { model, input, layer, preprocessing, order: this.order };
+    this.enlarged.wait();
     this.load();
+  }
+
+  /** Take away the maps of another model. */
+  forget() {
+    this.load.stop();
+    this.asked = null;
+    this.clear();
+    this.list.replaceChildren();
+    this.count.textContent = "";
+    this.enlarged.wait();
+    this.enlarged.element.hidden = true;
   }
 
   async first(signal) {

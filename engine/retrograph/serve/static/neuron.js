@@ -5,11 +5,12 @@ import { amount, draw, fileName, make, opening, percent, showMistake } from "./d
 import { known, mapLayer, onModel, shownLayer } from "./known.js";
 import { Growing } from "./growing.js";
 import { scanOffer } from "./scanning.js";
-import { show, view } from "./view.js";
+import { show, view, watch } from "./view.js";
 
 /** Build the tab in its panel. */
 export function neuronTab(panel) {
   const neuron = new Neuron(panel);
+  watch(["model"], () => neuron.clear());
   onAnswer(() => neuron.refresh());
   onModel(() => neuron.forget());
   return { shown: () => neuron.refresh() };
@@ -21,6 +22,14 @@ class Neuron {
     this.body = make("div.scrolled");
     panel.append(this.body);
     this.load = newest(panel, (signal, asked) => this.fetch(signal, asked), (error) => showMistake(this.body, error));
+  }
+
+  /** Take away the unit of another model. */
+  clear() {
+    this.load.stop();
+    this.growing?.stop();
+    this.asked = null;
+    this.body.replaceChildren();
   }
 
   forget() {

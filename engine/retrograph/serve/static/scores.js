@@ -17,6 +17,11 @@ export function scoreList(pane, stage) {
     list.replaceChildren(...parts(scores));
     stage.main.markObjects(objectsOf(scores));
   }, (error) => list.replaceChildren(make("p.soft", {}, error.message)));
+  watch(["model"], () => {
+    load.stop();
+    list.replaceChildren();
+    stage.main.markObjects([]);
+  });
   const refresh = () => known() && view().input && load();
   watch(["input", "preprocessing"], refresh);
   onModel(refresh);

@@ -15,6 +15,7 @@ export function stagePane(pane) {
   const stage = new Stage(pane);
   watch(["input", "layer", "unit", "method", "style", "wrt", "preprocessing", "compare",
     "box", "class_", "what", "over", "at"], () => stage.refresh());
+  watch(["model"], () => stage.clear());
   onModel(() => stage.refresh());
   onAnswer((answer) => stage.answered(answer));
   return stage;
@@ -96,6 +97,14 @@ class Stage {
     show({ compare: ways[way] });
   }
 
+  /** Take away what is shown of another model. */
+  clear() {
+    this.draw.stop();
+    this.at.stop();
+    this.each((figure) => figure.clear());
+    this.mistake.replaceChildren();
+  }
+
   refresh() {
     if (!known() || !view().input) return;
     this.pane.classList.toggle("without-overlay", known().kind !== "picture");
@@ -173,7 +182,7 @@ class Stage {
   }
 
   answered({ record, unit, error }) {
-    if (error) return this.caption.replaceChildren();
+    if (error || !record) return this.caption.replaceChildren();
     const name = unit?.name || "";
     this.main.mark({ sees: windowOf(unit) });
     const facts = [record.layer, `activation ${amount(unit?.activation)}`, seesWords(unit?.sees, record.explained[0]?.size)];
@@ -190,6 +199,7 @@ class Stage {
   }
 
   async clicked(pixel, signal) {
+    if (!known()) return;
     const { model, input } = view();
     const layer = mapLayer();
     const [x, y] = pixel.map(Math.floor);

@@ -10,6 +10,7 @@ const STEP = 100;
 /** Build the tab in its panel. */
 export function tableTab(panel) {
   const table = new Table(panel);
+  watch(["model"], () => table.forget());
   watch(["layer"], () => table.refresh());
   onModel(() => table.refresh());
   return { shown: () => table.refresh() };
@@ -20,6 +21,12 @@ class Table {
     this.body = make("div.scrolled");
     panel.append(this.body);
     this.load = newest(panel, (signal) => this.fetch(signal), (error) => showMistake(this.body, error));
+  }
+
+  /** Take away the units of another model. */
+  forget() {
+    this.load.stop();
+    this.body.replaceChildren();
   }
 
   refresh() {
