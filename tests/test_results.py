@@ -53,6 +53,7 @@ MAKERS = {
     rg.Perturbation: "perturb()",
     rg.Sheet: "Sheet(explanations)",
     rg.TriedPreprocessing: "find_preprocessing()",
+    rg.Health: "doctor()",
 }
 
 
