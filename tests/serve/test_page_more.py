@@ -8,6 +8,7 @@ import shutil
 from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
 from PIL import Image
 
@@ -150,6 +151,48 @@ def test_nothing_of_a_model_stays_when_another_one_is_chosen(tmp_path: Path) -> 
     assert count > 10
     assert are_visible == [True, True]
     assert after == [0, False, False, ""]
+
+
+def test_a_place_of_a_large_map_is_told_by_its_own_numbers(tmp_path: Path) -> None:
+    """The map is reduced by 2; the chosen unit is dark among bright ones."""
+    tensor = onnx.helper.make_tensor_value_info
+    weights = np.zeros((2, 3, 1, 1), np.float32)
+    weights[1, 0] = 1
+    node = onnx.helper.make_node
+    nodes = [
+        node("Conv", ["x", "w"], ["c"]),
+        node("Relu", ["c"], ["r"]),
+        node("GlobalAveragePool", ["r"], ["p"]),
+        node("Flatten", ["p"], ["y"]),
+    ]
+    ends = [tensor("x", 1, [1, 3, 300, 300])], [tensor("y", 1, [1, 2])]
+    graph = onnx.helper.make_graph(
+        nodes, "large", *ends, [onnx.numpy_helper.from_array(weights, "w")]
+    )
+    opset = [onnx.helper.make_opsetid("", 17)]
+    onnx.save(
+        onnx.helper.make_model(graph, opset_imports=opset, ir_version=9), tmp_path / "large.onnx"
+    )
+    pixels = np.full((300, 300, 3), 255, np.uint8)
+    pixels[151, 203] = 51
+    Image.fromarray(pixels).save(tmp_path / "a.png")
+    words = "document.querySelector('.enlarged p').textContent"
+    steps = [
+        {"go": "?layer=relu1&unit=1,151,203"},
+        {"until": "document.querySelector('.enlarged').checkVisibility()"},
+        {"tell": words},
+        {"hover": [".enlarged canvas", 1, 1]},
+        {"tell": words},
+        {"shoot": "large"},
+    ]
+    files = tmp_path / "large.onnx", tmp_path / "a.png"
+    with page_served(*files, "--preprocess", "0-1") as address:
+        seen = visit(address, tmp_path, steps)
+    assert seen.errors == []
+    assert seen.told == [
+        "channel 1 at row 151, column 203: 0.2",
+        "channel 1 at row 0\u20131, column 0\u20131: at most 1",
+    ]
 
 
 def test_a_position_of_a_sequence_is_clicked(tmp_path: Path) -> None:

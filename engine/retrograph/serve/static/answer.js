@@ -44,9 +44,9 @@ export function startAnswers() {
   onModel(refresh);
 }
 
-/** The numbers of the unit that is shown: its channel or class, and where it lies. */
+/** The numbers of the unit that is shown: its channel or class, where it lies, and its activation. */
 export function shownUnit() {
-  if (!latest?.unit) return { channel: null, place: [] };
-  const { unit, place } = latest.unit;
-  return { channel: unit[unit.length > 1 ? latest.record.channel_axis ?? 0 : 0], place: place ?? [] };
+  if (!latest?.unit) return { channel: null, place: [], activation: null };
+  const { unit, place, activation } = latest.unit;
+  return { channel: unit[unit.length > 1 ? latest.record.channel_axis ?? 0 : 0], place: place ?? [], activation };
 }

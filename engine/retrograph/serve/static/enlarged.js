@@ -34,11 +34,11 @@ export class Enlarged {
     this.parameters = null;
   }
 
-  show(channel, place) {
-    if (this.parameters) this.load(channel, place);
+  show(channel, place, activation) {
+    if (this.parameters) this.load(channel, place, activation);
   }
 
-  async fetch(signal, channel, place) {
+  async fetch(signal, channel, place, activation) {
     const { model, input, layer, preprocessing } = this.parameters;
     const key = JSON.stringify([model, input, layer, preprocessing, channel]);
     if (key !== this.drawnKey) {
@@ -47,6 +47,7 @@ export class Enlarged {
       this.values = map.values.flat(Infinity);
       const sizes = map.shape.map((size) => Math.ceil(size / map.step));
       this.step = map.step;
+      this.sizes = map.shape.slice(-2);
       this.grid = sizes.length > 1 ? sizes.slice(-2) : [1, sizes[0] ?? 1];
       this.isLine = sizes.length < 2;
       this.drawnKey = key;
@@ -54,7 +55,8 @@ export class Enlarged {
     }
     this.field = await fieldOf(model, layer);
     signal.throwIfAborted();
-    this.place = place.length ? place.slice(-2).map((each) => Math.floor(each / this.step)) : null;
+    this.chosen = { place: place.slice(-2), activation };
+    this.place = place.length ? this.chosen.place.map((each) => Math.floor(each / this.step)) : null;
     this.element.hidden = false;
     this.markPlace();
   }
@@ -107,7 +109,8 @@ export class Enlarged {
     this.looked = place;
     this.markPlace();
     if (!place) return this.stage.pointAt(null);
-    this.stage.pointAt(this.field && !this.isLine ? windowAt(this.field, place) : null);
+    const inLayer = place.map((each) => each * this.step);
+    this.stage.pointAt(this.field && !this.isLine ? windowAt(this.field, inLayer) : null);
   }
 
   /** Point at the window of a place, without its value: of a thumbnail. */
@@ -126,8 +129,20 @@ export class Enlarged {
       left: `${(100 * column) / columns}%`, top: `${(100 * row) / rows}%`,
       width: `${100 / columns}%`, height: `${100 / rows}%`,
     });
-    const where = this.isLine ? `position ${column}` : `row ${row}, column ${column}`;
-    this.words.textContent = `channel ${this.channel} at ${where}: ${amount(this.valueAt(place))}`;
+    this.words.textContent = `channel ${this.channel} at ${this.wordsOf(place)}`;
+  }
+
+  /** Where a place of the map lies in the layer, and its number: of several in one the greatest. */
+  wordsOf(place) {
+    const named = (of) => of.map((each, axis) => `${(this.isLine ? ["position"] : ["row", "column"])[axis]} ${each}`).join(", ");
+    const { place: own, activation } = this.chosen;
+    if (place === this.place) return `${named(own)}: ${amount(activation)}`;
+    if (this.step === 1) return `${named(place)}: ${amount(this.valueAt(place))}`;
+    const spans = place.map((each, axis) => {
+      const first = each * this.step;
+      return `${first}\u2013${Math.min(first + this.step, this.sizes[axis]) - 1}`;
+    });
+    return `${named(spans)}: at most ${amount(this.valueAt(place))}`;
   }
 
   choose(place) {

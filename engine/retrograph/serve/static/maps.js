@@ -170,11 +170,11 @@ class Maps {
 
   /** Mark the channel that is explained, and enlarge its map. */
   mark() {
-    const { channel, place } = isShown() ? shownUnit() : { channel: null, place: [] };
+    const { channel = null, place, activation } = isShown() ? shownUnit() : {};
     for (const tile of this.list.querySelectorAll(".tile")) {
       tile.ariaPressed = String(Number(tile.dataset.unit) === channel);
     }
-    if (this.asked && !this.isFlat && channel !== null) this.enlarged.show(channel, place);
+    if (this.asked && !this.isFlat && channel !== null) this.enlarged.show(channel, place, activation);
     else this.enlarged.element.hidden = true;
   }
 
