@@ -173,3 +173,31 @@ def test_commands_give_what_is_shown(page: Page, photo: Path) -> None:
     exec(record["python"], names)
     wanted = rg.explain(MODEL, str(photo / "a.png"), layer="relu2", unit=(3, 4, 5))
     np.testing.assert_array_equal(names["a"].attribution, wanted.attribution)
+
+
+def test_commands_of_what_is_compared(page: Page, photo: Path) -> None:
+    first, second = photo / "a.png", photo / "b.png"
+    asked = {"input": "0", "unit": "3", "layer": "relu2"}
+    methods = told(page, "api/commands", compare="methods:guided,gradient", **asked).json
+    assert methods["command"].startswith(f"retrograph compare {SAMPLE} {first} ")
+    assert methods["command"].endswith(" --method=guided,gradient")
+    names: dict[str, rg.Comparison] = {}
+    exec(methods["python"], names)
+    assert [*names["a"].context.methods] == ["guided", "gradient"]
+    inputs = told(page, "api/commands", compare="input:1", **asked).json["command"].splitlines()
+    assert inputs == [
+        f"retrograph explain {SAMPLE} {file} --layer=relu2 --unit=3" for file in (first, second)
+    ]
+    units = told(page, "api/commands", compare="unit:5", **asked).json
+    assert [line.split()[-1] for line in units["command"].splitlines()] == ["--unit=3", "--unit=5"]
+    assert "b = rg.explain(" in units["python"]
+
+
+def test_a_command_says_that_a_file_has_more_inputs(tmp_path: Path) -> None:
+    file = tmp_path / "x.npz"
+    np.savez(file, x=np.zeros((3, 3, 32, 32), np.float32))
+    several = Page(SAMPLE, [file], device="cpu", threads=1)
+    record = told(several, "api/commands", input="2", unit="3").json
+    note = f"# shows all inputs of x.npz; the page shows {file}:x[2]"
+    assert record["command"].splitlines() == [note, f"retrograph explain {SAMPLE} {file} --unit=3"]
+    assert record["python"].splitlines()[0] == note

@@ -135,9 +135,12 @@ def scanned(tmp_path_factory: pytest.TempPathFactory) -> Page:
         Image.fromarray(pixels).resize((32, 32)).save(place / f"{number}.png")
     page = Page(SAMPLE, [folder], device="cpu", threads=1)
     assert told(page, "api/unit", layer="relu2", unit="3").status == 404
-    assert told(page, "api/scan", body=json.dumps({"layers": ["relu2"]}).encode()).status == 202
+    assert not told(page, "api/model").json["scanning"]
+    body = json.dumps({"layers": ["relu2"]}).encode()
+    assert told(page, "api/scan", body=body).status == 202
     progress = events(told(page, "api/scan/events"))
     assert progress[-1] == {"finished": True}
+    assert not told(page, "api/model").json["scanning"]
     return page
 
 
@@ -181,6 +184,12 @@ def test_a_wrong_scan_is_refused(scanned: Page, asked: dict[str, Any], words: st
     answer = told(scanned, "api/scan", body=json.dumps(asked).encode())
     assert answer.status == 400
     assert words in answer.message
+
+
+def test_a_scan_that_goes_on_is_told(scanned: Page, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(scanned._streams, "_scanning", {"done": 1, "total": 6})
+    assert told(scanned, "api/model").json["scanning"]
+    assert told(scanned, "api/scan", body=b'{"layers": ["relu2"]}').status == 409
 
 
 def test_a_scan_that_fails_tells_why(scanned: Page) -> None:

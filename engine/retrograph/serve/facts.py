@@ -30,7 +30,8 @@ def models(page: Page, query: Query) -> Answer:
 def model(page: Page, query: Query) -> Answer:
     """What is to be known of a model before anything is asked."""
     shown = page.model(query)
-    return json_answer({**shown.record, "scan": page.scan_record(shown)})
+    scan = {"scan": page.scan_record(shown), "scanning": page.is_scanning}
+    return json_answer({**shown.record, **scan})
 
 
 def graph(page: Page, query: Query) -> Answer:
@@ -62,7 +63,35 @@ def input_picture(page: Page, query: Query) -> Answer:
 
 
 def commands(page: Page, query: Query) -> Answer:
-    """What is shown as a command line and as Python."""
+    """What is shown as a command line and as Python; what is compared side by side as such.
+
+    `compare` is as in the page's address: methods:a,b, or unit:X or input:ID, of which each is
+    explained by a call of its own.
+    """
+    way, _, value = (query.text("compare") or "").partition(":")
+    asked = [query]
+    if way in ("unit", "input") and value:
+        asked.append(Query({**query.values, way: value}))
+    methods = value if way == "methods" else ""
+    calls = [_call(page, each, methods) for each in asked]
+    notes = [note for note in dict.fromkeys(_note_on_file(page, each) for each in asked) if note]
+    lines = ["import retrograph as rg"]
+    for name, (_, call, style) in zip("ab", calls, strict=False):
+        lines += [f"{name} = rg.{call}", f"{name}.image({style})"]
+    words = [command for command, _, _ in calls]
+    return json_answer(
+        {"command": "\n".join([*notes, *words]), "python": "\n".join([*notes, *lines])}
+    )
+
+
+def _call(page: Page, query: Query, methods: str) -> tuple[str, str, str]:
+    """A command, the same as a call of Python, and the style of its picture.
+
+    Args:
+        page: of the input.
+        query: the question.
+        methods: those beside the asked one, with commas; only that one is shown if "".
+    """
     shown, ask = page.input(query), query.question()
     file = page.model(query).model.file or page.model(query).name
     values = {
@@ -70,8 +99,14 @@ def commands(page: Page, query: Query) -> Answer:
         for name in ("layer", "unit", "method", "wrt", "top", "box", "at", "class_", "what", "over")
         if (value := query.text(name)) is not None
     }
+    if methods:
+        first = values.pop("method", None) or page.model(query).usual_method(ask)
+        values["method"] = ",".join(dict.fromkeys([first, *methods.split(",")]))
     options = [f"--{name.rstrip('_')}={shlex.quote(value)}" for name, value in values.items()]
-    keywords = [f"{name}={_literal(name, value)}" for name, value in values.items()]
+    keywords = [
+        f"{'methods' if methods and name == 'method' else name}={_literal(name, value)}"
+        for name, value in values.items()
+    ]
     given = {**page.given, "preprocessing": ask.preprocessing or page.given.get("preprocessing")}
     options += [
         f"--{'preprocess' if name == 'preprocessing' else name.replace('_', '-')}"
@@ -83,11 +118,19 @@ def commands(page: Page, query: Query) -> Answer:
     if ask.style is not None:
         options.append(f"--style={shlex.quote(ask.style)}")
     where = shown.name if shown.is_added else str(shown.path)
-    words = ["retrograph explain", shlex.quote(file), shlex.quote(where), *options]
-    call = ", ".join([repr(file), repr(where), *keywords])
-    style = "" if ask.style is None else repr(ask.style)
-    python = f"import retrograph as rg\na = rg.explain({call})\na.image({style})"
-    return json_answer({"command": " ".join(words), "python": python})
+    verb = "compare" if methods else "explain"
+    words = [f"retrograph {verb}", shlex.quote(file), shlex.quote(where), *options]
+    call = f"{verb}({', '.join([repr(file), repr(where), *keywords])})"
+    return " ".join(words), call, "" if ask.style is None else repr(ask.style)
+
+
+def _note_on_file(page: Page, query: Query) -> str:
+    """A comment where the file holds more inputs than the one that is shown; "" where not."""
+    shown = page.input(query)
+    if sum(each.path == shown.path for each in page.inputs) < 2:
+        return ""
+    name = " ".join(shown.name.split())
+    return f"# shows all inputs of {shown.path.name}; the page shows {name}"
 
 
 def audio(page: Page, query: Query) -> Answer:

@@ -170,6 +170,11 @@ class Page:
             "inputs": self.scan.run["pictures"]["good"],
         }
 
+    @property
+    def is_scanning(self) -> bool:
+        """Whether a scan that the page has started goes on."""
+        return self._streams.is_scanning
+
     # How it is answered
 
     def answer(self, path: str, query: Query) -> Answer:

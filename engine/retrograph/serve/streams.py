@@ -98,12 +98,17 @@ class Streams:
             raise InputError("layers is no list of names; give some, such as ['relu3']")
         if not isinstance(k, int) or not 1 <= k <= 100:
             raise InputError(f"k is {k!r:.40}; give a whole number from 1 to 100")
-        if self._scanning is not None and not self._is_over(self._scanning):
+        if self.is_scanning:
             raise Refused(409, "a scan is going on; wait for its end", retry=5)
         model = self._page.model(Query({"model": str(asked.get("model") or "")}))
         self._scanning = {"done": 0, "total": None}
         asyncio.get_running_loop().run_in_executor(self._page.slow, self._scan, model, layers, k)
         return JSONResponse(self._scanning, 202)
+
+    @property
+    def is_scanning(self) -> bool:
+        """Whether a scan goes on."""
+        return self._scanning is not None and not self._is_over(self._scanning)
 
     @staticmethod
     def _is_over(told: Told) -> bool:

@@ -1,7 +1,12 @@
 /** Questions to the server that the page came from. */
 
-/** What the server says of a mistake, in the words of the command line. */
-export class Mistake extends Error {}
+/** What the server says of a mistake, in the words of the command line; `status` of HTTP, if it answered. */
+export class Mistake extends Error {
+  constructor(message, status = null) {
+    super(message);
+    this.status = status;
+  }
+}
 
 /** The relative address of a question; parameters without a value are left out. */
 export function address(path, parameters = {}) {
@@ -22,7 +27,7 @@ async function response(path, parameters, options) {
     throw new Mistake("the server does not answer; is `retrograph serve` still running?");
   }
   if (answer.ok) return answer;
-  throw new Mistake(await words(answer));
+  throw new Mistake(await words(answer), answer.status);
 }
 
 async function words(answer) {

@@ -36,7 +36,7 @@ const shown = () => ({ ...question(), style: view().style });
 /** Copy the command, or the Python, that gives what is shown. */
 export async function copyText(kind) {
   try {
-    const commands = await ask("api/commands", shown());
+    const commands = await ask("api/commands", { ...shown(), compare: view().compare });
     await toClipboard(commands[kind], kind === "python" ? "the Python" : "the command");
   } catch (error) {
     say(error.message, true);

@@ -4,7 +4,7 @@ import { make, say } from "./dom.js";
 import { known, reloadModel } from "./known.js";
 import { view } from "./view.js";
 
-/** An offer to scan a layer; `finished` is called when the scan is there. */
+/** An offer to scan a layer, or how far a scan is that goes on; `finished` is called when it is there. */
 export function scanOffer(layer, finished) {
   const bar = make("progress", { hidden: true, max: 1, ariaLabel: "How far the scan is" });
   const words = make("p.soft", { role: "status" }, `No scan tells yet what drives the units of ${layer}. One over the ${known().inputs.length} inputs of this page finds it; start the server with --scan RUN to bring a larger one.`);
@@ -15,16 +15,20 @@ export function scanOffer(layer, finished) {
     bar.hidden = true;
   };
   async function begin() {
-    button.disabled = true;
-    bar.hidden = false;
     try {
       const body = JSON.stringify({ model: view().model, layers: [layer] });
       await ask("api/scan", {}, { method: "POST", headers: { "content-type": "application/json" }, body });
-      follow({ bar, words, failed, finished });
     } catch (error) {
-      failed(error.message);
+      if (error.status !== 409) return failed(error.message);
     }
+    followIt();
   }
+  function followIt() {
+    button.disabled = true;
+    bar.hidden = false;
+    follow({ bar, words, failed, finished });
+  }
+  if (known().scanning) followIt();
   return make("div", {}, words, make("div.row", {}, button, bar));
 }
 
