@@ -138,6 +138,12 @@ def test_nothing_of_a_model_stays_when_another_one_is_chosen(tmp_path: Path) -> 
         {"go": "?model=cifar10_cnn&layer=relu2&unit=5"},
         {"until": "document.querySelector('.enlarged').checkVisibility()"},
         {"tell": f"{shown}.slice(0, 3)"},
+        {"choose": ["#model", "other"]},
+        {"until": f"{shown}[0] > 10 && {shown}[1] && {shown}[3] !== ''"},
+        {"back": None},
+        {"until": "document.querySelector('.enlarged').checkVisibility()"},
+        {"until": f"{shown}[0] > 10 && {shown}[1]"},
+        {"tell": TITLE},
         {"tell": "window.fetch = () => Promise.reject(new Error('away')), 0"},
         {"choose": ["#model", "other"]},
         {"tell": shown},
@@ -146,10 +152,11 @@ def test_nothing_of_a_model_stays_when_another_one_is_chosen(tmp_path: Path) -> 
     with page_served(SAMPLE, other, *small_pictures(tmp_path, 1)) as address:
         seen = visit(address, tmp_path, steps)
     assert seen.errors == []
-    toast, (count, *are_visible), _, after = seen.told
+    toast, (count, *are_visible), title, _, after = seen.told
     assert toast == "there is no model 'none'; shown is cifar10_cnn"
     assert count > 10
     assert are_visible == [True, True]
+    assert title.startswith("channel 5")
     assert after == [0, False, False, ""]
 
 

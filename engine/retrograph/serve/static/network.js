@@ -91,6 +91,7 @@ class NetworkGraph {
 
   lay() {
     this.folded = foldGraph(this.all, this.opened);
+    this.boxes = null;
     this.key = `${Math.random()}`;
     this.pane.setAttribute("aria-busy", "true");
     for (const node of this.folded.nodes) Object.assign(node, size(node));
