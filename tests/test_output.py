@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -81,3 +82,14 @@ def test_what_is_in_the_way_is_said(tmp_path: Path) -> None:
         check_new_folder(path / "b" / "c")
     with pytest.raises(InputError, match="cannot be made"):
         make_folder(path / "b")
+
+
+def test_threads_may_write_one_file(tmp_path: Path) -> None:
+    """As `explain --force` does where an input is given twice."""
+    path = tmp_path / "a.bin"
+    contents = [bytes([i]) * 100_000 for i in range(8)]
+    with ThreadPoolExecutor(8) as pool:
+        for _ in range(20):
+            list(pool.map(lambda data: write_whole(path, data), contents))
+    assert path.read_bytes() in contents
+    assert [each.name for each in tmp_path.iterdir()] == ["a.bin"]

@@ -9,6 +9,7 @@ import re
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
+from threading import get_ident
 from typing import Any, Final
 from zipfile import ZIP_DEFLATED, ZipFile
 
@@ -44,7 +45,7 @@ def write_whole(path: Path, data: bytes | memoryview) -> None:
     Raises:
         InputError: it cannot be written.
     """
-    part = path.with_name(f".{safe_name(path.name)}.{os.getpid()}.part")
+    part = path.with_name(f".{safe_name(path.name)}.{os.getpid()}-{get_ident()}.part")
     try:
         part.write_bytes(data)
         part.replace(path)
