@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import logging
+import os
 import signal
 import socket
 import sys
@@ -60,9 +61,16 @@ def serve_until_signal(
     """
     logging.basicConfig(format="%(levelname)s: %(message)s", level=logging.WARNING)
     for ending in (signal.SIGINT, signal.SIGTERM):  # which uvicorn raises again at its end
-        signal.signal(ending, lambda *_: sys.exit(0))
+        signal.signal(ending, _end)
     on_start()
     server(app, finishing).run(sockets=[bound])
+
+
+def _end(*_: Any) -> None:
+    """End the process at once: a thread that is still inside ONNX Runtime would abort it."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(0)
 
 
 def server(app: Any, finishing: float) -> uvicorn.Server:
