@@ -122,8 +122,8 @@ def test_killed_at_random_and_run_again(
     while left:
         process = processes.Process(target=run_part_slowly, args=(left[0], PARTS))
         process.start()
-        if rng.random() < 0.5:
-            time.sleep(rng.random())
+        if not killed or rng.random() < 0.5:
+            time.sleep(rng.random() * (1.0 if killed else 0.05))  # the first one in any case
             process.kill()
         process.join()
         killed += process.exitcode == -signal.SIGKILL
