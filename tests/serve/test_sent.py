@@ -262,6 +262,13 @@ def test_a_picture_is_no_sound(page: Page) -> None:
     assert told(page, f"api/audio/{id}").status == 400
 
 
+def test_checks_of_a_box_or_a_region_are_refused(page: Page) -> None:
+    id = send(page, npy(X), "x.npy").json["id"]
+    refused = told(page, "api/sanity", input=id, class_="3")
+    assert refused.status == 400
+    assert "checks are made of a unit; leave class_ out" in refused.json["error"]["message"]
+
+
 @pytest.mark.slow
 def test_checks_are_told_in_words(page: Page) -> None:
     pytest.importorskip("scipy", reason="needs retrograph[sanity]")

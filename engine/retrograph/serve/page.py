@@ -39,7 +39,7 @@ from retrograph.serve.streams import Streams
 from retrograph.serve.uploads import Uploads
 from retrograph.serving.hosted import Setup, names_of
 from retrograph.serving.limits import Budget, Limits
-from retrograph.serving.receiving import Abandoned, left
+from retrograph.serving.receiving import Abandoned, while_wanted
 from retrograph.serving.refusals import Refused, error_record, headers_of, status_of
 
 T = TypeVar("T")
@@ -279,24 +279,8 @@ class Page:
         """
         with self._inside.share() as inside:
             inside.take(1)
-            working: asyncio.Future[Any] = asyncio.get_running_loop().run_in_executor(pool, work)
-            leaving = asyncio.ensure_future(left(request.receive))
-            try:
-                await asyncio.wait(
-                    {working, leaving},
-                    timeout=self.limits.answering,
-                    return_when=asyncio.FIRST_COMPLETED,
-                )
-                if working.done():
-                    result: T = working.result()
-                    return result
-                if leaving.done():
-                    raise Abandoned
-                seconds = f"{self.limits.answering:g}"
-                raise Refused(504, f"no answer in {seconds} seconds; ask for less", retry=1)
-            finally:
-                leaving.cancel()
-                working.cancel()
+            working = asyncio.get_running_loop().run_in_executor(pool, work)
+            return await while_wanted(working, request.receive, self.limits.answering)
 
 
 def _ascii(name: str) -> str:

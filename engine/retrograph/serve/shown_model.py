@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from PIL import Image
 
+from retrograph.errors import InputError
 from retrograph.inputs import InputKind, PreprocessingChoice, choose_kind
 from retrograph.inputs.loader import Batch
 from retrograph.methods import METHODS, describe
@@ -208,9 +209,11 @@ class ShownModel:
         """The sanity checks of what is asked; remembered for a while.
 
         Raises:
-            RetrographError: they cannot be made.
+            RetrographError: they cannot be made; of a box or a region there are none.
         """
         question = ask.question
+        if not question.aim.is_open:
+            raise InputError(f"checks are made of a unit; leave {question.aim.asked} out")
         preprocessing = {} if ask.preprocessing is None else {"preprocessing": ask.preprocessing}
 
         def make() -> Sanity:

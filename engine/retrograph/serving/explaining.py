@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import numpy as np
 from starlette.requests import Request
@@ -21,7 +21,7 @@ from retrograph.serving.hosted import Hosted
 from retrograph.serving.limits import Budget, Limits, Share
 from retrograph.serving.questions import Ask, asked
 from retrograph.serving.queueing import BatchQueue, Ran
-from retrograph.serving.receiving import Abandoned, left, received
+from retrograph.serving.receiving import received, while_wanted
 from retrograph.serving.refusals import Refused
 
 T = TypeVar("T")
@@ -91,34 +91,13 @@ class Explaining:
             self.refuse_if_stopping()
             with self.inside.share() as inside:
                 inside.take(1)
-                return await self._in_time(request, self._answered(request, body, held))
+                work = asyncio.ensure_future(self._answered(request, body, held))
+                return await while_wanted(work, request.receive, self.limits.answering)
 
     def refuse_if_stopping(self) -> None:
         """Raises Refused where the service is stopping."""
         if self.is_stopping:
             raise Refused(503, "the service is stopping; ask another one", retry=1)
-
-    async def _in_time(self, request: Request, work: Any) -> Response:
-        """What comes of the work, while its client waits and its time is not over."""
-        working = asyncio.ensure_future(work)
-        leaving = asyncio.ensure_future(left(request.receive))
-        try:
-            await asyncio.wait(
-                {working, leaving},
-                timeout=self.limits.answering,
-                return_when=asyncio.FIRST_COMPLETED,
-            )
-            if working.done():
-                response: Response = working.result()
-                return response
-            if leaving.done():
-                raise Abandoned
-            raise Refused(
-                504, f"no answer in {self.limits.answering:g} seconds; ask for less", retry=1
-            )
-        finally:
-            leaving.cancel()
-            working.cancel()
 
     async def _answered(self, request: Request, body: bytes, held: Share) -> Response:
         ask, x = await self._asked(request, body)

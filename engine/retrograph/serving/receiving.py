@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, MutableMapping
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeVar
 
 from retrograph.serving.limits import Limits, Share
 from retrograph.serving.refusals import Refused
 
+T = TypeVar("T")
 Receive: TypeAlias = Callable[[], Awaitable[MutableMapping[str, Any]]]
 
 
@@ -68,7 +69,34 @@ def _too_large(limits: Limits) -> Refused:
     )
 
 
-async def left(receive: Receive) -> None:
+async def while_wanted(work: asyncio.Future[T], receive: Receive, seconds: float) -> T:
+    """What comes of the work while its client waits and its time is not over; else it is cancelled.
+
+    Args:
+        work: under way.
+        receive: of ASGI, whose body has arrived.
+        seconds: that it may take.
+
+    Raises:
+        Refused: its time is over.
+        Abandoned: the client has gone away.
+        Exception: that of the work.
+    """
+    leaving = asyncio.ensure_future(_left(receive))
+    both: set[asyncio.Future[Any]] = {work, leaving}
+    try:
+        await asyncio.wait(both, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+        if work.done():
+            return work.result()
+        if leaving.done():
+            raise Abandoned
+        raise Refused(504, f"no answer in {seconds:g} seconds; ask for less", retry=1)
+    finally:
+        leaving.cancel()
+        work.cancel()
+
+
+async def _left(receive: Receive) -> None:
     """Returns when the client has gone away, once the body has arrived."""
     while (await receive())["type"] != "http.disconnect":
         pass
