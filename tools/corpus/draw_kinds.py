@@ -116,12 +116,7 @@ def kinds() -> list[Kind]:
         Kind("letters", str(SAMPLES / "motif_cnn.onnx"), sequence, {"unit": "motif"}),
         Kind("dna", "models/puffin_dna_seqbro.onnx", [bases], {"alphabet": "dna"}),
         Kind("small", cifar, ["cifar10_first100.csv"]),
-        Kind(
-            "small-smooth",
-            cifar,
-            ["cifar10_first100.csv"],
-            {"style": "smooth"},
-        ),
+        Kind("small-smooth", cifar, ["cifar10_first100.csv"], {"style": "smooth"}),
     ]
 
 
