@@ -34,7 +34,7 @@ docs: $(VENV)/ready
 	$(BIN)/mkdocs build --quiet
 
 test: check
-	$(BIN)/python -m pytest -q -n auto --dist worksteal
+	$(BIN)/python -m pytest -q -n auto --dist worksteal -m "not slow and not broad"
 
 test-ci: check test-floors
 	$(BIN)/python -m pytest -q -n auto --dist worksteal -m "not sweep"

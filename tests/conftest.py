@@ -12,6 +12,8 @@ pytest.register_assert_rewrite("support")
 
 GAPS = gaps(FILE)
 
+_MANY = 6
+"""Of so many instances of a test `make test` runs every third."""
 _VERY_MANY = 60
 """So many slow instances make a test a sweep."""
 
@@ -20,7 +22,8 @@ _VERY_MANY = 60
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     _skip_what_the_runtime_lacks(items)
     _thin_out_sweeps(items)
-    _leave_sweeps_to_test_all(items)
+    _mark_most(items, "slow", _VERY_MANY, "sweep")
+    _mark_most(items, None, _MANY, "broad")
 
 
 def _skip_what_the_runtime_lacks(items: list[pytest.Item]) -> None:
@@ -44,16 +47,23 @@ def _thin_out_sweeps(items: list[pytest.Item]) -> None:
         counts[test] += 1
 
 
-def _leave_sweeps_to_test_all(items: list[pytest.Item]) -> None:
-    """Of a test with very many slow instances mark all but every third of them as sweep."""
+def _mark_most(items: list[pytest.Item], kind: str | None, many: int, mark: str) -> None:
+    """Of a test with many instances of a kind mark all but every third of them.
+
+    Args:
+        items: what was collected.
+        kind: the mark that they bear; those that are not slow if None.
+        many: so many instances of a test are too many.
+        mark: what most of them are marked with.
+    """
     instances = defaultdict[str, list[pytest.Item]](list)
     for item in items:
-        if item.get_closest_marker("slow"):
+        if item.get_closest_marker(kind) if kind else not item.get_closest_marker("slow"):
             instances[_test_of(item)].append(item)
-    for each in filter(lambda each: len(each) >= _VERY_MANY, instances.values()):
+    for each in filter(lambda each: len(each) >= many, instances.values()):
         for number, item in enumerate(each):
             if number % 3:
-                item.add_marker(pytest.mark.sweep)
+                item.add_marker(mark)
 
 
 def _test_of(item: pytest.Item) -> str:

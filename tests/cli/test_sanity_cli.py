@@ -93,6 +93,7 @@ def test_mistakes_from_python(desk: Path) -> None:
         retrograph.sanity("net.onnx", "dog.png", checks=["magic"])
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize("checks", ["randomisation", "logit", "faithfulness,randomisation"])
 def test_plot_of_some_checks(checks: str, desk: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = good(capsys, f"{FAST} --checks {checks} -o plots/")

@@ -67,6 +67,7 @@ def test_a_class_is_its_channel_at_its_strongest(
         assert a["attribution_gradient"].any()
 
 
+@pytest.mark.slow
 def test_every_command_knows_it(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     nets.save(segmenter("nchw"), here / "seg.onnx")
     picture = f"seg.onnx dog.png {LABELS}"

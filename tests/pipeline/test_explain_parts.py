@@ -28,6 +28,7 @@ def files(folder: str) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in Path(folder).iterdir()}
 
 
+@pytest.mark.one_in(2)
 @pytest.mark.parametrize(("parts", "batch"), [(3, 1), (3, 2), (20, 1)])
 def test_all_parts_write_what_one_run_writes(
     desk: Path, capsys: pytest.CaptureFixture[str], parts: int, batch: int

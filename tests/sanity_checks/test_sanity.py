@@ -135,6 +135,7 @@ def test_ssim_of_small_maps() -> None:
 # Checks.
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_figures() -> None:
     x = pictures(2, 3, 8, 8)
 

@@ -53,6 +53,7 @@ def store(run: str) -> bytes:
     return Path(run, "scan.sqlite").read_bytes()
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize("parts", [1, 2, PARTS, 40])
 def test_parts_in_any_order_are_the_same_bytes(parts: int, desk: Path) -> None:
     numbers = random.Random(parts).sample(range(1, parts + 1), parts)
@@ -111,7 +112,7 @@ def processes() -> ForkServerContext:
     return context
 
 
-@pytest.mark.one_in(10)
+@pytest.mark.one_in(20)
 @pytest.mark.parametrize("trial", range(20))
 def test_killed_at_random_and_run_again(
     trial: int, desk: Path, processes: ForkServerContext

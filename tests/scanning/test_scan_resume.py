@@ -201,6 +201,7 @@ def _reference(desk: Path) -> bytes:
     return (desk / "other" / "scan.sqlite").read_bytes()
 
 
+@pytest.mark.slow
 def test_two_scans_into_one_folder(desk: Path) -> None:
     def second(done: int, found: Sequence[object]) -> None:
         with pytest.raises(InputError, match="in use by another scan"):

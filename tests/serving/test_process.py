@@ -6,6 +6,7 @@ import contextlib
 import http.client
 import io
 import signal
+import socket
 import subprocess
 import threading
 import time
@@ -14,6 +15,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from retrograph import serving
 from support.cli_case import run
 from support.serving_case import SAMPLE, X, npy
 from support.serving_process import command, environment, started
@@ -46,6 +48,15 @@ def test_what_was_taken_is_answered_at_sigterm(tmp_path: Path) -> None:
         assert served.process.wait(20) == 0
         with pytest.raises(OSError, match="refused"):
             served.get("/healthz")
+
+
+def test_a_body_does_not_wait_for_an_acknowledgement() -> None:
+    """Nagle's algorithm holds what is sent after the head back until the client has told it."""
+    with contextlib.closing(serving.bound_socket("127.0.0.1", 0)) as bound:
+        client = socket.create_connection(bound.getsockname())
+        taken, _ = bound.accept()
+        with contextlib.closing(client), contextlib.closing(taken):
+            assert taken.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
 
 
 @pytest.mark.slow

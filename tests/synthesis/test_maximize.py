@@ -161,6 +161,7 @@ def test_the_gradient_of_half_the_squares_is_that_of_the_layer_itself() -> None:
     assert np.allclose(gradient, wanted, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_the_sample_model_gives_its_pictures_their_classes() -> None:
     found = maximize(SAMPLE, "all", settings=Settings(steps=48))
     session = ort.InferenceSession(SAMPLE, providers=["CPUExecutionProvider"])

@@ -33,12 +33,15 @@ def bound_socket(host: str, port: int) -> socket.socket:
         raise InputError(f"{parameter('port', port)} is none; give a number up to 65535, or 0")
     try:
         family, *_, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-        return socket.create_server(address[:2], family=family, backlog=1024)
+        bound = socket.create_server(address[:2], family=family, backlog=1024)
     except (OSError, OverflowError) as error:
         raise InputError(
             f"{host}:{port} cannot be bound to ({getattr(error, 'strerror', None) or error}); "
             f"choose another {parameter('port')} or {parameter('host')}"
         ) from None
+    # asyncio leaves sockets without a protocol number alone: each body would wait 40 ms for an ACK
+    bound.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return bound
 
 
 def address_of(bound: socket.socket) -> tuple[str, bool]:
