@@ -14,7 +14,7 @@ GAPS = gaps(FILE)
 
 _MANY = 6
 """Of so many instances of a test `make test` runs every third."""
-_VERY_MANY = 60
+_VERY_MANY = 20
 """So many slow instances make a test a sweep."""
 
 
