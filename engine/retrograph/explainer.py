@@ -33,6 +33,7 @@ from retrograph.receptive_field import Field
 from retrograph.results.attribution import Attribution
 from retrograph.results.context import ExplainContext
 from retrograph.results.seen import seen_field
+from retrograph.results.unit_names import with_other_axes
 from retrograph.runtime import TF32, Array, Session, Spec, suited, with_tf32
 from retrograph.sources import inputs_of
 
@@ -245,8 +246,9 @@ class Explainer:
             x: the explained input [N, ...], or an array for each input by its name where the
                 model has several.
             unit: for `channel` and `unit` the index, one for all items ([r]) or one for each
-                ([N, r]; with many [K, r] or [N, K, r]); for `cotangent` the weighting [N, *layer];
-                for `top` with many the number K.
+                ([N, r]; with many [K, r] or [N, K, r]), a class by its number alone also where
+                the layer is [1000, 1, 1]; for `cotangent` the weighting [N, *layer]; for `top`
+                with many the number K.
 
         Raises:
             InputError: an input has a wrong shape, or a unit is out of range.
@@ -314,6 +316,8 @@ class Explainer:
         length = 1 if kind == "channel" else len(self.contract.shape)
         rank = 3 if many else 2
         index = given.reshape(-1) if given.ndim == 0 else given
+        if kind == "unit":
+            index = with_other_axes(index, self.contract.shape, self.contract.channel_axis)
         if index.shape[-1] != length or index.ndim > rank:
             raise InputError(
                 f"a {kind} of '{self.contract.alias}' (shape {_shape_text(self.contract.shape)}) "

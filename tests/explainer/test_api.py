@@ -278,6 +278,25 @@ def test_one_index_for_all_or_one_for_each() -> None:
     np.testing.assert_allclose(shared.attribution[1, 1], each.attribution[1], atol=1e-6)
 
 
+def test_a_class_is_its_number_where_the_other_axes_have_size_1() -> None:
+    net, x = nets.scores_as_a_map(), np.full((2, 3, 32, 32), 0.5, np.float32)
+    x[1, :, 8:20] = 0.9
+    explainer = Explainer(net, select="unit")
+    spelled = explainer.attribute(x, [[7, 0, 0], [2, 0, 0]])
+    alone = explainer.attribute(x, [[7], [2]])
+    assert alone.unit.tolist() == [[7, 0, 0], [2, 0, 0]]
+    np.testing.assert_array_equal(alone.attribution, spelled.attribution)
+    for unit in (7, [7], np.int64(7)):
+        assert explainer.attribute(x, unit).unit.tolist() == [[7, 0, 0]] * 2
+    many = Explainer(net, select="unit", many=True).attribute(x, [[7], [2]])
+    assert many.unit.tolist() == [[[7, 0, 0], [2, 0, 0]]] * 2
+    for wrong, said in ((10, "unit 10 is out of range"), (-1, "unit -1 is"), ([1, 2], "by 3 num")):
+        with pytest.raises(InputError, match=said):
+            explainer.attribute(x, wrong)
+    with pytest.raises(InputError, match="by 3 numbers"):
+        Explainer(nets.cnn(), layer="relu1", select="unit").attribute(X, 7)
+
+
 def test_inputs_are_the_models_own() -> None:
     explainer = Explainer(nets.two_input_net(), select="unit")
     assert [str(i) for i in explainer.inputs] == ["float32 [N, 5]", "float32 [N, 6]", "int64 []"]

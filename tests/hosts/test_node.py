@@ -85,6 +85,8 @@ MISTAKES: dict[str, Mistake] = {
     "more units than there are": ("top-many", {"image": [1, 3, 48, 48]}, 99),
     "a class out of range": ("relevance", {"x": [1, 3, 8, 8]}, 4),
     "units out of range": ("unit-many", {"image": [1, 3, 32, 32]}, [[1, 2, 3], [256, 0, 0]]),
+    "a class too many at [10, 1, 1]": ("class-number", PICTURE, [10]),
+    "two of three numbers": ("class-number", PICTURE, [[1, 0], [2, 0]]),
     "another shape": ("top", {"image": [2, 1, 32, 32]}, None),
     "another rank": ("top", {"image": [3, 32, 32]}, None),
     "an input too few": ("several-inputs", {"a": [3, 3], "count": [3, 3]}, None),

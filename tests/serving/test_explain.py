@@ -19,7 +19,9 @@ from support.serving_case import PIXELS, RNG, SAMPLE, X, attribution, jsoned, np
 
 pytest.importorskip("starlette", reason="needs retrograph[serve]")
 pytest.importorskip("prometheus_client", reason="needs retrograph[serve]")
+from retrograph.results.record import explained_dict
 from retrograph.serving import Service
+from retrograph.serving.spelling import in_service
 
 EXPLAIN = "/v1/explain"
 
@@ -62,7 +64,7 @@ def test_it_is_what_explain_gives(service: Service, unit: str, more: dict[str, A
     close(attribution(found), wanted.attribution)
     assert record(found)["unit"] == wanted.unit.tolist()
     told = ask(service, EXPLAIN, npy(X), **asked).json
-    own = wanted.to_dict()
+    own = explained_dict(wanted.explanations, wanted.context, spelling=in_service)
     assert [u["name"] for u in told["explained"][0]["units"]] == [
         u["name"] for u in own["explained"][0]["units"]
     ]

@@ -43,6 +43,7 @@ class GraphCase:
         feeds: the inputs, by the names of the built graph.
         tolerance: of a floating-point output, as a share of its largest magnitude.
         options: of `retrograph.build`.
+        unit: what an explainer is given for the indices of `select`; these if None.
     """
 
     name: str
@@ -51,6 +52,7 @@ class GraphCase:
     feeds: Feeds
     tolerance: float = 1e-4
     options: dict[str, Any] = field(default_factory=dict)
+    unit: Array | None = None
 
 
 def write_case(case: GraphCase, folder: Path) -> None:
@@ -89,6 +91,8 @@ def write_case(case: GraphCase, folder: Path) -> None:
         "inputs": inputs,
         "outputs": outputs,
     }
+    if case.unit is not None:
+        about["unit"] = write_array(folder, "unit.bin", case.unit)
     write_json(folder / CASE, about)
 
 
@@ -175,6 +179,14 @@ CASES = (
         own.squeeze_net,
         {"image": _scaled_picture(), "select": _int64([2], [19])},
         options={"layer": "fire3", "select": "channel", "preprocessing": "caffe-bgr"},
+    ),
+    GraphCase(
+        "class-number",
+        "classes of a layer [10, 1, 1], which explainers take by their numbers alone, too",
+        nets.scores_as_a_map,
+        {"image": _photograph(2, 3, 32, 32), "select": _int64([3, 0, 0], [8, 0, 0])},
+        options={"select": "unit", "preprocessing": "0-1"},
+        unit=_int64([3], [8]),
     ),
     GraphCase(
         "cotangent",

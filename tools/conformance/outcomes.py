@@ -49,6 +49,11 @@ def graph_outcome(folder: Path, case: Mapping[str, Any], computed: Mapping[str, 
         if values.dtype.name != output["dtype"]:
             difference = np.inf
         outcomes.append(Outcome(case_name(folder), difference, output["tolerance"]))
+    return farthest(outcomes)
+
+
+def farthest(outcomes: Sequence[Outcome]) -> Outcome:
+    """The outcome that is not right, or else the one with the largest difference."""
     return max(outcomes, key=lambda each: (not each.is_right, each.difference, each.allowed))
 
 

@@ -17,7 +17,8 @@ import numpy as np
 from PIL import Image
 
 from case_files import Array, case_folders, largest_difference, read_array, read_case
-from outcomes import Outcome, case_name, graph_outcome, summary
+from outcomes import Outcome, case_name, farthest, graph_outcome, summary
+from retrograph import Explainer
 from retrograph.contract import Contract
 from retrograph.preprocess import Preprocessing, load_picture, prepare
 from retrograph.render import STYLES
@@ -42,8 +43,21 @@ def graph(folder: Path) -> Outcome:
     roles = {output["name"]: output["role"] for output in case["outputs"]}
     assert [*roles] == list(session.outputs)
     assert [k for k, role in roles.items() if role == "attribution"] == [*contract.attributions]
-    computed = session.run({each["name"]: read_array(folder, each) for each in case["inputs"]})
-    return graph_outcome(folder, case, computed)
+    feeds = {each["name"]: read_array(folder, each) for each in case["inputs"]}
+    outcomes = [graph_outcome(folder, case, session.run(feeds))]
+    if "unit" in case:
+        del feeds[contract.chooser]
+        computed = _explained(folder / case["model"], feeds, read_array(folder, case["unit"]))
+        outcomes.append(graph_outcome(folder, case, computed))
+    return farthest(outcomes)
+
+
+def _explained(file: Path, feeds: dict[str, Array], unit: Array) -> dict[str, Array]:
+    """What an Explainer gives, by the names of outputs, of a graph that explains one input."""
+    explainer = Explainer(str(file), device="cpu", threads=1)
+    found, called = explainer.attribute(feeds, unit), explainer.contract.called
+    ours = {"attribution": found.attribution, "score": found.score, "unit": found.unit}
+    return {**found.outputs, **{called(name): values for name, values in ours.items()}}
 
 
 def picture(folder: Path) -> Outcome:

@@ -88,6 +88,7 @@ Outcome graph(const Path& folder, const retrograph::Options& options) {
   if (chooser != inputs.end()) {
     if (explainer.contract().select == "cotangent") choice.weights = chooser->second.floats();
     else choice.units = chooser->second.integers();
+    if (about.object().count("unit")) choice.units = read_tensor(folder, about["unit"]).integers();
     inputs.erase(chooser);
   }
   std::optional<retrograph::Attribution> attribution;

@@ -79,7 +79,8 @@ async function graph(host, cases, folder, about) {
   for (const entry of about.outputs) expected.push([entry, await cases.array(folder, entry)]);
   const [, unit] = expected.find(([entry]) => entry.role === "unit");
   const explain = unit.data.includes(-1n) ? runByNames : attribute;
-  const computed = await explain(explainer, feeds, about);
+  const given = about.unit && (await cases.array(folder, about.unit));
+  const computed = await explain(explainer, feeds, about, given);
   await explainer.release();
   return expected.map(([entry, values]) => ({
     difference: largest(computed[entry.name], values),
@@ -87,12 +88,12 @@ async function graph(host, cases, folder, about) {
   }));
 }
 
-/** The outputs by their names, as `attribute` tells them. */
-async function attribute(explainer, feeds, about) {
+/** The outputs by their names, as `attribute` tells them; of the units that are given, if any. */
+async function attribute(explainer, feeds, about, given) {
   const names = explainer.inputs.map((input) => input.name);
   const chooser = Object.keys(feeds).find((name) => !names.includes(name));
   const { [chooser]: unit, ...x } = feeds;
-  const found = await explainer.attribute(x, unit);
+  const found = await explainer.attribute(x, given ?? unit);
   const byRole = {
     attribution: Object.values(found.attributions),
     score: [found.score],

@@ -8,7 +8,7 @@ from typing import Any, Final, Literal, TypeAlias
 
 import numpy as np
 
-from retrograph.errors import parameter, spelled
+from retrograph.errors import Spelling, in_python, parameter, spelled
 from retrograph.inputs.trials import Trial
 from retrograph.preprocess import Preprocessing
 from retrograph.preprocess.described import recipe_name
@@ -120,15 +120,15 @@ class PreprocessingChoice:
         same = int((best.classes[:count] == near.classes[:count]).sum())
         return f"{near.name} is nearly as good and gives {same} of {count} the same class: {mend}"
 
-    def to_dict(self, labels: Sequence[str] = ()) -> dict[str, Any]:
+    def to_dict(self, labels: Sequence[str] = (), spelling: Spelling = in_python) -> dict[str, Any]:
         """As a record for a program."""
         return {
             "name": self.name,
             "source": self.source,
             "sure": self.is_sure,
             "pictures": self.pictures,
-            "note": spelled(self.note(labels)),
-            "warning": spelled(self.warning(labels)),
+            "note": spelled(self.note(labels), spelling),
+            "warning": spelled(self.warning(labels), spelling),
             "tried": [trial_record(trial, labels) for trial in self.trials],
         }
 

@@ -14,7 +14,12 @@ from numpy.typing import ArrayLike
 
 from retrograph.errors import InputError, parameter
 from retrograph.model import SCORES
-from retrograph.results.unit_names import channel_names, has_no_positions, names_classes
+from retrograph.results.unit_names import (
+    channel_names,
+    has_no_positions,
+    names_classes,
+    with_other_axes,
+)
 
 Unit: TypeAlias = str | int | Sequence[int] | Sequence[str | int]
 """A unit as it is named: "top", a class or channel by number or name, or an index; or several."""
@@ -127,8 +132,8 @@ def _by_number(
     return UnitChoice("channel", index)
 
 
-def _full(index: int, shape: Sequence[int | None], channel_axis: int) -> tuple[int, ...]:
-    return tuple(index if axis == channel_axis else 0 for axis in range(len(shape)))
+def _full(channel: int, shape: Sequence[int | None], channel_axis: int) -> tuple[int, ...]:
+    return whole_numbers(with_other_axes(np.array([channel]), shape, channel_axis))
 
 
 def class_named(text: str, labels: Sequence[str], name: str = "unit") -> int:

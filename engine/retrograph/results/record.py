@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from retrograph.errors import spelled
+from retrograph.errors import Spelling, in_python, spelled
 from retrograph.results.caption import class_records
 from retrograph.results.context import ExplainContext
 from retrograph.results.explained import ExplainedInput
@@ -16,6 +16,7 @@ def explained_dict(
     inputs: Sequence[ExplainedInput],
     context: ExplainContext,
     notes: Sequence[str] = (),
+    spelling: Spelling = in_python,
     **more: Any,
 ) -> dict[str, Any]:
     """What was explained and how.
@@ -24,6 +25,7 @@ def explained_dict(
         inputs: their arrays are not needed.
         context: what is the same for all.
         notes: what is to be known besides the notes of the graphs.
+        spelling: of the parameters in notes and reasons.
         more: entries under their names.
 
     Returns:
@@ -35,28 +37,30 @@ def explained_dict(
     head |= {"wrt": [*contract.explained]}
     head |= {"tensor": contract.target, "device": context.device, "parameters": context.parameters}
     known = context.preprocessing
-    head["preprocessing"] = None if known is None else known.to_dict(context.labels)
+    head["preprocessing"] = None if known is None else known.to_dict(context.labels, spelling)
     texts = [*map(str, gather_notes(context.contracts)), *context.notes, *notes]
     return {
         **head,
         **more,
-        "notes": [spelled(text) for text in texts],
-        "explained": [_record(each) for each in inputs],
+        "notes": [spelled(text, spelling) for text in texts],
+        "explained": [_record(each, spelling) for each in inputs],
     }
 
 
-def _record(explained: ExplainedInput) -> dict[str, Any]:
+def _record(explained: ExplainedInput, spelling: Spelling) -> dict[str, Any]:
     return {
         "input": explained.name,
         "file": explained.file,
-        "note": spelled(explained.note),
+        "note": spelled(explained.note, spelling),
         "units": [
             {
                 "unit": [int(i) for i in unit],
                 "name": explained.unit_name(k),
                 "activation": float(score),
                 "relevance": {b.method: b.record() for b in explained.balances if b.place == k},
-                "blank": {b.method: spelled(b.reason) for b in explained.blanks if b.place == k},
+                "blank": {
+                    b.method: spelled(b.reason, spelling) for b in explained.blanks if b.place == k
+                },
                 **_objective_record(explained, k),
             }
             for k, (unit, score) in enumerate(zip(explained.units, explained.scores, strict=True))

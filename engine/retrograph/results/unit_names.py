@@ -4,12 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
+
 from retrograph.model import SCORES
+from retrograph.runtime import Array
 
 
 def has_no_positions(shape: Sequence[int | None], channel_axis: int = 0) -> bool:
     """Whether each channel of a layer, given the shape of an item, is a single unit."""
     return all(d == 1 for axis, d in enumerate(shape) if axis != channel_axis)
+
+
+def with_other_axes(numbers: Array, shape: Sequence[int | None], channel_axis: int = 0) -> Array:
+    """Numbers of channels alone [..., 1] as units [..., r] of a layer without positions.
+
+    Whatever else chooses units stays: of a layer with positions, or with all r numbers.
+    """
+    if numbers.shape[-1] != 1 or not has_no_positions(shape, channel_axis):
+        return numbers
+    units = np.zeros((*numbers.shape[:-1], len(shape)), numbers.dtype)
+    units[..., channel_axis] = numbers[..., 0]
+    return units
 
 
 def names_classes(

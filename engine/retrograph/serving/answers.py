@@ -13,7 +13,9 @@ from retrograph.render import write_image
 from retrograph.results.attribution import Attribution
 from retrograph.results.base import json_text
 from retrograph.results.notes import gather_notes
+from retrograph.results.record import explained_dict
 from retrograph.serving.questions import FORMATS, Ask
+from retrograph.serving.spelling import in_service
 
 RECORD: Final = "Retrograph-Record"
 """The header of an answer that is no JSON: what was explained, and what is to be known of it."""
@@ -34,7 +36,8 @@ def answer(attribution: Attribution, ask: Ask) -> tuple[bytes, dict[str, str]]:
     """
     headers = {"content-type": FORMATS[ask.format]}
     if ask.format == "json":
-        return json_text(attribution.to_dict()).encode(), headers
+        record = explained_dict(attribution.explanations, attribution.context, spelling=in_service)
+        return json_text(record).encode(), headers
     headers[RECORD] = _header(attribution)
     buffer = io.BytesIO()
     if ask.format == "npy":
@@ -84,4 +87,5 @@ def _notes(attribution: Attribution) -> list[str]:
         ]
     items = [item.note for item in attribution.items or () if item.note]
     graphs = map(str, gather_notes(context.contracts))
-    return [spelled(text) for text in (*blanks, *context.warnings, *items, *context.notes, *graphs)]
+    texts = (*blanks, *context.warnings, *items, *context.notes, *graphs)
+    return [spelled(text, in_service) for text in texts]

@@ -29,6 +29,7 @@ from retrograph.runtime import Spec
 from retrograph.serving.limits import Limits
 from retrograph.serving.questions import Ask
 from retrograph.serving.refusals import Refused, error_record
+from retrograph.serving.spelling import in_service
 
 _BODY = "input[0]"
 
@@ -203,7 +204,7 @@ class Hosted:
         try:
             session = self.session(Ask.of_nothing())
         except RetrographError as error:
-            return {**head, "inputs": [], "labels": [], "default": error_record(error)}
+            return {**head, "inputs": [], "labels": [], "default": error_record(error, in_service)}
         context, shown = session.context, session.signature.explained.name
         choice = context.preprocessing
         return {
@@ -221,9 +222,11 @@ class Hosted:
                 "select": context.contract.select,
                 "question": session.question,
                 "device": context.device,
-                "preprocessing": None if choice is None else choice.to_dict(context.labels),
+                "preprocessing": None
+                if choice is None
+                else choice.to_dict(context.labels, in_service),
                 "notes": [
-                    spelled(text)
+                    spelled(text, in_service)
                     for text in (*map(str, gather_notes(context.contracts)), *session.notes)
                 ],
             },

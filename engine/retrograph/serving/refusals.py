@@ -1,4 +1,4 @@
-"""Errors as answers: one form for all, with the sentences of Python."""
+"""Errors as answers: one form for all, with the sentences of Python and the fields of requests."""
 
 from __future__ import annotations
 
@@ -8,8 +8,10 @@ from retrograph.errors import (
     BlockedError,
     DeviceError,
     RetrographError,
+    Spelling,
     UnsupportedError,
 )
+from retrograph.serving.spelling import as_field, field_of
 
 
 class Refused(RetrographError):
@@ -39,20 +41,24 @@ def status_of(error: RetrographError) -> int:
     return 400
 
 
-def error_record(error: RetrographError) -> dict[str, Any]:
+def error_record(error: RetrographError, spelling: Spelling = as_field) -> dict[str, Any]:
     """An error as it is answered.
 
+    Args:
+        error: the refusal.
+        spelling: of the parameters in its message.
+
     Returns:
-        `error` with the status, the type (that of Python, or Refused), the message as Python spells
-        it, the names of the parameters that would mend it, and the nodes that cannot be treated.
+        `error` with the status, the type (that of Python, or Refused), the message, the names of
+        the fields that would mend it, and the nodes that cannot be treated.
     """
     problems = getattr(error, "problems", ())
     return {
         "error": {
             "status": status_of(error),
             "type": type(error).__name__,
-            "message": str(error),
-            "parameters": [*error.parameters],
+            "message": error.spelled(spelling),
+            "parameters": [*map(field_of, error.parameters)],
             "problems": [{"node": p.node, "op": p.op, "reason": p.reason} for p in problems],
         }
     }

@@ -30,6 +30,7 @@ from retrograph.serving.metrics import MEDIA, Metrics
 from retrograph.serving.openapi import document
 from retrograph.serving.receiving import Abandoned
 from retrograph.serving.refusals import Refused, error_record, headers_of, status_of
+from retrograph.serving.spelling import in_service
 
 _LOG = logging.getLogger("retrograph.serving")
 _GONE: Final = 499
@@ -238,7 +239,9 @@ class Service:
 async def _told(request: Request, error: Exception) -> Response:
     """An error of the library."""
     assert isinstance(error, RetrographError)
-    return JSONResponse(error_record(error), status_of(error), headers=headers_of(error))
+    return JSONResponse(
+        error_record(error, in_service), status_of(error), headers=headers_of(error)
+    )
 
 
 async def _refused_by_routing(request: Request, error: Exception) -> Response:
