@@ -5,8 +5,10 @@ from __future__ import annotations
 import argparse
 import sys
 import webbrowser
+from collections.abc import Callable
 from contextlib import closing
 from dataclasses import fields
+from pathlib import Path
 from typing import Any
 
 from retrograph import serve, serving
@@ -14,7 +16,6 @@ from retrograph.cli import options
 from retrograph.cli.parser import group_named
 from retrograph.cli.terminal import count, visible
 from retrograph.errors import InputError
-from retrograph.serving.hosted import named_files
 from retrograph.serving.limits import Limits
 
 
@@ -63,24 +64,44 @@ def _run(args: argparse.Namespace) -> int:
         return 0
     models = [file for file in args.files if file.lower().endswith(".onnx")]
     inputs = [file for file in args.files if file not in models]
-    page = serve.Page(models, inputs, scan=args.scan, hosts=[args.host], limits=limits, **given)
+    _check_there(models, [*inputs, *filter(None, [args.scan])])
+
+    def make() -> serve.Page:
+        return serve.Page(models, inputs, scan=args.scan, limits=limits, **given)
+
     if args.export:
         layers = [] if args.layer is None else args.layer.split(",")
-        print(f"-> {visible(str(page.export(args.export, layers, args.channels or ())))}")
-        return 0
+        print(f"-> {visible(str(make().export(args.export, layers, args.channels or ())))}")
+    else:
+        _serve_page(args, [Path(model).stem for model in models], make)
+    return 0
+
+
+def _check_there(models: list[str], others: list[str]) -> None:
+    """Raises InputError for what can be told before the page is opened."""
+    if not models:
+        raise InputError("there is no model; give at least one")
+    missing = next((file for file in [*models, *others] if not Path(file).exists()), None)
+    if missing is not None:
+        raise InputError(f"{missing} is not there; check the path")
+
+
+def _serve_page(args: argparse.Namespace, names: list[str], make: Callable[[], Any]) -> None:
+    opening = serve.Opening(make, [args.host])
     with closing(serving.bound_socket(args.host, args.port or 0)) as bound:
         url, is_local = serving.address_of(bound)
         if not is_local:
             _warn("whoever has the address may ask, unencrypted: keep it to yourself")
-        address = f"{url}/{page.token}/"
+        address = f"{url}/{opening.token}/"
 
-        def greet() -> None:
-            print(f"retrograph shows {', '.join(page.models)} at {address}", flush=True)
+        def greet(end: Callable[[], None]) -> None:
+            opening.begin(on_failure=end)
+            print(f"retrograph shows {', '.join(names)} at {address}", flush=True)
             if args.open:
                 webbrowser.open(address)
 
-        serving.serve_until_signal(page, bound, finishing=2, on_start=greet)
-    return 0
+        serving.serve_until_signal(opening, bound, finishing=2, on_start=greet)
+        opening.page()
 
 
 def _serve_api(args: argparse.Namespace, given: dict[str, Any], limits: dict[str, Any]) -> None:
@@ -88,7 +109,7 @@ def _serve_api(args: argparse.Namespace, given: dict[str, Any], limits: dict[str
         raise InputError("--scan, --open and --export are of the page; leave them or --api out")
     most = Limits(**limits)
     service = serving.Service(
-        named_files(args.files),
+        serving.named_files(args.files),
         limits=most,
         **options.picked(args, "examples", "batch", "delay"),
         **given,
@@ -96,7 +117,7 @@ def _serve_api(args: argparse.Namespace, given: dict[str, Any], limits: dict[str
     port = 8000 if args.port is None else args.port
     with closing(serving.bound_socket(args.host, port)) as bound:
 
-        def greet() -> None:
+        def greet(_: Callable[[], None]) -> None:
             url, is_local = serving.address_of(bound)
             if not is_local:
                 _warn("no authentication: put it behind a gateway that lets in whom it may")

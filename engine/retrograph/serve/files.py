@@ -6,6 +6,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Final
 
+from starlette.responses import Response
+
 from retrograph.serving.refusals import Refused
 
 FOLDER: Final = Path(__file__).parent / "static"
@@ -42,3 +44,13 @@ def page_file(path: str) -> tuple[bytes, str]:
     if file is None:
         raise Refused(404, "there is no such file")
     return file.read_bytes(), _MEDIA[file.suffix]
+
+
+def file_response(path: str) -> Response:
+    """A file as it is answered.
+
+    Raises:
+        Refused: there is none.
+    """
+    content, media = page_file(path)
+    return Response(content, headers={"cache-control": "no-cache", "content-type": media})

@@ -30,7 +30,7 @@ from retrograph.preprocess import Preprocessing
 from retrograph.scans import Scan, open_scan
 from retrograph.serve.endpoints import ENDPOINTS, Endpoint
 from retrograph.serve.export import Choice, export
-from retrograph.serve.files import page_file
+from retrograph.serve.files import file_response
 from retrograph.serve.guard import Guard
 from retrograph.serve.inputs import PageInput, PageInputs
 from retrograph.serve.query import Answer, Query
@@ -77,6 +77,7 @@ class Page:
         facts, slow: threads for what is told without a run, and for what takes long.
         uploads: takes files that are sent.
         held: the bytes of these that are in memory.
+        inside: it without its guard, for an application that has one.
 
     Raises:
         InputError: a file cannot be read, or labels or preprocessing do not go with a model.
@@ -132,7 +133,8 @@ class Page:
         self._inside = Budget(self.limits.waiting, "requests")
         self._streams = Streams(self)
         self._warming: Thread | None = None
-        self._app = Guard(self._routed(), self.token, hosts, ancestors)
+        self.inside = self._routed()
+        self._app = Guard(self.inside, self.token, hosts, ancestors)
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         """Answer a request, as ASGI says."""
@@ -200,12 +202,13 @@ class Page:
     @asynccontextmanager
     async def lifespan(self, app: Any = None) -> AsyncIterator[None]:
         """Make the models ready at the start; at the end drop what waits."""
-        self._warming = Thread(target=self._warm, name="retrograph-warm", daemon=True)
+        self._warming = Thread(target=self.warm, name="retrograph-warm", daemon=True)
         self._warming.start()
         yield
         self.close()
 
-    def _warm(self) -> None:
+    def warm(self) -> None:
+        """Make ready what is explained of each model if nothing is asked."""
         for model in [*self.models.values()]:
             model.hosted.warm()
         self.uploads.prepare()
@@ -266,9 +269,7 @@ class Page:
         return handle
 
     async def _static(self, request: Request) -> Response:
-        content, media = page_file(request.path_params["path"])
-        headers = {"cache-control": "no-cache", "content-type": media}
-        return Response(content, headers=headers)
+        return file_response(request.path_params["path"])
 
     async def in_time(self, request: Request, pool: Executor, work: Callable[[], T]) -> T:
         """What comes of the work; it is dropped if its client leaves before it begins.

@@ -12,17 +12,27 @@ from typing import TYPE_CHECKING, Any, Final
 from retrograph.errors import InputError
 
 if TYPE_CHECKING:
+    from retrograph.serving.hosted import named_files
     from retrograph.serving.limits import Limits
     from retrograph.serving.listening import address_of, bound_socket, serve_until_signal, server
     from retrograph.serving.service import Service
 
-__all__ = ["Limits", "Service", "address_of", "bound_socket", "serve_until_signal", "server"]
+__all__ = [
+    "Limits",
+    "Service",
+    "address_of",
+    "bound_socket",
+    "named_files",
+    "serve_until_signal",
+    "server",
+]
 
 _MODULES: Final = {
     "Limits": "limits",
     "Service": "service",
     "address_of": "listening",
     "bound_socket": "listening",
+    "named_files": "hosted",
     "serve_until_signal": "listening",
     "server": "listening",
 }

@@ -52,21 +52,31 @@ def address_of(bound: socket.socket) -> tuple[str, bool]:
 
 
 def serve_until_signal(
-    app: Any, bound: socket.socket, *, finishing: float, on_start: Callable[[], None]
+    app: Any,
+    bound: socket.socket,
+    *,
+    finishing: float,
+    on_start: Callable[[Callable[[], None]], None],
 ) -> None:
-    """Serve an ASGI application until SIGINT or SIGTERM; what was taken is answered then.
+    """Serve an ASGI application until SIGINT or SIGTERM, which end the process, or until its end.
+
+    What was taken is answered then.
 
     Args:
         app: the application.
         bound: the socket that it is served on.
         finishing: seconds that answers may take after the signal.
-        on_start: is called once signals are minded, before the first request is taken.
+        on_start: is called once signals are minded, before the first request is taken, with what
+            ends the service from any thread.
     """
     logging.basicConfig(format="%(levelname)s: %(message)s", level=logging.WARNING)
-    for ending in (signal.SIGINT, signal.SIGTERM):  # which uvicorn raises again at its end
-        signal.signal(ending, _end)
-    on_start()
-    server(app, finishing).run(sockets=[bound])
+    endings = (signal.SIGINT, signal.SIGTERM)  # which uvicorn raises again at its end
+    before = [signal.signal(ending, _end) for ending in endings]
+    running = server(app, finishing)
+    on_start(lambda: setattr(running, "should_exit", True))
+    running.run(sockets=[bound])
+    for ending, handler in zip(endings, before, strict=True):
+        signal.signal(ending, handler)
 
 
 def _end(*_: Any) -> None:
