@@ -7,10 +7,10 @@ from onnx import ModelProto, NodeProto, helper
 
 import retrograph as rg
 from retrograph.auditing.diagnosis.weights import weight_cause
-from support.audit_case import NETS, inputs
+from support.audit_case import NETS, SIZE, inputs
 from support.audit_nets import MORE_NETS
 from support.faults import Editor
-from support.nets import weights
+from support.nets import info, model, node, weights
 
 
 def _behind(net: ModelProto, tensor: str, *added: NodeProto) -> ModelProto:
@@ -107,3 +107,25 @@ def test_channels_that_are_lost_are_told_with_the_file() -> None:
     cause = weight_cause(weight, moved)
     assert cause is not None
     assert cause.text == "1 of 6 output channels are 0 in B (4)"
+
+
+def _branches(epsilons: tuple[float, float]) -> ModelProto:
+    """Two normalised convolutions beside each other, added."""
+    nodes, constants = [], {}
+    for i, epsilon in enumerate(epsilons):
+        nodes.append(node("Conv", f"x w{i}", f"c{i}"))
+        normalised = f"c{i} s{i} b{i} m{i} v{i}"
+        nodes.append(node("BatchNormalization", normalised, f"n{i}", epsilon=epsilon))
+        constants |= {f"w{i}": weights(6, 3, 3, 3, seed=i), f"s{i}": 1 + weights(6, seed=i) / 2}
+        constants |= {f"b{i}": weights(6, seed=i + 2), f"m{i}": weights(6, seed=i + 4)}
+        constants[f"v{i}"] = (0.1 + weights(6, seed=i + 6) ** 2).astype(np.float32)
+    nodes += [node("Add", "n0 n1", "sum"), node("GlobalAveragePool", "sum", "y")]
+    ends = [info("x", ["N", 3, SIZE, SIZE])], [info("y", ["N", 6, 1, 1])]
+    return model(nodes, *ends, constants)
+
+
+def test_one_fault_in_two_branches_is_named_at_both() -> None:
+    found = rg.audit(_branches((1e-5, 1e-5)), _branches((0.1, 0.1)), inputs(), method=None)
+    causes = [cause for each in found.findings for cause in each.causes]
+    assert [(c.kind, c.b) for c in causes] == [("epsilon", "n0"), ("epsilon", "n1")]
+    assert found.findings[-1].region.repaired

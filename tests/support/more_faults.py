@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import ml_dtypes
 import numpy as np
 from onnx import NodeProto, helper
 
@@ -157,6 +158,47 @@ def _tanh_gelu(editor: Editor, node: NodeProto) -> None:
         editor.graph.node.insert(place, step)
 
 
+def _one_lost(bias: Array) -> Array:
+    changed = bias.copy()
+    changed[len(bias) // 2] = 0
+    return changed
+
+
+def _in_int4(weight: Array) -> Array:
+    step = np.abs(weight).max() / 7
+    return np.round(weight / step) * step
+
+
+def _skippable(editor: Editor, node: NodeProto) -> list[int]:
+    """The inputs of a join that an activation gives."""
+    made = {n.output[0]: n for n in editor.graph.node}
+    ops = ("BatchNormalization", "Elu", "Relu")
+    found = range(len(node.input)) if node.op_type in ("Add", "Concat") else ()
+    return [i for i in found if node.input[i] in made and made[node.input[i]].op_type in ops]
+
+
+def _skip(editor: Editor, node: NodeProto) -> None:
+    """A join reads what goes into the activation that it read."""
+    place = _skippable(editor, node)[0]
+    made = {n.output[0]: n for n in editor.graph.node}
+    node.input[place] = made[node.input[place]].input[0]
+
+
+def _kernel_reads(editor: Editor, node: NodeProto) -> bool:
+    """Whether a convolution reads a node's map."""
+    return any(n.op_type == "Conv" and n.input[0] == node.output[0] for n in editor.graph.node)
+
+
+def _mirror(editor: Editor, node: NodeProto) -> None:
+    """The map behind a node from right to left."""
+    name = node.output[0]
+    _behind("Slice")(editor, node)
+    mirror = next(n for n in editor.graph.node if n.output[0] == name)
+    for key, value in (("start", -1), ("end", -1000), ("axis", 3), ("step", -1)):
+        editor.set_constant(f"{name}_{key}", np.array([value]))
+        mirror.input.append(f"{name}_{key}")
+
+
 def _kinds(*names: str) -> frozenset[str]:
     return frozenset(names)
 
@@ -259,5 +301,26 @@ MORE_FAULTS = (
         _is("GlobalAveragePool"),
         _as("GlobalMaxPool"),
         _kinds("operator-replaced"),
+    ),
+    Fault(
+        "an activation skipped",
+        lambda e, n: bool(_skippable(e, n)),
+        _skip,
+        _kinds("inputs", "operator-lost"),
+    ),
+    Fault("kernel moved", _kernel, _reweigh(lambda w: np.roll(w, 1, 3)), _kinds("kernel-moved")),
+    Fault(
+        "rounded to float8",
+        _weighs_much,
+        _reweigh(lambda w: w.astype(ml_dtypes.float8_e4m3fn).astype(np.float32)),
+        _kinds("float8"),
+    ),
+    Fault("rounded to int4", _weighs_much, _reweigh(_in_int4), _kinds("int4")),
+    Fault("bias of one channel lost", _has_bias, _bias(_one_lost), _kinds("bias")),
+    Fault(
+        "mirrored map",
+        lambda e, n: n.op_type in ("Conv", "Relu") and _kernel_reads(e, n),
+        _mirror,
+        _kinds("operator-added", "values-permuted", "moved"),
     ),
 )

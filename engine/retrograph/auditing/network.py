@@ -189,6 +189,10 @@ class Network:
                 waiting.extend(self.parents[name])
         return sorted(found, key=self.place.__getitem__)
 
+    def moves_to(self, name: str) -> list[str]:
+        """A tensor and those before it whose nodes only move numbers, in forward order."""
+        return [*self.moves_before([name]), name] if self.only_moves(name) else []
+
     def value(self, name: str) -> Array | None:
         """The value of a constant; None for any other tensor."""
         return self.graph.value(name) if name else None

@@ -10,6 +10,7 @@ from retrograph.auditing.activations import Activations, Feeds
 from retrograph.auditing.axes import relative_error
 from retrograph.auditing.told import quiet
 from retrograph.inputs.loader import Progress
+from retrograph.runtime import Array
 
 LEAST = 3e-5
 """The least tolerance of float32: what other orders of summing move."""
@@ -28,6 +29,25 @@ def moved_by_a_bit(feeds: Feeds) -> Feeds:
         }
         for run in feeds
     ]
+
+
+def moved_by_half_a_step(feeds: Feeds, step: float) -> Feeds:
+    """The same runs with each floating-point input as it might be rounded.
+
+    Args:
+        feeds: for each run.
+        step: of the rounding, as a part of an input's largest value.
+    """
+    rng = np.random.default_rng(0)
+    return [{name: _rounded(value, step, rng) for name, value in run.items()} for run in feeds]
+
+
+def _rounded(value: Array, step: float, rng: np.random.Generator) -> Array:
+    if value.dtype.kind != "f" or not value.size:
+        return value
+    half = step * float(np.abs(value).max()) / 2
+    moved: Array = (value + rng.uniform(-half, half, value.shape)).astype(value.dtype)
+    return moved
 
 
 def tolerances(

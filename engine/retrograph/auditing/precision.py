@@ -36,17 +36,19 @@ class Precision:
         name: as people say it.
         tolerance: the relative error that a sound layer may have by itself.
         outputs: the one that outputs of sound layers may have.
+        step: between two numbers that it tells apart, as a part of the largest.
     """
 
     name: str
     tolerance: float
     outputs: float
+    step: float
 
 
-FLOAT32 = Precision("float32", LEAST, LEAST)
-INT8 = Precision("int8", 0.1, 0.5)
-FLOAT16 = Precision("float16", 2e-3, 2e-2)
-BFLOAT16 = Precision("bfloat16", 2e-2, 0.2)
+FLOAT32 = Precision("float32", LEAST, LEAST, 2**-23)
+INT8 = Precision("int8", 0.1, 0.5, 1 / 255)
+FLOAT16 = Precision("float16", 2e-3, 2e-2, 2**-10)
+BFLOAT16 = Precision("bfloat16", 2e-2, 0.2, 2**-7)
 
 
 def precision_of(network: Network) -> Precision:

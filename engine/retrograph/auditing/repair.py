@@ -3,53 +3,29 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from retrograph.auditing.activations import Activations
-from retrograph.auditing.axes import Order, axis_orders, item_shape, ordered, relative_error
+from retrograph.auditing.axes import ordered, relative_error
 from retrograph.auditing.comparison import Comparison, measured
+from retrograph.auditing.cuts import Cut, cuts_of
 from retrograph.auditing.fingerprints import fingerprint
 from retrograph.auditing.network import Network
 from retrograph.auditing.outputs import OutputPair
-from retrograph.auditing.pairing import candidates, usual_orders
+from retrograph.auditing.pairing import candidates
 from retrograph.auditing.regions import Region
 from retrograph.errors import InputError
 from retrograph.runtime import Array
 
-_NEAR = 8
-"""So many tensors from the first unsettled ones on may be the end of a region."""
-
 _TRIES = 40
 _REGIONS = 6
-_OTHER_OPERATOR = 1.5
-_OTHER_SIZE = 0.5
 _FARTHER = 2.0
 """So much farther a cut is sought that repairs everything, where one is found that repairs a part.
 """
 _LINEAR = frozenset(
     {"Add", "BatchNormalization", "Conv", "ConvTranspose", "Div", "Gemm", "MatMul", "Mul", "Sub"}
 )
-
-
-@dataclass(frozen=True)
-class Cut:
-    """A tensor of A that is put in the place of one of B.
-
-    Attributes:
-        a, b: their names.
-        order: the order of axes that brings A's to B's.
-        cost: how far behind the start they are; the least is tried first.
-        one_sided: whether one of the files has no nodes there.
-        resized: whether the two have other sizes, so that what is behind computes with A's.
-    """
-
-    a: str
-    b: str
-    order: Order
-    cost: float
-    one_sided: bool = False
-    resized: bool = False
 
 
 @dataclass(frozen=True)
@@ -121,7 +97,7 @@ def _is_unsettled(comparison: Comparison) -> bool:
 
 def _best(comparison: Comparison) -> Tried | None:
     """The cut that repairs B, or makes the next tensors agree; else the nearest alike."""
-    cuts = sorted(_cuts(comparison), key=lambda cut: cut.cost)[:_TRIES]
+    cuts = sorted(cuts_of(comparison), key=lambda cut: cut.cost)[:_TRIES]
     nearest: Tried | None = None
     for cut in cuts:
         if nearest is not None and _is_enough(comparison, nearest, cut):
@@ -178,55 +154,6 @@ def _alike(comparison: Comparison, cut: Cut) -> bool:
     return comparison.a.network.op(cut.a) == comparison.b.network.op(cut.b)
 
 
-def _cuts(comparison: Comparison) -> Iterator[Cut]:
-    """What may be put where: every fitting two of the first tensors of both."""
-    a, b = comparison.a.network, comparison.b.network
-    starts_a = comparison.settled_a.starts or [pair.a for pair in comparison.outputs]
-    ours = a.downstream(starts_a, _NEAR) or [pair.a for pair in comparison.outputs]
-    theirs = b.downstream(comparison.settled_b.starts, _NEAR)
-    before_a, before_b = a.before(starts_a), b.before(comparison.settled_b.starts)
-    usual = usual_orders(comparison.pairs)
-    shapes_a = _shapes(comparison.a, [*ours, *before_a])
-    shapes_b = _shapes(comparison.b, [*theirs, *before_b])
-    near = [
-        (x, y, i + j + (0 if a.op(x) == b.op(y) else _OTHER_OPERATOR), False)
-        for i, x in enumerate(ours)
-        for j, y in enumerate(theirs)
-    ]
-    lost = [(x, y, i + _OTHER_OPERATOR, True) for i, x in enumerate(ours) for y in before_b]
-    added = [(x, y, j + _OTHER_OPERATOR, True) for x in before_a for j, y in enumerate(theirs)]
-    for x, y, cost, one_sided in [*near, *lost, *added]:
-        for order in _orders(shapes_a[x], shapes_b[y], usual):
-            yield Cut(x, y, order, cost, one_sided)
-        for order in _orders_of_resized(shapes_a[x], shapes_b[y], usual):
-            if a.op(x) == b.op(y):
-                yield Cut(x, y, order, cost + _OTHER_SIZE, one_sided, resized=True)
-
-
-def _orders(
-    a: tuple[int, ...], b: tuple[int, ...], usual: Mapping[int, Sequence[Order]]
-) -> Sequence[Order]:
-    """The orders of axes to be tried: that which other tensors have, else the first two."""
-    if a[:1] != b[:1]:
-        return ()
-    orders = axis_orders(item_shape(a), item_shape(b))
-    known = [order for order in usual.get(len(item_shape(a)), ()) if order in orders]
-    return known[:1] or orders[:2]
-
-
-def _orders_of_resized(
-    a: tuple[int, ...], b: tuple[int, ...], usual: Mapping[int, Sequence[Order]]
-) -> Sequence[Order]:
-    """The order of axes, all counted, for tensors of as many axes and other sizes."""
-    if a[:1] != b[:1] or len(a) != len(b) or axis_orders(item_shape(a), item_shape(b)):
-        return ()
-    return tuple(usual.get(len(a) - 1, ()))[:1] or (tuple(range(len(a) - 1)),)
-
-
-def _shapes(activations: Activations, names: list[str]) -> dict[str, tuple[int, ...]]:
-    return {name: value.shape for name, value in activations.values(names).items()}
-
-
 def _put(comparison: Comparison, cut: Cut) -> Array:
     """A's values as B's tensor has them."""
     if cut.resized:
@@ -265,8 +192,11 @@ def _agree_behind(comparison: Comparison, cut: Cut, b: Activations, behind: list
 def _region(comparison: Comparison, tried: Tried) -> Region:
     cut = tried.cut
     a, b = comparison.a.network, comparison.b.network
-    ours = a.between(comparison.settled_a.starts, cut.a)
-    theirs = b.between(comparison.settled_b.starts, cut.b)
+    if cut.moved:
+        ours, theirs = a.moves_to(cut.a), b.moves_to(cut.b)
+    else:
+        ours = a.between(comparison.settled_a.starts, cut.a)
+        theirs = b.between(comparison.settled_b.starts, cut.b)
     return Region(
         a_tensors=tuple(ours),
         b_tensors=tuple(theirs),

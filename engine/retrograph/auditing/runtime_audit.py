@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import numpy as np
 
 from retrograph.auditing.activations import Activations
+from retrograph.auditing.amounts import amount
 from retrograph.auditing.axes import axis_orders, item_shape
 from retrograph.auditing.cases import runtime_case
 from retrograph.auditing.diagnosis import Cause, Difference, Side, diagnose
 from retrograph.auditing.feeding import AuditInputs
 from retrograph.auditing.network import Network
-from retrograph.auditing.noise import LEAST, tolerances
+from retrograph.auditing.noise import LEAST, moved_by_half_a_step, tolerances
 from retrograph.auditing.outputs import OutputPair, compare_output, worst
 from retrograph.auditing.precision import FLOAT32, Precision, precision_of
 from retrograph.auditing.regions import Region
@@ -32,6 +33,9 @@ from retrograph.runtime import Array, write_optimized
 
 _PORTABLE = "ORT_ENABLE_EXTENDED"
 """The level of optimisation whose nodes are written in operators that are known elsewhere."""
+
+_TIMES = 2.0
+"""So many times what inputs moved by half a step do to the outputs may a runtime do."""
 
 
 @dataclass(frozen=True)
@@ -74,15 +78,16 @@ class RuntimeAudit:
         named = [name for name in expected if name in self.network.outputs]
         noise = tolerances(self.plain, named, self.given_tolerance)
         limit = max(noise.values(), default=self.given_tolerance or LEAST)
+        explained = self._explained(outputs, expected)
         findings = []
-        if resized or worst(outputs) > max(limit, self.precision.tolerance):
+        if resized or worst(outputs) > max(limit, explained):
             findings = [*self._findings(way)]
-        facts = self._facts(outputs, resized, limit, expected, computed)
+        facts = self._facts(outputs, resized, (limit, explained), expected, computed)
         return Audit(
             a=f"{model.name} {PLAIN.name}",
             b=f"{model.name} {way.name}",
             verdict=verdict_of(facts),
-            sentence=self._sentence(way, facts, outputs, findings),
+            sentence=self._sentence(way, facts, outputs, findings, explained),
             precision=facts.precision,
             inputs=self.inputs.names,
             outputs=tuple(outputs),
@@ -106,40 +111,77 @@ class RuntimeAudit:
         self,
         outputs: Sequence[OutputPair],
         resized: Sequence[str],
-        limit: float,
+        limits: tuple[float, float],
         expected: Mapping[str, Array],
         computed: Mapping[str, Array],
     ) -> Facts:
+        """What the verdict rests on; `limits` are noise, and what the precision explains."""
         lost = [n for n in expected if _is_finite(expected[n]) and not _is_finite(computed[n])]
         error, low = worst(outputs), self.precision
+        limit, explained = limits
         return Facts(
             broken=f"output {lost[0]} has inf or NaN" if lost else "",
             output_error=error,
             agrees=not resized and error <= limit,
             precision="" if low is FLOAT32 or error <= limit else low.name,
-            sound=not resized and error <= low.tolerance,
+            sound=not resized and error <= explained,
             related=True,
             cosine=None,
         )
 
+    def _explained(self, outputs: Sequence[OutputPair], expected: Mapping[str, Array]) -> float:
+        """How far outputs may be off by the rounding of less precision alone.
+
+        Its layer's tolerance, or what the file itself makes of inputs that are moved by half a
+        step, twice, where that is more: a rounding that falls otherwise comes to as much.
+        """
+        low = self.precision
+        if low is FLOAT32 or worst(outputs) <= low.tolerance:
+            return low.tolerance
+        feeds = moved_by_half_a_step(self.plain.feeds, low.step)
+        moved = file_outputs(self.network.model, replace(self.plain, feeds=feeds), PLAIN)
+        pairs = [compare_output(p.a, p.b, expected[p.a], moved[p.a]) for p in outputs]
+        return max(low.tolerance, min(_TIMES * worst(pairs), low.outputs))
+
     def _sentence(
-        self, way: Way, facts: Facts, outputs: Sequence[OutputPair], findings: Sequence[Finding]
+        self,
+        way: Way,
+        facts: Facts,
+        outputs: Sequence[OutputPair],
+        findings: Sequence[Finding],
+        explained: float,
     ) -> str:
         if facts.agrees and not facts.output_error:
             return f"All outputs are the same, bit by bit, {way.name}."
         if facts.agrees:
             return f"All outputs agree to {facts.output_error:.0e} {way.name}."
         if facts.sound:
-            error = f"{facts.output_error:.1e}"
-            return f"Outputs differ by {error} {way.name}, which {facts.precision} explains."
+            said = f"Outputs differ by {amount(facts.output_error)} {way.name}"
+            if explained <= self.precision.tolerance:
+                return f"{said}, which {facts.precision} explains."
+            return (
+                f"{said}, which {facts.precision} explains: inputs that are moved by half a step "
+                f"of it move them by {amount(explained / _TIMES)}.{self._instead(way)}"
+            )
         said = " ".join(places(self.network, findings))
         far = max(outputs, key=lambda pair: pair.error, default=None)
-        by = "in size" if far is None else f"by {far.error:.1e} ({far.b})"
+        by = "in size" if far is None else f"by {amount(far.error)} ({far.b})"
         if facts.precision:
             why = f"more than {facts.precision} explains"
         else:
             why = "and no node was found where that begins"
         return f"B is the same file {way.name}. {said or f'Outputs differ {by}, {why}.'}"
+
+    def _instead(self, way: Way) -> str:
+        """The operators that the runtime runs in place of the file's, as a sentence."""
+        model = self._optimised_model() if way == OPTIMISED else None
+        if model is None:
+            return ""
+        ours, theirs = (
+            {n.op_type for n in m.proto.graph.node} for m in (self.network.model, model)
+        )
+        fresh = ", ".join(sorted(theirs - ours))
+        return f" ONNX Runtime runs {fresh} in place of nodes of the file." if fresh else ""
 
     def _findings(self, way: Way) -> Iterator[Finding]:
         if self.precision is not FLOAT32:
@@ -203,16 +245,26 @@ class RuntimeAudit:
         return self.network.between(starts, tensor) or [tensor]
 
     def _optimised(self) -> Activations | None:
+        """What the file computes as ONNX Runtime optimises it; None where that cannot be read."""
+        model = self._optimised_model()
+        try:
+            network = None if model is None else Network(model)
+        except (RetrographError, ValueError):
+            return None
+        if network is None:
+            return None
+        return Activations(network, self.plain.feeds, threads=self.plain.threads)
+
+    def _optimised_model(self) -> Model | None:
         """The file as ONNX Runtime writes it once it is optimised; None where it cannot be read."""
         try:
             with TemporaryDirectory(prefix="retrograph-", ignore_cleanup_errors=True) as folder:
                 file = Path(folder, "optimised.onnx")
                 with runnable(self.network.model.proto) as (source, weights, needed):
                     write_optimized(source, file, None, weights, needed, _PORTABLE)
-                network = Network(Model(file))
+                return Model(file)
         except (RetrographError, ValueError):
             return None
-        return Activations(network, self.plain.feeds, threads=self.plain.threads)
 
 
 def file_outputs(model: Model, run: Activations, way: Way) -> dict[str, Array]:
@@ -233,11 +285,6 @@ def file_outputs(model: Model, run: Activations, way: Way) -> dict[str, Array]:
         name: np.concatenate([np.atleast_1d(each[name]).astype(np.float32) for each in runs])
         for name in numeric
     }
-
-
-def _is_numeric(value: object) -> bool:
-    """Whether an output is an array of numbers or of yes and no, bfloat16 among them."""
-    return isinstance(value, np.ndarray) and value.dtype.kind not in "OSU"
 
 
 def _is_finite(values: Array) -> bool:

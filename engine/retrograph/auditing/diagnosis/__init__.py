@@ -20,14 +20,22 @@ from retrograph.auditing.diagnosis.values import (
     size_causes,
 )
 from retrograph.auditing.diagnosis.weights import weight_causes
+from retrograph.auditing.diagnosis.wiring import (
+    axis_causes,
+    entry_causes,
+    wiring_causes,
+)
 
 CAUSES: Sequence[Callable[[Difference], Iterator[Cause]]] = (
     attribute_causes,
     constant_causes,
     axes_causes,
+    axis_causes,
+    wiring_causes,
     weight_causes,
     operator_causes,
     nonfinite_causes,
+    entry_causes,
     order_causes,
     scale_causes,
     function_causes,
@@ -37,9 +45,9 @@ CAUSES: Sequence[Callable[[Difference], Iterator[Cause]]] = (
 
 
 def diagnose(difference: Difference) -> tuple[Cause, ...]:
-    """Every cause that can be named, the surest first, each text once."""
+    """Every cause that can be named, the surest first, each text once at a node."""
     causes = (cause for name in CAUSES for cause in name(difference))
-    return tuple({cause.text: cause for cause in causes}.values())
+    return tuple({(cause.text, cause.b): cause for cause in causes}.values())
 
 
 __all__ = ["CAUSES", "Cause", "Difference", "Side", "diagnose"]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -11,6 +10,8 @@ import numpy as np
 from retrograph.auditing.axes import relative_error
 from retrograph.auditing.diagnosis.difference import Cause, Difference, Side
 from retrograph.auditing.diagnosis.padding import pad_before, with_pad
+from retrograph.auditing.diagnosis.reading import Reading
+from retrograph.auditing.diagnosis.vectors import vector_text
 from retrograph.auditing.regions import WEIGHTED
 from retrograph.ir.graph import NodeProto, input_names
 
@@ -21,12 +22,11 @@ _SPELLING = frozenset(
 
 _GELUS = {"Erf": "Erf", "Tanh": "tanh", "Sigmoid": "Sigmoid", "Swish": "Sigmoid"}
 _SAME = 1e-6
-_NEAR = 1e-5
 
 
 def attribute_causes(difference: Difference) -> Iterator[Cause]:
     """Attributes of nodes of one operator that differ."""
-    for ours, theirs in _counterparts(difference):
+    for ours, theirs in Reading(difference).counterparts():
         told: set[str] = set()
         for key, first, second in _differing(difference, ours, theirs):
             if key not in told:
@@ -88,7 +88,7 @@ def _window_rank(side: Side, node: NodeProto) -> int:
 
 def constant_causes(difference: Difference) -> Iterator[Cause]:
     """Constants that nodes of one operator read, such as the bounds of a Clip."""
-    for ours, theirs in _counterparts(difference):
+    for ours, theirs in Reading(difference).counterparts():
         names = input_names(ours.op_type, ours.domain, difference.a.network.graph.opset)
         first = 1 if ours.op_type in WEIGHTED else 0
         for place, (x, y) in enumerate(zip(ours.input, theirs.input, strict=False)):
@@ -117,20 +117,9 @@ def _constant_cause(name: str, a: Any, b: Any, holder: str) -> Iterator[Cause]:
             yield Cause(kind, f"{name} {_text(a.tolist())} in A, {_text(b.tolist())} in B")
         else:
             error = relative_error(first, second)
-            told = _constant_text(first, second) or (f"A's `{holder}`" if holder else "")
-            more = f", {told} in B" if told else ""
+            told = (f"A's `{holder}`" if holder else "") or vector_text(first, second)
+            more = f", {told}{' in B' * (not told.endswith(')'))}" if told else ""
             yield Cause(kind, f"{name} differs (relative error {error:.1e}{more})")
-
-
-def _constant_text(a: Any, b: Any) -> str:
-    """What a constant [*] is beside A's; "" where that cannot be told."""
-    if not np.ptp(b):
-        return f"all {b[0]:g}"
-    if relative_error(np.sort(a), np.sort(b)) <= _SAME:
-        return "in another order"
-    with np.errstate(all="ignore"):
-        functions = (("the square root", np.sqrt(a)), ("the square", a * a), ("1 over it", 1 / a))
-        return next((text for text, value in functions if relative_error(value, b) <= _NEAR), "")
 
 
 def operator_causes(difference: Difference) -> Iterator[Cause]:
@@ -164,7 +153,7 @@ def _gelu(side: Side) -> str:
 
 def _left(difference: Difference, which: str) -> list[NodeProto]:
     """The nodes of one side that have no counterpart."""
-    paired = {id(node) for pair in _counterparts(difference) for node in pair}
+    paired = {id(node) for pair in Reading(difference).counterparts() for node in pair}
     side = difference.a if which == "a" else difference.b
     absorbed = {id(pad) for node in side.nodes if (pad := pad_before(side, node)) is not None}
     known = paired | absorbed
@@ -179,20 +168,6 @@ def _named(side: Side, node: NodeProto) -> str:
                 " (ReLU6)" if float(high.reshape(-1)[0]) == 6 else ""
             )
     return str(node.op_type)
-
-
-def _counterparts(difference: Difference) -> Iterator[tuple[NodeProto, NodeProto]]:
-    """The nodes of both, operator by operator in forward order."""
-    ours, theirs = _by_operator(difference.a), _by_operator(difference.b)
-    for op, nodes in ours.items():
-        yield from zip(nodes, theirs.get(op, ()), strict=False)
-
-
-def _by_operator(side: Side) -> dict[str, list[NodeProto]]:
-    found: dict[str, list[NodeProto]] = defaultdict(list)
-    for node in [*side.nodes, *side.moving_nodes]:
-        found[node.op_type].append(node)
-    return dict(found)
 
 
 def _listed(names: list[str]) -> str:

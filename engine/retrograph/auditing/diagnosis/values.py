@@ -51,23 +51,23 @@ def _apart(difference: Difference) -> tuple[Array, Array] | None:
 def order_causes(difference: Difference) -> Iterator[Cause]:
     """B's values as A's in another order."""
     both = _apart(difference)
-    if both is None:
-        return
-    a, b = both
+    text = order_text(*both) if both is not None else ""
+    if text:
+        yield Cause("values-permuted", f"what B computes is A's {text}")
+
+
+def order_text(a: Array, b: Array) -> str:
+    """In which order B's values [N, *item] hold A's; "" where they are not A's."""
     for axis in range(1, a.ndim):
         if relative_error(np.flip(a, axis), b) <= _CLOSE:
-            yield Cause("values-permuted", f"what B computes is A's reversed along axis {axis}")
-            return
+            return f"reversed along axis {axis}"
         if a.shape[axis] > _MATCHED:
             continue
         moved = permutation(np.moveaxis(a, axis, 0), np.moveaxis(b, axis, 0), _CLOSE)
         if moved is not None:
-            size = a.shape[axis]
-            moves = f"in another order along axis {axis} ({moved} of {size} moved)"
-            yield Cause("values-permuted", f"what B computes is A's {moves}")
-            return
-    if relative_error(np.sort(a, axis=None), np.sort(b, axis=None)) <= _CLOSE:
-        yield Cause("values-permuted", "what B computes is A's in another order")
+            return f"in another order along axis {axis} ({moved} of {a.shape[axis]} moved)"
+    is_moved = relative_error(np.sort(a, axis=None), np.sort(b, axis=None)) <= _CLOSE
+    return "in another order" if is_moved else ""
 
 
 _FUNCTIONS: Mapping[str, Callable[[Array], Array]] = {

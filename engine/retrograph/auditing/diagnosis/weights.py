@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
-import ml_dtypes
 import numpy as np
 
 from retrograph.auditing.axes import relative_error
@@ -16,20 +15,15 @@ from retrograph.auditing.diagnosis.linear import (
     folded,
     linear_layers,
 )
+from retrograph.auditing.diagnosis.rounding import ROUNDINGS, Relation
+from retrograph.auditing.diagnosis.vectors import vector_text
 from retrograph.runtime import Array
 
 _SAME = 2e-6
 _CLOSE = 2e-5
-_LEVELS = 256
-_SOME = 16
 _FEW = 4
-_ROUGHLY = 0.2
-_ON_THE_GRID = 1e-2
 _MATCHED = 4096
 """Rows or columns are matched up to so many."""
-
-Relation = Callable[[Array, Array], str | None]
-"""Of the weights of A and B, [O, I, *kernel], what B's are; None where they are not that."""
 
 
 def _close(a: Array, b: Array, most: float = _CLOSE) -> bool:
@@ -54,6 +48,15 @@ def _swapped(a: Array, b: Array) -> str | None:
         return "height and width of the kernel are swapped"
     is_rotated = any(_close(a, np.flip(turned, axes)) for axes in (2, 3, (2, 3)))
     return "the kernel is rotated" if is_rotated else None
+
+
+def _shifted_kernel(a: Array, b: Array) -> str | None:
+    for axis in range(2, a.ndim):
+        for step in range(1, a.shape[axis]):
+            if _close(np.roll(a, step, axis), b):
+                by = step if 2 * step <= a.shape[axis] else step - a.shape[axis]
+                return f"the kernel is moved by {by} along axis {axis}, around its ends"
+    return None
 
 
 def _reversed_channels(a: Array, b: Array) -> str | None:
@@ -132,38 +135,6 @@ def _zeroed(a: Array, b: Array) -> str | None:
     return f"{share} of the weights are 0 (pruned{', the smallest' if smallest else ''})"
 
 
-def _bfloat16(a: Array, b: Array) -> str | None:
-    cut = (np.ascontiguousarray(a).view(np.uint32) & 0xFFFF0000).view(np.float32)
-    rounded = a.astype(ml_dtypes.bfloat16).astype(np.float32)
-    is_it = _close(cut, b, 1e-7) or _close(rounded, b, 1e-7)
-    return "the weights are cut to bfloat16" if is_it else None
-
-
-def _float16(a: Array, b: Array) -> str | None:
-    with np.errstate(over="ignore"):
-        rounded = a.astype(np.float16).astype(np.float32)
-    return "the weights are rounded to float16" if _close(rounded, b, 1e-7) else None
-
-
-def _int8(a: Array, b: Array) -> str | None:
-    if a.size < _SOME or relative_error(a, b) > _ROUGHLY:
-        return None
-    rows = b.reshape(len(b), -1)
-    if _on_a_grid(b.reshape(1, -1)):
-        return "the weights are rounded to int8"
-    if rows.shape[1] >= _FEW and _on_a_grid(rows):
-        return "the weights are rounded to int8, by channel"
-    levels = len(np.unique(b))
-    is_rounded = levels <= _LEVELS < b.size and len(np.unique(a)) > 2 * levels
-    return f"the weights are rounded to {levels} values" if is_rounded else None
-
-
-def _on_a_grid(rows: Array) -> bool:
-    """Whether each row holds whole multiples of its largest value's 127th part."""
-    steps = np.maximum(np.abs(rows).max(1, keepdims=True), 1e-30) / 127
-    return bool(np.abs(rows / steps - np.round(rows / steps)).max() < _ON_THE_GRID)
-
-
 def _clipped(a: Array, b: Array) -> str | None:
     low, high = float(b.min()), float(b.max())
     if not (a.min() < low or a.max() > high) or not _close(np.clip(a, low, high), b):
@@ -233,14 +204,14 @@ def _other(a: Array, b: Array) -> str:
 RELATIONS: Sequence[tuple[str, Relation]] = (
     ("kernel-flipped", _flipped),
     ("kernel-turned", _swapped),
+    ("kernel-moved", _shifted_kernel),
     ("channels-reversed", _reversed_channels),
     ("channels-permuted", _permuted),
     ("channels-swapped", _swapped_channels),
     ("weights-zeroed", _zeroed),
-    ("bfloat16", _bfloat16),
-    ("float16", _float16),
+    *ROUNDINGS[:2],
     ("few-weights", _few),
-    ("int8", _int8),
+    *ROUNDINGS[2:],
     ("weights-clipped", _clipped),
     ("scaled", _scaled),
     ("reordered", _reordered),
@@ -335,16 +306,7 @@ def bias_cause(a: Array, b: Array) -> Cause:
         return Cause("bias-lost", "the bias is missing in B")
     if not a.any():
         return Cause("bias-added", "B has a bias that A has not")
-    return Cause("bias", _bias_text(a, b))
-
-
-def _bias_text(a: Array, b: Array) -> str:
-    if _close(np.sort(a), np.sort(b), 1e-5):
-        return "the bias is in another order"
-    factor = float((a * b).sum() / (a * a).sum())
-    if _close(a * np.float32(factor), b, 1e-5):
-        return f"the bias is A's times {factor:.6g}"
-    shift = float(np.mean(b - a))
-    if _close(a + np.float32(shift), b, 1e-5):
-        return f"the bias is A's plus {shift:.6g}"
-    return f"the bias differs (relative error {relative_error(a, b):.1e})"
+    text = vector_text(a, b) if len(a) > 1 else ""
+    if text:
+        return Cause("bias", f"the bias is {text}")
+    return Cause("bias", f"the bias differs (relative error {relative_error(a, b):.1e})")
