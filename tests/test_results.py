@@ -16,6 +16,7 @@ from PIL import Image
 import retrograph as rg
 from retrograph.errors import InputError
 from retrograph.results import Result
+from retrograph.results.base import NothingToDraw
 
 matplotlib.use("agg")
 
@@ -102,6 +103,16 @@ def test_what_cannot_be_saved_is_said(tmp_path: Path) -> None:
         Red().save(path)
     Red().save(path, force=True)
     assert [each.name for each in tmp_path.iterdir()] == ["a.json"]
+
+
+def test_what_is_no_picture_is_shown_as_text() -> None:
+    class Words(Bare):
+        def image(self, style: str | None = None) -> Image.Image:
+            raise NothingToDraw("there is none")
+
+    assert Words()._repr_png_() is None
+    with pytest.raises(InputError, match="there is none"):
+        Words().image()
 
 
 def test_a_result_shows_itself() -> None:

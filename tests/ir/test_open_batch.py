@@ -249,6 +249,42 @@ def test_of_an_open_batch_nothing_changes() -> None:
     assert not [p for p in plain.metadata_props if "source_batch" in p.key]
 
 
+def test_an_open_batch_that_is_one_item_is_refused() -> None:
+    model = net(CONV + "j = ReduceMean <axes = [0], keepdims = 1> (r) y = GlobalMaxPool (j)")
+    model.graph.input[0].type.tensor_type.shape.dim[0].dim_param = "B"
+    assert retrograph.build(model, select="unit") is not None
+    with pytest.raises(UnsupportedError) as refused:
+        retrograph.build(model, open_batch=True)
+    head, problem, mend = str(refused.value).splitlines()
+    assert head.startswith("the batch is open, but 1 of the 4 nodes join its items")
+    assert "ReduceMean" in problem
+    assert "reads along axis 0" in problem
+    assert mend.startswith("Leave open_batch out")
+
+
+def with_open_sizes(model: ModelProto) -> ModelProto:
+    """Of a recurrent model, as torch exports it with a dynamic batch: [B, 6, 5] and [1, B, 3]."""
+    x, h0 = (info.type.tensor_type.shape.dim for info in model.graph.input)
+    x[0].dim_param = h0[1].dim_param = "B"
+    return model
+
+
+def test_an_open_batch_is_followed_in_a_state_by_its_name() -> None:
+    model = with_open_sizes(recurrent("h0"))
+    built = retrograph.build(model, method="gradient", wrt="x", open_batch=True)
+    one = retrograph.Explainer(built, device="cpu")
+    rng = np.random.default_rng(0)
+    x, h0 = rng.random((3, 6, 5), np.float32), rng.random((1, 3, 3), np.float32)
+    found = one.attribute({"x": x, "h0": h0})
+    assert found.score.shape == (3,)
+    for item in range(3):
+        alone = one.attribute({"x": x[item : item + 1], "h0": h0[:, item : item + 1]})
+        np.testing.assert_allclose(found.attribution[item], alone.attribution[0], atol=1e-6)
+        np.testing.assert_array_equal(found.unit[item], alone.unit[0])
+    with pytest.raises(InputError, match="input 'h0' has its items along axis 1"):
+        retrograph.build(model, method="gradient", open_batch=True)
+
+
 RECURRENT = """
 <ir_version: 8, opset_import: ["" : 17]>
 net (float[1, 6, 5] x, float[1, 1, 3] h0) => (float[1, 3] y, float[1, 1, 3] h)

@@ -26,6 +26,7 @@ from retrograph.render import style_named
 from retrograph.render.colour import Picture
 from retrograph.render.tiles import tile_page
 from retrograph.results import Result
+from retrograph.results.base import NothingToDraw
 from retrograph.results.unit_names import class_name
 from retrograph.runtime import Array
 
@@ -179,7 +180,7 @@ class Audit(Result):
             InputError: there are no maps, or the inputs are nothing that can be drawn.
         """
         if not self.maps or not self.items:
-            raise InputError("the audit has no maps of pictures to draw; save it as .json")
+            raise NothingToDraw("the audit has no maps of pictures to draw; save it as .json")
         rows = [
             ("", [(f"{title} · cosine {pair.cosine:.3f}", shown), *tiles])
             for pair, ((title, shown), *tiles) in self.drawn_maps(style)

@@ -63,8 +63,7 @@ def sheets(
 def per_page(patches: LayerPatches) -> int:
     """How many channels a page shows."""
     side = _side(patches.cell)
-    lines = -(-patches.k // _per_line(side))
-    deep = max(1, round(ROWS * _ROOM / (lines * (2 * side[1] + 30))))
+    deep = max(1, round(ROWS * _ROOM / (-(-patches.k // _per_line(side)) * (2 * side[1] + 30))))
     return _columns(side, patches.k) * deep
 
 
@@ -124,11 +123,11 @@ def _row(channel: ChannelPatches, side: tuple[int, int], k: int) -> Block:
 
 def _figures(channel: ChannelPatches) -> list[str]:
     """The lines under a channel's name."""
-    lines = [f"peak {channel.peak:#.3g}", f"fires in {channel.stats.fires:.0%}"]
+    figures = [f"peak {channel.peak:#.3g}", f"fires in {channel.stats.fires:.0%}"]
     best = channel.preference
     if best is not None and best.strength > 0:
-        lines.append(f"{best.class_name} {best.strength:.2f}")
-    return lines
+        figures.append(f"{best.class_name} {best.strength:.2f}")
+    return figures
 
 
 def _cell(unit: TopUnit, image: PatchImage, side: tuple[int, int]) -> Block:

@@ -12,7 +12,6 @@ from retrograph.render.colour import (
     PERCENTILE,
     Attribution,
     Floats,
-    Layout,
     Order,
     Picture,
     Pixels,
@@ -32,30 +31,11 @@ class ValueGreys(Style):
 
     name = "values"
     has_sign = True
+    percentile = 100
 
     def plane(self, values: Floats, order: Order) -> Floats:
         total: Floats = values.sum(axis=2, keepdims=True)
         return total - max(0.0, float(total.min()))
-
-    def draw(
-        self,
-        attribution: Attribution,
-        *,
-        layout: Layout = "nchw",
-        order: Order = "rgb",
-        picture: Picture | None = None,
-        percentile: float = 100,
-        frames: int = 1,
-    ) -> Pixels:
-        """As of any style, on a scale that ends at the largest magnitude."""
-        return super().draw(
-            attribution,
-            layout=layout,
-            order=order,
-            picture=picture,
-            percentile=percentile,
-            frames=frames,
-        )
 
     def colours(self, plane: Floats, picture: Picture | None) -> Floats:
         if (plane < 0).any():

@@ -40,6 +40,10 @@ class _ResultType(ABCMeta):
             raise
 
 
+class NothingToDraw(InputError):
+    """An answer is no picture; in a notebook it is shown as its text."""
+
+
 class Result(metaclass=_ResultType):
     """An answer about a network: it shows itself in a notebook, and is saved by its suffix.
 
@@ -135,10 +139,14 @@ class Result(metaclass=_ResultType):
             save_picture(self.image(), path, force=force)
         return path
 
-    def _repr_png_(self) -> bytes:
-        """The picture, for a notebook."""
+    def _repr_png_(self) -> bytes | None:
+        """The picture, for a notebook; None, for which it shows the text, where there is none."""
+        try:
+            picture = self.image()
+        except NothingToDraw:
+            return None
         buffer = io.BytesIO()
-        write_image(self.image(), buffer, "PNG")
+        write_image(picture, buffer, "PNG")
         return buffer.getvalue()
 
     def __repr__(self) -> str:

@@ -67,6 +67,7 @@ class Style(ABC):
         has_sign: whether what speaks for a unit looks otherwise than what speaks against it.
         in_colours: whether a picture's three colours are drawn apart.
         on_picture: whether it can only be drawn on the picture that was explained.
+        percentile: of the magnitudes other than 0, the end of the colours where none is given.
     """
 
     is_smooth: bool = False
@@ -76,6 +77,7 @@ class Style(ABC):
     has_sign: ClassVar[bool]
     in_colours: ClassVar[bool] = False
     on_picture: ClassVar[bool] = False
+    percentile: ClassVar[float] = PERCENTILE
 
     @abstractmethod
     def plane(self, values: Floats, order: Order) -> Floats:
@@ -96,7 +98,7 @@ class Style(ABC):
         layout: Layout = "nchw",
         order: Order = "rgb",
         picture: Picture | None = None,
-        percentile: float = PERCENTILE,
+        percentile: float | None = None,
         frames: int = 1,
     ) -> Pixels:
         """The attribution in colours, uint8 [H, W, 3].
@@ -106,7 +108,7 @@ class Style(ABC):
             layout: nchw or nhwc.
             order: of the channels: rgb, bgr or gray.
             picture: what was explained, uint8 [H, W, 3] or of Pillow.
-            percentile: of the magnitudes other than 0, the end of the colours.
+            percentile: of the magnitudes other than 0, the end of the colours; the style's if None.
             frames: how many pictures of one height lie under each other in the attribution.
 
         Raises:
@@ -116,7 +118,8 @@ class Style(ABC):
         plane = self.plane(channels_last(attribution, layout), order)
         if self.is_smooth:
             plane = _smooth(plane, frames)
-        return to_bytes(self.colours(to_unit(plane, percentile, self.end), picture))
+        scaled = to_unit(plane, self.percentile if percentile is None else percentile, self.end)
+        return to_bytes(self.colours(scaled, picture))
 
     def key(self, *, coloured: bool = True, over_picture: bool = False) -> Key:
         """The legend; of a smooth style it says how smooth it is.

@@ -63,6 +63,19 @@ def fixed_batch(graph: Graph, ends: Iterable[str]) -> FixedBatch | None:
     return first
 
 
+def named_item_axes(graph: Graph) -> ItemAxes:
+    """The axes behind the first that are called as the first axis of the first input of numbers.
+
+    Such are the states [layers, N, size] of a recurrent layer whose batch is open.
+    """
+    inputs = [t for t in map(graph.tensor, graph.input_names()) if t is not None and t.shape]
+    name = next((t.shape[0] for t in inputs if t.shape and t.is_float), None)
+    if not isinstance(name, str):
+        return {}
+    shapes = {t.name: t.shape or () for t in inputs}
+    return {key: s.index(name) for key, s in shapes.items() if name in s[1:] and s[0] != name}
+
+
 def _candidates(inputs: list[Tensor], lead: int) -> Iterator[tuple[int, ItemAxes]]:
     """Numbers of items with an axis of that size for each input; the leading axes come first."""
     for count in dict.fromkeys((lead, 1)):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 
 from onnx import NodeProto, ValueInfoProto
@@ -13,7 +13,7 @@ from retrograph.ir.analysis.batch_axis import LEADING, Batch, follow_batch
 from retrograph.ir.analysis.origin import naming_the_file, of_the_file
 from retrograph.ir.graph import Graph, op_label, reads
 from retrograph.ir.passes.batch_opening.bodies import open_bodies
-from retrograph.ir.passes.batch_opening.item_axes import FixedBatch, fixed_batch
+from retrograph.ir.passes.batch_opening.item_axes import FixedBatch, fixed_batch, named_item_axes
 from retrograph.ir.passes.batch_opening.operands import CannotOpen, Counter, Items
 from retrograph.ir.passes.batch_opening.operators import opened
 from retrograph.ir.passes.bodies import has_bodies
@@ -34,8 +34,9 @@ def with_open_batch(graph: Graph, target: str, outputs: Sequence[str]) -> tuple[
         outputs: those that are computed besides; nodes that neither needs are not looked at.
 
     Returns:
-        The opened graph, and the number of items that was fixed; the graph itself and 0 where the
-        batch is open already. An output that had lost the axis of a single item has it again.
+        The opened graph, and the number of items that was fixed; 0 where the batch is open already,
+        with the graph itself but for what is known of inputs whose items are not their first axis.
+        An output that had lost the axis of a single item has it again.
 
     Raises:
         UnsupportedError: nodes join the items, or hold their number where it cannot be followed;
@@ -44,7 +45,10 @@ def with_open_batch(graph: Graph, target: str, outputs: Sequence[str]) -> tuple[
     whole, ends = graph.copy(), (*outputs, target)
     fixed = fixed_batch(whole, ends)
     if fixed is None:
-        return graph, 0
+        whole.item_axes = dict(named_item_axes(whole))
+        with naming_the_file(graph):
+            _check_apart(whole, ends)
+        return (whole if whole.item_axes else graph), 0
     with naming_the_file(graph):
         _rewrite(whole, fixed, ends)
         for output in outputs:
@@ -56,6 +60,26 @@ def with_open_batch(graph: Graph, target: str, outputs: Sequence[str]) -> tuple[
         batch = _checked(whole, target, ends)
         whole.outputs = [_declared(whole, info, batch, name) for info in whole.outputs]
     return whole, fixed.count
+
+
+def _check_apart(graph: Graph, ends: Sequence[str]) -> None:
+    """Raises UnsupportedError for the nodes by which an open batch is one item all the same."""
+    batch, needed = follow_batch(graph), graph.needed(ends)[0]
+    problems = dict.fromkeys(
+        of_the_file(graph, Problem(node.name, op_label(node), reason))
+        for node in needed
+        if batch.mixed.isdisjoint(reads(node))
+        and (reason := _joined(graph, batch, node, batch.mixed))
+    )
+    if problems:
+        raise UnsupportedError(
+            f"the batch is open, but {len(problems)} of the {len(needed)} nodes join its items, or "
+            "have them in places that cannot be followed",
+            [*problems],
+            f"Leave {parameter('open_batch')} out, and all that the graph is given is one item; or "
+            f"leave out what only the model's outputs need ({parameter('outputs', False)}), or "
+            "explain an earlier layer.",
+        )
 
 
 def _rewrite(graph: Graph, fixed: FixedBatch, ends: Sequence[str]) -> None:
@@ -87,13 +111,8 @@ def _opened(items: Items, node: NodeProto) -> tuple[Problem | None, list[NodePro
     sources = [name for name in reads(node) if name in batch.places]
     if not batch.mixed.isdisjoint(reads(node)):
         return None, None
-    if lost := [n for n in node.output if n in batch.mixed or n in batch.regained]:
-        axes = sorted({batch.places[name].axis for name in sources})
-        where = " and ".join(map(str, axes))
-        reason = f"joins the items of a batch, which it reads along axis {where}"
-        folded = [one for name in sources if (one := _folded_by(items, name))]
-        reason += f", into which '{folded[0].name}' has folded them" if folded else ""
-        return Problem(node.name, op_label(node), f"{reason}, in '{lost[0]}'"), None
+    if reason := _joined(items.graph, batch, node, batch.mixed | batch.regained):
+        return Problem(node.name, op_label(node), reason), None
     if not sources or not any(name in batch.places for name in node.output):
         return None, None
     try:
@@ -102,15 +121,29 @@ def _opened(items: Items, node: NodeProto) -> tuple[Problem | None, list[NodePro
         return Problem(node.name, op_label(node), str(error)), None
 
 
-def _folded_by(items: Items, name: str) -> NodeProto | None:
+def _joined(graph: Graph, batch: Batch, node: NodeProto, lost: Collection[str]) -> str:
+    """Where a node makes one of the tensors that have lost the items, in words; else ""."""
+    first = next((name for name in node.output if name in lost), None)
+    if first is None:
+        return ""
+    sources = [name for name in reads(node) if name in batch.places]
+    where = " and ".join(map(str, sorted({batch.places[name].axis for name in sources})))
+    branches = ", or has them elsewhere in each branch" if node.op_type == "If" else ""
+    reason = f"joins the items of a batch{branches}, which it reads along axis {where}"
+    folded = [one for name in sources if (one := _folded_by(graph, batch, name))]
+    reason += f", into which '{folded[0].name}' has folded them" if folded else ""
+    return f"{reason}, in '{first}'"
+
+
+def _folded_by(graph: Graph, batch: Batch, name: str) -> NodeProto | None:
     """The node that took the axis of the items' own away; None where they have one."""
-    places = items.batch.places
-    node = items.graph.producer.get(name)
+    places = batch.places
+    node = graph.producer.get(name)
     if node is None or places[name].before * places[name].after == 1:
         return None
     for source in node.input:
         if source in places and places[source].before * places[source].after > 1:
-            return _folded_by(items, source)
+            return _folded_by(graph, batch, source)
     return node
 
 
