@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from zipfile import ZIP_DEFLATED, ZIP_STORED, ZipFile
 
 import numpy as np
 import pytest
@@ -93,3 +94,11 @@ def test_threads_may_write_one_file(tmp_path: Path) -> None:
             list(pool.map(lambda data: write_whole(path, data), contents))
     assert path.read_bytes() in contents
     assert [each.name for each in tmp_path.iterdir()] == ["a.bin"]
+
+
+def test_noise_is_kept_as_it_is_and_the_rest_compressed(tmp_path: Path) -> None:
+    noise = np.random.default_rng(0).standard_normal(30000).astype(np.float32)
+    save_arrays({"noise": noise, "zeros": np.zeros(30000, np.float32)}, tmp_path / "a.npz")
+    with ZipFile(tmp_path / "a.npz") as archive:
+        kinds = {each.filename: each.compress_type for each in archive.infolist()}
+    assert kinds == {"noise.npy": ZIP_STORED, "zeros.npy": ZIP_DEFLATED}

@@ -14,6 +14,7 @@ from retrograph.render.blocks import (
     Block,
     beside,
     blank,
+    drawn,
     even,
     framed,
     margin,
@@ -32,27 +33,27 @@ def laid(page: Block, *places: tuple[np.ndarray, int, int]) -> None:
     wanted = np.full((page.height, page.width, 3), WHITE, np.uint8)
     for picture, left, top in places:
         wanted[top : top + len(picture), left : left + picture.shape[1]] = picture
-    np.testing.assert_array_equal(np.asarray(page), wanted)
+    np.testing.assert_array_equal(np.asarray(drawn(page)), wanted)
 
 
 def test_a_stack_is_aligned_at_the_left() -> None:
     page = stack(BLOCKS, 5)
-    assert page.size == (9, 3 + 2 + 7 + 2 * 5)
+    assert (page.width, page.height) == (9, 3 + 2 + 7 + 2 * 5)
     laid(page, (SMALL, 0, 0), (WIDE, 0, 3 + 5), (HIGH, 0, 3 + 2 + 2 * 5))
 
 
 def test_blocks_beside_each_other_are_aligned_at_the_bottom() -> None:
     page = beside(BLOCKS, 5)
-    assert page.size == (4 + 9 + 2 + 2 * 5, 7)
+    assert (page.width, page.height) == (4 + 9 + 2 + 2 * 5, 7)
     laid(page, (SMALL, 0, 4), (WIDE, 4 + 5, 5), (HIGH, 4 + 9 + 2 * 5, 0))
 
 
 @pytest.mark.parametrize("blocks", [BLOCKS, BLOCKS[::-1]], ids=["in order", "reversed"])
 def test_even_blocks_are_centred_on_the_size_of_the_largest(blocks: Sequence[Block]) -> None:
     for block, page in zip(blocks, even(blocks), strict=True):
-        assert page.size == (9, 7)
+        assert (page.width, page.height) == (9, 7)
         left, top = (9 - block.width) // 2, (7 - block.height) // 2
-        laid(page, (np.asarray(block), left, top))
+        laid(page, (np.asarray(drawn(block)), left, top))
 
 
 def test_white_around_a_block() -> None:
@@ -63,8 +64,27 @@ def test_white_around_a_block() -> None:
     laid(blank(5, 2))
 
 
+def test_of_a_block_that_is_too_large_the_top_left_is_shown() -> None:
+    cut = stack([topped(stack(BLOCKS, 1), 5, 4), BLOCKS[0]], 2)
+    assert (cut.width, cut.height) == (5, 4 + 2 + 3)
+    laid(cut, (SMALL, 0, 0), (SMALL, 0, 4 + 2))
+
+
+def test_blocks_of_blocks_lie_where_each_of_them_lies() -> None:
+    inner = beside([BLOCKS[0], stack(BLOCKS[1:], 3)], 2)
+    assert (inner.width, inner.height) == (4 + 2 + 9, 2 + 3 + 7)
+    page = margin(stack([inner, BLOCKS[0]], 1), 4)
+    laid(
+        page,
+        (SMALL, 4, 4 + 12 - 3),
+        (WIDE, 4 + 6, 4),
+        (HIGH, 4 + 6, 4 + 5),
+        (SMALL, 4, 4 + 12 + 1),
+    )
+
+
 def test_a_frame_is_a_line_of_one_pixel() -> None:
-    page = np.asarray(framed(SMALL))
+    page = np.asarray(drawn(framed(SMALL)))
     assert page.shape == (5, 6, 3)
     np.testing.assert_array_equal(page[1:-1, 1:-1], SMALL)
     for side in (page[0], page[-1], page[:, 0], page[:, -1]):

@@ -15,6 +15,7 @@ from retrograph.render.blocks import (
     Block,
     beside,
     blank,
+    centred,
     framed,
     margin,
     stack,
@@ -136,7 +137,5 @@ def _cell(unit: TopUnit, image: PatchImage, side: tuple[int, int]) -> Block:
     drawn = []
     for picture in image.pictures():
         block = framed(enlarge(picture, min(picture.size) * _factor(image.size)))
-        page = blank(width, height)
-        page.paste(block, ((width - block.width) // 2, (height - block.height) // 2))
-        drawn.append(page)
+        drawn.append(centred(block, width, height))
     return stack([*drawn, *written(f"{unit.activation:#.3g}", 15, SOFT, width, 1)], 3)

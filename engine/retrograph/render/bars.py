@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw
 
 from retrograph.render.blocks import FRAME, INK, SOFT, Block, beside, blank, stack, written
-from retrograph.render.text import wrap
+from retrograph.render.text import font_of, wrap
 
 BAR: Final = (58, 104, 174)
 TRACK: Final = (236, 237, 241)
@@ -43,7 +43,7 @@ def bar_rows(bars: Sequence[Bar], width: int) -> Block:
         bars: at least one.
         width: of all, in pixels, at least 300; words that do not fit are shortened.
     """
-    font = ImageFont.load_default(_TEXT)
+    font = font_of(_TEXT)
     label, name, text = (
         round(max(font.getlength(words) for words in column)) + 2
         for column in zip(*((bar.label, bar.name, bar.text) for bar in bars), strict=True)
@@ -70,7 +70,7 @@ def _line(text: str, width: int, ink: tuple[int, int, int], side: str) -> Block:
     """A short text at the left or right end of its column."""
     page = blank(width, round(1.32 * _TEXT))
     place = (width - 1 if side == "r" else 0, page.height / 2)
-    font = ImageFont.load_default(_TEXT)
+    font = font_of(_TEXT)
     line = "".join(wrap(text, font, width, 1))
     ImageDraw.Draw(page).text(place, line, fill=ink, font=font, anchor=f"{side}m")
     return page

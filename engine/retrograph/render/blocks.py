@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final, TypeAlias
 
-from PIL import Image, ImageDraw, ImageFont, ImageOps
+from PIL import Image, ImageDraw
 
 from retrograph.render.colour import Pixels
-from retrograph.render.text import wrap
-
-Block: TypeAlias = Image.Image
+from retrograph.render.text import font_of, wrap
 
 WHITE: Final = (255, 255, 255)
 INK: Final = (28, 28, 30)
@@ -20,21 +19,57 @@ SOFT: Final = (104, 104, 110)
 FRAME: Final = (208, 208, 212)
 
 
-def topped(block: Block, width: int, height: int) -> Block:
-    """The block at the top left of white."""
-    page = blank(width, height)
-    page.paste(block, (0, 0))
+@dataclass(frozen=True)
+class Layout:
+    """Pictures on white, which are put there once, when the page is drawn.
+
+    Attributes:
+        width, height: of the white, in pixels.
+        placed: the pictures, which do not overlap, each with the pixels left of and above it.
+    """
+
+    width: int
+    height: int
+    placed: Sequence[tuple[Image.Image, int, int]]
+
+
+Block: TypeAlias = Image.Image | Layout
+"""A picture, or several with white around them."""
+
+
+def drawn(block: Block) -> Image.Image:
+    """The block as one picture."""
+    if isinstance(block, Image.Image):
+        return block
+    page = blank(block.width, block.height)
+    for picture, left, top in block.placed:
+        page.paste(picture, (left, top))
     return page
 
 
-def blank(width: int, height: int) -> Block:
+def _placed(block: Block, left: int, top: int) -> Iterator[tuple[Image.Image, int, int]]:
+    """The pictures of a block that lies at a place."""
+    if isinstance(block, Image.Image):
+        yield block, left, top
+    else:
+        yield from ((each, left + x, top + y) for each, x, y in block.placed)
+
+
+def topped(block: Block, width: int, height: int) -> Block:
+    """The block at the top left of white, as far as there is room."""
+    if block.width > width or block.height > height:
+        block = drawn(block).crop((0, 0, min(block.width, width), min(block.height, height)))
+    return Layout(width, height, [*_placed(block, 0, 0)])
+
+
+def blank(width: int, height: int) -> Image.Image:
     """White."""
     return Image.new("RGB", (width, height), WHITE)
 
 
 def written(
     text: str, size: float, ink: tuple[int, int, int], width: int, most: int
-) -> list[Block]:
+) -> list[Image.Image]:
     """The lines of a text, each a block of the given width; none where there is no text.
 
     The blocks are shared with whoever writes the same: paste them, do not draw on them.
@@ -45,13 +80,13 @@ def written(
 @lru_cache(maxsize=32)
 def _drawn_lines(
     text: str, size: float, ink: tuple[int, int, int], width: int, most: int
-) -> tuple[Block, ...]:
+) -> tuple[Image.Image, ...]:
     """What `written` gives; the pictures of a run have most of their texts in common."""
-    font = ImageFont.load_default(size)
+    font = font_of(size)
     height = round(1.32 * size)
     blocks = []
     for line in wrap(text, font, width, most):
-        block = Image.new("RGB", (width, height), WHITE)
+        block = blank(width, height)
         ImageDraw.Draw(block).text((0, height / 2), line, fill=ink, font=font, anchor="lm")
         blocks.append(block)
     return tuple(blocks)
@@ -59,44 +94,50 @@ def _drawn_lines(
 
 def framed(pixels: Pixels) -> Block:
     """The picture with a hairline around it, that tells a white picture from the page."""
-    return margin(Image.fromarray(pixels), 1, FRAME)
+    height, width = pixels.shape[0] + 2, pixels.shape[1] + 2
+    across = Image.new("RGB", (width, 1), FRAME)
+    down = Image.new("RGB", (1, height - 2), FRAME)
+    lines = [(across, 0, 0), (across, 0, height - 1), (down, 0, 1), (down, width - 1, 1)]
+    return Layout(width, height, [*lines, (Image.fromarray(pixels), 1, 1)])
 
 
 def even(blocks: Sequence[Block]) -> list[Block]:
     """The blocks, each centred on white of the size of the largest."""
     width = max(block.width for block in blocks)
     height = max(block.height for block in blocks)
-    evened = []
-    for block in blocks:
-        page = Image.new("RGB", (width, height), WHITE)
-        page.paste(block, ((width - block.width) // 2, (height - block.height) // 2))
-        evened.append(page)
-    return evened
+    return [centred(block, width, height) for block in blocks]
+
+
+def centred(block: Block, width: int, height: int) -> Block:
+    """The block in the middle of white that it fits in."""
+    left, top = (width - block.width) // 2, (height - block.height) // 2
+    return Layout(width, height, [*_placed(block, left, top)])
 
 
 def stack(blocks: Sequence[Block], gap: float) -> Block:
     """The blocks one under the other, aligned at the left."""
     width = max(block.width for block in blocks)
-    height = sum(block.height for block in blocks) + round(gap) * (len(blocks) - 1)
-    page = Image.new("RGB", (width, height), WHITE)
+    placed: list[tuple[Image.Image, int, int]] = []
     top = 0
     for block in blocks:
-        page.paste(block, (0, top))
+        placed += _placed(block, 0, top)
         top += block.height + round(gap)
-    return page
+    return Layout(width, top - round(gap), placed)
 
 
 def beside(blocks: Sequence[Block], gap: float) -> Block:
     """The blocks one beside the other, aligned at the bottom."""
-    width = sum(block.width for block in blocks) + round(gap) * (len(blocks) - 1)
     height = max(block.height for block in blocks)
-    page = Image.new("RGB", (width, height), WHITE)
+    placed: list[tuple[Image.Image, int, int]] = []
     left = 0
     for block in blocks:
-        page.paste(block, (left, height - block.height))
+        placed += _placed(block, left, height - block.height)
         left += block.width + round(gap)
-    return page
+    return Layout(left - round(gap), height, placed)
 
 
-def margin(block: Block, width: float, colour: tuple[int, int, int] = WHITE) -> Block:
-    return ImageOps.expand(block, round(width), colour)
+def margin(block: Block, width: float) -> Image.Image:
+    """The page of a block, with so much white around it."""
+    side = round(width)
+    placed = [*_placed(block, side, side)]
+    return drawn(Layout(block.width + 2 * side, block.height + 2 * side, placed))

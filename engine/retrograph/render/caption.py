@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw
 
 from retrograph.render.blocks import (
     INK,
@@ -22,7 +23,7 @@ from retrograph.render.blocks import (
     written,
 )
 from retrograph.render.styles import Key
-from retrograph.render.text import wrap
+from retrograph.render.text import font_of, wrap
 
 _GAP: Final = 28
 """Between a key's bar and its words."""
@@ -52,7 +53,7 @@ class Caption:
 NO_CAPTION: Final = Caption()
 
 
-def captioned(block: Block, caption: Caption, unit: float) -> Block:
+def captioned(block: Block, caption: Caption, unit: float) -> Image.Image:
     """The block over its caption, `unit` times the usual size, in a margin of white."""
     parts = caption_parts(caption, unit, block.width)
     return margin(stack([block, *parts], 22 * unit), 44 * unit)
@@ -101,18 +102,7 @@ def keyed(names: str, key: Key, unit: float, width: int) -> Block:
     """A key's bar, with its ends named, beside its words; under them where there is no room."""
     scale = max(1, round(unit))
     bar = framed(key.bar.repeat(scale, axis=0).repeat(scale, axis=1))
-    labels = blank(bar.width, round(24 * unit))
-    draw, font = ImageDraw.Draw(labels), ImageFont.load_default(17 * unit)
-    last = len(key.ends) - 1
-    for i, label in enumerate(key.ends):
-        anchor = "l" if i == 0 else "r" if i == last else "m"
-        place = (i * bar.width / last, labels.height / 2)
-        room = _END * bar.width
-        size = 17 * unit * min(1.0, max(_LEAST_END, room / max(1.0, font.getlength(label))))
-        fitting = ImageFont.load_default(size)
-        (short,) = wrap(label, fitting, room, 1)
-        draw.text(place, short, fill=SOFT, font=fitting, anchor=f"{anchor}m")
-    named = stack([bar, labels], 2)
+    named = stack([bar, _end_names(key.ends, unit, bar.width)], 2)
     room = width - bar.width - _GAP
     below = room < bar.width
     words = _words(names, key, unit, width if below else room)
@@ -122,6 +112,26 @@ def keyed(names: str, key: Key, unit: float, width: int) -> Block:
     return beside([topped(block, block.width, tallest) for block in (named, words)], _GAP)
 
 
-def _words(names: str, key: Key, unit: float, width: int) -> Image.Image:
+@lru_cache(maxsize=16)
+def _end_names(ends: tuple[str, ...], unit: float, width: int) -> Image.Image:
+    """What the ends and the middle of a bar of that width are, under it.
+
+    It is shared with whoever has the same: paste it, do not draw on it.
+    """
+    labels = blank(width, round(24 * unit))
+    draw, font = ImageDraw.Draw(labels), font_of(17 * unit)
+    last = len(ends) - 1
+    for i, label in enumerate(ends):
+        anchor = "l" if i == 0 else "r" if i == last else "m"
+        place = (i * width / last, labels.height / 2)
+        room = _END * width
+        size = 17 * unit * min(1.0, max(_LEAST_END, room / max(1.0, font.getlength(label))))
+        fitting = font_of(size)
+        (short,) = wrap(label, fitting, room, 1)
+        draw.text(place, short, fill=SOFT, font=fitting, anchor=f"{anchor}m")
+    return labels
+
+
+def _words(names: str, key: Key, unit: float, width: int) -> Block:
     head = written(names, 20 * unit, INK, width, 4)
     return stack([*head, *lines([key.text], 18 * unit, width)], 2)

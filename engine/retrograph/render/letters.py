@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import Final
 
 import numpy as np
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw
 
 from retrograph.render.blocks import INK, WHITE
 from retrograph.render.colour import GREY, LUMA, Attribution, Floats, Pixels
 from retrograph.render.styles import Style
+from retrograph.render.text import font_of
 
 WIDTH: Final = 18
 """The width, in pixels, of a letter's cell."""
@@ -41,7 +42,7 @@ def _lettered(letters: str, grounds: Pixels) -> Pixels:
     """The letters, each on its ground [L, 3]."""
     row = grounds.repeat(WIDTH, axis=0)[np.newaxis].repeat(HEIGHT, axis=0)
     page = Image.fromarray(row)
-    draw, font = ImageDraw.Draw(page), ImageFont.load_default(16)
+    draw, font = ImageDraw.Draw(page), font_of(16)
     for place, (letter, ground) in enumerate(zip(letters, grounds, strict=True)):
         ink = INK if ground @ np.array(LUMA) > 110 else WHITE
         draw.text((WIDTH * (place + 0.5), HEIGHT / 2), letter, fill=ink, font=font, anchor="mm")

@@ -8,10 +8,11 @@ from typing import Any, Final, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw
 
 from retrograph.render.colour import Picture
 from retrograph.render.page import PANEL_SIDE, enlarge
+from retrograph.render.text import font_of
 
 BRIGHT: Final = (255, 230, 60)
 DARK: Final = (20, 20, 24)
@@ -118,7 +119,7 @@ def _write(
         place,
         label,
         ink,
-        ImageFont.load_default(size),
+        font_of(size),
         "lb" if is_over else "lt",
         stroke_width=2,
         stroke_fill=DARK,

@@ -6,13 +6,14 @@ from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw
 
 from retrograph.render.blocks import INK, SOFT, Block, beside, blank, stack, written
 from retrograph.render.caption import Caption, captioned, lines
 from retrograph.render.colour import Floats, Pixels
 from retrograph.render.signals import Values
 from retrograph.render.styles import Style
+from retrograph.render.text import font_of
 from retrograph.render.waveform import WaveTrack
 
 _HIGH: Final = 26
@@ -86,7 +87,7 @@ def _ends(values: Floats, style: Style | None) -> tuple[float, float]:
 def _scale(values: Floats, style: Style | None) -> Block:
     """The line under bars, with the numbers at its ends and 0."""
     page = blank(_BAR + _NUMBER, _HIGH)
-    draw, font = ImageDraw.Draw(page), ImageFont.load_default(14)
+    draw, font = ImageDraw.Draw(page), font_of(14)
     low, top = _ends(values, style)
     draw.line([(0, 2), (_BAR - 1, 2)], SOFT)
     for value in {low, 0.0, top}:
@@ -103,7 +104,7 @@ def _scale(values: Floats, style: Style | None) -> Block:
 def _texts(texts: Sequence[str], width: int) -> Block:
     """Short texts under each other, flush right, as high as the bars."""
     page = blank(width, _HIGH * len(texts))
-    draw, font = ImageDraw.Draw(page), ImageFont.load_default(16)
+    draw, font = ImageDraw.Draw(page), font_of(16)
     for row, text in enumerate(texts):
         draw.text((width - 1, _HIGH * (row + 0.5)), text, fill=SOFT, font=font, anchor="rm")
     return page

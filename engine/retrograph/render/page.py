@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Final, TypeAlias
 
 import numpy as np
-from PIL import Image, ImageFont
+from PIL import Image
 
 from retrograph.render.blocks import (
     INK,
@@ -33,6 +33,7 @@ from retrograph.render.caption import (
 )
 from retrograph.render.colour import Picture, Pixels
 from retrograph.render.styles import Key
+from retrograph.render.text import font_of
 
 SMALL: Final = 224
 """The short side, in pixels, that small pictures are enlarged to."""
@@ -276,7 +277,7 @@ class Table:
 
 def _heads(titles: Sequence[str], widths: Sequence[int], most: float) -> Block:
     """The titles of columns: as large as fits in a line, up to a size, but never too small."""
-    font = ImageFont.load_default(most)
+    font = font_of(most)
     rooms = (
         (w - CELL_GAP) / max(1.0, font.getlength(t)) for t, w in zip(titles, widths, strict=True)
     )

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Final, TypeAlias
+from typing import Final
 
 import numpy as np
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw
 
-from retrograph.render.blocks import SOFT, Block, beside, blank, framed, stack, topped
+from retrograph.render.blocks import SOFT, Block, beside, blank, drawn, framed, stack, topped
 from retrograph.render.caption import Caption, captioned, heading
 from retrograph.render.page import PANEL_NARROWEST, PANEL_SIDE, WIDEST, Titled, enlarge, panel_side
-
-Font: TypeAlias = ImageFont.FreeTypeFont | ImageFont.ImageFont
+from retrograph.render.text import Font, font_of
 
 _TICKS: Final = 5
 """The numbered ticks of an axis, about."""
@@ -41,8 +40,8 @@ def plane_page(
     if not is_wide:
         tallest = max(head.height for head in heads)
         heads = [topped(head, head.width, tallest) for head in heads]
-    drawn = [_with_axes(framed(pixels), axes, unit) for pixels in pictures]
-    blocks = [stack(pair, 6 * unit) for pair in zip(heads, drawn, strict=True)]
+    planes = [_with_axes(framed(pixels), axes, unit) for pixels in pictures]
+    blocks = [stack(pair, 6 * unit) for pair in zip(heads, planes, strict=True)]
     body = stack(blocks, 18 * unit) if is_wide else beside(blocks, 28 * unit)
     return captioned(stack([body, blank(PANEL_NARROWEST, 1)], 0), caption, unit)
 
@@ -50,12 +49,12 @@ def plane_page(
 def _with_axes(picture: Block, axes: Sequence[tuple[str, int]], unit: float) -> Block:
     """The picture with names, ticks and numbers left of its rows and under its columns."""
     (row_name, rows), (column_name, columns) = axes
-    font = ImageFont.load_default(_TEXT * unit)
+    font = font_of(_TEXT * unit)
     line = round(1.4 * _TEXT * unit)
     over, named = line // 2, line * bool(row_name)
     gutter = round(named + font.getlength(str(rows - 1)) + 16 * unit)
     page = blank(gutter + picture.width, over + picture.height + round(32 * unit) + line)
-    page.paste(picture, (gutter, over))
+    page.paste(drawn(picture), (gutter, over))
     page.paste(_turned(row_name, font, picture.height, line), (0, over))
     pen, bottom = ImageDraw.Draw(page), over + picture.height
     for row in _ticks(rows):
@@ -71,7 +70,7 @@ def _with_axes(picture: Block, axes: Sequence[tuple[str, int]], unit: float) -> 
     return page
 
 
-def _turned(name: str, font: Font, height: int, line: int) -> Block:
+def _turned(name: str, font: Font, height: int, line: int) -> Image.Image:
     """A name that reads upwards in the middle of a height."""
     page = blank(height, line)
     ImageDraw.Draw(page).text((height / 2, line / 2), name, fill=SOFT, font=font, anchor="mm")

@@ -8,11 +8,12 @@ from typing import Any, Final, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw
 
 from retrograph.render.blocks import WHITE
 from retrograph.render.colour import Picture, Pixels, to_bytes
 from retrograph.render.page import Titled, enlarge, enlarged_size, fill
+from retrograph.render.text import font_of
 
 Window: TypeAlias = tuple[tuple[int, int], tuple[int, int]]
 """The first row and the one after the last, and the same of columns."""
@@ -249,7 +250,7 @@ def boxed(
         _outline(draw, corners, thick, page.size)
     if len(windows) > 1:
         size = max(10 * thick, min(page.size) // 16)
-        font, written = ImageFont.load_default(size), list[_Area]()
+        font, written = font_of(size), list[_Area]()
         for label, corners in zip(counted, boxes, strict=True):
             area = _label_area(corners, font.getlength(label), size, page.width, written)
             middle = (area[0], (area[1] + area[3]) / 2)
@@ -270,7 +271,7 @@ def labelled_if_blank(picture: Pixels, live: NDArray[Any] | None) -> Pixels:
     if live is None or live.any():
         return picture
     page = Image.fromarray(picture)
-    font = ImageFont.load_default(min(page.height / 8, page.width / (0.6 * len(_BLANK))))
+    font = font_of(min(page.height / 8, page.width / (0.6 * len(_BLANK))))
     place = (page.width / 2, 0.85 * page.height)
     ImageDraw.Draw(page).text(place, _BLANK, WHITE, font, "mm", stroke_width=2, stroke_fill=_DARK)
     return np.asarray(page)

@@ -8,7 +8,7 @@ from functools import lru_cache
 from typing import Final
 
 import numpy as np
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw
 
 from retrograph.render.blocks import (
     FRAME,
@@ -26,6 +26,7 @@ from retrograph.render.caption import NO_CAPTION, Caption, captioned
 from retrograph.render.colour import LUMA, Attribution, Floats, Pixels
 from retrograph.render.styles import Key, Style
 from retrograph.render.styles.base import BAR_WIDTH, bar
+from retrograph.render.text import font_of
 
 CELL: Final = 16
 """The width, in pixels, of a position."""
@@ -142,7 +143,7 @@ class _Drawn:
         title = written(
             self.track.title.replace("\n", " · "), 18, INK, GUTTER + CELL * (end - start), 1
         )
-        parts = [blank(1, 4), *title] if titled else []
+        parts: list[Block] = [blank(1, 4), *title] if titled else []
         if self.track.is_attribution:
             parts = [*parts, self._logo(start, end), self._letters(start, end)]
         return [*parts, self._strip(start, end)]
@@ -166,7 +167,7 @@ class _Drawn:
 
     def _letters(self, start: int, end: int) -> Block:
         page = blank(CELL * (end - start), LINE)
-        draw, font = ImageDraw.Draw(page), ImageFont.load_default(15)
+        draw, font = ImageDraw.Draw(page), font_of(15)
         for place in range(end - start):
             ground, left = self.grounds[start + place], place * CELL
             colour = tuple(int(channel) for channel in ground)
@@ -180,7 +181,7 @@ class _Drawn:
         high = HEIGHTS[len(self.pixels) > FEW]
         pixels = self.pixels[:, start:end].repeat(high, axis=0).repeat(CELL, axis=1)
         labels = blank(GUTTER - 1, len(pixels) + 2)
-        draw, font = ImageDraw.Draw(labels), ImageFont.load_default(high - 2)
+        draw, font = ImageDraw.Draw(labels), font_of(high - 2)
         for row, letter in enumerate(self.alphabet):
             if letter.strip(" ."):
                 place = (GUTTER - 8, 1 + high * (row + 0.5))
@@ -191,7 +192,7 @@ class _Drawn:
 def _axis(start: int, end: int, spans: Sequence[tuple[int, int]]) -> Block:
     """The numbers of every tenth position, from 1, over ticks and a line at each span."""
     page = blank(GUTTER + CELL * (end - start + 1), LINE)
-    draw, font = ImageDraw.Draw(page), ImageFont.load_default(14)
+    draw, font = ImageDraw.Draw(page), font_of(14)
     for position in range(start, end):
         centre = GUTTER + CELL * (position - start + 0.5)
         number = position + 1
@@ -214,7 +215,7 @@ def _in_line(block: Block) -> Block:
 def _glyph(letter: str) -> Image.Image:
     """A letter as a mask that it fills from edge to edge, but for a narrow one such as I."""
     mask = Image.new("L", (400, 400))
-    font = ImageFont.load_default(240)
+    font = font_of(240)
     ImageDraw.Draw(mask).text((200, 200), letter, fill=255, font=font, anchor="mm")
     left, top, right, bottom = mask.getbbox() or (0, 0, 400, 400)
     lacking = max(0, (bottom - top) // 2 - (right - left))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import unicodedata
 from bisect import bisect_right
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import Final, TypeAlias
 
 from PIL import ImageFont
@@ -24,6 +25,12 @@ STAND_INS: Final = {
     "\N{LEFT DOUBLE QUOTATION MARK}": '"',
     "\N{RIGHT DOUBLE QUOTATION MARK}": '"',
 }
+
+
+@lru_cache(maxsize=64)
+def font_of(size: float) -> Font:
+    """Pillow's own font in a size, which is read once."""
+    return ImageFont.load_default(size)
 
 
 def legible(text: str) -> str:

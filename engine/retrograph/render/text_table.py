@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, TypeAlias
 
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw
 
 from retrograph.render.blocks import FRAME, INK, SOFT, Block, blank, margin, stack, written
-from retrograph.render.text import legible, wrap
+from retrograph.render.text import font_of, legible, wrap
 
 Colour: TypeAlias = tuple[int, int, int]
 
@@ -67,7 +67,7 @@ def _table(table: TextTable) -> Block:
 
 def _widths(table: TextTable) -> list[int]:
     """The widths of the columns; the last one takes what is left."""
-    font = ImageFont.load_default(_SIZE)
+    font = font_of(_SIZE)
     lines = [table.headings, *table.rows]
     columns = max(map(len, lines))
     natural = [
@@ -84,7 +84,7 @@ def _widths(table: TextTable) -> list[int]:
 
 def _row(cells: Sequence[str], widths: Sequence[int], colours: Mapping[str, Colour]) -> Block:
     """Cells side by side, each wrapped in its column, aligned at the top."""
-    font = ImageFont.load_default(_SIZE)
+    font = font_of(_SIZE)
     height = round(1.32 * _SIZE)
     columns = list(zip(cells, widths, strict=False))
     wrapped = [wrap(cell, font, width, _MOST_LINES) for cell, width in columns]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw
 
 from retrograph.render.blocks import (
     INK,
@@ -20,6 +20,7 @@ from retrograph.render.blocks import (
 )
 from retrograph.render.colour import Picture
 from retrograph.render.page import enlarge
+from retrograph.render.text import font_of
 
 _NARROWEST: Final = 900
 _GUTTER: Final = 44
@@ -63,13 +64,13 @@ def _line(label: str, tiles: Sequence[tuple[str, Picture]], side: int) -> Block:
     place = (_GUTTER - 12, line.height - cells[0].height / 2)
     if tiles[0][0]:
         place = (_GUTTER - 12, line.height - framed(enlarge(tiles[0][1], side)).height / 2)
-    font = ImageFont.load_default(15)
+    font = font_of(15)
     ImageDraw.Draw(page).text(place, label, fill=SOFT, font=font, anchor="rm")
     return beside([page, line], 0)
 
 
 def _centred(text: str, width: int) -> Block:
     page = blank(width, 19)
-    font = ImageFont.load_default(14)
+    font = font_of(14)
     ImageDraw.Draw(page).text((width / 2, 9), text, fill=SOFT, font=font, anchor="mm")
     return page

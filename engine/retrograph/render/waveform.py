@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw
 
 from retrograph.render.blocks import (
     INK,
@@ -33,6 +33,7 @@ from retrograph.render.signals import (
     spectrogram_window,
 )
 from retrograph.render.styles import STYLES, Style
+from retrograph.render.text import font_of
 
 _WIDTH: Final = 1400
 _HEIGHT: Final = 170
@@ -216,7 +217,7 @@ def _lane(pixels: Pixels, labels: Sequence[tuple[float, str]] = ()) -> Block:
     """A plot right of its labels, each at a share of the height from the top."""
     plot = framed(pixels)
     gutter = blank(_GUTTER - 1, plot.height)
-    draw, font = ImageDraw.Draw(gutter), ImageFont.load_default(_TEXT)
+    draw, font = ImageDraw.Draw(gutter), font_of(_TEXT)
     for share, text in labels:
         place = min(max(share * plot.height, _TEXT * 0.6), plot.height - _TEXT * 0.6)
         draw.text((_GUTTER - 10, place), text, fill=SOFT, font=font, anchor="rm")
@@ -269,7 +270,7 @@ def _time_axis(part: range, time: tuple[str, float], marked: range | None = None
     first, span = part.start * per_sample, len(part) * per_sample
     step = _nice_step(span / _TICKS)
     page = blank(_GUTTER + _WIDTH + 90, 50)
-    draw, font = ImageDraw.Draw(page), ImageFont.load_default(_TEXT)
+    draw, font = ImageDraw.Draw(page), font_of(_TEXT)
     if marked is not None:
         left, right = ((each - part.start) / len(part) for each in (marked.start, marked.stop))
         draw.rectangle([_GUTTER + left * _WIDTH, 3, _GUTTER + right * _WIDTH, 8], fill=_MARK)

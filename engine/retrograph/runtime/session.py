@@ -19,6 +19,13 @@ from retrograph.runtime.providers import PROVIDERS, Provider, import_runtime, pr
 
 _FOLDER = "session.model_external_initializers_file_folder_path"
 _NOWHERE = "no folder"
+_SPINNING = "session.intra_op.spin_duration_us"
+_SPIN_US = 50
+"""How long a thread of ONNX Runtime keeps a core busy while it waits for the next operator.
+
+Within a graph the next one comes sooner; its own choice keeps cores from threads that decode and
+draw, and takes twice the processor's time beside them. Releases that do not know it pass over it.
+"""
 _WEIGHTS = "session.optimized_model_external_initializers_file_name"
 
 
@@ -223,6 +230,7 @@ def _options(threads: int | None, folder: str | None) -> Any:
     options = import_runtime().SessionOptions()
     options.log_severity_level = 4  # its errors are raised, too
     options.enable_mem_pattern = False  # a plan of all memory takes about twice as much of it
+    options.add_session_config_entry(_SPINNING, str(_SPIN_US))
     check_counts(threads=threads)
     if threads is not None:
         options.intra_op_num_threads = threads

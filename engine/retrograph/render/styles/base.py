@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import ClassVar, Final
 
 import numpy as np
@@ -128,7 +129,7 @@ class Style(ABC):
             coloured: whether the map has the picture's three colours by themselves.
             over_picture: whether the map is drawn on a picture, if the style draws on one.
         """
-        key = self._key(coloured, over_picture)
+        key = _sharp_key(self, coloured, over_picture)
         if not self.is_smooth:
             return key
         return replace(key, text=f"{key.text}; smoothed")
@@ -136,6 +137,12 @@ class Style(ABC):
     def sharp(self) -> Style:
         """The same without smoothing."""
         return replace(self, is_smooth=False)
+
+
+@lru_cache(maxsize=32)
+def _sharp_key(style: Style, coloured: bool, over_picture: bool) -> Key:
+    """A style's legend, without what is said of smoothing: drawn once."""
+    return style._key(coloured, over_picture)
 
 
 def _smooth(plane: Floats, frames: int) -> Floats:
