@@ -8,7 +8,7 @@ from onnx import ModelProto, NodeProto, helper
 import retrograph as rg
 from retrograph.auditing.diagnosis.weights import weight_cause
 from support.audit_case import NETS, SIZE, inputs
-from support.audit_nets import MORE_NETS
+from support.audit_nets import MORE_NETS, quantised
 from support.faults import Editor
 from support.nets import info, model, node, weights
 
@@ -129,3 +129,22 @@ def test_one_fault_in_two_branches_is_named_at_both() -> None:
     causes = [cause for each in found.findings for cause in each.causes]
     assert [(c.kind, c.b) for c in causes] == [("epsilon", "n0"), ("epsilon", "n1")]
     assert found.findings[-1].region.repaired
+
+
+def test_quantisers_are_told_as_the_file_has_them() -> None:
+    editor = Editor(quantised())
+    editor.set_constant("scale", np.float32(1.8))
+    codes = next(n for n in editor.graph.node if n.output[0] == "cq")
+    codes.input[1] = "scale"
+    found = rg.audit(quantised(), editor.model, inputs(), method=None)
+    assert found.findings[0].text == "scale 1.5 in A, 1.8 in B"
+    assert "(in `n_cq`)" in found.sentence
+
+
+def test_scales_of_channels_in_another_order_are_no_rounding() -> None:
+    weight = weights(6, 3, 3, 3)
+    steps = np.abs(weight).max((1, 2, 3), keepdims=True) / 127
+    codes = np.round(weight / steps)
+    cause = weight_cause(codes * steps, (codes * np.roll(steps, 1, 0)).astype(np.float32))
+    assert cause is not None
+    assert cause.kind == "scaled"

@@ -12,31 +12,11 @@ from onnx import ModelProto
 import retrograph as rg
 from retrograph.auditing.ways import Way
 from retrograph.runtime import Session
-from support.audit_case import NETS, SIZE, inputs
+from support.audit_case import NETS, inputs
+from support.audit_nets import quantised
 from support.cli_case import run
 from support.faults import Editor
-from support.nets import info, model, node, save, weights
-
-
-def _quantised() -> ModelProto:
-    """A convolution whose result has few codes, summed with signs: what is rounded is much."""
-    nodes = [
-        node("QuantizeLinear", "x step zero", "xq"),
-        node("DequantizeLinear", "xq step zero", "xd"),
-        node("Conv", "xd w", "c"),
-        node("QuantizeLinear", "c coarse zero", "cq"),
-        node("DequantizeLinear", "cq coarse zero", "cd"),
-        node("Conv", "cd v", "y"),
-    ]
-    constants = {
-        "step": np.float32(0.04),
-        "coarse": np.float32(1.5),
-        "zero": np.int8(0),
-        "w": weights(6, 3, 3, 3),
-        "v": weights(5, 6, 3, 3),
-    }
-    ends = [info("x", ["N", 3, SIZE, SIZE])], [info("y", ["N", 5, SIZE - 4, SIZE - 4])]
-    return model(nodes, *ends, constants)
+from support.nets import save
 
 
 @dataclass(frozen=True)
@@ -81,7 +61,7 @@ def _audit_in(monkeypatch: pytest.MonkeyPatch, way: Way, net: ModelProto) -> rg.
 
 
 def test_roundings_that_fall_otherwise_are_explained(monkeypatch: pytest.MonkeyPatch) -> None:
-    one = _audit_in(monkeypatch, Scaled("rounding otherwise", constant="w", by=1.02), _quantised())
+    one = _audit_in(monkeypatch, Scaled("rounding otherwise", constant="w", by=1.02), quantised())
     assert one.outputs[0].error > 0.1
     assert one.verdict.name == "equal-precision"
     assert "which int8 explains: inputs that are moved by half a step of it" in one.sentence
@@ -89,7 +69,7 @@ def test_roundings_that_fall_otherwise_are_explained(monkeypatch: pytest.MonkeyP
 
 
 def test_what_no_rounding_explains_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
-    one = _audit_in(monkeypatch, Scaled("with a wrong weight", constant="w", by=0.5), _quantised())
+    one = _audit_in(monkeypatch, Scaled("with a wrong weight", constant="w", by=0.5), quantised())
     assert one.verdict.name == "differs"
     assert "more than int8 explains" in one.sentence
     assert one.fails()

@@ -113,3 +113,19 @@ def test_a_sum_that_is_lost_behind_moved_numbers_is_repaired_at_once() -> None:
     assert len(found.findings) == 1
     assert found.findings[0].region.repaired
     assert found.findings[0].text == "Add of A is missing in B"
+
+
+def test_what_is_dropped_as_in_training_is_named() -> None:
+    clean = attention()
+    editor = Editor(clean)
+    product = _node(editor, "hv")
+    product.output[0] = "hv_before"
+    place = [*editor.graph.node].index(product)
+    scalars = (("ratio", 1, 0.5), ("training", 9, True))
+    constants = (helper.make_tensor(name, kind, [], [value]) for name, kind, value in scalars)
+    editor.graph.initializer.extend(constants)
+    drop = helper.make_node("Dropout", ["hv_before", "ratio", "training"], ["hv"], "drop", seed=3)
+    editor.graph.node.insert(place + 1, drop)
+    found = _audited(clean, editor)
+    assert found.findings[0].text == "B has Dropout in training before it, which A has not"
+    assert found.findings[0].label_b == "dropout1 (`drop`)"

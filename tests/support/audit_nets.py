@@ -95,4 +95,25 @@ def _gelu(name: str, key: str) -> list:
     ]
 
 
+def quantised() -> ModelProto:
+    """A convolution whose result has few codes, summed with signs: what is rounded is much."""
+    nodes = [
+        node("QuantizeLinear", "x step zero", "xq"),
+        node("DequantizeLinear", "xq step zero", "xd"),
+        node("Conv", "xd w", "c"),
+        node("QuantizeLinear", "c coarse zero", "cq"),
+        node("DequantizeLinear", "cq coarse zero", "cd"),
+        node("Conv", "cd v", "y"),
+    ]
+    constants = {
+        "step": np.float32(0.04),
+        "coarse": np.float32(1.5),
+        "zero": np.int8(0),
+        "w": weights(6, 3, 3, 3),
+        "v": weights(5, 6, 3, 3),
+    }
+    ends = [info("x", ["N", 3, SIZE, SIZE])], [info("y", ["N", 5, SIZE - 4, SIZE - 4])]
+    return model(nodes, *ends, constants)
+
+
 MORE_NETS = {"upsampling": upsampling, "gelus": gelus}

@@ -185,7 +185,9 @@ def _skip(editor: Editor, node: NodeProto) -> None:
 
 
 def _kernel_reads(editor: Editor, node: NodeProto) -> bool:
-    """Whether a convolution reads a node's map."""
+    """Whether a convolution reads a node's map, in an opset whose Slice has inputs."""
+    if max(o.version for o in editor.model.opset_import if o.domain in ("", "ai.onnx")) < 10:
+        return False
     return any(n.op_type == "Conv" and n.input[0] == node.output[0] for n in editor.graph.node)
 
 

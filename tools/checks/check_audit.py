@@ -43,7 +43,8 @@ PAGE = ROOT / "docs" / "AUDIT.md"
 COUNT = 3
 EQUAL = ("identical", "equal")
 _KINDS = ("equal", "refused", "no file")
-_EXPORT = re.compile(r"(_((script|dynamo)?(open|still)?\d*|nchw|keras|tflite))+$")
+_EXPORT = re.compile(r"(_((script|dynamo)?(open|still)?([7-9]|[12]\d)?|nchw|keras|tflite))+$")
+"""How an export's name ends: exporter, sizes, opset, layout; SqueezeNet1_1 is no export of 1_0."""
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from functools import cached_property
 
 from retrograph.errors import InputError, Problem, UnsupportedError
-from retrograph.ir.analysis.origin import origin
+from retrograph.ir.analysis.origin import among, origin
 from retrograph.ir.graph import Array, Graph, NodeProto, is_float, op_label, reads
 from retrograph.ir.op_traits import MOVES
 from retrograph.ir.passes.canonicalize import sort_nodes
@@ -102,11 +102,14 @@ class Network:
         return {layer.tensor.name: layer.alias for layer in self.model.layers()}
 
     def label(self, name: str) -> str:
-        """A tensor as people name it: alias and node."""
+        """A tensor as people name it: its alias, and the node of the file that it is or comes of."""
         if name not in self.nodes:
             return name
         node = self.nodes[name].name
         alias = self.aliases.get(name, name)
+        whole = among(self._file_nodes, self.nodes[name]).name
+        if whole != node:
+            return f"{alias} (in `{whole}`)"
         return alias if alias == node or not node else f"{alias} (`{node}`)"
 
     def op_in_file(self, name: str) -> str:
@@ -125,6 +128,10 @@ class Network:
             return name
         node = origin(self.graph, self.nodes[name])
         return f"inside {op_label(node)} '{node.name}'"
+
+    @cached_property
+    def _file_nodes(self) -> dict[str, NodeProto]:
+        return {node.name: node for node in self.model.proto.graph.node if node.name}
 
     @cached_property
     def _file_ops(self) -> dict[str, str]:

@@ -8,8 +8,10 @@ from retrograph.auditing.diagnosis.difference import Cause, Difference, Side
 from retrograph.auditing.diagnosis.nodes import (
     attribute_causes,
     constant_causes,
+    moving_causes,
     operator_causes,
 )
+from retrograph.auditing.diagnosis.quantisers import quantiser_causes
 from retrograph.auditing.diagnosis.values import (
     axes_causes,
     function_causes,
@@ -27,6 +29,7 @@ from retrograph.auditing.diagnosis.wiring import (
 )
 
 CAUSES: Sequence[Callable[[Difference], Iterator[Cause]]] = (
+    quantiser_causes,
     attribute_causes,
     constant_causes,
     axes_causes,
@@ -46,8 +49,9 @@ CAUSES: Sequence[Callable[[Difference], Iterator[Cause]]] = (
 
 def diagnose(difference: Difference) -> tuple[Cause, ...]:
     """Every cause that can be named, the surest first, each text once at a node."""
-    causes = (cause for name in CAUSES for cause in name(difference))
-    return tuple({(cause.text, cause.b): cause for cause in causes}.values())
+    causes = [cause for name in CAUSES for cause in name(difference)]
+    told = causes or [*moving_causes(difference)]
+    return tuple({(cause.text, cause.b): cause for cause in told}.values())
 
 
 __all__ = ["CAUSES", "Cause", "Difference", "Side", "diagnose"]

@@ -20,6 +20,9 @@ _SPELLING = frozenset(
 )
 """Attributes that say the same in several ways, or that go with a layout."""
 
+_LAYOUTS = frozenset({"Flatten", "Identity", "Reshape", "Squeeze", "Transpose", "Unsqueeze"})
+"""Operators that come and go with a layout."""
+
 _GELUS = {"Erf": "Erf", "Tanh": "tanh", "Sigmoid": "Sigmoid", "Swish": "Sigmoid"}
 _SAME = 1e-6
 
@@ -140,6 +143,24 @@ def operator_causes(difference: Difference) -> Iterator[Cause]:
         yield Cause("operator-added", text, b=nodes_b[0].output[0])
 
 
+def moving_causes(difference: Difference) -> Iterator[Cause]:
+    """Operators right before the region that move numbers elsewhere than another layout would."""
+    done = {id(node) for pair in Reading(difference).counterparts() for node in pair}
+    alone = [
+        [
+            node
+            for node in side.moving_nodes
+            if id(node) not in done and node.op_type not in _LAYOUTS
+        ]
+        for side in (difference.a, difference.b)
+    ]
+    for node in alone[0]:
+        yield Cause("operator-lost", f"{_named(difference.a, node)} of A before it is missing in B")
+    for node in alone[1]:
+        text = f"B has {_named(difference.b, node)} before it, which A has not"
+        yield Cause("operator-added", text, b=node.output[0])
+
+
 def _gelu(side: Side) -> str:
     """By what the nodes of a region may compute a GELU; "" where they do not."""
     nodes = {node.op_type: node for node in side.nodes}
@@ -161,6 +182,8 @@ def _left(difference: Difference, which: str) -> list[NodeProto]:
 
 
 def _named(side: Side, node: NodeProto) -> str:
+    if node.op_type == "Dropout":
+        return "Dropout in training"  # any other is the identity, and gone
     if node.op_type == "Clip" and len(node.input) > 2:
         low, high = (side.constant(name) for name in node.input[1:3])
         if low is not None and high is not None and not low.any():

@@ -15,7 +15,6 @@ _LEVELS = 256
 _SOME = 16
 _FEW = 4
 _ROUGHLY = 0.2
-_MOST_ROUGHLY = 0.5
 _ON_THE_GRID = 1e-2
 
 Relation = Callable[[Array, Array], str | None]
@@ -54,20 +53,24 @@ def _int4(a: Array, b: Array) -> str | None:
 
 def _whole_numbers(a: Array, b: Array, name: str, most: int) -> str | None:
     """Whether B's are A's on a grid of steps, of which the largest weight is so many."""
-    if a.size < _SOME or relative_error(a, b) > _MOST_ROUGHLY:
+    if a.size < _SOME:
         return None
-    rows = b.reshape(len(b), -1)
-    if _on_a_grid(b.reshape(1, -1), most):
+    if _on_a_grid(a.reshape(1, -1), b.reshape(1, -1), most):
         return f"the weights are rounded to {name}"
-    if rows.shape[1] >= _FEW and _on_a_grid(rows, most):
+    rows = a.reshape(len(a), -1), b.reshape(len(b), -1)
+    if rows[1].shape[1] >= _FEW and _on_a_grid(*rows, most):
         return f"the weights are rounded to {name}, by channel"
     return None
 
 
-def _on_a_grid(rows: Array, most: int) -> bool:
-    """Whether each row holds whole multiples of the so-many-th part of its largest value."""
-    steps = np.maximum(np.abs(rows).max(1, keepdims=True), 1e-30) / most
-    return bool(np.abs(rows / steps - np.round(rows / steps)).max() < _ON_THE_GRID)
+def _on_a_grid(a: Array, b: Array, most: int) -> bool:
+    """Whether each row of B holds whole multiples of the so-many-th part of its largest value.
+
+    And none of them farther from A's than a step.
+    """
+    steps = np.maximum(np.abs(b).max(1, keepdims=True), 1e-30) / most
+    is_near = bool((np.abs(a - b) <= steps).all())
+    return is_near and bool(np.abs(b / steps - np.round(b / steps)).max() < _ON_THE_GRID)
 
 
 def _few_values(a: Array, b: Array) -> str | None:

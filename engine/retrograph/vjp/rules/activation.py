@@ -32,7 +32,7 @@ def _bound(node: Node, i: int) -> Tensor | float | None:
     """A bound of a Clip: a number where it is known, None where there is none."""
     value = node.value(i)
     if value is not None:
-        return float(value)
+        return float(value.item())
     return node.input(i) if node.has(i) else None
 
 
