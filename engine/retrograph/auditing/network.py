@@ -102,7 +102,7 @@ class Network:
         return {layer.tensor.name: layer.alias for layer in self.model.layers()}
 
     def label(self, name: str) -> str:
-        """A tensor as people name it: its alias, and the node of the file that it is or comes of."""
+        """A tensor as people name it: its alias, and the file's node that computes it."""
         if name not in self.nodes:
             return name
         node = self.nodes[name].name
