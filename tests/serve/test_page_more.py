@@ -56,6 +56,67 @@ def test_files_are_dropped_and_the_camera_takes_one(tmp_path: Path) -> None:
     assert all("status of 4" in error for error in seen.errors)
 
 
+def test_of_several_files_the_good_ones_come_in_and_the_bad_one_is_named(tmp_path: Path) -> None:
+    first, second = small_pictures(tmp_path, 2)
+    torn = tmp_path / "torn.npz"
+    torn.write_bytes(b"PK\x03\x04rubbish")
+    toast = "document.getElementById('toast')"
+    steps = [
+        {"open": ""},
+        {"drop": [str(first), str(torn), str(second)]},
+        {"until": f"{toast}.classList.contains('mistake')"},
+        {"tell": f"{toast}.textContent"},
+        {"tell": "[...document.querySelectorAll('.thumb')].map((each) => each.title)"},
+        {"until": f"{TITLE} !== ''"},
+        {"shoot": "several"},
+        {"drop": [str(first), str(second)]},
+        {"until": f"{INPUTS} === 4"},
+        {"tell": f"{toast}.textContent"},
+    ]
+    with page_served(SAMPLE) as address:
+        seen = visit(address, tmp_path, steps)
+    mistake, names, good = seen.told
+    assert mistake.startswith("2 of 3 files came in\ntorn.npz is no .npz that can be read")
+    assert names == [first.name, second.name]
+    assert good == "2 files came in"
+    assert all("status of 400" in error for error in seen.errors), seen.errors
+
+
+def test_it_is_used_on_a_phone(tmp_path: Path) -> None:
+    width = "[document.documentElement.scrollWidth, document.body.scrollWidth]"
+    outside = """[...document.querySelectorAll('button, select, input')]
+      .filter((each) => each.checkVisibility() && !each.closest('#network, .thumbs'))
+      .filter((each) => each.getBoundingClientRect().right > innerWidth + 1)
+      .map((each) => each.outerHTML.slice(0, 80))"""
+    steps = [
+        {"size": [390, 844]},
+        {"go": ""},
+        {"tell": width},
+        {"tell": outside},
+        {"shoot": "phone"},
+        {"click": "#show-network"},
+        {"fill": ["#network input[type=search]", "relu1"]},
+        {"shoot": "phone-network"},
+        {"click": ".listed button"},
+        {"until": "document.querySelectorAll('.tile').length > 3"},
+        {"tell": "document.getElementById('network').classList.contains('open')"},
+        {"click": ".tile:nth-child(2)"},
+        {"until": "document.querySelector('.enlarged').checkVisibility()"},
+        {"shoot": "phone-layer"},
+        {"clickAt": ["#stage .frame", 150, 150]},
+        {"tell": TITLE},
+        {"tell": width},
+        {"tell": outside},
+    ]
+    with page_served(SAMPLE, *small_pictures(tmp_path)) as address:
+        seen = visit(address, tmp_path, steps)
+    assert seen.errors == []
+    first, beyond, is_open, title, last, after = seen.told
+    assert (first, last) == ([390, 390], [390, 390])
+    assert (beyond, after, is_open) == ([], [], False)
+    assert title.startswith("channel ")
+
+
 def test_a_scan_tells_what_a_neuron_is_and_a_table_of_all(tmp_path: Path) -> None:
     pictures = tmp_path / "pictures"
     pictures.mkdir()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import struct
+import wave
 import zlib
 from collections.abc import Callable
 from pathlib import Path
@@ -111,6 +112,30 @@ def test_a_packed_array_is_bounded(page: Page, monkeypatch: pytest.MonkeyPatch) 
     assert answer.status == 413
 
 
+def test_what_is_sent_is_decoded_by_another_process(
+    page: Page, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("read_arrays", "read_npy"):
+        monkeypatch.setattr(f"retrograph.serving.array_files.{name}", lambda *_: 1 / 0)
+    monkeypatch.setattr("retrograph.preprocess.opening.open_bytes", lambda *_: 1 / 0)
+    for body, name in ((npy(X), "x.npy"), (npz({"x": X}), "x.npz"), (png(), "x.png")):
+        assert send(page, body, name).status == 200
+
+
+def test_a_sound_is_decoded_before_it_is_taken(page: Page) -> None:
+    pytest.importorskip("soundfile", reason="needs retrograph[audio]")
+    buffer = io.BytesIO()
+    with wave.open(buffer, "wb") as file:
+        file.setparams((1, 2, 8000, 0, "NONE", ""))
+        file.writeframes(bytes(800))
+    assert send(page, buffer.getvalue(), "hum.wav").status == 200
+    answer = send(page, b"RIFFnothing", "torn.wav")
+    assert (answer.status, "torn.wav" in answer.message) == (400, True), answer.message
+    names = [each["name"] for each in told(page, "api/inputs").json["inputs"]]
+    assert "hum.wav" in names
+    assert "torn.wav" not in names
+
+
 def test_files_go_when_the_page_closes() -> None:
     page = Page(SAMPLE, device="cpu", threads=1)
     send(page, npy(X), "x.npy")
@@ -178,12 +203,32 @@ def test_a_table_has_a_row_for_each_unit(scanned: Page) -> None:
         ({}, "layers is no list"),
         ({"layers": ["relu2"], "k": 0}, "k is 0"),
         ({"layers": ["relu2"], "out": "/tmp/x"}, "no parameter 'out'"),
+        ({"layers": ["relu2"], "preprocessing": 3}, "preprocessing is no name"),
     ],
 )
 def test_a_wrong_scan_is_refused(scanned: Page, asked: dict[str, Any], words: str) -> None:
     answer = told(scanned, "api/scan", body=json.dumps(asked).encode())
     assert answer.status == 400
     assert words in answer.message
+
+
+def test_a_scan_under_another_preprocessing_is_marked(scanned: Page) -> None:
+    for path in ("api/unit", "api/table"):
+        asked = {"layer": "relu2", "unit": "3"}
+        assert told(scanned, path, **asked).json["note"] == ""
+        note = told(scanned, path, preprocessing="imagenet", **asked).json["note"]
+        assert "scanned with the preprocessing 0-1, while the page shows imagenet" in note
+
+
+def test_a_scan_takes_the_preprocessing_that_is_shown(tmp_path: Path) -> None:
+    (tmp_path / "a.png").write_bytes(png())
+    page = Page(SAMPLE, [tmp_path], device="cpu", threads=1)
+    body = json.dumps({"layers": ["relu2"], "preprocessing": "imagenet"}).encode()
+    assert told(page, "api/scan", body=body).status == 202
+    assert events(told(page, "api/scan/events"))[-1] == {"finished": True}
+    asked = {"layer": "relu2", "preprocessing": "imagenet"}
+    assert told(page, "api/table", **asked).json["note"] == ""
+    assert "shows 0-1" in told(page, "api/table", layer="relu2").json["note"]
 
 
 def test_a_scan_that_goes_on_is_told(scanned: Page, monkeypatch: pytest.MonkeyPatch) -> None:

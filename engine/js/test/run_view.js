@@ -27,6 +27,10 @@ const STEPS = {
     await page.goto(address + query);
     await page.waitForFunction(() => Number(document.body.dataset.pictures) > 0);
   },
+  open: async (query) => {
+    await page.goto(address + query);
+    await page.waitForFunction(() => document.querySelector("#model").options.length > 0);
+  },
   click: (selector) => page.click(selector),
   clickAt: ([selector, x, y]) => page.click(selector, { position: { x, y } }),
   hover: ([selector, x, y]) => page.hover(selector, { position: { x, y } }),
@@ -39,7 +43,7 @@ const STEPS = {
   size: ([width, height]) => page.setViewportSize({ width, height }),
   until,
   tell: async (expression) => told.push(await page.evaluate(expression)),
-  drop: (path) => page.evaluate(dropped, { name: basename(path), bytes: readFileSync(path).toString("base64") }),
+  drop: (paths) => page.evaluate(dropped, [paths].flat().map((path) => ({ name: basename(path), bytes: readFileSync(path).toString("base64") }))),
   shoot: (name) => page.screenshot({ path: join(out, `${name}.png`) }),
 };
 
@@ -52,9 +56,9 @@ async function until(condition) {
   }
 }
 
-function dropped({ name, bytes }) {
+function dropped(files) {
   const data = new DataTransfer();
-  data.items.add(new File([Uint8Array.from(atob(bytes), (c) => c.charCodeAt(0))], name));
+  for (const { name, bytes } of files) data.items.add(new File([Uint8Array.from(atob(bytes), (c) => c.charCodeAt(0))], name));
   document.body.dispatchEvent(new DragEvent("drop", { dataTransfer: data, bubbles: true }));
 }
 

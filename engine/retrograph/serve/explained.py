@@ -10,9 +10,11 @@ from html import escape
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
-from retrograph.errors import RetrographError
+from retrograph.errors import InputError, RetrographError
+from retrograph.pipeline.made_picture import made_picture
 from retrograph.preprocess import InputAxes
 from retrograph.render import style_named
 from retrograph.render.colour import magnitude
@@ -22,7 +24,7 @@ from retrograph.results.explanation import Explanation
 from retrograph.results.maps import drawn_values, kind_of, style_of
 from retrograph.results.unit_names import split_unit
 from retrograph.runtime import Array
-from retrograph.serve.facts import png
+from retrograph.serve.facts import png, sound_of
 from retrograph.serve.inputs import PageInput
 from retrograph.serve.maps import box, input_sizes
 from retrograph.serve.query import Answer, Query, json_answer
@@ -46,7 +48,8 @@ def explain(page: Page, query: Query) -> Answer:
     form = query.choice("format", ("json", "png", "npz", "npy", "svg"))
     attribution = model.attribution(ask, shown)
     if form == "json":
-        return json_answer(_record(attribution))
+        is_sound = sound_of(model, ask, shown) is not None
+        return json_answer({**_record(attribution), "sound": is_sound})
     explanation = attribution.explanations[0].styled(ask.style)
     if form == "png" and query.choice("part", ("figure", "map")) == "map":
         return png(map_picture(explanation))
@@ -67,21 +70,25 @@ def _record(attribution: Attribution) -> dict[str, Any]:
         for unit, index in zip(told["units"], explanation.units, strict=False):
             unit["place"] = [*split_unit(index.tolist(), contract.channel_axis)[1]]
             unit["sees"] = _seen(explanation, index)
-        told["size"] = _size(axes, explanation.array)
+        told["size"] = _size(axes, explanation.array) or [*reversed(_seen_sizes(explanation)[-2:])]
     return {**record, "shape": [*contract.shape], "channel_axis": contract.channel_axis}
 
 
 def _seen(explanation: Explanation, index: Array) -> list[int] | None:
     """What a unit sees, in pixels of the input; None where that is all of it."""
-    field, batched = explanation.context.field, explanation.context.kind.axes.batched
-    if field is None or explanation.rows_joined or field.source != _shown_name(explanation):
-        return None
+    field, sizes = explanation.context.field, _seen_sizes(explanation)
+    return box(field, tuple(index.tolist()), sizes) if field is not None and sizes else None
+
+
+def _seen_sizes(explanation: Explanation) -> tuple[int, ...]:
+    """The sizes of the input along the axes that units see a part of; () where they see it all."""
+    context = explanation.context
+    field, shown = context.field, context.contract.shown
+    if field is None or explanation.rows_joined or field.source != shown:
+        return ()
+    batched = context.kind.axes.batched
     array = explanation.array[np.newaxis] if batched else explanation.array
-    return box(field, tuple(index.tolist()), input_sizes(field, array))
-
-
-def _shown_name(explanation: Explanation) -> str:
-    return explanation.context.contract.shown
+    return input_sizes(field, array)
 
 
 def _size(axes: InputAxes, array: Array) -> list[int]:
@@ -144,13 +151,53 @@ def svg(explanation: Explanation) -> bytes:
 
 
 def scores(page: Page, query: Query) -> Answer:
-    """What the model says of an input: its classes, boxes and regions."""
+    """What the model says of an input: its classes, boxes, regions, or that it makes a picture."""
     model, shown = page.model(query), page.input(query)
     attribution = model.attribution(query.asking_nothing(), shown)
     explanation = attribution.explanations[0]
     found = attribution.to_dict()["explained"][0]
+    size = _size(explanation.context.kind.axes, explanation.array)
+    classes, boxes = _classes(explanation), [_box_record(each) for each in found.get("boxes", [])]
+    regions: list[dict[str, Any]] = []
+    is_picture = False
+    if not classes and not boxes:
+        is_picture = not explanation.context.labels and _made(model, query, shown, size) is not None
+        regions = [] if is_picture else _regions(model, query, shown, size)
+        if not regions:
+            classes = [_unit_score(each, attribution) for each in found["units"]]
+    record = {"classes": classes, "boxes": boxes, "regions": regions, "size": size}
+    return json_answer({**record, "picture": is_picture})
+
+
+def output_picture(page: Page, query: Query) -> Answer:
+    """The picture that a model makes.
+
+    Raises:
+        InputError: its output is none.
+    """
+    model, shown = page.model(query), page.input(query)
+    explanation = model.attribution(query.asking_nothing(), shown).explanations[0]
+    size = _size(explanation.context.kind.axes, explanation.array)
+    pixels = _made(model, query, shown, size)
+    if pixels is None:
+        raise InputError(f"the output of {model.name} is no picture; see its maps")
+    return png(Image.fromarray(pixels))
+
+
+def _made(
+    model: ShownModel, query: Query, shown: PageInput, size: Sequence[int]
+) -> NDArray[np.uint8] | None:
+    """The picture that a model makes of an input; None where its output is none."""
+    if len(size) != 2:
+        return None
+    activations = model.activations(query.asking_nothing(), shown)
+    return made_picture(activations.values, [*reversed(size)])
+
+
+def _classes(explanation: Explanation) -> list[dict[str, Any]]:
+    """The highest class scores, with their shares."""
     shares = class_shares(explanation)
-    classes = [
+    return [
         {
             "index": each["class"],
             "name": each["name"],
@@ -159,19 +206,6 @@ def scores(page: Page, query: Query) -> Answer:
         }
         for each in class_records(explanation, _CLASSES)
     ]
-    size = _size(explanation.context.kind.axes, explanation.array)
-    regions: list[dict[str, Any]] = []
-    if not classes and not found.get("boxes"):
-        regions = _regions(model, query, shown, size)
-        classes = [] if regions else [_unit_score(each, attribution) for each in found["units"]]
-    return json_answer(
-        {
-            "classes": classes,
-            "boxes": [_box_record(each) for each in found.get("boxes", [])],
-            "regions": regions,
-            "size": size,
-        }
-    )
 
 
 def _box_record(told: Mapping[str, Any]) -> dict[str, Any]:
@@ -201,7 +235,7 @@ def _regions(
     model: ShownModel, query: Query, shown: PageInput, size: Sequence[int]
 ) -> list[dict[str, Any]]:
     """The classes that a map predicts, with their shares of its pixels; none where it is no map."""
-    if len(size) != 2:
+    if len(size) != 2 or len(model.activations(query.asking_nothing(), shown).values) < 2:
         return []
     middle = ",".join(str(extent // 2) for extent in size)
     aimed = Query({"at": middle, "preprocessing": query.text("preprocessing") or ""})
@@ -209,7 +243,7 @@ def _regions(
         told = model.attribution(aimed.question(), shown).to_dict()["explained"][0]
     except RetrographError:
         return []
+    predicted = told.get("predicted", [])
     return [
-        {**each, "question": {"class_": each["name"] or str(each["class"])}}
-        for each in told.get("predicted", [])
+        {**each, "question": {"class_": each["name"] or str(each["class"])}} for each in predicted
     ]

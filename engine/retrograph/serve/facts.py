@@ -15,7 +15,11 @@ from retrograph.errors import InputError, parameter
 from retrograph.serve.query import Answer, Query, json_answer
 
 if TYPE_CHECKING:
+    from retrograph.runtime import Array
+    from retrograph.serve.inputs import PageInput
     from retrograph.serve.page import Page
+    from retrograph.serve.shown_model import ShownModel
+    from retrograph.serving.questions import Ask
 
 _LARGEST = 4096
 """The longest side of a picture that is sent."""
@@ -133,24 +137,37 @@ def _note_on_file(page: Page, query: Query) -> str:
     return f"# shows all inputs of {shown.path.name}; the page shows {name}"
 
 
+def sound_of(model: ShownModel, ask: Ask, shown: PageInput) -> tuple[Array, int] | None:
+    """The samples [T, C] that a model hears of an input, and how many a second.
+
+    None where the input is no waveform, or its rate is not known.
+
+    Raises:
+        RetrographError: it cannot be read.
+    """
+    session = model.usual_session(ask)
+    item, kind = model.batch(ask, session, shown).items[0], session.context.kind
+    rate = item.sample_rate or kind.sample_rate
+    if kind.axes.samples is None or rate is None:
+        return None
+    along = np.moveaxis(item.array, kind.axes.samples, 0)
+    return along.reshape(len(along), -1), rate
+
+
 def audio(page: Page, query: Query) -> Answer:
     """The samples that the model hears, as a WAV of 16 bits.
 
     Raises:
         InputError: the input is no waveform, or its rate is not known.
     """
-    model = page.model(query)
-    session = model.usual_session(query.question())
-    item = model.batch(query.question(), session, page.input(query)).items[0]
-    kind = session.context.kind
-    rate = item.sample_rate or kind.sample_rate
-    if kind.axes.samples is None or rate is None:
+    shown = page.input(query)
+    sound = sound_of(page.model(query), query.question(), shown)
+    if sound is None:
         raise InputError(
-            f"{item.name} is no sound that can be played; give {parameter('sample_rate', 'HZ')} "
+            f"{shown.name} is no sound that can be played; give {parameter('sample_rate', 'HZ')} "
             "where it is one"
         )
-    along = np.moveaxis(item.array, kind.axes.samples, 0)
-    samples = along.reshape(len(along), -1)
+    samples, rate = sound
     pulses = (np.clip(samples, -1, 1) * (2**15 - 1)).astype("<i2")
     buffer = io.BytesIO()
     with wave.open(buffer, "wb") as file:

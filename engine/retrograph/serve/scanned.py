@@ -8,6 +8,8 @@ from PIL import Image
 
 from retrograph.errors import InputError, parameter
 from retrograph.filter_views import filters
+from retrograph.preprocess import Preprocessing
+from retrograph.preprocess.described import recipe_name
 from retrograph.scanning.records import ChannelStats
 from retrograph.scanning.store import ScannedLayer
 from retrograph.scans import Scan
@@ -46,6 +48,20 @@ def _scan(page: Page, model: ShownModel) -> Scan:
             "what `retrograph scan` has made",
         )
     return page.scan
+
+
+def _note(model: ShownModel, query: Query, scan: Scan) -> str:
+    """That a scan was made under another preprocessing than the page's; "" where it was not."""
+    context = model.usual_session(query.question()).context
+    if context.preprocessing is None:
+        return ""
+    shown, scanned = context.kind.preprocessing, Preprocessing.from_json(scan.run["preprocessing"])
+    if shown == scanned:
+        return ""
+    return (
+        f"scanned with the preprocessing {recipe_name(scanned)}, while the page shows "
+        f"{recipe_name(shown)}: these numbers are of other inputs; scan again"
+    )
 
 
 def _channel(query: Query, layer: ScannedLayer) -> int:
@@ -98,6 +114,7 @@ def unit(page: Page, query: Query) -> Answer:
                 for each in classes
             ],
             "dead": stats.is_dead,
+            "note": _note(model, query, scan),
             "facts": _facts(scan, stats),
         }
     )
@@ -128,7 +145,8 @@ def _seen(model: ShownModel, layer: ScannedLayer, index: tuple[int, ...]) -> lis
 
 def table(page: Page, query: Query) -> Answer:
     """A row for each channel of a scanned layer, and what stands out, in words."""
-    scan = _scan(page, page.model(query))
+    model = page.model(query)
+    scan = _scan(page, model)
     layer = scan.layer(query.needed("layer"))
     preferred = {each.channel: each for each in scan.preferred(layer.alias)}
     has_classes = len(scan.classes) > 1
@@ -152,6 +170,7 @@ def table(page: Page, query: Query) -> Answer:
             "columns": [{"key": key, "words": words} for key, words in columns],
             "rows": rows,
             "words": _words(scan, layer.alias),
+            "note": _note(model, query, scan),
         }
     )
 

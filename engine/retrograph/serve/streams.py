@@ -37,6 +37,7 @@ _STEPS: Final = 192
 _MOST_STEPS: Final = 2048
 _EVERY: Final = 0.25
 """Seconds from one picture of a growing input to the next, and between events of a scan."""
+_OF_SCAN: Final = ("model", "layers", "k", "preprocessing")
 _HEADERS: Final = {"cache-control": "no-store", "x-accel-buffering": "no"}
 
 
@@ -90,19 +91,25 @@ class Streams:
 
     async def _start_scan(self, request: Request) -> Response:
         asked = json_object(await self._body(request))
-        unknown = next((name for name in asked if name not in ("model", "layers", "k")), None)
+        unknown = next((name for name in asked if name not in _OF_SCAN), None)
         if unknown is not None:
-            raise InputError(f"there is no parameter '{unknown}'; give model, layers, k")
+            raise InputError(f"there is no parameter '{unknown}'; give {', '.join(_OF_SCAN)}")
         layers, k = cast("list[str]", asked.get("layers")), asked.get("k", 9)
         if not _is_names(layers):
             raise InputError("layers is no list of names; give some, such as ['relu3']")
         if not isinstance(k, int) or not 1 <= k <= 100:
             raise InputError(f"k is {k!r:.40}; give a whole number from 1 to 100")
+        preprocessing = asked.get("preprocessing") or None
+        if not isinstance(preprocessing, str | None):
+            raise InputError("preprocessing is no name; see `retrograph preprocess`")
         if self.is_scanning:
             raise Refused(409, "a scan is going on; wait for its end", retry=5)
         model = self._page.model(Query({"model": str(asked.get("model") or "")}))
         self._scanning = {"done": 0, "total": None}
-        asyncio.get_running_loop().run_in_executor(self._page.slow, self._scan, model, layers, k)
+        keywords = {**model.scan_keywords, "layers": layers, "k": k}
+        if preprocessing is not None:
+            keywords["preprocessing"] = preprocessing
+        asyncio.get_running_loop().run_in_executor(self._page.slow, self._scan, model, keywords)
         return JSONResponse(self._scanning, 202)
 
     @property
@@ -114,13 +121,11 @@ class Streams:
     def _is_over(told: Told) -> bool:
         return "finished" in told or "error" in told
 
-    def _scan(self, model: ShownModel, layers: list[str], k: int) -> None:
+    def _scan(self, model: ShownModel, keywords: dict[str, Any]) -> None:
         """Scan the page's inputs; how far it is stands in `_scanning`."""
         folder = tempfile.mkdtemp(prefix="scan-", dir=self._page.uploads.folder)
         try:
-            plan = plan_scan(
-                model.model, self._page.inputs.paths, layers=layers, k=k, **model.scan_keywords
-            )
+            plan = plan_scan(model.model, self._page.inputs.paths, **keywords)
 
             def told(done: int, total: int | None) -> None:
                 if self._is_closed:

@@ -14,13 +14,13 @@ from threading import Lock
 from typing import Final, TypeAlias
 from urllib.parse import unquote
 
-from retrograph.errors import InputError
+from retrograph.errors import InputError, RetrographError
 from retrograph.output import safe_name
 from retrograph.preprocess.sequences import is_fasta
 from retrograph.preprocess.sounds import SOUND_SUFFIXES
 from retrograph.preprocess.table import TABLES
 from retrograph.serve.decoding import TOO_LARGE
-from retrograph.serving.bodies import NPY, NPZ, raw_input
+from retrograph.serving.array_files import NPY, is_arrays
 from retrograph.serving.refusals import Refused
 
 Decoder: TypeAlias = "subprocess.Popen[str]"
@@ -32,6 +32,8 @@ MOST_UNPACKED: Final = 2**28
 """Bytes of all arrays of an .npz."""
 _LONGEST: Final = 100
 """The letters of a name that is shown."""
+_TEXTS: Final = frozenset(TABLES) | {".fa"}
+"""Files that are text, and read as it."""
 
 
 class Uploads:
@@ -72,23 +74,27 @@ class Uploads:
         stem = safe_name(PurePosixPath(called).stem)
         source = folder / f"{stem}{suffix or '.sent'}"
         source.write_bytes(data)
-        if suffix:
+        if suffix in _TEXTS:
             return called, source
         decoded = folder / f"{stem}.png"
         try:
             self._decode(called, source, decoded)
-        finally:
+        except RetrographError:
             source.unlink()
+            raise
+        if suffix:
+            return called, source
+        source.unlink()
         return called, decoded
 
     def prepare(self) -> None:
-        """Start the process that decodes the next picture: it takes a second to be ready."""
+        """Start the process that decodes the next file: it takes a second to be ready."""
         with self._lock:
             if not self._waiting and self._end.alive:
                 self._waiting.append(_started())
 
     def _decode(self, name: str, source: Path, target: Path) -> None:
-        """Decode a picture in a process of its own.
+        """Decode a file in a process of its own; a picture is written to the target.
 
         Raises:
             InputError: it cannot be decoded.
@@ -96,7 +102,7 @@ class Uploads:
         """
         with self._lock:
             decoder = self._waiting.pop() if self._waiting else _started()
-        asked = json.dumps([str(source), str(target), name, self._pixels])
+        asked = json.dumps([str(source), str(target), name, self._pixels, MOST_UNPACKED])
         try:
             told, _ = decoder.communicate(f"{asked}\n", timeout=SECONDS)
         except subprocess.TimeoutExpired:
@@ -107,14 +113,15 @@ class Uploads:
             decoder.kill()
             decoder.communicate()
             self.prepare()
-        if decoder.returncode == 0 and target.exists():
+        if decoder.returncode == 0:
             return
-        message = told.strip() or f"{name} cannot be decoded; save it anew as PNG or JPEG"
+        message = told.strip() or f"{name} cannot be decoded; save it anew in a common format"
         raise Refused(413, message) if decoder.returncode == TOO_LARGE else InputError(message)
 
     def close(self) -> None:
         """Remove the files, and end the process that waits for the next one."""
-        self._end()
+        with self._lock:  # no process is being started then, which would not be ended
+            self._end()
 
 
 def _ended(folder: str, waiting: list[Decoder]) -> None:
@@ -133,14 +140,8 @@ def shown_name(name: str) -> str:
 
 
 def _suffix(name: str, data: bytes) -> str:
-    """How a file is read as it is; "" for a picture, which is decoded first.
-
-    Raises:
-        InputError: it is an array that cannot be read.
-        Refused: its arrays are too large.
-    """
-    if data.startswith((NPY, NPZ)):
-        raw_input(data, MOST_UNPACKED)
+    """How a file is read; "" for a picture, which is written anew."""
+    if is_arrays(data):
         return ".npy" if data.startswith(NPY) else ".npz"
     suffix = PurePosixPath(name).suffix.lower()
     if suffix in SOUND_SUFFIXES or suffix in TABLES:
@@ -149,7 +150,7 @@ def _suffix(name: str, data: bytes) -> str:
 
 
 def _started() -> Decoder:
-    """A process that decodes a picture."""
+    """A process that decodes a file."""
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
     environment["PYTHONPATH"] = os.pathsep.join(filter(None, sys.path))
     return subprocess.Popen(

@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
-import io
 import json
-import math
-import zipfile
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -15,12 +12,10 @@ import numpy as np
 
 from retrograph.errors import InputError, one_line
 from retrograph.inputs.loader import Input
-from retrograph.inputs.named_values import Value
 from retrograph.runtime import Array
+from retrograph.serving.array_files import is_arrays, read_arrays
 from retrograph.serving.refusals import Refused
 
-NPY: Final = np.lib.format.MAGIC_PREFIX
-NPZ: Final = b"PK\x03\x04"
 _MULTIPART = "multipart/"
 _JSON = "application/json"
 _DTYPES: Final = ("float32", "float64", "float16", "uint8", "int32", "int64", "bool")
@@ -53,11 +48,7 @@ def raw_input(data: bytes, most: int) -> Input:
     """
     if not data:
         raise InputError(f"the body is empty; {_HOW}")
-    if data.startswith(NPY):
-        return read_npy("the body", data)
-    if data.startswith(NPZ):
-        return _npz(data, most)
-    return data
+    return read_arrays("the body", data, most) if is_arrays(data) else data
 
 
 def json_object(data: bytes) -> dict[str, Any]:
@@ -134,47 +125,3 @@ def _array(name: str, data: Any, dtype: Any) -> Array:
     if cast.dtype.kind in "biu" and not np.array_equal(cast, values):
         raise InputError(f"{name}: its numbers are none of {dtype}")
     return cast
-
-
-def _npz(data: bytes, most: int) -> dict[str, Value]:
-    try:
-        with zipfile.ZipFile(io.BytesIO(data)) as archive:
-            members = archive.infolist()
-            if sum(member.file_size for member in members) > most:
-                raise Refused(413, f"the arrays of the .npz have more than {most} bytes")
-            return {
-                member.filename.removesuffix(".npy"): read_npy(
-                    member.filename, archive.read(member)
-                )
-                for member in members
-            }
-    except (InputError, Refused):
-        raise
-    except Exception as error:  # on damaged data zipfile raises nearly anything
-        raise InputError(
-            f"the body is no .npz that can be read ({one_line(error)}); save it with numpy.savez"
-        ) from None
-
-
-def read_npy(name: str, data: bytes) -> Array:
-    """The array in an .npy, without a copy.
-
-    Raises:
-        InputError: it is damaged, or holds objects.
-    """
-    file = io.BytesIO(data)
-    try:
-        version = np.lib.format.read_magic(file)
-        header = {
-            (1, 0): np.lib.format.read_array_header_1_0,
-            (2, 0): np.lib.format.read_array_header_2_0,
-        }[version]
-        shape, is_fortran, dtype = header(file)
-        if dtype.hasobject:
-            raise ValueError("it holds objects")
-        values = np.frombuffer(data, dtype, math.prod(shape), file.tell())
-        return values.reshape(shape, order="F" if is_fortran else "C")
-    except Exception as error:  # on damaged data its reader raises nearly anything
-        raise InputError(
-            f"{name} is no .npy that can be read ({one_line(error)}); save it with numpy.save"
-        ) from None

@@ -64,7 +64,7 @@ export function say(words, isMistake = false) {
   toast.textContent = words;
   toast.className = isMistake ? "shown mistake" : "shown";
   clearTimeout(leaving);
-  leaving = setTimeout(() => (toast.className = ""), isMistake ? 8000 : 2500);
+  leaving = setTimeout(() => (toast.className = ""), isMistake ? 8000 * words.split("\n").length : 2500);
 }
 
 /** A number as people read it: three digits that matter. */

@@ -68,22 +68,29 @@ class Strip {
     show({ input: ids[place] });
   }
 
-  /** Send files to the server, and show the last one. */
+  /** Send files to the server, show the last one that it takes, and name those that it does not. */
   async add(files) {
-    let last = null;
-    for (const file of files) {
-      say(`sending ${file.name || "what was pasted"}\u2026`);
+    const [taken, refused] = [[], []];
+    for (const [place, file] of files.entries()) {
+      const name = file.name || "what was pasted";
+      say(`sending ${name}\u2026${files.length > 1 ? ` (${place + 1} of ${files.length})` : ""}`);
       try {
-        last = await send(file);
-        this.inputs = [...this.inputs, last];
-      } catch (error) {
-        say(error.message, true);
+        taken.push(await send(file));
+      } catch ({ message }) {
+        refused.push(message.includes(name) ? message : `${name}: ${message}`);
       }
     }
-    if (!last) return;
+    if (taken.length) this.take(taken);
+    if (!refused.length) return say(taken.length > 1 ? `${taken.length} files came in` : `${taken[0]?.name ?? "nothing"} came in`);
+    const count = files.length > 1 ? [`${taken.length} of ${files.length} files came in`] : [];
+    say([...count, ...refused].join("\n"), true);
+  }
+
+  take(inputs) {
+    this.inputs = [...this.inputs, ...inputs];
     setInputs(this.inputs);
     this.drawn();
-    if (known()) show({ input: last.id });
+    if (known()) show({ input: inputs.at(-1).id });
   }
 }
 

@@ -6,8 +6,17 @@ import { view, watch } from "./view.js";
 const listeners = [];
 const facts = { model: null, inputs: [], scores: [] };
 
-/** The record of the model, with the inputs at hand and the class scores; false until it is there. */
-export const known = () => facts.model?.name === view().model && { ...facts.model, inputs: facts.inputs, scores: facts.scores };
+/**
+ * The record of the model, with the inputs at hand and the class scores; false until it is there.
+ *
+ * `sources` are the model's inputs by which it can be explained; the usual one has a `kind`.
+ */
+export const known = () => facts.model?.name === view().model && { ...facts.model, sources: sources(), inputs: facts.inputs, scores: facts.scores };
+
+const sources = () => (facts.model.built ? [] : facts.model.inputs.filter(({ dtype }) => dtype?.startsWith("float")));
+
+/** Whether a picture is explained, over which an attribution can be laid: not where another input is asked by name. */
+export const isOverlay = () => known().kind === "picture" && !view().wrt;
 
 /** Call when another model is there. */
 export function onModel(changed) {

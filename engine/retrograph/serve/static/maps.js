@@ -81,7 +81,7 @@ class Maps {
     this.total = first.total;
     this.isFlat = first.shape.slice(1).every((size) => size === 1);
     this.isLine = first.shape.length === 2 && !this.isFlat;
-    this.count.textContent = this.isFlat ? `${first.total} units` : `${first.total} maps`;
+    this.count.textContent = `${first.total} ${this.isFlat ? "unit" : "map"}${first.total === 1 ? "" : "s"}`;
     this.strongest = Math.max(...first.units.map((each) => Math.abs(each.max)), 1e-9);
     const pages = Array.from({ length: Math.ceil(first.total / PAGE) }, (_, place) => this.page(place));
     this.list.replaceChildren(...pages);

@@ -57,15 +57,17 @@ class Neuron {
     if (!scan?.layers?.includes(asked.layer)) return of.replaceChildren(scanOffer(asked.layer, () => this.forget()));
     try {
       const record = await ask("api/unit", asked, { signal });
-      of.replaceChildren(...parts(record, asked));
+      of.replaceChildren(...parts(record, asked, () => this.forget()));
     } catch (error) {
       showMistake(of, error);
     }
   }
 }
 
-function parts({ top = [], histogram, classes = [], facts = [] }, asked) {
+function parts({ top = [], histogram, classes = [], facts = [], note }, asked, finished) {
   return [
+    note ? make("p.mistake", {}, note) : null,
+    note ? scanOffer(asked.layer, finished, "") : null,
     facts.length ? make("dl.facts", {}, facts.flatMap(([words, value]) => [make("dt", {}, words), make("dd", {}, typeof value === "number" ? amount(value) : `${value}`)])) : null,
     make("h3", {}, "What drives it most"),
     opening(address("api/unit", { ...asked, format: "png" }), `the patches that drive unit ${asked.unit} most, with their attributions`),

@@ -5,9 +5,9 @@ import { known, reloadModel } from "./known.js";
 import { view } from "./view.js";
 
 /** An offer to scan a layer, or how far a scan is that goes on; `finished` is called when it is there. */
-export function scanOffer(layer, finished) {
+export function scanOffer(layer, finished, why = `No scan tells yet what drives the units of ${layer}.`) {
   const bar = make("progress", { hidden: true, max: 1, ariaLabel: "How far the scan is" });
-  const words = make("p.soft", { role: "status" }, `No scan tells yet what drives the units of ${layer}. One over the ${known().inputs.length} inputs of this page finds it; start the server with --scan RUN to bring a larger one.`);
+  const words = make("p.soft", { role: "status" }, `${why} One over the ${known().inputs.length} inputs of this page finds it; start the server with --scan RUN to bring a larger one.`);
   const button = make("button.main", { onclick: begin }, "Scan these inputs");
   const failed = (message) => {
     say(message, true);
@@ -16,7 +16,8 @@ export function scanOffer(layer, finished) {
   };
   async function begin() {
     try {
-      const body = JSON.stringify({ model: view().model, layers: [layer] });
+      const { model, preprocessing } = view();
+      const body = JSON.stringify({ model, layers: [layer], preprocessing });
       await ask("api/scan", {}, { method: "POST", headers: { "content-type": "application/json" }, body });
     } catch (error) {
       if (error.status !== 409) return failed(error.message);

@@ -1,6 +1,6 @@
 /** What the model says of the input: classes, boxes, regions; each can be explained by a click. */
-import { ask, newest } from "./ask.js";
-import { amount, make, percent } from "./dom.js";
+import { address, ask, newest } from "./ask.js";
+import { amount, make, opening, percent } from "./dom.js";
 import { known, onModel, setScores } from "./known.js";
 import { showUnit, view, watch } from "./view.js";
 
@@ -14,7 +14,7 @@ export function scoreList(pane, stage) {
     const { model, input, preprocessing } = view();
     const scores = await ask("api/scores", { model, input, preprocessing }, { signal });
     setScores(scores.classes ?? []);
-    list.replaceChildren(...parts(scores));
+    list.replaceChildren(...(scores.picture ? [madePicture({ model, input, preprocessing })] : []), ...parts(scores));
     stage.main.markObjects(objectsOf(scores));
   }, (error) => list.replaceChildren(make("p.soft", {}, error.message)));
   watch(["model"], () => {
@@ -26,6 +26,11 @@ export function scoreList(pane, stage) {
   watch(["input", "preprocessing"], refresh);
   onModel(refresh);
   watch(["unit", "layer", "box", "class_"], () => mark(list));
+}
+
+/** What a model makes whose output is a picture: of style transfer, of super-resolution. */
+function madePicture(asked) {
+  return make("div.made", {}, make("span.soft", {}, "The model makes a picture"), opening(address("api/output.png", asked), "the picture that the model makes"));
 }
 
 function parts({ classes = [], boxes = [], regions = [] }) {

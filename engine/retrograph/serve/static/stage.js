@@ -4,7 +4,7 @@ import { answered, onAnswer, shownUnit } from "./answer.js";
 import { amount, choices, fileName, make, say, times } from "./dom.js";
 import { Figure } from "./figure.js";
 import { fieldOf, placeAt, windowAt } from "./field.js";
-import { known, mapLayer, onModel } from "./known.js";
+import { isOverlay, known, mapLayer, onModel } from "./known.js";
 import { question, show, showUnit, view, watch } from "./view.js";
 
 const BLEND = "retrograph.blend";
@@ -53,8 +53,8 @@ class Stage {
   }
 
   controls() {
-    const { method, style, compare } = view();
-    const { methods, styles } = known();
+    const { method, style, compare, wrt } = view();
+    const { methods, styles, sources } = known();
     const words = (each) => [each.name, each.name];
     const methodOf = choices("Method", methods.map(words), method || known().default.method, (value) => show({ method: value }));
     methodOf.title = methods.find((each) => each.name === methodOf.value)?.words ?? "Method";
@@ -65,7 +65,14 @@ class Stage {
       labelled("Style", choices("Style", [["", "as the method"], ...styles.map((name) => [name.name ?? name, name.name ?? name])], style,
         (value) => show({ style: value }))),
       labelled("Show", compared),
+      ...(sources.length > 1 ? [labelled("Of input", this.sourceChoice(sources, wrt))] : []),
     );
+  }
+
+  /** By which of the model's inputs it is explained. */
+  sourceChoice(sources, wrt) {
+    const options = sources.map(({ name, kind }) => [kind ? "" : name, name]);
+    return choices("Of input", options, wrt, (value) => show({ wrt: value }));
   }
 
   each(work) {
@@ -107,7 +114,7 @@ class Stage {
 
   refresh() {
     if (!known() || !view().input) return;
-    this.pane.classList.toggle("without-overlay", known().kind !== "picture");
+    this.pane.classList.toggle("without-overlay", !isOverlay());
     this.controls();
     this.draw();
   }
@@ -139,10 +146,10 @@ class Stage {
   async fill(figure, change, signal) {
     const asked = { ...question(change), style: view().style, format: "png" };
     const { model, input, preprocessing } = question(change);
-    if (known().kind !== "picture") await figure.drawn({ ...asked, part: "figure" }, signal);
+    if (!isOverlay()) await figure.drawn({ ...asked, part: "figure" }, signal);
     else await figure.overlay({ id: input, parameters: { model, preprocessing } }, { ...asked, part: "map" }, signal);
     figure.blend(this.share);
-    if (figure === this.main || known().kind !== "picture") return;
+    if (figure === this.main || !isOverlay()) return;
     const record = await ask("api/explain", { ...question(change), format: "json" }, { signal });
     const unit = record.explained[0]?.units[0];
     figure.mark({ sees: windowOf(unit) });
@@ -190,7 +197,7 @@ class Stage {
     this.caption.replaceChildren(
       make("h2", {}, name || record.layer),
       make("p.soft", {}, facts.filter(Boolean).join(" \u00b7 ")),
-      ...(known().kind === "waveform" ? [make("audio", { controls: true, src: address(`api/audio/${encodeURIComponent(view().input)}`, { model: view().model }) })] : []),
+      ...(record.sound ? [make("audio", { controls: true, src: address(`api/audio/${encodeURIComponent(view().input)}`, { model: view().model }) })] : []),
       ...(notes.length ? [make("details", {}, make("summary", {}, notes.length === 1 ? "1 note" : `${notes.length} notes`), make("ul", {}, notes.map((note) => make("li", {}, note))))] : []),
     );
     document.getElementById("where").textContent = `${record.layer} \u00b7 ${name}`;
@@ -214,7 +221,7 @@ class Stage {
     this.hoveredPixel = pixel;
     const { model } = view();
     const layer = mapLayer();
-    const field = pixel && known()?.kind === "picture" ? await fieldOf(model, layer).catch(() => null) : null;
+    const field = pixel && known() && isOverlay() ? await fieldOf(model, layer).catch(() => null) : null;
     if (this.hoveredPixel !== pixel) return;
     if (!field) return this.pointAt(null);
     const sizes = answered()?.record?.layer === layer ? answered().record.shape.slice(-2) : [];

@@ -11,7 +11,7 @@ const STEP = 100;
 export function tableTab(panel) {
   const table = new Table(panel);
   watch(["model"], () => table.forget());
-  watch(["layer"], () => table.refresh());
+  watch(["layer", "preprocessing"], () => table.refresh());
   onModel(() => table.refresh());
   return { shown: () => table.refresh() };
 }
@@ -36,7 +36,8 @@ class Table {
   async fetch(signal) {
     const layer = mapLayer();
     if (!known().scan?.layers?.includes(layer)) return this.body.replaceChildren(scanOffer(layer, () => this.refresh()));
-    const { columns, rows, words = [] } = await ask("api/table", { model: view().model, layer }, { signal });
+    const { model, preprocessing } = view();
+    const { columns, rows, words = [], note } = await ask("api/table", { model, layer, preprocessing }, { signal });
     this.columns = columns;
     this.rows = rows;
     this.by = columns[0].key;
@@ -44,7 +45,7 @@ class Table {
     this.head = make("tr");
     this.lines = make("tbody");
     this.more = make("button", { onclick: () => this.append() }, "More");
-    this.body.replaceChildren(...words.map((each) => make("p", {}, each)),
+    this.body.replaceChildren(...(note ? [make("p.mistake", {}, note), scanOffer(layer, () => this.refresh(), "")] : []), ...words.map((each) => make("p", {}, each)),
       make("table", {}, make("thead", {}, this.head), this.lines), this.more);
     this.sort(this.by);
   }
