@@ -33,7 +33,7 @@ def parameter(name: str, value: object = None) -> str:
     return f"\ue000{name}\ue002" if value is None else f"\ue000{name}\ue001{value}\ue002"
 
 
-_CALLS = {"layers()": "Model.layers()"}
+_CALLS = {"layers()": "Model.layers()", "preprocess()": "retrograph.find_preprocessing()"}
 """What tells in Python what a command tells, where it is no function of the command's name."""
 
 

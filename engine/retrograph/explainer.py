@@ -16,7 +16,7 @@ from PIL.Image import Image
 from retrograph.backward import Request
 from retrograph.built import check_parameters, check_unchanged
 from retrograph.contract import Contract
-from retrograph.errors import InputError
+from retrograph.errors import InputError, parameter
 from retrograph.inputs import fitted_preprocessing, input_kind
 from retrograph.inputs.choice import usual_preprocessing
 from retrograph.keywords import checked_keywords
@@ -319,9 +319,10 @@ class Explainer:
         if kind == "unit":
             index = with_other_axes(index, self.contract.shape, self.contract.channel_axis)
         if index.shape[-1] != length or index.ndim > rank:
+            what = f"an array {list(given.shape)}" if given.shape else "one"
             raise InputError(
                 f"a {kind} of '{self.contract.alias}' (shape {_shape_text(self.contract.shape)}) "
-                f"is chosen by {length} numbers, not by an array {list(given.shape)}"
+                f"is chosen by {length} numbers, not by {what}"
             )
         index = index.reshape((1,) * (rank - index.ndim) + index.shape)
         chooser = self.contract.chooser
@@ -362,8 +363,28 @@ def _recipe(
         return recipe
     if axes.frame is None:
         shape = model.tensor(explained[0]).shape
-        return recipe if recipe is None or shape is None else recipe.for_shape(shape)
+        if recipe is None or shape is None:
+            return recipe
+        return _for_no_picture(recipe, explained[0], shape)
     return fitted_preprocessing(model, explained[0], recipe)
+
+
+def _for_no_picture(
+    recipe: Preprocessing, name: str, shape: Sequence[int | str | None]
+) -> Preprocessing:
+    """A recipe for an input that no axes of a picture are known of.
+
+    Raises:
+        InputError: it is no batch of pictures.
+    """
+    try:
+        return recipe.for_shape(shape)
+    except InputError:
+        sizes = [d if isinstance(d, int) else None for d in shape]
+        raise InputError(
+            f"input '{name}' {_shape_text(sizes)} takes no pictures; leave "
+            f"{parameter('preprocessing')} out"
+        ) from None
 
 
 def _shape_text(shape: Sequence[int | None]) -> str:

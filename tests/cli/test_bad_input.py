@@ -240,7 +240,7 @@ def test_a_picture_or_a_sheet_for_what_takes_no_pictures(
         capsys, here, "explain net.onnx in.npy --sheet 2x2", "in.npy is no pict", "leave it out"
     )
     command = "build net.onnx -o out.onnx --preprocess 0-1"
-    refused(capsys, here, command, "is not a batch of pictures", "give the input")
+    refused(capsys, here, command, "takes no pictures", "leave --preprocess out")
 
 
 def test_inputs_that_are_missing(here: Path, capsys: Capture) -> None:

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
 from PIL import Image
 
@@ -86,6 +87,26 @@ def test_the_page_explains_what_is_dropped_and_the_camera(axes: int, tmp_path: P
         with Image.open(tmp_path / f"{name}.png") as shot:
             assert shot.size == (1280, 800)
     print({k: told[k] for k in ("load", "first", "again", "live")}, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"layer": "relu3", "select": "channel"}, "build one with --select unit, or top"),
+        ({"preprocessing": None}, "does not say how a picture becomes its input"),
+        ({}, "Ready."),
+    ],
+)
+def test_the_page_says_at_once_whether_it_shows_a_graph(
+    options: dict[str, str | None], said: str, tmp_path: Path
+) -> None:
+    chromium, model = require_chromium(), tmp_path / "model.onnx"
+    source = onnx.load(SAMPLE_MODELS / "cifar10_cnn.onnx")
+    if "preprocessing" in options:
+        del source.metadata_props[:]
+    retrograph.save(retrograph.build(source, **options), model)  # type: ignore[arg-type]
+    with served(model) as address:
+        assert said in node(script("run_status.js"), chromium, address)
 
 
 def by_score(model: Path, picture: Path) -> list[str]:

@@ -113,6 +113,12 @@ export class Explainer {
    */
   prepare(pictures) {
     const input = this.#shown();
+    const axes = this.contract.axes[input.name];
+    if (axes && !(axes.includes("H") && axes.includes("W"))) {
+      throw new RetrographError(
+        `input '${input.name}' takes no pictures (its axes are ${axes}); give tensors`,
+      );
+    }
     if (!this.preprocessing) {
       throw new RetrographError(
         "the graph does not say how a picture becomes its input; build it with --preprocess, set " +
@@ -120,7 +126,6 @@ export class Explainer {
       );
     }
     const recipe = this.preprocessing;
-    const axes = this.contract.axes[input.name];
     const given = Array.isArray(pictures) ? pictures : [pictures];
     const items = given.map((each) => prepare(each, recipe, input.shape, axes, input.type));
     const seen = items.map((item) => item.seen);

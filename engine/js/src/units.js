@@ -89,7 +89,7 @@ function indices(contract, given, items) {
   if (dims[dims.length - 1] !== length || dims.length > rank) {
     throw new RetrographError(
       `a ${select} of '${alias}' (shape ${shapeText(shape)}) is chosen by ${length} numbers, ` +
-        `not by an array ${shapeText(given.dims)}`,
+        `not by ${given.dims.length ? `an array ${shapeText(given.dims)}` : "one"}`,
     );
   }
   while (dims.length < rank) dims.unshift(1);

@@ -97,6 +97,14 @@ test("one unit is for all items, or there is one for each", async () => {
   await refusal(explainer.attribute(x, [-1]), /unit \[-1\] is out of range: an item of 'scores'/);
 });
 
+test("an input of sounds takes no pictures", async () => {
+  const ort = runtime({ shape: ["n", 40, 1] });
+  const explainer = await Explainer.load(ort, built({ axes: '{"x": "NSC"}', preprocessing: "" }));
+  const picture = { data: new Uint8Array(12), width: 2, height: 2 };
+  const said = /^input 'x' takes no pictures \(its axes are NSC\); give tensors$/;
+  assert.throws(() => explainer.prepare(picture), (error) => said.test(error.message));
+});
+
 test("the number of a class is enough where the other axes of its layer have size 1", async () => {
   const seen = [];
   const running = (feeds) => seen.push(feeds.select);
@@ -114,7 +122,7 @@ test("the number of a class is enough where the other axes of its layer have siz
   assert.deepEqual([...seen.at(-1).data], [0n, 0n, 3n]);
   const map = built({ select: "unit", shape: "[4, 1, 2]" });
   const places = await Explainer.load(runtime({ chooser: SELECT_OF_THREE }), map);
-  await refusal(places.attribute(x, 3), /is chosen by 3 numbers, not by an array/);
+  await refusal(places.attribute(x, 3), /is chosen by 3 numbers, not by one$/);
 });
 
 test("what is not bytes is no file", async () => {

@@ -6,7 +6,9 @@ import argparse
 import json
 
 from retrograph.cli import options, outputs
+from retrograph.cli.spelling import as_option
 from retrograph.cli.terminal import console, visible
+from retrograph.errors import spelled
 from retrograph.ir.passes.to_float16 import PRECISIONS
 from retrograph.pipeline.building import BuiltFiles, build_files
 from retrograph.selector import KINDS
@@ -60,7 +62,7 @@ def _print_report(built: BuiltFiles, optimized: str | None) -> None:
         f"wrote {built.output} ({built.size / 1e6:.1f} MB, {built.nodes} operators){apart}",
         f"{contract.method} from {contract.layer} to "
         f"{', '.join(contract.explained)}, unit by {contract.select}",
-        *(f"note: {note}" for note in contract.notes),
+        *(f"note: {spelled(note, as_option)}" for note in built.notes),
     ]
     if optimized is not None:
         lines.insert(1, f"wrote {optimized}, optimised for this machine's CPU; not portable")

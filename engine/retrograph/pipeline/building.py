@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from retrograph.contract import Contract
-from retrograph.errors import InputError, parameter
+from retrograph.errors import InputError, command, parameter
 from retrograph.explainer import build
 from retrograph.methods import Method
 from retrograph.model import Source, opened, save
@@ -35,6 +35,19 @@ class BuiltFiles:
     size: int
     nodes: int
     contract: Contract
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What is to be known of the graph, and of those who run it without retrograph."""
+        contract = self.contract
+        axes = contract.axes.get(contract.shown, "")
+        if contract.preprocessing or not {"H", "W"} <= {*axes}:
+            return contract.notes
+        return (
+            *contract.notes,
+            f"no {parameter('preprocessing')} is stored, so that other hosts take arrays and no "
+            f"pictures; {command('preprocess')} tells which one is right",
+        )
 
     def to_dict(self) -> dict[str, Any]:
         """What `retrograph build --json` prints: file, nodes and the metadata of the contract."""

@@ -135,6 +135,9 @@ inline const std::string& Explainer::axes() const {
 }
 
 inline Prepared Explainer::prepare(const Picture& picture) const {
+  const bool is_picture = axes().find('H') != std::string::npos && axes().find('W') != std::string::npos;
+  if (!axes().empty() && !is_picture)
+    throw Error("input '" + contract_.inputs[0] + "' takes no pictures (its axes are " + axes() + "); give tensors");
   return retrograph::prepare(picture, preprocessing(), axes(), input(contract_.inputs[0]).shape);
 }
 

@@ -18,12 +18,24 @@ ort.env.wasm.wasmPaths = new URL("./ort/", document.baseURI).href;
 ort.env.wasm.numThreads = crossOriginIsolated ? Math.min(4, navigator.hardwareConcurrency) : 1;
 
 async function load(bytes) {
-  shown.explainer = await Explainer.load(ort, bytes);
+  const explainer = await Explainer.load(ort, bytes);
+  checkShown(explainer);
+  shown.explainer = explainer;
   Object.assign(shown, { result: null, chosen: null });
   const { method, alias, labels } = shown.explainer.contract;
   say(`${method} of ${alias}, ${labels.length || "unnamed"} classes. Ready.`);
   document.body.dataset.state = "ready";
   if (shown.picture) await explain(shown.picture);
+}
+
+/** Throws where a graph is none that this page can show. */
+function checkShown(explainer) {
+  const { select, many } = explainer.contract;
+  const isTop = select === "top" && !many;
+  if (!isTop && (select !== "unit" || many || !hasClasses(explainer.contract))) {
+    throw new Error("this page shows graphs of classes: build one with --select unit, or top");
+  }
+  explainer.prepare({ data: new Uint8Array(3 * 64 * 64), width: 64, height: 64 });
 }
 
 async function explain(picture) {
@@ -50,13 +62,9 @@ async function explain(picture) {
 
 /** The explanation of the class that was chosen, or of the most active one. */
 async function attribute(explainer, input) {
-  const { select, many } = explainer.contract;
-  if (select === "top" && !many) {
+  if (explainer.contract.select === "top") {
     const result = await explainer.attribute(input);
     return { result, unit: classOf(explainer, result) };
-  }
-  if (select !== "unit" || many || !hasClasses(explainer.contract)) {
-    throw new Error("this page shows graphs of classes: build one with --select unit, or top");
   }
   let unit = shown.chosen ?? (shown.result ? classOf(explainer, shown.result) : 0);
   let result = await explainer.attribute(input, unit);

@@ -1,9 +1,6 @@
-"""Serve this page on this machine:  python serve.py BUILT.onnx [PORT]
+"""Serve this page on this machine, with the headers that it needs for more than one thread."""
 
-With the headers that a page needs for more than one thread.
-"""
-
-import sys
+import argparse
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -42,7 +39,13 @@ class Handler(SimpleHTTPRequestHandler):
 
 
 if __name__ == "__main__":
-    model, port = sys.argv[1], int(sys.argv[2]) if len(sys.argv) > 2 else 8000
-    with ThreadingHTTPServer(("127.0.0.1", port), partial(Handler, model=model)) as server:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("model", type=Path, metavar="BUILT.onnx")
+    parser.add_argument("port", type=int, nargs="?", default=8000, metavar="PORT")
+    asked = parser.parse_args()
+    if not asked.model.is_file():
+        parser.error(f"{asked.model} is not there; name a graph that `retrograph build` wrote")
+    handler = partial(Handler, model=str(asked.model))
+    with ThreadingHTTPServer(("127.0.0.1", asked.port), handler) as server:
         print(f"http://127.0.0.1:{server.server_port}/", flush=True)
         server.serve_forever()
