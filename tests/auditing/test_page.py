@@ -129,3 +129,4 @@ def test_how_strong_a_map_is_beside_the_other_is_said() -> None:
     found = rg.audit(clean, editor.model, inputs())
     assert [pair.strength for pair in found.maps] == pytest.approx([3, 3, 3], rel=1e-4)
     assert "B's map is 3 times as strong" in audit_page(found)
+    assert "B's map is as strong<" in audit_page(rg.audit(clean, clean, inputs()))

@@ -79,6 +79,15 @@ def test_the_inputs_of_a_join_in_another_order_are_named() -> None:
     assert found.findings[0].text == "its inputs are in another order in B"
 
 
+def test_a_quotient_upside_down_is_named() -> None:
+    clean = MORE_NETS["gelus"]()
+    editor = Editor(clean)
+    quotient = _node(editor, "z")
+    quotient.input[0], quotient.input[1] = quotient.input[1], quotient.input[0]
+    found = _audited(clean, editor)
+    assert found.findings[0].text == "its inputs are in another order in B"
+
+
 def test_keys_in_place_of_queries_are_named() -> None:
     clean = attention()
     editor = Editor(clean)

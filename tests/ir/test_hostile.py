@@ -94,3 +94,11 @@ def test_sparse_weights_that_do_not_fit_in_a_body(here: Path) -> None:
     body = model.graph.node[0].attribute[0].g
     body.sparse_initializer.append(hostile_graphs.SPARSE["past the end"])
     assert_one_line(built(here, model), "'w'")
+
+
+def test_an_old_form_without_its_attributes_is_said() -> None:
+    nodes = [nets.node("Conv", "x w", "c"), nets.node("Slice", "c w w", "y")]
+    ends = [nets.info("x", [1, 3, 8, 8])], [nets.info("y", [1, 4, 6, 6])]
+    model = nets.model(nodes, *ends, {"w": nets.weights(4, 3, 3, 3)}, opset=9)
+    with pytest.raises(RetrographError, match="has no attribute starts"):
+        retrograph.explain(model, np.zeros((1, 3, 8, 8), np.float32))

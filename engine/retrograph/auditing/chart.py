@@ -10,11 +10,14 @@ from html import escape
 from retrograph.auditing.amounts import amount
 from retrograph.auditing.precision import LayerError
 
-_WIDTH, _HEIGHT, _LEFT, _TOP, _FOOT = 1000, 300, 64, 40, 26
+_WIDTH, _HEIGHT, _LEFT, _TOP, _FOOT = 1000, 300, 76, 40, 26
 _LEAST = 1e-8
 _DECADES = 4
 _NAMED = 3
 _LETTER = 6.6
+_IN_PERCENT = -5
+"""From this power of ten on an error is written in percent."""
+
 """About so many pixels a letter of a name is wide."""
 
 
@@ -109,7 +112,7 @@ def _names(layers: Sequence[LayerError], labels: Sequence[str], step: float, sca
 
 def _axis(power: int, scale: _Scale) -> str:
     y, value = scale.y(10.0**power), 10.0**power
-    said = f"{100 * value:g} %" if power >= -3 else f"1e{power}"
+    said = f"{100 * value:g} %" if power >= _IN_PERCENT else f"1e{power}"
     said = f"≤ {said}" if power == scale.low else said
     return (
         f'<line class="grid" x1="{_LEFT}" x2="{_WIDTH}" y1="{y:.1f}" y2="{y:.1f}"/>'

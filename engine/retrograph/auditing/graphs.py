@@ -149,7 +149,7 @@ def _link(row: TensorRow, error: float, y: float, tolerance: float) -> str:
 def _box(cell: Cell, x: float, y: float, row: TensorRow) -> str:
     kind = "bad" if row.stands_out else "paired" if row.error is not None else "alone"
     room = _LETTERS - len(cell.op) - 2
-    label = cell.label if len(cell.label) <= room else f"…{cell.label[-room + 1 :]}"
+    label = _shortened(cell.label, room)
     return (
         f'<g class="box {kind}"><title>{escape(cell.name)}</title>'
         f'<rect x="{x}" y="{y - _BOX / 2:.0f}" width="{_WIDE}" height="{_BOX}" rx="5"/>'
@@ -157,6 +157,14 @@ def _box(cell: Cell, x: float, y: float, row: TensorRow) -> str:
         f'<text class="op" x="{x + _WIDE - 10}" y="{y + 4.5:.1f}" text-anchor="end">'
         f"{escape(cell.op)}</text></g>"
     )
+
+
+def _shortened(label: str, room: int) -> str:
+    """A name in so many letters: what it begins with tells more than how it ends."""
+    if len(label) <= room:
+        return label
+    end = room // 4
+    return f"{label[: room - end - 1]}…{label[-end:]}"
 
 
 def _edges(lines: Sequence[Line], rows: Sequence[TensorRow], side: str) -> Iterator[str]:

@@ -21,6 +21,7 @@ from retrograph.errors import spelled
 from retrograph.render.page import enlarge
 
 _SIDE = 240
+_AS_STRONG = 5e-3
 _MOST_MAPS = 24
 _MOST_LAYERS = 12
 
@@ -132,8 +133,13 @@ def _maps(audit: Audit) -> Iterator[str]:
         yield (
             f'<p class="soft">{escape(PurePath(pair.name).name)} · {escape(audit.unit_name(pair))} '
             f"· cosine {pair.cosine:.3f} · rank correlation {pair.rank:.3f} · B's map is "
-            f"{pair.strength:.3g} times as strong</p>"
+            f"{_strength(pair.strength)}</p>"
         )
+
+
+def _strength(ratio: float) -> str:
+    """How strong a map is beside A's."""
+    return "as strong" if abs(ratio - 1) < _AS_STRONG else f"{ratio:.3g} times as strong"
 
 
 def _img(pixels: np.ndarray[tuple[int, ...], np.dtype[np.uint8]], title: str) -> str:

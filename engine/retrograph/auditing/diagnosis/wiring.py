@@ -13,6 +13,8 @@ from retrograph.auditing.noise import LEAST
 from retrograph.ir.graph import NodeProto
 
 _ALONG_AN_AXIS = ("LogSoftmax", "Softmax")
+_OF_TWO = ("Div", "Pow", "Sub")
+_SWAPPED = Cause("operands-swapped", "its inputs are in another order in B")
 _IN_ANY_ORDER = frozenset({"Add", "Max", "Mean", "Min", "Mul", "Sum"})
 
 
@@ -21,8 +23,17 @@ def wiring_causes(difference: Difference) -> Iterator[Cause]:
     reading = Reading(difference)
     for ours, theirs in reading.counterparts():
         a, b = reading.sources(difference.a, ours), reading.sources(difference.b, theirs)
-        for cause in _rewired(reading, str(ours.op_type), a, b):
-            yield cause.at(ours, theirs)
+        causes = [*_rewired(reading, str(ours.op_type), a, b)]
+        if not causes and ours.op_type in _OF_TWO:
+            places = (_places(difference.a, ours), _places(difference.b, theirs))
+            causes = [_SWAPPED] if places[0] != places[1] and all(places) else []
+        yield from (cause.at(ours, theirs) for cause in causes)
+
+
+def _places(side: Side, node: NodeProto) -> list[int]:
+    """At which places a node reads what changes with the input."""
+    read = {*read_tensors(side, node)}
+    return [place for place, name in enumerate(node.input) if name in read]
 
 
 def _rewired(reading: Reading, op: str, a: Sequence[str], b: Sequence[str]) -> Iterator[Cause]:
@@ -36,7 +47,7 @@ def _rewired(reading: Reading, op: str, a: Sequence[str], b: Sequence[str]) -> I
     theirs = [reading.in_a(name) for name in left_b]
     if not (left_a or left_b):
         if op not in _IN_ANY_ORDER and not all(map(reading.equal, a, b)):
-            yield Cause("operands-swapped", "its inputs are in another order in B")
+            yield _SWAPPED
     elif all(theirs) and not {*left_a} & {*reading.difference.a.tensors}:
         yield Cause("inputs", _rewired_text(reading.difference.a.network, left_a, theirs))
 

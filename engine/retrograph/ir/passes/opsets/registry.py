@@ -16,7 +16,14 @@ FLOOR = 18
 ANY = 10**6
 """Later than any opset: a form that is rewritten in every version."""
 
-Attributes = dict[str, Any]
+
+class Attributes(dict[str, Any]):
+    """The attributes of a node; one that the node must have and has not cannot be rewritten."""
+
+    def __missing__(self, key: str) -> Any:
+        raise NoRewriting(f"has no attribute {key}, which its opset demands")
+
+
 Adapter = Callable[[Graph, NodeProto, Attributes], list[NodeProto]]
 
 _ADAPTERS: dict[str, list[tuple[int, Adapter]]] = {}
@@ -46,7 +53,7 @@ def adapt(graph: Graph, node: NodeProto) -> list[NodeProto]:
     """
     for opset, adapter in _ADAPTERS.get(node.op_type, []):
         if graph.opset < opset:
-            return adapter(graph, node, attributes(node))
+            return adapter(graph, node, Attributes(attributes(node)))
     return [node]
 
 

@@ -11,8 +11,8 @@ from retrograph.ir.passes.opsets.registry import ANY, Attributes, before, in_pla
 @before(16, "RoiAlign")
 def _roi_align(graph: Graph, node: NodeProto, attrs: Attributes) -> list[NodeProto]:
     """Before opset 16 the regions were not moved by half an element."""
-    attrs = {**attrs, "coordinate_transformation_mode": "output_half_pixel"}
-    return [in_place(node, "RoiAlign", list(node.input), **attrs)]
+    half = {"coordinate_transformation_mode": "output_half_pixel"}
+    return [in_place(node, "RoiAlign", list(node.input), **(attrs | half))]
 
 
 @before(ANY, "STFT")
