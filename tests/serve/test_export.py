@@ -11,6 +11,7 @@ import pytest
 from PIL import Image
 
 import retrograph as rg
+from support.browser_page import small_pictures, visit
 from support.cli_case import run
 from support.serve_case import SAMPLE
 
@@ -40,8 +41,13 @@ def test_pages_link_to_files_that_are_there(tmp_path: Path, photo: Path, capsys:
         assert "http" not in text
         links = re.findall(r"(?:href|src)='([^']+)'", text)
         assert len(links) > 2
+        ids = re.findall(r"id='([^']+)'", text)
+        assert len({*ids}) == len(ids)
         for link in links:
-            assert (page.parent / unquote(link)).is_file(), link
+            if link.startswith("#"):
+                assert link[1:] in ids
+            else:
+                assert (page.parent / unquote(link)).is_file(), link
     (figure,) = site.rglob("0.relu2.3.png")
     unit = rg.Explainer(SAMPLE, layer="relu2", select="channel", device="cpu")
     x = rg.explain(SAMPLE, str(photo), device="cpu").arrays()["input"]
@@ -66,6 +72,47 @@ def test_a_wrong_choice_is_said_on_the_page(
     assert done.code == 2
     assert message in done.err
     assert not (tmp_path / "site").exists()
+
+
+def test_a_unit_is_shown_by_a_click_from_disk(tmp_path: Path, capsys: Capture) -> None:
+    pictures, site = small_pictures(tmp_path), tmp_path / "my site"
+    words = ["serve", str(SAMPLE), *map(str, pictures), "--export", str(site), "--device", "cpu"]
+    assert run(capsys, *words, "--layer", "relu2", "--channels", "3,5").code == 0
+    shown = """[...document.querySelectorAll('.view')].filter((each) => each.checkVisibility())
+      .map((each) => [each.id, each.querySelector('img').src.split('/').pop()])"""
+    loaded = "[...document.images].every((each) => !each.checkVisibility() || each.naturalWidth)"
+    steps = [
+        {"open": "index.html"},
+        {"until": loaded},
+        {"shoot": "index"},
+        {"click": ".card"},
+        {"tell": shown},
+        {"click": "a[href='#relu2.5']"},
+        {"until": loaded},
+        {"tell": shown},
+        {"shoot": "unit"},
+        {"click": ".said a:nth-child(2)"},
+        {"tell": shown},
+        {"back": None},
+        {"tell": shown},
+        {"click": "text=next"},
+        {"tell": "document.querySelector('h1').textContent"},
+        {"tell": shown},
+        {"size": [390, 844]},
+        {"click": "a[href='#relu2.3']"},
+        {"tell": "document.documentElement.scrollWidth"},
+        {"shoot": "phone"},
+    ]
+    seen = visit(f"{site.as_uri()}/", tmp_path, steps)
+    assert seen.errors == []
+    assert all(url.startswith("file://") for url in seen.requests)
+    usual, unit, second, before, title, other, width = seen.told
+    assert usual == [["scores", "0.scores.png"]]
+    assert unit == before == [["relu2.5", "0.relu2.5.png"]]
+    assert second == [["classes.1", "0.classes.1.png"]]
+    assert title == f"{pictures[1].name} \u00b7 cifar10_cnn"
+    assert other == [["scores", "1.scores.png"]]
+    assert width == 390
 
 
 def test_nothing_is_replaced(tmp_path: Path, photo: Path, capsys: Capture) -> None:

@@ -63,6 +63,7 @@ def test_of_several_files_the_good_ones_come_in_and_the_bad_one_is_named(tmp_pat
     toast = "document.getElementById('toast')"
     steps = [
         {"open": ""},
+        {"until": "document.querySelector('#model').options.length > 0"},
         {"drop": [str(first), str(torn), str(second)]},
         {"until": f"{toast}.classList.contains('mistake')"},
         {"tell": f"{toast}.textContent"},

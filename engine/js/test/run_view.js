@@ -27,10 +27,7 @@ const STEPS = {
     await page.goto(address + query);
     await page.waitForFunction(() => Number(document.body.dataset.pictures) > 0);
   },
-  open: async (query) => {
-    await page.goto(address + query);
-    await page.waitForFunction(() => document.querySelector("#model").options.length > 0);
-  },
+  open: (path) => page.goto(address + path),
   click: (selector) => page.click(selector),
   clickAt: ([selector, x, y]) => page.click(selector, { position: { x, y } }),
   hover: ([selector, x, y]) => page.hover(selector, { position: { x, y } }),

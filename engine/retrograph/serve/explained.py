@@ -152,7 +152,17 @@ def svg(explanation: Explanation) -> bytes:
 
 def scores(page: Page, query: Query) -> Answer:
     """What the model says of an input: its classes, boxes, regions, or that it makes a picture."""
-    model, shown = page.model(query), page.input(query)
+    return json_answer(scored(page.model(query), query, page.input(query)))
+
+
+def scored(model: ShownModel, query: Query, shown: PageInput) -> dict[str, Any]:
+    """What a model says of an input: classes, boxes, regions, or that it makes a picture.
+
+    What each is explained by stands in its `question`, where that is not the class by its index.
+
+    Raises:
+        RetrographError: it cannot be read, or explained.
+    """
     attribution = model.attribution(query.asking_nothing(), shown)
     explanation = attribution.explanations[0]
     found = attribution.to_dict()["explained"][0]
@@ -166,7 +176,7 @@ def scores(page: Page, query: Query) -> Answer:
         if not regions:
             classes = [_unit_score(each, attribution) for each in found["units"]]
     record = {"classes": classes, "boxes": boxes, "regions": regions, "size": size}
-    return json_answer({**record, "picture": is_picture})
+    return {**record, "picture": is_picture}
 
 
 def output_picture(page: Page, query: Query) -> Answer:

@@ -29,7 +29,8 @@ from retrograph.pipeline.settings import Running
 from retrograph.preprocess import Preprocessing
 from retrograph.scans import Scan, open_scan
 from retrograph.serve.endpoints import ENDPOINTS, Endpoint
-from retrograph.serve.export import Choice, export
+from retrograph.serve.export import export
+from retrograph.serve.export_input import Choice
 from retrograph.serve.files import file_response
 from retrograph.serve.guard import Guard
 from retrograph.serve.inputs import PageInput, PageInputs
