@@ -70,7 +70,34 @@ def test_zennit(names: dict[str, Any]) -> None:
 
 @pytest.mark.filterwarnings("ignore")
 def test_pytorch_grad_cam(names: dict[str, Any]) -> None:
-    pytest.importorskip("pytorch_grad_cam")
+    cams = pytest.importorskip("pytorch_grad_cam")
     *lines, call = [line for line in block("pytorch-grad-cam").splitlines() if line]
     exec("\n".join(lines), names)
-    assert eval(call, names).shape == (1, 16, 16)
+    methods = rg.methods
+    same_but_for_scale(eval(call, names), methods.GradCam(layer="relu2"), names["x"])
+    for theirs, ours in (
+        (cams.GradCAM, methods.GradCam),
+        (cams.GradCAMPlusPlus, methods.GradCamPlusPlus),
+        (cams.LayerCAM, methods.LayerCam),
+    ):
+        targets = [names["ClassifierOutputTarget"](3)]
+        for layer, alias in ((1, "relu1"), (3, "relu2")):
+            cam = theirs(names["model"], target_layers=[names["model"].features[layer]])
+            same_but_for_scale(cam(names["x"], targets), ours(layer=alias), names["x"])
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_guided_backpropagation_of_pytorch_grad_cam(names: dict[str, Any]) -> None:
+    cams = pytest.importorskip("pytorch_grad_cam")
+    theirs = cams.GuidedBackpropReLUModel(names["model"], device="cpu")
+    image = theirs(names["x"], target_category=3)
+    same(names["torch"].from_numpy(image.transpose(2, 0, 1)[None]), "guided", names["x"].detach())
+
+
+def same_but_for_scale(theirs: Any, method: rg.methods.Method, x: Any) -> None:
+    """Their map is ours but for the scaling of the layer's own values to 0..1."""
+    ours = rg.explain("net.onnx", x.numpy(), 3, method=method, device="cpu").attribution
+    rows = np.stack([ours.ravel(), np.ones(ours.size)], axis=1).astype(np.float64)
+    scale, *_ = np.linalg.lstsq(rows, theirs.ravel(), rcond=None)
+    assert scale[0] > 0
+    np.testing.assert_allclose(rows @ scale, theirs.ravel(), atol=1e-5)

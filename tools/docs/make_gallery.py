@@ -1,17 +1,20 @@
-"""The pictures of README.md and docs/gallery/: every method on five photographs, and every kind.
+"""The pictures of README.md, METHODS.md and docs/: every method, and every kind.
 
-python tools/docs/make_gallery.py IMAGENET.onnx [NAME ...]
+python tools/docs/make_gallery.py IMAGENET.onnx FACES.onnx SEGMENTER.onnx [NAME ...]
 
-IMAGENET.onnx is a classifier of ImageNet; the pictures in the repository are of SqueezeNet 1.0, the
-others of the sample models. NAME picks some of the pictures. The photographs come with scikit-image
-(`pip install "retrograph[demo]"`) and are in the public domain or CC0.
+IMAGENET.onnx is a classifier of ImageNet, FACES.onnx a detector of faces and SEGMENTER.onnx finds
+the classes of PASCAL VOC; in the repository they are SqueezeNet 1.0, UltraFace RFB-320 and
+DeepLabV3 on MobileNetV2. Other pictures are of the sample models. NAME picks some of them. The
+photographs come with scikit-image (`pip install "retrograph[demo]"`) and are in the public domain
+or CC0.
 """
 
 from __future__ import annotations
 
 import argparse
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +24,7 @@ from PIL import Image
 
 import retrograph as rg
 from hero import draw_hero
+from method_pictures import draw_method, draw_overview
 
 ROOT = Path(__file__).resolve().parents[2]
 GALLERY = ROOT / "docs" / "gallery"
@@ -30,6 +34,7 @@ PHOTOGRAPHS = tuple(
     Path(skimage.__file__).parent / "data" / name
     for name in ("chelsea.png", "coffee.png", "rocket.jpg", "astronaut.png", "motorcycle_left.png")
 )
+PORTRAIT = PHOTOGRAPHS[3]
 FAMILIES = {
     "methods-masked": "gradient,saliency,input-x-gradient,deconvnet,guided,rectgrad",
     "methods-averaged": "integrated-gradients,smoothgrad,vargrad,expected-gradients",
@@ -42,6 +47,15 @@ EYES = ("relu13", 4)
 RECIPE = "caffe-bgr"
 """How SqueezeNet takes pictures."""
 WIDEST = 1600
+
+
+@dataclass(frozen=True)
+class Models:
+    """The files that the command names."""
+
+    imagenet: Path
+    faces: Path
+    segmenter: Path
 
 
 def tiles(folder: Path) -> Path:
@@ -61,8 +75,9 @@ def _steps(room: int, count: int) -> list[int]:
     return sorted({round(room * k / (count - 1)) for k in range(count)})
 
 
-def hero(model: Path) -> Image.Image:
+def hero(models: Models) -> Image.Image:
     """A photograph, its maps, and what one neuron sees."""
+    model = models.imagenet
     layer, channel = EYES
     compared = rg.compare(model, PHOTOGRAPHS[0], preprocessing=RECIPE)
     with tempfile.TemporaryDirectory() as folder:
@@ -70,16 +85,41 @@ def hero(model: Path) -> Image.Image:
         return draw_hero(compared.explanations[0], seen.layers[0].channels[0])
 
 
-def methods(family: str) -> Callable[[Path], rg.Result]:
+def methods(family: str) -> Callable[[Models], rg.Result]:
     """The methods of a family on the five photographs."""
-    return lambda model: rg.compare(model, PHOTOGRAPHS, FAMILIES[family], preprocessing=RECIPE)
+    return lambda models: compared(models.imagenet, PHOTOGRAPHS, FAMILIES[family].split(","))
 
 
-def patches(model: Path) -> Image.Image:
+def compared(model: Path, photographs: Sequence[Path], names: Sequence[str]) -> rg.Comparison:
+    """Methods on photographs; the baselines of expected gradients are the five photographs."""
+    chosen = [baselined(model) if name == "expected-gradients" else name for name in names]
+    return rg.compare(model, photographs, chosen, preprocessing=RECIPE)
+
+
+def baselined(model: Path) -> rg.methods.Method:
+    """Expected gradients from the five photographs."""
+    taken = rg.compare(model, PHOTOGRAPHS, "gradient", preprocessing=RECIPE).arrays()["input"]
+    return rg.methods.ExpectedGradients(baselines=taken)
+
+
+def overview(models: Models) -> Image.Image:
+    """A photograph under every method."""
+    (explained,) = compared(models.imagenet, PHOTOGRAPHS[:1], [*rg.methods.METHODS]).explanations
+    return draw_overview(explained)
+
+
+def of_method(name: str) -> Callable[[Models], Image.Image]:
+    """A method on two photographs."""
+    return lambda models: draw_method(
+        compared(models.imagenet, PHOTOGRAPHS[:2], [name]).explanations
+    )
+
+
+def patches(models: Models) -> Image.Image:
     """What the first channels of a layer see."""
     layer, _ = EYES
     with tempfile.TemporaryDirectory() as folder:
-        return scanned(model, Path(folder)).patches(layer, channels=range(8), k=6).image()
+        return scanned(models.imagenet, Path(folder)).patches(layer, channels=range(8), k=6).image()
 
 
 def scanned(model: Path, folder: Path) -> rg.Scan:
@@ -89,7 +129,7 @@ def scanned(model: Path, folder: Path) -> rg.Scan:
     return rg.scan(model, tiles(folder), layers=[layer], out=out, k=40, preprocessing=RECIPE)
 
 
-def audit(_model: Path) -> Image.Image:
+def audit(_models: Models) -> Image.Image:
     """The sample model against a copy whose padding an exporter has moved."""
     moved = onnx.load(CIFAR)
     (node,) = [node for node in moved.graph.node if node.name == "conv3"]
@@ -98,7 +138,7 @@ def audit(_model: Path) -> Image.Image:
     return rg.audit(CIFAR, moved, PHOTOGRAPHS[:3]).image()
 
 
-def sequence(_model: Path) -> rg.Result:
+def sequence(_models: Models) -> rg.Result:
     """The first of the held out sequences, as letters."""
     answers = rg.explain_all(
         SAMPLES / "motif_cnn.onnx", SAMPLES / "motif_held_out.fa", unit="motif"
@@ -108,16 +148,37 @@ def sequence(_model: Path) -> rg.Result:
     return first
 
 
-KINDS: dict[str, Callable[[Path], rg.Result | Image.Image]] = {
+def explained(models: Models) -> rg.Result:
+    """What `retrograph explain` draws if nothing else is asked for."""
+    return rg.explain(models.imagenet, PHOTOGRAPHS[0], preprocessing=RECIPE)
+
+
+def sanity(models: Models) -> rg.Result:
+    """The three checks on two photographs."""
+    return rg.sanity(models.imagenet, PHOTOGRAPHS[:2], preprocessing=RECIPE)
+
+
+def dream(models: Models) -> rg.Result:
+    """A photograph in which a layer is made to fire."""
+    return rg.dream(models.imagenet, PHOTOGRAPHS[0], layer=EYES[0], preprocessing=RECIPE)
+
+
+KINDS: dict[str, Callable[[Models], rg.Result | Image.Image]] = {
     "hero": hero,
+    "explain": explained,
+    "detection": lambda models: rg.explain(models.faces, PORTRAIT, preprocessing="0-1"),
+    "segmentation": lambda models: rg.explain(models.segmenter, PORTRAIT, class_="person"),
+    "methods": overview,
+    **{f"methods/{name}": of_method(name) for name in rg.methods.METHODS},
     **{name: methods(name) for name in FAMILIES},
     "patches": patches,
-    "filters": rg.filters,
+    "filters": lambda models: rg.filters(models.imagenet),
     "classes": lambda _: rg.maximize(CIFAR, "0-9", settings={"steps": 96}),
-    "dream": lambda model: rg.dream(model, PHOTOGRAPHS[0], layer=EYES[0], preprocessing=RECIPE),
+    "dream": dream,
     "perturb": lambda _: rg.perturb(CIFAR, PHOTOGRAPHS[0], "ship"),
     "audit": audit,
     "sequence": sequence,
+    "sanity": sanity,
 }
 
 
@@ -136,11 +197,14 @@ def save(result: Any, file: Path) -> None:
 def main() -> None:
     """Make the pictures that are asked for."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("model", type=Path, help="a classifier of ImageNet, an .onnx file")
+    parser.add_argument("imagenet", type=Path, help="a classifier of ImageNet, an .onnx file")
+    parser.add_argument("faces", type=Path, help="a detector of faces")
+    parser.add_argument("segmenter", type=Path, help="finds the classes of PASCAL VOC")
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"some of: {', '.join(KINDS)}")
     args = parser.parse_args()
+    models = Models(args.imagenet, args.faces, args.segmenter)
     for name in args.names or KINDS:
-        save(KINDS[name](args.model), GALLERY / f"{name}.webp")
+        save(KINDS[name](models), GALLERY / f"{name}.webp")
 
 
 if __name__ == "__main__":

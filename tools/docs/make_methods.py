@@ -23,6 +23,14 @@ the methods' docstrings; `retrograph methods` tells the same. Parameters are set
 `ct` is the cotangent that comes down to a node from above, `x` what the node read, `y` what it
 gave. Each method starts from the derivative of the chosen unit by itself, which is 1.
 
+![One photograph under all methods](docs/gallery/methods.webp)
+
+*SqueezeNet 1.0 and its class "Egyptian cat"; each map in the method's own style. Each section below
+has the method on this photograph and another.*
+
+A method that is a rule for ReLU needs a network that has one (last column). The max(0, ...) at the
+end of the class activation maps is no such rule: it is part of the map, and any network has it.
+
 | method | what it shows | only with a ReLU |
 |---|---|---|
 """
@@ -32,9 +40,10 @@ _TAIL = """
 ## Smooth activations
 
 The rules of guided, deconvnet and rectgrad are written for ReLU, dx = ct * 1[x > 0]. A ReLU6 is
-one too: its upper plateau passes nothing, since the derivative there is 0. A Swish, GELU,
-HardSwish, Mish, ELU, LeakyReLU or Softplus y = f(x) is none, and what it passes is the user's
-choice (`--activations`, or `Guided(activations=...)`), recorded in the built graph:
+one too: under guided and rectgrad its upper plateau passes nothing, since the derivative there is
+0; deconvnet does not look at x, and passes. A Swish, GELU, HardSwish, Mish, ELU, LeakyReLU or
+Softplus y = f(x) is none, and what it passes is the user's choice (`--activations`, or
+`Guided(activations=...)`), recorded in the built graph:
 
 | | `relu-only` | `gate` |
 |---|---|---|
@@ -87,6 +96,7 @@ def document() -> str:
 def _section(method: Method) -> str:
     told = page(method)
     lines = [f"\n## {method.name}\n\n{told.summary}\n\n"]
+    lines += [f"![{method.name} on two photographs](docs/gallery/methods/{method.name}.webp)\n\n"]
     lines += [f"- **{heading}.** {words}\n" for heading, words in told.sections.items()]
     lines += [
         f"- **Parameter `{name}`** ({method.parameters[name] or 'empty'}): {words}\n"
