@@ -94,16 +94,16 @@ def test_pictures_of_several_sizes_align(here: Path, capsys: Capture) -> None:
 def test_what_is_written_beside_the_pictures(here: Path, capsys: Capture, page: type[Page]) -> None:
     picture(here / "deep/cat.png", seed=3)
     good(capsys, "compare net.onnx dog.png deep/cat.png --labels labels.txt --preprocess 0-1")
-    assert page.made.title == "net.onnx\nscores ('scores_out') · the most active unit of each input"
+    assert page.made.title == "net.onnx\ntop class of each input"
     _, *methods = page.made.titles[1:]
-    assert [title.split()[0] for title in methods] == ["gradient", "deconvnet", "guided"]
+    assert [title.split()[0] for title in methods] == ["Gradient", "Deconvnet", "Guided"]
     for caption, name in zip(page.made.captions, ("dog.png", "deep/cat.png"), strict=True):
         x = prepare(opened(name), PRESETS["0-1"], ("N", 3, 8, 8))[0]
         found = retrograph.Explainer("net.onnx").attribute(x[None])
         label = ["cat", "red dog", "blue dog", "bird"][int(found.unit[0, 0])]
         scores = found.outputs["scores_out"][0].astype(np.float64)
         share = np.exp(scores).max() / np.exp(scores).sum()
-        expected = f"scores · {label} · activation {found.score[0]:.4g} · softmax {share:.3f}"
+        expected = f"{label} · softmax {share:.3f} · logit {found.score[0]:.4g}"
         assert caption.splitlines() == [Path(name).name, expected]
 
 
@@ -115,17 +115,18 @@ def test_a_map_of_zeros_is_said(here: Path, capsys: Capture, page: type[Page]) -
         "gradient"
     )
     assert f"\n  {line}\n" in good(capsys, f"compare {command}")
-    assert page.made.captions[0].splitlines()[2:] == [line]
+    reason = "The gradient is not 0, and rectgrad keeps nothing of it"
+    assert page.made.captions[0].splitlines()[2:] == [f"0 everywhere by RectGrad. {reason}"]
     assert f"\n  {line}\n" in good(capsys, f"explain {command} -o map.png")
 
 
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ("--unit 2", "scores ('scores_out') · unit 2"),
-        ("--unit bird --labels labels.txt", "scores ('scores_out') · bird"),
-        ("--layer relu1 --unit 4", "relu1 ('b') · channel 4 where it is most active"),
-        ("--layer relu1 --unit 4,5,6", "relu1 ('b') · channel 4 at row 5, column 6"),
+        ("--unit 2", "output 2"),
+        ("--unit bird --labels labels.txt", "bird"),
+        ("--layer relu1 --unit 4", "layer relu1 · channel 4 at its strongest position"),
+        ("--layer relu1 --unit 4,5,6", "layer relu1 · channel 4 at row 5, column 6"),
     ],
 )
 def test_the_unit_is_named(
@@ -141,15 +142,22 @@ def test_the_colours_of_each_style_are_explained(
     command = "compare net.onnx dog.png --force --method gradient,saliency,grad-cam,guided"
     good(capsys, command)
     keys = page.made.keys
-    assert [names for names, _ in keys] == ["gradient, guided", "saliency", "grad-cam"]
-    assert len({key.bar.tobytes() for _, key in keys}) == 2  # both kinds of heat on the picture
+    assert [names for names, _ in keys] == [
+        "Gradient, Guided backpropagation",
+        "Saliency, Grad-CAM",
+    ]
+    assert keys[1][1].text.startswith("Saliency: size of the gradient, over the dimmed picture")
+    assert "; Grad-CAM: evidence for the output, over" in keys[1][1].text
     assert SCALE in page.made.notes[-1]
     assert "99.5th percentile" in SCALE
     for style in ("signed", "red-blue", "heat", "overlay", "signed,smooth"):
         good(capsys, f"{command} --style {style}")
         named = ", ".join(names for names, _ in page.made.keys)
-        assert sorted(named.split(", ")) == ["grad-cam", "gradient", "guided", "saliency"]
-        assert len(page.made.keys) == (2 if "signed" in style else 1)  # grey ones, coloured ones
+        assert sorted(named.split(", ")) == [
+            *("Grad-CAM", "Gradient", "Guided backpropagation", "Saliency")
+        ]
+        has_sign = style not in ("heat", "overlay")
+        assert len(page.made.keys) == (2 if has_sign else 1)  # with signs, magnitudes
 
 
 # --- what is to be known of a method -----------------------------------------------------------
@@ -194,8 +202,8 @@ def test_a_note_is_attached_to_the_methods_name(
 
     monkeypatch.setattr(retrograph.Explainer, "__init__", noted)
     out = good(capsys, "compare net.onnx dog.png --preprocess 0-1")
-    assert page.made.titles[2:] == ["gradient", "deconvnet [1]", "guided"]
-    assert page.made.notes[0] == "[1] deconvnet: no switches"
+    assert page.made.titles[2:] == ["Gradient", "Deconvnet [1]", "Guided backpropagation"]
+    assert page.made.notes[0] == "[1] Deconvnet: no switches"
     assert "rounded" not in page.made.notes
     assert out.splitlines()[1:3] == ["note: rounded", "note: deconvnet: no switches"]
 
@@ -203,7 +211,7 @@ def test_a_note_is_attached_to_the_methods_name(
 def test_the_parameters_are_written(here: Path, capsys: Capture, page: type[Page]) -> None:
     command = "compare net.onnx dog.png --method grad-cam,layer-cam,rectgrad"
     good(capsys, f"{command} --param layer=relu1 --param quantile=0.5")
-    assert {"grad-cam, layer-cam: layer=b", "rectgrad: quantile=0.5"} <= {*page.made.notes}
+    assert {"Grad-CAM, LayerCAM: at layer b", "RectGrad: quantile 0.5"} <= {*page.made.notes}
 
 
 # --- inputs ------------------------------------------------------------------------------------
@@ -257,10 +265,12 @@ def test_inputs_that_are_no_pictures(here: Path, capsys: Capture, page: type[Pag
         nets.save(model(), here / "net.onnx")
         np.save("in.npy", np.random.default_rng(1).normal(size=(2, *shape)).astype(np.float32))
         good(capsys, "compare net.onnx in.npy --force --method gradient,saliency,guided")
-        assert [names for names, _ in page.made.keys] == ["input", "gradient, guided", "saliency"]
+        assert [names for names, _ in page.made.keys] == [
+            *("input", "Gradient, Guided backpropagation", "Saliency")
+        ]
         assert [caption.splitlines()[0] for caption in page.made.captions] == [
-            "in.npy[0]",
-            "in.npy[1]",
+            "in.npy, sample 0",
+            "in.npy, sample 1",
         ]
 
 

@@ -43,7 +43,7 @@ def test_a_method_that_is_not_defined_is_left_out(
     np.save("in.npy", np.ones((1, 5), np.float32))
     ran = run(capsys, *["compare", "flat.onnx", "in.npy", "--json"])
     assert ran.code == 0
-    assert page.made.titles == ["input", "what the unit sees", "gradient"]  # the second is empty
+    assert page.made.titles == ["input", "receptive field", "Gradient"]  # the second is empty
     told = json.loads(ran.out)
     assert (told["methods"], [*told["left_out"]]) == (["gradient"], ["deconvnet", "guided"])
     complaints = [line for line in ran.err.splitlines() if line.startswith("retrograph: ")]
@@ -52,8 +52,8 @@ def test_a_method_that_is_not_defined_is_left_out(
         "guided is left out",
     ]
     assert [note.split(":")[0] for note in page.made.notes[:2]] == [
-        "deconvnet is left out",
-        "guided is left out",
+        "Deconvnet is left out",
+        "Guided backpropagation is left out",
     ]
 
 

@@ -58,5 +58,5 @@ def test_pictures_name_both_units_of_a_difference() -> None:
     legend = Legend()
     legend.add(found, values=False)
     ((_, key),) = legend.keys
-    assert f"brighter speaks for {first}, darker for {second}" in key.text
-    assert key.ends == (second, "0", first)
+    assert f"raises {first} minus {second}; darker: lowers it" in key.text
+    assert key.ends == ("lowers", "0", "raises")

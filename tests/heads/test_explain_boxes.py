@@ -17,6 +17,7 @@ from retrograph.cli import main
 from retrograph.errors import InputError
 from retrograph.render import STYLES
 from retrograph.render.marks import FAINT
+from retrograph.results.caption import printed_lines
 from retrograph.results.maps import style_of
 
 GOLDENS = Path(__file__).parents[1] / "goldens" / "heads"
@@ -173,14 +174,16 @@ def test_a_box_is_explained_by_light_on_the_picture_unless_greys_are_asked_for()
     assert style_of("guided", explanation.styled("signed")) == STYLES["signed"]
 
 
-def test_the_anchor_of_a_box_is_small_print():
+def test_a_picture_says_class_and_score_of_a_box_and_the_terminal_its_anchor():
     path, values = golden("anchors")
     a = rg.explain(path, values["x"], labels=["cat", "dog", "bee"], class_="dog")
-    told, _, small = a.image().info["Description"].partition("explained: ")
+    told = a.image().info["Description"]
     head, number, *_ = told.splitlines()
-    assert head.startswith("dog, box 0, score ")
-    assert re.fullmatch(r"class logit before Sigmoid · value -?[\d.]+", number)
-    assert "anchor" in small
+    assert re.fullmatch(r"dog, score 0\.\d\d", head)
+    assert re.fullmatch(r"class logit -?[\d.]+", number)
+    assert "yellow box: the explained detection" in told
+    printed = "\n".join(printed_lines(a.explanations[0]))
+    assert re.search(r"class logit before Sigmoid, anchor \d+", printed)
 
 
 def test_a_layout_is_corrected(tmp_path):

@@ -139,6 +139,6 @@ def test_a_kind_is_added_by_a_class_and_a_place_in_the_list(
     ],
 )
 def test_slices_are_called_evenly_spaced_only_where_they_are(depth: int, said: str) -> None:
-    which, scale = kind_named("volume").scale_notes(np.zeros((2, depth, 8, 8), np.float32))
+    which, scale = kind_named("volume").scale_notes(np.zeros((2, depth, 8, 8), np.float32), 1)
     assert which.startswith(said)
     assert "between slices, but not between maps" in scale

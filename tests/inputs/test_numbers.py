@@ -8,7 +8,7 @@ import pytest
 from retrograph.inputs import AttributionMap, ShownInput
 from retrograph.inputs.kinds.numbers import as_sequence
 from retrograph.preprocess import PRESETS
-from retrograph.render import STYLES, Caption
+from retrograph.render import STYLES, Caption, Drawn
 from support.input_case import kind_of
 from support.page_case import find
 
@@ -47,6 +47,6 @@ def test_bars_are_red_and_blue_where_maps_would_be_grey() -> None:
     assert style == STYLES["red-blue"]
     assert kind.drawn_style(STYLES["heat"], values) == STYLES["heat"]
     maps = [AttributionMap("guided", values, style)]
-    keys = [("guided", style.key(coloured=False))]
+    keys = [("guided", style.key(Drawn(coloured=False)))]
     page = kind.figure(ShownInput("input", values, None), maps, Caption("unit", keys))
     find(page, keys[0][1].bar)

@@ -166,6 +166,21 @@ def test_the_documents_are_what_the_methods_say() -> None:
     assert make_methods.FILE.read_text() == make_methods.document()
 
 
+def test_pictures_have_a_proper_name_for_every_method() -> None:
+    titles = [method.title for method in METHODS.values()]
+    assert all(titles)
+    assert len({*titles}) == len(titles)
+    assert all({*method.told} <= {*method.parameters} for method in METHODS.values())
+
+
+def test_a_derivative_is_none_that_is_multiplied_by_the_input() -> None:
+    """What raising a value does is said of gradients and of nothing else."""
+    derivatives = {name for name, method in METHODS.items() if method.quantity.is_derivative}
+    assert derivatives == {
+        *("gradient", "deconvnet", "guided", "rectgrad", "smoothgrad", "guided-grad-cam")
+    }
+
+
 @pytest.mark.parametrize("name", METHODS)
 def test_every_parameter_is_explained(name: str) -> None:
     assert set(page(METHODS[name]).parameters) == set(METHODS[name].parameters)

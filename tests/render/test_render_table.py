@@ -12,7 +12,7 @@ from PIL import Image, ImageFont
 
 from retrograph.errors import InputError
 from retrograph.methods import METHODS, Method
-from retrograph.render import SCALE, STYLES, Style, Table, enlarge, style_named, values_key
+from retrograph.render import SCALE, STYLES, Drawn, Style, Table, enlarge, style_named, values_key
 from retrograph.render.blocks import INK, SOFT
 from retrograph.render.text import wrap
 from support.page_case import find, printed, random_picture
@@ -107,7 +107,7 @@ def test_key_of_signed_shows_each_colour_by_itself() -> None:
 
 
 def test_keys_are_drawn_as_attributions_are() -> None:
-    for key in (STYLES["signed"].key(coloured=False), values_key(True)):
+    for key in (STYLES["signed"].key(Drawn(coloured=False)), values_key(True)):
         bar = key.bar
         assert (bar == bar[:1]).all()
         assert bar[0, 0].tolist() == [1] * 3
@@ -134,7 +134,7 @@ def test_a_title_and_its_further_lines_are_drawn() -> None:
 )
 def test_a_legend_names_its_ends_for_and_against(style: Style) -> None:
     """What is drawn of -1 and of 1 has the colours of the ends that are called so."""
-    key = style.key(coloured=False)
+    key = style.key(Drawn(coloured=False))
     ends = dict(zip(key.ends, key.bar[0, [0, key.bar.shape[1] // 2, -1]], strict=True))
     for value, name in ((-1.0, "against"), (1.0, "for")):
         drawn = style.draw(np.full((1, 1, 2), value))
@@ -155,7 +155,7 @@ def test_the_ends_of_a_legend_are_named_at_their_sides() -> None:
 
 def test_the_page_has_the_ends_where_the_bar_has_them() -> None:
     """Of two keys that differ in an end's name, pages differ at that end of the bar alone."""
-    key = STYLES["signed"].key(coloured=False)
+    key = STYLES["signed"].key(Drawn(coloured=False))
     other = replace(key, ends=("against", "0", "FOR"))
     pages = [
         np.asarray(table(["a"], [[random_picture(32, 32)]], keys=[("a", k)])) for k in (key, other)

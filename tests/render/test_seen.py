@@ -52,7 +52,7 @@ def test_the_parts_lie_under_their_pictures() -> None:
         wanted = source[4:8, 10:18].repeat(8, axis=0).repeat(8, axis=1)
         np.testing.assert_array_equal(cell[1], wanted)
     assert parts[0] is not None
-    assert parts[0][0] == "what the unit sees\n4 x 8 pixels"
+    assert parts[0][0] == "receptive field\n4 x 8 pixels"
 
 
 def test_several_units_are_numbered_and_have_parts_of_their_own() -> None:
@@ -103,7 +103,10 @@ def test_windows_that_all_maps_have_in_common_have_a_row_each() -> None:
     maps = [Seen("a", picture, windows), Seen("b", other, windows)]
     whole, first, second = seen_rows(("input", picture), maps, 64)
     assert [cell and cell[0] for cell in whole] == ["input", "a", "b"]
-    for row, title in ((first, "1 · what channel 3 sees"), (second, "2 · what channel 5 sees")):
+    for row, title in (
+        (first, "1 · receptive field of channel 3"),
+        (second, "2 · receptive field of channel 5"),
+    ):
         assert row[0] is not None
         assert row[0][0].startswith(title)
     assert second[2] is not None

@@ -8,7 +8,8 @@ from PIL import Image
 from scipy import ndimage
 
 from retrograph.errors import InputError
-from retrograph.render import STYLES, Caption, enlarge, panels, style_named
+from retrograph.methods.quantity import CONTRIBUTION, EVIDENCE, GRADIENT
+from retrograph.render import STYLES, Caption, Drawn, Subject, enlarge, panels, style_named
 from retrograph.render.smoothing import blurred
 from support.page_case import find, random_picture
 
@@ -74,7 +75,8 @@ def test_a_style_is_named_alone_or_with_smooth() -> None:
     assert style_named("smooth", usual="heat") == style_named("heat, smooth")
     assert style_named("heat,smooth").sharp() == STYLES["heat"]
     assert style_named("heat,smooth", has_picture=False) == STYLES["heat"]
-    assert "; smoothed" in style_named("heat,smooth").key().text
+    assert "; smoothed, sigma 1.5 % of the shorter side" in style_named("heat,smooth").key().text
+    assert style_named("heat,smooth").key(Drawn(sigma=3.4)).text.endswith("sigma 3.4 px")
     assert "smoothed" not in STYLES["heat"].key().text
     for text in ("", "heat,overlay", "heat,soft", "smoother"):
         with pytest.raises(InputError, match="unknown style"):
@@ -100,7 +102,7 @@ def test_panels_are_a_grid_of_places() -> None:
 
 
 def test_the_zero_of_a_legend_over_a_picture_is_as_faint_as_the_map_draws_it() -> None:
-    bar = STYLES["red-blue"].key(over_picture=True).bar
+    bar = STYLES["red-blue"].key(Drawn(over_picture=True)).bar
     middle = bar.shape[1] // 2
     for row, shade in ((0, 255), (-1, 0)):
         picture = np.full((1, 1, 3), shade, np.uint8)
@@ -109,6 +111,30 @@ def test_the_zero_of_a_legend_over_a_picture_is_as_faint_as_the_map_draws_it() -
 
 
 def test_the_ends_of_a_difference_are_named_after_its_units() -> None:
-    key = STYLES["red-blue"].key().of_difference("cat", "dog")
+    key = STYLES["red-blue"].key(Drawn(subject=Subject("cat", "dog")))
     assert key.ends == ("dog", "0", "cat")
-    assert key.text == "red speaks for cat, blue for dog"
+    assert key.text == "red: for cat; blue: for dog"
+
+
+def test_a_derivative_says_what_raising_a_value_does_and_a_contribution_what_it_gave() -> None:
+    subject = Subject("the class", value="the logit")
+    derivative = STYLES["signed"].key(Drawn(GRADIENT, subject))
+    assert derivative.text == (
+        "brighter: raising this colour value raises the logit; darker: lowers it; grey: no effect"
+    )
+    assert derivative.ends == ("lowers", "0", "raises")
+    assert derivative.rows == ("RGB", "R", "G", "B")
+    plain = STYLES["red-blue"].key(Drawn(GRADIENT, subject, over_picture=False))
+    assert plain.text == "red: raising the value raises the logit; blue: lowers it"
+    contribution = STYLES["red-blue"].key(Drawn(CONTRIBUTION, subject))
+    assert contribution.text == "red: for the class; blue: against it"
+    assert contribution.ends == ("against", "0", "for")
+
+
+def test_magnitudes_say_of_what_they_are() -> None:
+    assert (
+        STYLES["heat"].key(Drawn(EVIDENCE, Subject("the class"))).text == "evidence for the class"
+    )
+    text = STYLES["overlay"].key(Drawn(GRADIENT)).text
+    assert text.startswith("size of the gradient, whatever its sign")
+    assert text.endswith("over the dimmed picture")

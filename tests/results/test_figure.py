@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,13 +13,14 @@ import pytest
 from PIL import Image
 
 import retrograph as rg
-from retrograph.render import STYLES, style_named
+from retrograph.render import STYLES, Drawn, style_named
 from retrograph.render.page import CELL_GAP
 from retrograph.render.seen import boxed
-from retrograph.results.caption import picture_lines, row_lines
 from retrograph.results.figure import attribution_maps, shown_input
 from retrograph.results.maps import style_of
 from retrograph.results.objective import Found, Objective
+from retrograph.results.picture_lines import picture_lines, row_lines
+from retrograph.results.picture_words import input_title, setting_lines
 from retrograph.results.seen import unit_cells
 from retrograph.results.unit_names import describe_unit
 from support import nets
@@ -47,7 +49,7 @@ def explained(proto: Any, x: np.ndarray = X, **keywords: Any) -> Any:
 )
 def test_a_picture_holds_the_legend_of_its_style(method: str, style: str) -> None:
     page = explained(nets.cnn(size=16), method=method).image()
-    find(page, STYLES[style].key(over_picture=True).bar)
+    find(page, STYLES[style].key(Drawn(over_picture=True)).bar)
 
 
 def test_a_style_of_ones_own_has_its_legend() -> None:
@@ -64,9 +66,9 @@ def test_a_class_is_named_with_the_softmax_of_its_score() -> None:
     explanation = explained(nets.cnn(size=16), labels=NAMES)
     best = int(explanation.classes.argmax())
     share = softmax(explanation.classes)[best]
-    first, second, *_ = picture_lines(explanation)
-    assert first == f"{NAMES[best]} · softmax {share:.3f}"
-    assert second.startswith("scores · activation ")
+    first, *_ = picture_lines(explanation)
+    logit = f"{explanation.scores[0]:.4g}"
+    assert first == f"{NAMES[best]} · softmax {share:.3f} · logit {logit}"
 
 
 def test_what_sums_to_one_is_a_probability() -> None:
@@ -74,15 +76,28 @@ def test_what_sums_to_one_is_a_probability() -> None:
     proto.graph.node.append(nets.node("Softmax", "scores_out", "p", axis=1))
     proto.graph.output[0].name = "p"
     explanation = explained(proto, labels=NAMES)
-    first, _, third = picture_lines(explanation)
+    first, second = picture_lines(explanation)
     assert f" · probability {explanation.classes.max():.3f}" in first
     _, second_best, *_ = np.argsort(-explanation.classes)
-    assert third.startswith(f"then {NAMES[second_best]} {explanation.classes[second_best]:.3g}, ")
-    assert first.partition(" ")[0] not in third
+    assert second.startswith(f"then {NAMES[second_best]} {explanation.classes[second_best]:.3f}, ")
+    assert first.partition(" ")[0] not in second
+    assert "logit" in first  # what is explained is in front of the Softmax
 
 
 def test_without_names_no_probability_is_claimed() -> None:
-    assert picture_lines(explained(nets.cnn(size=16)))[0].startswith("unit ")
+    first = picture_lines(explained(nets.cnn(size=16)))[0]
+    assert re.fullmatch(r"output \d · score \S+", first)
+
+
+def test_methods_and_inputs_have_their_proper_names() -> None:
+    explanation = explained(nets.cnn(size=16), method="integrated-gradients")
+    shown, maps = shown_input(explanation), attribution_maps(explanation)
+    assert (shown.title, maps[0].title) == ("input\nsample 0", "Integrated gradients")
+    assert setting_lines(explanation.context) == [
+        "Integrated gradients: 50 steps, baseline 0 (black)"
+    ]
+    of_table = replace(explanation, name="folder/pixels.csv[7]")
+    assert input_title(of_table) == "pixels.csv, sample 7"
 
 
 def test_a_png_keeps_what_is_not_on_the_picture(tmp_path: Path) -> None:
@@ -145,8 +160,9 @@ def test_the_values_of_both_units_of_a_difference_are_said() -> None:
         for unit in (0, 1)
     )
     explanation = explained(nets.cnn(size=32), X32, unit="0-1", layer="conv2", method="gradient")
-    line = f"channel 0: {first:.4g}, channel 1: {second:.4g}, difference {first - second:.4g}"
-    assert f"conv2 · {line}" in explanation.image().info["Description"]
+    values = f"channel 0: {first:.4g} · channel 1: {second:.4g}"
+    line = f"layer conv2 · {values} · activation difference {first - second:.4g}"
+    assert line in explanation.image().info["Description"]
 
 
 def test_a_comparison_has_the_input_the_part_and_the_maps_in_one_row() -> None:
@@ -175,7 +191,9 @@ def test_a_unit_of_a_sequence_is_told_by_the_letters_that_it_sees() -> None:
     (drawn,) = attribution_maps(explanation)
     assert drawn.span == (12, 19)
     told = explanation.image().info["Description"].splitlines()
-    assert told[0] == "channel 1, output position 12 · sees letters 13-19"
+    assert told[0].startswith(
+        "output channel 1 at position 12 (from 0) · receptive field: letters 13-19 (from 1) · "
+    )
     letters_seen = np.flatnonzero(explanation.attributions["gradient"][0].any(axis=0))
     assert letters_seen.tolist() == [*range(12, 19)]
 
@@ -224,11 +242,12 @@ def test_scores_below_zero_are_no_probabilities_whatever_they_sum_to() -> None:
 
 def test_where_no_box_passes_the_headline_says_so() -> None:
     explanation = explained(nets.cnn(size=16))
-    found = Found((), title="no box of at least 0.25 (strongest: cat, 0.10)", is_weak=True)
-    assert picture_lines(replace(explanation, found=found))[0] == found.title
-    assert row_lines(replace(explanation, found=found))[0] == found.title
-    strong = replace(found, is_weak=False)
-    assert picture_lines(replace(explanation, found=strong))[0].startswith("unit ")
+    weak = Objective("cat, box 0", "y", (1, 4), place=0, title="cat, score 0.10: below 0.25")
+    found = Found((weak,), title="no box of at least 0.25", picture_title="")
+    lines = picture_lines(replace(explanation, found=found))
+    assert lines[0] == weak.title
+    assert row_lines(replace(explanation, found=found))[0].startswith(f"{weak.title} · ")
+    assert found.title not in lines
 
 
 def test_which_of_several_inputs_is_explained_stands_over_it() -> None:

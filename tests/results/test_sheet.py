@@ -56,7 +56,7 @@ def test_the_values_of_inputs_that_are_no_pictures_are_in_the_legend(
     model = nets.cnn(channels=channels)
     page = rg.Sheet(rg.explain(model, noise(2, channels, 8, 8), device="cpu").explanations).image()
     assert len(find_all(page, printed("negative", 17, SOFT))) == keys
-    assert len(find_all(page, printed("against", 17, SOFT))) == 1
+    assert len(find_all(page, printed("lowers", 17, SOFT))) == 1
 
 
 def test_nothing_makes_no_sheet() -> None:

@@ -70,7 +70,7 @@ def test_pages_and_arrays_say_the_preprocessing() -> None:
         maxima = retrograph.maximize(nets.cnn(), units, **keywords)  # type: ignore[arg-type]
         recipe = retrograph.Preprocessing.from_json(maxima.arrays()["preprocessing"].item())
         assert recipe == maxima.context.preprocessing
-        assert maxima.context.small_print == ("preprocessing: imagenet (given)",)
+        assert maxima.context.small_print == ("preprocessing: ImageNet mean and deviation",)
         plain = replace(maxima, context=replace(maxima.context, small_print=()))
         assert maxima.image().height > plain.image().height
     change = retrograph.perturb(nets.cnn(), BYTES, 1, preprocessing="imagenet")

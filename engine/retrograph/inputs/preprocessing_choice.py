@@ -23,6 +23,16 @@ _TELLING_OF_FEW: Final = 0.5
 """The same, of fewer than enough pictures."""
 _MODERATE: Final = 25.0
 """The spread of scores that a trained network may well have."""
+_PROPER_NAMES: Final = {
+    "0-1": "values scaled to 0..1",
+    "0-255": "values from 0 to 255",
+    "-1-1": "values scaled to -1..1",
+    "imagenet": "ImageNet mean and deviation",
+    "caffe-bgr": "Caffe, BGR, mean subtracted",
+    "cifar10": "CIFAR-10 mean and deviation",
+    "mnist": "MNIST mean and deviation",
+}
+"""What presets are called in the field."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,6 +94,18 @@ class PreprocessingChoice:
     def line(self) -> str:
         """What is taken and how it was found, for the small print."""
         return f"preprocessing: {self.name} ({self.found})"
+
+    @property
+    def picture_line(self) -> str:
+        """The same for the small print of pictures, in the words of the field."""
+        how = {
+            "stored": " (from the model's file)",
+            "declared": " (from the model's graph)",
+            "given": "",
+            "assumed": " (assumed)",
+            "probed": f" ({'chosen' if self.is_sure else 'guessed'} on {_pictures(self.pictures)})",
+        }
+        return f"preprocessing: {_PROPER_NAMES.get(self.name, self.name)}{how[self.source]}"
 
     @property
     def reasons(self) -> str:

@@ -12,6 +12,7 @@ from retrograph.ir.graph import Array, Graph, Shape, Tensor
 from retrograph.ir.path import Path
 from retrograph.ir.patterns.activations import swishes
 from retrograph.methods.descent import Descent
+from retrograph.methods.quantity import GRADIENT, Quantity
 from retrograph.vjp import Cotangents, Node, vjp
 
 MethodRule = Callable[[Emitter, Node, Sequence[Tensor | None]], Cotangents]
@@ -63,6 +64,9 @@ class Method:
 
     Attributes:
         name: as on the command line.
+        title: its proper name, over pictures; the name stands there where it is "".
+        quantity: what its numbers are.
+        told: the parameters that a picture always says; others where they are not the usual ones.
         needs_relu: whether the method is only defined where there is a ReLU on the path.
         keeps_positive: whether a ReLU passes nothing negative by it, so that what speaks against a
             unit is lost.
@@ -74,6 +78,9 @@ class Method:
     """
 
     name: ClassVar[str]
+    title: ClassVar[str] = ""
+    quantity: ClassVar[Quantity] = GRADIENT
+    told: ClassVar[tuple[str, ...]] = ()
     needs_relu: ClassVar[bool] = False
     is_pointwise: ClassVar[bool] = False
     keeps_positive: ClassVar[bool] = False

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import ClassVar
 
 from retrograph.errors import InputError, parameter
 from retrograph.ir.emit import Emitter
@@ -19,6 +20,7 @@ from retrograph.methods.base import Method, Scene, one_channel
 from retrograph.methods.descent import Descent
 from retrograph.methods.map_layer import checked, chosen, ground, scores
 from retrograph.methods.map_place import in_front, laid_over
+from retrograph.methods.quantity import EVIDENCE
 from retrograph.methods.relu import Guided
 from retrograph.methods.smooth import relu_notes
 from retrograph.vjp.lowering.linear_maps import wide
@@ -36,6 +38,8 @@ class MapMethod(Method):
 
     layer: str = ""
 
+    told: ClassVar[tuple[str, ...]] = ("layer",)
+
     def resolved(self, find: Callable[[str], str]) -> Method:
         return replace(self, layer=find(self.layer)) if self.layer else self
 
@@ -50,6 +54,7 @@ class _Cam(MapMethod):
     """What the maps share: the way from the layer's positions to those of the input."""
 
     style = "overlay"
+    quantity = EVIDENCE
 
     def descend(self, descent: Descent) -> dict[str, Tensor]:
         """The map of the one source, over its positions."""
@@ -95,6 +100,7 @@ class GradCam(_Cam):
     """
 
     name = "grad-cam"
+    title = "Grad-CAM"
 
     def shares(self, e: Emitter, a: Tensor, g: Tensor, rank: int) -> Tensor:
         weights = e.emit("ReduceMean", g, e.ints(range(2, rank)), keepdims=1)
@@ -123,6 +129,7 @@ class GradCamPlusPlus(_Cam):
     """
 
     name = "grad-cam-plus-plus"
+    title = "Grad-CAM++"
 
     def shares(self, e: Emitter, a: Tensor, g: Tensor, rank: int) -> Tensor:
         positions = list(range(2, rank))
@@ -154,6 +161,7 @@ class LayerCam(_Cam):
     """
 
     name = "layer-cam"
+    title = "LayerCAM"
 
     def shares(self, e: Emitter, a: Tensor, g: Tensor, rank: int) -> Tensor:
         return e.mul(a, e.relu(g))
@@ -182,6 +190,7 @@ class GuidedGradCam(MapMethod):
     activations: str = ""
 
     name = "guided-grad-cam"
+    title = "Guided Grad-CAM"
     keeps_positive = True
     needs_relu = True
 

@@ -20,6 +20,7 @@ from retrograph.methods.baseline import (
     read_baseline,
 )
 from retrograph.methods.descent import Descent
+from retrograph.methods.quantity import CONTRIBUTION
 from retrograph.methods.rescale import Rescale, changing
 from retrograph.vjp.lowering.linear_maps import wide
 
@@ -59,6 +60,9 @@ class DeepLiftRescale(Method):
     baseline: Baseline = field(default=0.0, metadata={"read": (read_baseline, BASELINE_KIND)})
 
     name = "deeplift-rescale"
+    title = "DeepLIFT (rescale)"
+    quantity = CONTRIBUTION
+    told = ("baseline",)
     style = "red-blue"
 
     def __post_init__(self) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from retrograph.ir.emit import Emitter
 from retrograph.ir.graph import Shape, Tensor
 from retrograph.methods.base import Arrival, Method, one_channel
+from retrograph.methods.quantity import CONTRIBUTION, GRADIENT_SIZE
 
 
 class Saliency(Method):
@@ -22,6 +23,8 @@ class Saliency(Method):
     """
 
     name = "saliency"
+    title = "Saliency"
+    quantity = GRADIENT_SIZE
     style = "overlay,smooth"
 
     def finish(self, e: Emitter, arrival: Arrival) -> Tensor:
@@ -50,6 +53,8 @@ class InputXGradient(Method):
     """
 
     name = "input-x-gradient"
+    title = "Input x gradient"
+    quantity = CONTRIBUTION
     style = "red-blue"
 
     def finish(self, e: Emitter, arrival: Arrival) -> Tensor:

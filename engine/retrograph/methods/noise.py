@@ -9,6 +9,7 @@ from typing import ClassVar
 from retrograph.ir.emit import Emitter
 from retrograph.ir.graph import Tensor
 from retrograph.methods import random
+from retrograph.methods.quantity import GRADIENT_VARIANCE, Quantity
 from retrograph.methods.sampled import Sample, Sampled, Sampler, Source
 
 
@@ -19,6 +20,8 @@ class _Noisy(Sampled):
     samples: int = 25
     noise: float = 0.15
     seed: int = 0
+
+    told: ClassVar[tuple[str, ...]] = ("samples", "noise")
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -80,6 +83,7 @@ class SmoothGrad(_Noisy):
     """
 
     name: ClassVar[str] = "smoothgrad"
+    title: ClassVar[str] = "SmoothGrad"
 
 
 class VarGrad(_Noisy):
@@ -108,6 +112,8 @@ class VarGrad(_Noisy):
     """
 
     name: ClassVar[str] = "vargrad"
+    title: ClassVar[str] = "VarGrad"
+    quantity: ClassVar[Quantity] = GRADIENT_VARIANCE
     style = "overlay,smooth"
     totals = 2
 

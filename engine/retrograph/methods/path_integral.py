@@ -21,6 +21,7 @@ from retrograph.methods.baseline import (
     read_baseline,
 )
 from retrograph.methods.given import Given, read
+from retrograph.methods.quantity import CONTRIBUTION, Quantity
 from retrograph.methods.sampled import Sample, Sampled, Sampler, Source
 from retrograph.vjp.lowering.linear_maps import wide
 
@@ -63,6 +64,9 @@ class IntegratedGradients(Sampled):
     scheme: str = "gauss-legendre"
 
     name: ClassVar[str] = "integrated-gradients"
+    title: ClassVar[str] = "Integrated gradients"
+    quantity: ClassVar[Quantity] = CONTRIBUTION
+    told: ClassVar[tuple[str, ...]] = ("baseline", "steps")
     style: ClassVar[str] = "red-blue"
 
     def __post_init__(self) -> None:
@@ -137,6 +141,9 @@ class ExpectedGradients(Sampled):
     seed: int = 0
 
     name: ClassVar[str] = "expected-gradients"
+    title: ClassVar[str] = "Expected gradients"
+    quantity: ClassVar[Quantity] = CONTRIBUTION
+    told: ClassVar[tuple[str, ...]] = ("samples",)
     style: ClassVar[str] = "red-blue"
 
     def __post_init__(self) -> None:

@@ -36,6 +36,7 @@ class Gradient(Method):
     """
 
     name = "gradient"
+    title = "Gradient"
     is_pointwise = True
 
 
@@ -59,6 +60,7 @@ class Deconvnet(ReluMethod):
     """
 
     name = "deconvnet"
+    title = "Deconvnet"
     is_pointwise = True
     keeps_positive = True
 
@@ -96,6 +98,7 @@ class Guided(ReluMethod):
     """
 
     name = "guided"
+    title = "Guided backpropagation"
     is_pointwise = True
     keeps_positive = True
 
@@ -136,6 +139,7 @@ class RectGrad(ReluMethod):
     quantile: float = 0.98
 
     name = "rectgrad"
+    title = "RectGrad"
     keeps_positive = True
 
     def __post_init__(self) -> None:

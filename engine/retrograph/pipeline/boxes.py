@@ -20,6 +20,8 @@ from retrograph.pipeline.head_finder import HeadFinder, place_text
 from retrograph.results.objective import Corners, Found, Objective
 from retrograph.runtime import Array
 
+_MARK = "yellow box: the explained detection"
+
 
 @dataclass(frozen=True)
 class BoxFinder(HeadFinder[BoxHead]):
@@ -76,7 +78,7 @@ class BoxFinder(HeadFinder[BoxHead]):
                 self._objective(number, box, heads, head, names) for number, box in chosen
             ),
             title=title,
-            is_weak=not strong,
+            picture_title=_picture_title(len(strong), missing, self.top),
             others=_others(boxes, chosen),
             lines=tuple(
                 f"{number:2}  {box.score:.2f}  {class_words(box.label, names, head.classes, '  ')}"
@@ -142,6 +144,10 @@ class BoxFinder(HeadFinder[BoxHead]):
         class_name = [named(box.label, names)] if tells else []
         return Objective(
             name=title,
+            title=_over_picture(box, names),
+            value_name=f"{what} logit",
+            class_name=names[box.label] if box.label < len(names) else "",
+            mark=_MARK,
             layer=element.tensor,
             shape=shape,
             place=int(np.ravel_multi_index(element.index, shape)),
@@ -179,6 +185,9 @@ class BoxFinder(HeadFinder[BoxHead]):
             weights[table.flat_index(box.row, column)] = weight
         return Objective(
             name=title,
+            title=_over_picture(box, names_of_classes(self.labels, head.classes)),
+            value_name="width and height of the box, as the output has them",
+            mark=_MARK,
             layer=table.tensor,
             shape=size,
             weights=weights.reshape(size),
@@ -187,6 +196,12 @@ class BoxFinder(HeadFinder[BoxHead]):
             box=box.corners,
             record=record,
         )
+
+
+def _over_picture(box: Box, names: Sequence[str]) -> str:
+    """A box under its picture: its class and score, and whether that is too low to count."""
+    weak = f": below the threshold {LEAST_SCORE}" if box.score < LEAST_SCORE else ""
+    return f"{named(box.label, names)}, score {box.score:.2f}{weak}"
 
 
 def class_words(label: int, names: Sequence[str], classes: int, end: str = ", ") -> str:
@@ -211,6 +226,13 @@ def _title(strong: int, boxes: Sequence[Box], names: Sequence[str], classes: int
         best = f"{class_words(boxes[0].label, names, classes)}{boxes[0].score:.2f}"
         return f"no box of at least {LEAST_SCORE} (strongest: {best})"
     return f"{strong} {'box' if strong == 1 else 'boxes'} of at least {LEAST_SCORE}"
+
+
+def _picture_title(strong: int, missing: int, top: int) -> str:
+    """How many boxes count, and whether fewer were found than were asked for."""
+    counted = [f"{strong} detection{'s' * (strong != 1)} with score >= {LEAST_SCORE}"]
+    lacking = [f"{top} asked for, {missing} not found"] if missing > 0 else []
+    return "; ".join([*(counted if strong else []), *lacking])
 
 
 def _are(count: int) -> str:

@@ -47,7 +47,7 @@ def compare_all(
 
 def comparison_title(model: Model, session: ExplainSession) -> str:
     """The model, and what is asked of it, in two lines."""
-    return f"{model.name}\n{session.question}"
+    return f"{model.name}\n{session.picture_question}"
 
 
 def left_out_reasons(session: ExplainSession) -> dict[str, str]:

@@ -113,6 +113,11 @@ class ObjectiveSession(ExplainSession):
         """What is asked of every input, in words."""
         return self.finder.question
 
+    @property
+    def picture_question(self) -> str:
+        """The same over a picture."""
+        return self.question
+
     def explain(self, batch: Batch) -> list[Explanation]:
         """The explanations of a batch's inputs, which are run one by one.
 

@@ -61,6 +61,9 @@ class RegionFinder(HeadFinder[MapHead]):
         count = int(mask.sum())
         objective = Objective(
             name=f"{_channel(label, names, head)}{self._over_words(mask)}",
+            title=f"{_channel(label, names, head)} {self._over_picture}",
+            value_name=self._value_name(mask, head),
+            mark=self._mark,
             layer=head.table.tensor,
             shape=item.shape,
             weights=head.weights(weights).reshape(item.shape),
@@ -112,6 +115,24 @@ class RegionFinder(HeadFinder[MapHead]):
         if self._region == "mask":
             return f" over its {int(mask.sum())} predicted pixels"
         return f" {self._over}"
+
+    @property
+    def _over_picture(self) -> str:
+        """Where it is explained, under a picture."""
+        return "over its predicted region" if self._region == "mask" else self._over
+
+    @property
+    def _mark(self) -> str:
+        """What is drawn around what is explained."""
+        if self._is_pixel:
+            return "yellow box: the explained pixel"
+        return "" if self._region == "all" else "yellow outline: the explained region"
+
+    @staticmethod
+    def _value_name(mask: Array, head: MapHead) -> str:
+        """What the explained number is called."""
+        count, word = int(mask.sum()), "logit" if head.squash else "score"
+        return word if count == 1 else f"sum of the {word}s over {count:,} pixels"
 
     def _label(
         self,

@@ -20,6 +20,7 @@ from retrograph.inputs.loader import (
     follow_batches,
     load_batches,
 )
+from retrograph.model import SCORES
 from retrograph.pipeline.blanks import with_blanks
 from retrograph.pipeline.units import UnitChoice
 from retrograph.preprocess import BadInput
@@ -27,7 +28,7 @@ from retrograph.results.attribution import Attribution
 from retrograph.results.context import ExplainContext
 from retrograph.results.explanation import Explanation
 from retrograph.results.rows import explanations
-from retrograph.results.unit_names import describe_channel
+from retrograph.results.unit_names import describe_channel, describe_output
 
 
 @dataclass(frozen=True)
@@ -106,6 +107,20 @@ class ExplainSession:
         else:
             unit = self.context.unit(index)
         return f"{contract.layer} · {unit}"
+
+    @property
+    def picture_question(self) -> str:
+        """The same over a picture."""
+        context, index = self.context, self.choice.index
+        if index is None:
+            unit = "top class of each input" if context.is_class else "strongest unit of each input"
+        elif self.choice.select == "channel":
+            channel = describe_channel(index[0], context.channel_names)
+            unit = f"{channel} at its strongest position"
+        else:
+            unit = describe_output(context.unit(index), context.contract.alias)
+        alias = context.contract.alias
+        return unit if alias == SCORES else f"layer {alias} · {unit}"
 
     def batches(self, inputs: Sequence[Input], progress: Progress | None = None) -> Iterator[Batch]:
         """What inputs are run as, in order.

@@ -2,28 +2,42 @@
 
 from retrograph.render.caption import NO_CAPTION, Caption
 from retrograph.render.film import film
-from retrograph.render.legend import SCALE, ValueGreys, values_key, values_picture
+from retrograph.render.legend import LONE_SCALE, SCALE, ValueGreys, values_key, values_picture
 from retrograph.render.letters import letter_tiles
 from retrograph.render.marks import NO_MARKS, Marks, marked
 from retrograph.render.page import Table, enlarge, panel, panels, sheet
 from retrograph.render.save import DESCRIPTION, save_picture, write_image
 from retrograph.render.strip import Track, strips
-from retrograph.render.styles import SMOOTH, STYLES, Key, Style, heat, overlay, signed, style_named
+from retrograph.render.styles import (
+    SMOOTH,
+    STYLES,
+    Drawn,
+    Key,
+    Style,
+    Subject,
+    heat,
+    overlay,
+    signed,
+    style_named,
+)
 from retrograph.render.text_table import TextTable, text_page
 from retrograph.render.tiles import tile_page
 from retrograph.render.volume import grey_slices, slices, spaced
 
 __all__ = [
     "DESCRIPTION",
+    "LONE_SCALE",
     "NO_CAPTION",
     "NO_MARKS",
     "SCALE",
     "SMOOTH",
     "STYLES",
     "Caption",
+    "Drawn",
     "Key",
     "Marks",
     "Style",
+    "Subject",
     "Table",
     "TextTable",
     "Track",

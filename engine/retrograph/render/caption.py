@@ -29,6 +29,10 @@ _GAP: Final = 28
 """Between a key's bar and its words."""
 _END: Final = 0.47
 """The share of a bar's width that the name of an end has room for."""
+_WIDE: Final = 1300
+"""The width, in pixels times the unit, from which on keys stand right of the words."""
+_COLUMNS: Final = 40
+"""Between the two."""
 _LEAST_END: Final = 0.75
 """How much smaller the name of an end gets, at most, before it is shortened."""
 
@@ -60,14 +64,53 @@ def captioned(block: Block, caption: Caption, unit: float) -> Image.Image:
 
 
 def caption_parts(caption: Caption, unit: float, width: int) -> list[Block]:
-    """The lines, the keys and the small print, as far as there are any."""
+    """The lines, the keys and the small print, as far as there are any.
+
+    On wide pages the keys stand right of the lines.
+    """
+    if not caption.keys or not caption.text or width < _WIDE * unit:
+        text, notes = _words_of(caption, unit, width)
+        return [*text, *keyed_blocks(caption.keys, unit, width), *notes]
+    right = (width - round(_COLUMNS * unit)) // 2
+    text, _ = _words_of(caption, unit, width - right - round(_COLUMNS * unit))
+    _, notes = _words_of(caption, unit, width)
+    keys = keyed_blocks(caption.keys, unit, right)
+    return [columns([*text, *keys], _COLUMNS * unit), *notes]
+
+
+def _words_of(caption: Caption, unit: float, width: int) -> tuple[list[Block], list[Block]]:
+    """The lines, and the small print; no block where there is none."""
     ink = WARNING if caption.is_warning else INK
     text = heading(caption.text, (26 * unit, 24 * unit), width, (3, 3), ink)
-    keys = [keyed(names, key, unit, width) for names, key in caption.keys]
     notes = lines(caption.notes, 17 * unit, width)
-    return [
-        stack(blocks, gap * unit) for blocks, gap in ((text, 4), (keys, 14), (notes, 4)) if blocks
-    ]
+    first, last = ([stack(blocks, 4 * unit)] if blocks else [] for blocks in (text, notes))
+    return first, last
+
+
+def keyed_blocks(keys: Sequence[tuple[str, Key]], unit: float, width: int) -> list[Block]:
+    """The keys in a block, in two columns where there is room for them; none where there is none.
+
+    Args:
+        keys: each with the titles of the pictures that have it.
+        unit: how large they are.
+        width: that they have.
+    """
+    if not keys:
+        return []
+    if len(keys) == 1 or width < _WIDE * unit:
+        return [stack([keyed(names, key, unit, width) for names, key in keys], 14 * unit)]
+    half = (width - round(_COLUMNS * unit)) // 2
+    blocks = [keyed(names, key, unit, half) for names, key in keys]
+    first = (len(blocks) + 1) // 2
+    parts = [stack(blocks[:first], 14 * unit), stack(blocks[first:], 14 * unit)]
+    parts[0] = topped(parts[0], half, parts[0].height)
+    return [columns(parts, _COLUMNS * unit)]
+
+
+def columns(blocks: Sequence[Block], gap: float) -> Block:
+    """The blocks side by side, aligned at the top."""
+    tallest = max(block.height for block in blocks)
+    return beside([topped(block, block.width, tallest) for block in blocks], gap)
 
 
 def heading(
@@ -103,13 +146,26 @@ def keyed(names: str, key: Key, unit: float, width: int) -> Block:
     scale = max(1, round(unit))
     bar = framed(key.bar.repeat(scale, axis=0).repeat(scale, axis=1))
     named = stack([bar, _end_names(key.ends, unit, bar.width)], 2)
-    room = width - bar.width - _GAP
+    named = _with_rows(named, bar.height, key.rows, unit)
+    room = width - named.width - _GAP
     below = room < bar.width
     words = _words(names, key, unit, width if below else room)
     if below:
         return stack([named, words], 4)
-    tallest = max(named.height, words.height)
-    return beside([topped(block, block.width, tallest) for block in (named, words)], _GAP)
+    return columns([named, words], _GAP)
+
+
+def _with_rows(named: Block, height: int, rows: Sequence[str], unit: float) -> Block:
+    """A bar over the names of its ends, right of the names of its rows."""
+    if not rows:
+        return named
+    font = font_of(13 * unit)
+    gutter = blank(round(max(map(font.getlength, rows)) + 8 * unit), named.height)
+    draw = ImageDraw.Draw(gutter)
+    for number, row in enumerate(rows):
+        place = (gutter.width - 7 * unit, height * (number + 0.5) / len(rows))
+        draw.text(place, row, fill=SOFT, font=font, anchor="rm")
+    return beside([gutter, named], 0)
 
 
 @lru_cache(maxsize=16)

@@ -16,10 +16,13 @@ from retrograph.render.colour import (
     Picture,
     Pixels,
 )
-from retrograph.render.styles.base import Key, Style, bar, ramp
+from retrograph.render.styles.base import Drawn, Key, Style, bar, ramp
 from retrograph.render.styles.signed import Signed
 
-SCALE: Final = f"each map has its own scale ({PERCENTILE}th percentile)"
+SCALE: Final = f"each map has its own scale, clipped at its {PERCENTILE}th percentile"
+"""Of several maps."""
+LONE_SCALE: Final = f"colours clipped at the {PERCENTILE}th percentile"
+"""Of one."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +46,7 @@ class ValueGreys(Style):
         inks: Floats = 255 + (np.array(INK) - 255) * plane
         return inks
 
-    def _key(self, coloured: bool, over_picture: bool) -> Key:
+    def _key(self, drawn: Drawn) -> Key:
         return values_key(has_negative=True)
 
 

@@ -28,7 +28,7 @@ from retrograph.render.caption import (
     caption_parts,
     captioned,
     heading,
-    keyed,
+    keyed_blocks,
     lines,
 )
 from retrograph.render.colour import Picture, Pixels
@@ -170,6 +170,7 @@ def sheet(
     *,
     smooth: bool = False,
     side: int = SHEET_SIDE,
+    heads: Sequence[str] = (),
 ) -> Image.Image:
     """A grid of labelled cells, each with its pictures close beside one another.
 
@@ -177,22 +178,24 @@ def sheet(
     Pillow, the short side of small ones enlarged to `side`, large ones scaled down. The first line
     of the title is large, further ones are a subtitle; the caption stands under the grid. A line of
     a label or title that is too long is shortened. With `smooth` all pictures of a cell but the
-    first, the input, are enlarged without edges between their pixels.
+    first, the input, are enlarged without edges between their pixels. `heads` stand over the
+    pictures of each cell of the first row.
     Raises ValueError when there are no cells.
     """
-    strips = even(
-        [
-            beside(
-                [
-                    framed(_thumbnail(each, side, SHEET_LONGEST, smooth and place > 0))
-                    for place, each in enumerate(group)
-                ],
-                4,
-            )
-            for _, group in cells
-        ]
-    )
+    groups = [
+        even(
+            [
+                framed(_thumbnail(each, side, SHEET_LONGEST, smooth and place > 0))
+                for place, each in enumerate(group)
+            ]
+        )
+        for _, group in cells
+    ]
+    strips = even([beside(group, 4) for group in groups])
     width = strips[0].width
+    if heads:
+        over = _sheet_heads(heads, groups[0][0].width, width)
+        strips[:columns] = [stack([over, strip], 4) for strip in strips[:columns]]
     labelled = [
         stack([strip, *_label(label, width)], 6)
         for (label, _), strip in zip(cells, strips, strict=True)
@@ -205,6 +208,14 @@ def sheet(
     head = heading(title, (40, 24), width, (2, 2))
     foot = caption_parts(caption, 1.0, width)
     return margin(stack([*([stack(head, 6)] if head else []), grid, *foot], 32), 52)
+
+
+def _sheet_heads(heads: Sequence[str], each: int, width: int) -> Block:
+    """What stands over the pictures of a cell, as large as fits."""
+    font = font_of(20)
+    size = 20 * min(1.0, *(each / max(1.0, font.getlength(head)) for head in heads))
+    words = [topped(written(head, size, SOFT, each, 1)[0], each, 26) for head in heads]
+    return topped(beside(words, 4), width, 26)
 
 
 def _label(text: str, width: int) -> list[Block]:
@@ -259,7 +270,7 @@ class Table:
         parts = [
             heading(title, (32 * unit, 22 * unit), width, (2, 20)),
             [stack([_heads(titles, widths, 22 * unit), stack(rows, 30)], 8)],
-            [stack([keyed(names, key, unit, width) for names, key in keys], 16)] if keys else [],
+            keyed_blocks(keys, unit, width),
             lines(notes, 18 * unit, width),
         ]
         return margin(stack([stack(part, 5) for part in parts if part], 34), 52)

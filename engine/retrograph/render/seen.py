@@ -32,6 +32,8 @@ _LARGEST: Final = 0.7
 """The share of both sides of a picture from which on its part is not shown by itself."""
 
 
+THE_UNIT: Final = "the unit"
+
 NamedWindow: TypeAlias = tuple[str, Window]
 """A unit, such as "the unit" or "channel 17", and what it sees."""
 
@@ -165,8 +167,13 @@ def _shared_parts(
             )
             for each in maps
         ]
-        rows.append([(f"{numbered}what {name} sees\n{words}", inside), *parts])
+        rows.append([(f"{numbered}receptive field{_of(name)}\n{words}", inside), *parts])
     return rows
+
+
+def _of(name: str) -> str:
+    """Whose a receptive field is; nothing where there is one unit."""
+    return "" if name == THE_UNIT else f" of {name}"
 
 
 def _part_title(each: Seen, number: int) -> str:

@@ -10,7 +10,7 @@ import numpy as np
 from PIL import Image
 
 from retrograph.render.blocks import Block, beside, blank, framed, stack, topped
-from retrograph.render.caption import Caption, captioned, heading
+from retrograph.render.caption import Caption, captioned, columns, heading
 from retrograph.render.page import PANEL_SIDE, WIDEST, Titled, enlarged_size, fill
 from retrograph.render.seen import Seen, part_rows, whole_row
 
@@ -52,7 +52,7 @@ def seen_page(
         return captioned(_row([*rows[0], *wholes], unit), caption, unit)
     parts = stack([_row(row, unit) for row in rows], 24 * unit)
     small = stack([_row([cell], unit) for cell in wholes], 18 * unit)
-    return captioned(_topped_beside([parts, small], 28 * unit), caption, unit)
+    return captioned(columns([parts, small], 28 * unit), caption, unit)
 
 
 def _tallest(row: Sequence[Titled | None]) -> int:
@@ -90,9 +90,3 @@ def _row(row: Sequence[Titled | None], unit: float) -> Block:
 def _head(title: str, width: int, unit: float) -> Block:
     words = heading(title, (24 * unit, 20 * unit), width, (2, 2))
     return stack(words, 4 * unit) if words else blank(width, 1)
-
-
-def _topped_beside(blocks: Sequence[Block], gap: float) -> Block:
-    """The blocks side by side, aligned at the top."""
-    tallest = max(block.height for block in blocks)
-    return beside([topped(block, block.width, tallest) for block in blocks], gap)

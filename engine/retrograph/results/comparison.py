@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 from PIL import Image
@@ -13,16 +12,14 @@ from retrograph.errors import InputError, command, facts, parameter, spelled
 from retrograph.render import SCALE, Table
 from retrograph.render.page import CELL_SIDE, Titled
 from retrograph.results.base import Result
-from retrograph.results.caption import described, row_lines, small_print
 from retrograph.results.context import ExplainContext
 from retrograph.results.explanation import Explanation, stacked
 from retrograph.results.figure import attribution_maps, shown_input
 from retrograph.results.legend import Legend
-from retrograph.results.maps import (
-    is_drawable,
-    kind_of,
-)
+from retrograph.results.maps import has_picture, is_drawable, kind_of
 from retrograph.results.notes import Note, gather_notes
+from retrograph.results.picture_lines import described, row_lines, small_print
+from retrograph.results.picture_words import input_title, method_title, proper_name
 from retrograph.results.record import explained_dict
 from retrograph.runtime import Array
 
@@ -108,9 +105,10 @@ class ComparisonTable:
     def __init__(self, context: ExplainContext) -> None:
         self._context = context
         self._notes = gather_notes(context.contracts)
-        titles = ["input", "what the unit sees", *map(self._titled, context.methods)]
+        titles = ["input", "receptive field", *map(self._titled, context.methods)]
         self._table = Table(titles)
         self._legend = Legend()
+        self._preprocessing: list[str] = []
 
     def add(self, explanation: Explanation) -> None:
         """A row for each unit of an input.
@@ -124,6 +122,8 @@ class ComparisonTable:
                 f"{explained.name} has {explained.array.ndim} axes and cannot be drawn; keep its "
                 f"arrays with {command('explain_all')} and {parameter('npz', True)}"
             )
+        if has_picture(explained):
+            self._preprocessing = self._context.preprocessing_lines
         for of_one_unit in explained.by_unit():
             self._add_unit(of_one_unit)
         self._legend.add(explained, values=kind_of(explained).is_plane(explained.shown))
@@ -135,7 +135,7 @@ class ComparisonTable:
         """
         maps = attribution_maps(explained)
         whole, *parts = kind_of(explained).rows(shown_input(explained), maps, CELL_SIDE)
-        lines = "\n".join([Path(explained.name).name, *row_lines(explained)])
+        lines = "\n".join([input_title(explained), *row_lines(explained)])
         captions = [row[0][0].replace("\n", ", ") if row[0] else "" for row in parts]
         first, *beyond = whole
         rows: list[list[Titled | None]] = [[None, *part] for part in parts]
@@ -156,9 +156,12 @@ class ComparisonTable:
         """
         notes = [
             *map(facts, self._context.warnings),
-            *(f"{name} is left out: {spelled(reason)}" for name, reason in left_out.items()),
-            *(f"{self._mark(note)} {note}" for note in self._notes if note.methods),
-            *small_print(self._context, SCALE),
+            *(
+                f"{proper_name(name)} is left out: {spelled(reason)}"
+                for name, reason in left_out.items()
+            ),
+            *(self._marked(note) for note in self._notes if note.methods),
+            *small_print(self._context, *self._preprocessing, SCALE),
         ]
         page = self._table.page(title, self._legend.keys, notes)
         return described(page, self._context, [*title.splitlines(), *notes])
@@ -166,7 +169,12 @@ class ComparisonTable:
     def _titled(self, method: str) -> str:
         """A method's title and the marks of its notes."""
         marks = [self._mark(note) for note in self._notes if method in note.methods]
-        return " ".join([method, *marks])
+        return " ".join([method_title(self._context, method), *marks])
+
+    def _marked(self, note: Note) -> str:
+        """A note behind its mark and the titles of its methods."""
+        titles = ", ".join(method_title(self._context, method) for method in note.methods)
+        return f"{self._mark(note)} {titles}: {note.text}"
 
     def _mark(self, note: Note) -> str:
         """What leads from a column to a note of its method, such as [1]."""

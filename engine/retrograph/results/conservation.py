@@ -47,12 +47,19 @@ class Balance:
         """For a program."""
         return {"start": self.start, "inputs": self.inputs, "biases": self.biases}
 
+    @property
+    def beside_input(self) -> list[tuple[str, float]]:
+        """What did not reach the input, where that is not small, each behind where it went."""
+        parts = []
+        if abs(self.biases) > _SMALL * abs(self.start):
+            parts.append((f"in {self.beside}", self.biases))
+        if abs(self.lost) > _SMALL * max(map(abs, (self.start, self.inputs, self.biases))):
+            parts.append(("lost", self.lost))
+        return parts
+
     def __str__(self) -> str:
         parts = [f"{self.inputs:.4g} of {self.start:.4g} in {self.where}"]
-        if abs(self.biases) > _SMALL * abs(self.start):
-            parts.append(f"{self.biases:.4g} in {self.beside}")
-        if abs(self.lost) > _SMALL * max(map(abs, (self.start, self.inputs, self.biases))):
-            parts.append(f"{self.lost:.4g} lost")
+        parts += [f"{part:.4g} {where}" for where, part in self.beside_input]
         return f"relevance by {self.method}: {', '.join(parts)}"
 
 

@@ -80,8 +80,8 @@ class ExplainContext:
 
     @property
     def preprocessing_lines(self) -> list[str]:
-        """How pictures became the input, in a line; none where it takes none."""
-        return [] if self.preprocessing is None else [self.preprocessing.line]
+        """How pictures became the input, in a line for pictures; none where it takes none."""
+        return [] if self.preprocessing is None else [self.preprocessing.picture_line]
 
     @property
     def warnings(self) -> list[str]:

@@ -2,27 +2,20 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from PIL import Image
 
 from retrograph.errors import facts
 from retrograph.inputs import AttributionMap, ShownInput
 from retrograph.render import Caption
-from retrograph.results.caption import (
-    described,
-    picture_lines,
-    placed_name,
-    small_print,
-    unit_measures,
-)
 from retrograph.results.explained import ExplainedInput
 from retrograph.results.legend import Legend
-from retrograph.results.maps import drawn_values, kind_of, marks_of, style_of
+from retrograph.results.maps import drawn_values, has_picture, kind_of, marks_of, style_of
+from retrograph.results.picture_lines import described, picture_lines, small_print
+from retrograph.results.picture_words import input_title, measures, method_title, unit_title
 from retrograph.results.seen import seen_span, seen_windows, unit_cells
 
 _ONE_SCALE = "the parts in both boxes are of one map, on one scale"
-_CELL_WORDS = "the box is the unit's place in its layer; it sees all of the input"
+_CELL_WORDS = "box: position of the output pixel; its receptive field is the whole input"
 
 
 def has_figure(explained: ExplainedInput) -> bool:
@@ -36,37 +29,49 @@ def figure(explained: ExplainedInput) -> Image.Image:
     Raises:
         InputError: an attribution is not finite.
     """
-    kind = kind_of(explained)
+    kind, maps = kind_of(explained), attribution_maps(explained)
     legend = Legend()
-    legend.add(explained, values=kind.draws_values(explained.array, explained.shown))
+    is_blank = not any(each.values.any() for each in maps)
+    if not is_blank:
+        legend.add(explained, values=kind.draws_values(explained.array, explained.shown))
+    scale = [] if is_blank else kind.scale_notes(explained.array, len(maps))
     caption = Caption(
         text="\n".join(picture_lines(explained)),
         keys=legend.keys,
         notes=[
-            *([_CELL_WORDS] if unit_cells(explained, 0) else []),
-            *_detail_lines(explained),
-            *([_ONE_SCALE] if len(seen_windows(explained, 0)) > 1 else []),
+            *_mark_lines(explained),
             *filter(None, [facts(explained.note)]),
-            *small_print(explained.context, *kind.scale_notes(explained.array)),
+            *small_print(explained.context, *_preprocessing(explained), *scale),
         ],
     )
-    page = kind.figure(shown_input(explained), attribution_maps(explained), caption)
+    page = kind.figure(shown_input(explained), maps, caption)
     return described(page, explained.context, [*caption.text.splitlines(), *caption.notes])
 
 
-def _detail_lines(explained: ExplainedInput) -> list[str]:
-    """Which number of the outputs is explained, where the first lines leave something out."""
-    objective = explained.objective(0)
-    if objective is None or not objective.details or len(explained.units) > 1:
-        return []
-    return [f"explained: {objective.explained}"]
+def _mark_lines(explained: ExplainedInput) -> list[str]:
+    """What the boxes and outlines on the pictures are."""
+    first = explained.objective(0)
+    lines = []
+    if unit_cells(explained, 0):
+        lines.append(_CELL_WORDS)
+    if first is not None and first.mark:
+        others = ", grey boxes: other detections" if explained.found.others else ""
+        lines.append(f"{first.mark}{others}")
+    if len(seen_windows(explained, 0)) > 1:
+        lines.append(_ONE_SCALE)
+    return lines
+
+
+def _preprocessing(explained: ExplainedInput) -> list[str]:
+    """How pictures became the input; nothing of an input that was taken as it is."""
+    return explained.context.preprocessing_lines if has_picture(explained) else []
 
 
 def shown_input(explained: ExplainedInput) -> ShownInput:
     """The input as it is drawn, under its file's name."""
     context = explained.context
     which = f"input '{context.contract.shown}'" if context.several_inputs else "input"
-    title = f"{which}\n{Path(explained.name).name}"
+    title = f"{which}\n{input_title(explained)}"
     return ShownInput(
         title, explained.array, explained.shown, marks_of(explained), explained.sample_rate
     )
@@ -92,6 +97,7 @@ def attribution_maps(explained: ExplainedInput) -> list[AttributionMap]:
 def _title(explained: ExplainedInput, method: str, k: int) -> str:
     """The method; of several units the unit, and what is known of it."""
     if len(explained.units) == 1:
-        return method
-    several = [method] if len(explained.context.methods) > 1 else []
-    return f"{placed_name(explained, k)}\n{' · '.join([*several, *unit_measures(explained, k)])}"
+        return method_title(explained.context, method)
+    several = len(explained.context.methods) > 1
+    named = [method_title(explained.context, method)] if several else []
+    return f"{unit_title(explained, k)}\n{' · '.join([*named, *measures(explained, k)])}"

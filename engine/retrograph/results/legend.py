@@ -1,24 +1,33 @@
-"""What the colours of explained inputs mean, each style once, behind the methods drawn in it."""
+"""What the colours of explained inputs mean, each bar once, behind the methods drawn in it."""
 
 from __future__ import annotations
 
-from retrograph.render import Key, Style, values_key
+from dataclasses import replace
+
+from retrograph.methods import METHODS
+from retrograph.methods.quantity import GRADIENT, Quantity
+from retrograph.render import Drawn, Key, Style, Subject, values_key
 from retrograph.render.planes import is_averaged
+from retrograph.render.styles.base import SIGMA
 from retrograph.results.explained import ExplainedInput
 from retrograph.results.maps import has_picture, is_coloured, kind_of, style_of
+from retrograph.results.picture_words import method_title, subject
 
 
 class Legend:
     """The keys of pictures, gathered input by input."""
 
     def __init__(self) -> None:
-        self._names: dict[tuple[Style | None, bool, bool], dict[str, None]] = {}
-        """What is drawn in a style, None for values; whether its colours are apart, or values are
-        below 0; whether it is on a picture, or values are means over channels."""
+        self._drawn: dict[tuple[Style, bool, bool, Quantity], dict[str, None]] = {}
+        """What is drawn in a style: whether its colours are apart, whether it is on a picture, what
+        its numbers are."""
+        self._values: dict[tuple[bool, bool], None] = {}
+        """Whether drawn values of inputs are below 0, and whether they are means over channels."""
         self._spans: set[tuple[float, float]] = set()
         """The least and the greatest value of each input whose values are drawn."""
-        self._differences: set[tuple[str, ...]] = set()
-        """The names of the two units of each difference; () for what is none."""
+        self._subjects: set[Subject] = set()
+        self._sigmas: set[float] = set()
+        """Of the blur of smooth maps, in pixels."""
 
     def add(self, explained: ExplainedInput, *, values: bool) -> None:
         """The styles of an input's attributions.
@@ -30,35 +39,56 @@ class Legend:
         if values:
             span = kind_of(explained).drawn_span(explained.array)
             self._spans.add(span)
-            drawn_values = None, span[0] < 0, is_averaged(explained.array)
-            self._names.setdefault(drawn_values, {})["input"] = None
-        for k in range(len(explained.units)):
-            objective = explained.objective(k)
-            names = [name for name, _ in objective.units] if objective else []
-            self._differences.add(tuple(names))
+            self._values[span[0] < 0, is_averaged(explained.array)] = None
+        self._subjects |= {subject(explained, k) for k in range(len(explained.units))}
+        sizes = [explained.array.shape[axis] for axis in explained.context.kind.axes.spatial]
+        if len(sizes) == 2:
+            self._sigmas.add(SIGMA * min(sizes))
         for method in explained.context.methods:
             style = style_of(method, explained)
             coloured = style.in_colours and is_coloured(method, explained)
-            drawn = style, coloured, has_picture(explained)
-            self._names.setdefault(drawn, {})[method] = None
+            drawn = style, coloured, has_picture(explained), _quantity(explained, method)
+            title = method_title(explained.context, method)
+            self._drawn.setdefault(drawn, {})[title] = None
 
     @property
     def keys(self) -> list[tuple[str, Key]]:
-        """Each style's key, behind the names of what is drawn in it."""
-        return [
-            (", ".join(names), self._key(style, *drawn) if style else self._values_key(*drawn))
-            for (style, *drawn), names in self._names.items()
-        ]
+        """Each bar once, behind the names of what is drawn in it."""
+        keys = [("input", self._values_key(*values)) for values in self._values]
+        for (style, coloured, over_picture, quantity), names in self._drawn.items():
+            drawn = Drawn(quantity, self._subject, coloured, over_picture, self._sigma)
+            _add(keys, ", ".join(names), style.key(drawn))
+        return keys
 
     def _values_key(self, has_negative: bool, is_mean: bool) -> Key:
         """The key of values, with the numbers at its ends where all inputs share them."""
         span = next(iter(self._spans)) if len(self._spans) == 1 else None
         return values_key(has_negative, span, is_mean=is_mean)
 
-    def _key(self, style: Style, coloured: bool, over_picture: bool) -> Key:
-        """A style's key, with the names of the units where one difference is explained."""
-        key = style.key(coloured=coloured, over_picture=over_picture)
-        if len(self._differences) > 1 or () in self._differences:
-            return key
-        ((plus, minus),) = self._differences
-        return key.of_difference(plus, minus)
+    @property
+    def _subject(self) -> Subject:
+        """What is explained; in general words where that differs."""
+        return next(iter(self._subjects)) if len(self._subjects) == 1 else Subject()
+
+    @property
+    def _sigma(self) -> float | None:
+        return next(iter(self._sigmas)) if len(self._sigmas) == 1 else None
+
+
+def _quantity(explained: ExplainedInput, method: str) -> Quantity:
+    """What the numbers of a method are; of letters they count for or against what is there."""
+    name = explained.context.contracts[method].method
+    quantity = METHODS[name].quantity if name in METHODS else GRADIENT
+    is_letters = kind_of(explained).coding is not None
+    return replace(quantity, is_derivative=False) if is_letters else quantity
+
+
+def _add(keys: list[tuple[str, Key]], names: str, key: Key) -> None:
+    """A key behind its names; with another one that has the same bar, both texts behind names."""
+    for place, (others, other) in enumerate(keys):
+        if other.ends == key.ends and other.bar.tobytes() == key.bar.tobytes():
+            text = f"{others}: {other.text}; {names}: {key.text}"
+            same = other.text == key.text
+            keys[place] = f"{others}, {names}", other if same else replace(other, text=text)
+            return
+    keys.append((names, key))

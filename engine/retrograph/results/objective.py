@@ -19,14 +19,18 @@ class Objective:
 
     Attributes:
         name: what it is, in a few words: "person 0.93, box 0".
+        title: the same over a picture, where boxes have no numbers; the name where it is "".
         layer: the tensor.
         shape: of the layer for one item, its batch axis included if it has one.
         place: the unit's place in that, in row-major order; None for a sum.
         weights: of a sum, in that shape; None for a unit.
         where: which number of the layer that is, in words.
+        value_name: what that number is called on a picture; as in `where` if "".
+        class_name: of a box, where its class has a name.
         details: what else tells which it is, such as "anchor 4251".
         names_value: whether `where` is the name of its value, as in "score 21.48".
         box: x0 y0 x1 y1 in pixels of the model's input, which is drawn; None where there is none.
+        mark: what the box or the contour on the pictures is, in words.
         mask: the positions [rows, columns] that are summed, whose contour is drawn; None where
             there are none.
         units: the units of a difference, each in words and by its index in an item of the layer.
@@ -40,9 +44,13 @@ class Objective:
     place: int | None = None
     weights: Array | None = None
     where: str = ""
+    title: str = ""
+    value_name: str = ""
+    class_name: str = ""
     details: tuple[str, ...] = ()
     names_value: bool = False
     box: Corners | None = None
+    mark: str = ""
     mask: Array | None = None
     units: tuple[tuple[str, tuple[int, ...]], ...] = ()
     values: tuple[float, ...] = ()
@@ -55,8 +63,10 @@ class Objective:
 
     @property
     def label(self) -> str:
-        """What stands at its box: the score; "" where it has none."""
-        return f"{self.record['score']:.2f}" if "score" in self.record else ""
+        """What stands at its box: its class, where that has a name, and the score."""
+        named = [self.class_name] if self.class_name else []
+        scored = [f"{self.record['score']:.2f}"] if "score" in self.record else []
+        return " ".join([*named, *scored])
 
     def unit(self, rank: int) -> tuple[int, ...]:
         """The index of the unit in an item of so many axes."""
@@ -72,17 +82,17 @@ class Found:
     Attributes:
         objectives: what is explained, in order.
         title: what was found, in words: "3 boxes of at least 0.25".
+        picture_title: the same under a picture; as `title` if None.
         lines: a line for each thing that was found.
         records: the same for a program: a list for each name.
-        is_weak: whether all of it is below the score from which it counts.
         others: the boxes that count and are not explained, each with its score.
     """
 
     objectives: tuple[Objective, ...]
     title: str = ""
+    picture_title: str | None = None
     lines: tuple[str, ...] = ()
     records: Mapping[str, list[dict[str, Any]]] = field(default_factory=dict)
-    is_weak: bool = False
     others: tuple[tuple[Corners, float], ...] = ()
 
 

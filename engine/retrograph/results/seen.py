@@ -8,6 +8,7 @@ from retrograph.contract import Contract
 from retrograph.inputs import NamedWindow, Window
 from retrograph.model import Model
 from retrograph.receptive_field import Field, receptive_fields
+from retrograph.render.seen import THE_UNIT
 from retrograph.results.explained import ExplainedInput
 from retrograph.results.objective import Corners
 from retrograph.results.unit_names import split_unit
@@ -46,7 +47,7 @@ def _units(explained: ExplainedInput, k: int) -> list[tuple[str, Sequence[int]]]
     """Unit k, or the two of a difference, by their indices; none of a box or a region."""
     objective = explained.objective(k)
     if objective is None:
-        return [("the unit", explained.units[k].tolist())]
+        return [(THE_UNIT, explained.units[k].tolist())]
     return [*objective.units]
 
 

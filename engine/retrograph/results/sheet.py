@@ -6,25 +6,32 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 from PIL import Image
 
 from retrograph.errors import InputError
 from retrograph.keywords import check_counts
+from retrograph.model import SCORES
 from retrograph.preprocess import BadInput
 from retrograph.render import SCALE, Caption, sheet
 from retrograph.render.colour import Picture
-from retrograph.render.page import SHEET_SIDE
+from retrograph.render.page import SHEET_SIDE, enlarge
 from retrograph.results.base import Result
-from retrograph.results.caption import described, plain_number, small_print
+from retrograph.results.caption import plain_number
 from retrograph.results.context import ExplainContext
 from retrograph.results.explained import ExplainedInput
 from retrograph.results.explanation import Explanation, stacked
 from retrograph.results.figure import attribution_maps, shown_input
 from retrograph.results.legend import Legend
-from retrograph.results.maps import attribution_picture, input_picture, is_smooth, kind_of
+from retrograph.results.maps import (
+    attribution_picture,
+    has_picture,
+    input_picture,
+    is_smooth,
+    kind_of,
+)
+from retrograph.results.picture_lines import described, small_print
+from retrograph.results.picture_words import method_title, unit_title, value_name
 from retrograph.results.record import explained_dict
-from retrograph.results.unit_names import split_unit
 from retrograph.runtime import Array
 
 
@@ -107,14 +114,34 @@ class Sheet(Result):
         for each in each_styled:
             cells.append((_label(each), _cell_pictures(each)))
             legend.add(each, values=kind_of(each).is_plane(each.shown))
-        title = (
-            f"{', '.join(context.methods)} · {context.contract.alias}\n"
-            f"{self.title}, each with its activation"
+        names = [method_title(context, method) for method in context.methods]
+        title = f"{', '.join(names)}\n{self._what}"
+        pictured = any(map(has_picture, each_styled))
+        preprocessing = context.preprocessing_lines if pictured else []
+        notes = small_print(context, *preprocessing, SCALE)
+        page = sheet(
+            cells,
+            self.columns,
+            title,
+            Caption(keys=legend.keys, notes=notes),
+            side=1,
+            heads=_heads(each_styled[0], names),
         )
-        caption = Caption(keys=legend.keys, notes=small_print(context, SCALE))
-        smooth = any(map(is_smooth, each_styled))
-        page = sheet(cells, self.columns, title, caption, smooth=smooth)
-        return described(page, context, [*title.splitlines(), *caption.notes])
+        return described(page, context, [*title.splitlines(), *notes])
+
+    @property
+    def _what(self) -> str:
+        """Which units the cells show, and which number stands under each."""
+        context, value = self.context, value_name(self.explanations[0], 0)
+        if context.contract.select != "top" or any(each.objective(0) for each in self.explanations):
+            return f"{self.title}, each with its {value}"
+        if len({each.name for each in self.explanations}) < len(self.explanations):
+            of_each = "top classes" if context.is_class else "strongest units"
+        else:
+            of_each = "top class" if context.is_class else "strongest unit"
+        alias = context.contract.alias
+        where = "" if alias == SCORES else f" in layer {alias}"
+        return f"{of_each} of each input{where}, with its {value}"
 
     def to_dict(self) -> dict[str, Any]:
         """What `retrograph explain --json` prints of these units."""
@@ -165,27 +192,22 @@ def _cell_pictures(explained: ExplainedInput) -> list[Picture]:
     if any(len(each.windows) == 1 for each in maps):
         whole, *parts = kind_of(explained).rows(shown_input(explained), maps, SHEET_SIDE)
         if parts and whole[0] is not None:
-            size = np.asarray(whole[0][1]).shape[:2]
-            return [whole[0][1], *(_centred(cell[1], size) for cell in parts[0] if cell)]
-    methods = explained.context.methods
-    return [input_picture(explained), *(attribution_picture(explained, m) for m in methods)]
+            return [whole[0][1], *(cell[1] for cell in parts[0] if cell)]
+    smooth = is_smooth(explained)
+    drawn = (attribution_picture(explained, method) for method in explained.context.methods)
+    return [
+        enlarge(input_picture(explained), SHEET_SIDE),
+        *(enlarge(each, SHEET_SIDE, smooth=smooth) for each in drawn),
+    ]
 
 
-def _centred(picture: Picture, size: tuple[int, ...]) -> Picture:
-    """The picture in the middle of white of a height and width."""
-    pixels = np.asarray(picture)
-    top, left = ((full - own) // 2 for full, own in zip(size, pixels.shape[:2], strict=True))
-    page = np.full((*size, 3), 255, np.uint8)
-    page[top : top + pixels.shape[0], left : left + pixels.shape[1]] = pixels
-    return page
+def _heads(explained: ExplainedInput, methods: Sequence[str]) -> Sequence[str]:
+    """What stands over the pictures of the first cells, where there are more than two."""
+    count = len(_cell_pictures(explained))
+    parts = ["receptive field"] if count == len(methods) + 2 else []
+    return ["input", *parts, *methods] if count > 2 else []
 
 
 def _label(explained: ExplainedInput) -> str:
-    """The unit of a cell and its activation."""
-    context = explained.context
-    channel, position = split_unit(explained.units[0], context.contract.channel_axis)
-    unit = explained.unit_name(0)
-    if explained.objective(0) is not None or context.is_class:
-        return f"{unit} · {plain_number(float(explained.scores[0]), 3)}"
-    place = f"channel {channel} ({', '.join(map(str, position))})" if position else unit
-    return f"{place} · {plain_number(float(explained.scores[0]), 3)}"
+    """The unit of a cell and its number."""
+    return f"{unit_title(explained, 0)} · {plain_number(float(explained.scores[0]), 3)}"

@@ -64,6 +64,15 @@ def describe_unit(
     return f"{describe_channel(channel, names)} at {_place_words(position)}"
 
 
+def describe_output(name: str, layer: str) -> str:
+    """A unit under a picture: what has no name of the scores is an output."""
+    return (
+        name.replace("unit ", "output ", 1)
+        if layer == SCORES and name.startswith("unit ")
+        else name
+    )
+
+
 def _place_words(position: Sequence[int]) -> str:
     """A position in a layer; of a map its row and column by name, as people count X before Y."""
     if len(position) == 2:

@@ -183,7 +183,7 @@ def resolve(
         axes=model.axes(input_name),
         preprocessing=None if known is None else known.recipe,
         notes=(*request.notes, *filter(None, told)),
-        small_print=() if known is None else (known.line,),
+        small_print=() if known is None else (known.picture_line,),
     )
     return SynthesisRequest(model, input_name, units, context)
 

@@ -27,6 +27,7 @@ from retrograph.preprocess.axes import sample_axis
 from retrograph.preprocess.opening import picture_suffixes
 from retrograph.preprocess.recipe import USE_NPY, describe
 from retrograph.render import (
+    LONE_SCALE,
     NO_MARKS,
     SCALE,
     Caption,
@@ -252,9 +253,9 @@ class InputKind(ABC):
         """The style that stands for another one in figures of an input."""
         return style
 
-    def scale_notes(self, array: AnyArray) -> Sequence[str]:
-        """What the small print of a figure says of the scale of its colours."""
-        return (SCALE,)
+    def scale_notes(self, array: AnyArray, count: int) -> Sequence[str]:
+        """What the small print of a figure of so many maps says of the scale of its colours."""
+        return (SCALE if count > 1 else LONE_SCALE,)
 
     def is_plane(self, shown: Image.Image | None) -> bool:
         """Whether `input_picture` gives the values of the input as a plane."""

@@ -30,10 +30,10 @@ class NumberInput(InputKind):
         """Red and blue instead of greys, in which bars are hard to see."""
         return style if as_sequence(array) is None else in_colour(style)
 
-    def scale_notes(self, array: AnyArray) -> Sequence[str]:
+    def scale_notes(self, array: AnyArray, count: int) -> Sequence[str]:
         """Bars beside their numbers end at the largest."""
         if as_sequence(array) is None or array.size > _MOST_BARS:
-            return super().scale_notes(array)
+            return super().scale_notes(array, count)
         return ("each column of bars has a scale of its own",)
 
     def figure(

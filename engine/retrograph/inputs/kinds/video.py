@@ -76,9 +76,9 @@ class VideoInput(FramesInput):
         """Those of the same frames."""
         return film(self.map_frames(values, style, self._frames(array)))
 
-    def scale_notes(self, array: AnyArray) -> Sequence[str]:
+    def scale_notes(self, array: AnyArray, count: int) -> Sequence[str]:
         """Which frames are drawn."""
-        return (_NOTE, *super().scale_notes(array))
+        return (_NOTE, *super().scale_notes(array, count))
 
     def figure(
         self, shown: ShownInput, maps: Sequence[AttributionMap], caption: Caption

@@ -42,7 +42,7 @@ class VolumeInput(InputKind):
         """Its slices are grey from black to white, which the figure says itself."""
         return False
 
-    def scale_notes(self, array: AnyArray) -> Sequence[str]:
+    def scale_notes(self, array: AnyArray, count: int) -> Sequence[str]:
         """Which slices are drawn, and in which colours."""
         depth = self.axes.to_volume(array).shape[1]
         return (f"{_which(depth)}; {_GREYS}", _SCALE)

@@ -15,6 +15,7 @@ from retrograph.ir.patterns.activations import activations
 from retrograph.ir.patterns.linear_layers import first_layers, linear_layers, step_of
 from retrograph.methods.base import Method, Scene
 from retrograph.methods.descent import Descent
+from retrograph.methods.quantity import CONTRIBUTION
 from retrograph.methods.relevance.gates import is_gated, signal_of
 from retrograph.methods.relevance.layer import Linear, in_float32, merged
 from retrograph.methods.relevance.operators import operator_rule, takes_all
@@ -40,6 +41,7 @@ class RelevanceMethod(Method):
     biases: str = field(default="keep", kw_only=True)
 
     style = "red-blue"
+    quantity = CONTRIBUTION
 
     def __post_init__(self) -> None:
         if self.biases not in BIASES:

@@ -68,6 +68,7 @@ class LrpEpsilonPlus(_Composite):
     """
 
     name = "lrp-epsilon-plus"
+    title = "LRP (epsilon-plus)"
 
     def convolution(self) -> Rule:
         return rules.z_plus
@@ -94,6 +95,7 @@ class LrpEpsilonAlpha2Beta1(_Composite):
     """
 
     name = "lrp-epsilon-alpha2-beta1"
+    title = "LRP (epsilon-alpha2-beta1)"
 
     def convolution(self) -> Rule:
         return rules.alpha_beta(2.0, 1.0)
@@ -134,6 +136,7 @@ class LrpEpsilonGammaBox(RelevanceMethod):
     high: Baseline | None = field(default=None, metadata=READ)
 
     name = "lrp-epsilon-gamma-box"
+    title = "LRP (epsilon-gamma-box)"
 
     def __post_init__(self) -> None:
         super().__post_init__()

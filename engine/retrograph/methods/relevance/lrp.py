@@ -37,6 +37,7 @@ class LrpEpsilon(RelevanceMethod):
     epsilon: float = rules.EPSILON
 
     name = "lrp-epsilon"
+    title = "LRP (epsilon)"
 
     def layer_rule(self, layer: Linear, first: bool, bounds: Bounds) -> Rule:
         return rules.epsilon(self.epsilon)
@@ -65,6 +66,7 @@ class LrpGamma(RelevanceMethod):
     gamma: float = 0.25
 
     name = "lrp-gamma"
+    title = "LRP (gamma)"
 
     def layer_rule(self, layer: Linear, first: bool, bounds: Bounds) -> Rule:
         return rules.gamma(self.gamma)
@@ -89,6 +91,7 @@ class LrpZPlus(RelevanceMethod):
     """
 
     name = "lrp-zplus"
+    title = "LRP (z+)"
 
     def layer_rule(self, layer: Linear, first: bool, bounds: Bounds) -> Rule:
         return rules.z_plus
@@ -121,6 +124,7 @@ class LrpAlphaBeta(RelevanceMethod):
     beta: float = 1.0
 
     name = "lrp-alpha-beta"
+    title = "LRP (alpha-beta)"
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -158,6 +162,7 @@ class ExcitationBackprop(RelevanceMethod):
     biases: str = "ignore"
 
     name = "excitation-backprop"
+    title = "Excitation backprop"
 
     def start(self, e: Emitter, y: Tensor, ct: Tensor) -> Tensor:
         return ct

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Final
 
 from retrograph.errors import InputError
-from retrograph.render.styles.base import Key, Style
+from retrograph.render.styles.base import Drawn, Key, Style, Subject
 from retrograph.render.styles.heat import Heat, heat
 from retrograph.render.styles.overlay import Overlay, overlay
 from retrograph.render.styles.red_blue import RedBlue
@@ -20,7 +20,18 @@ STYLES: Final[dict[str, Style]] = {
 SMOOTH: Final = "smooth"
 """What is written behind a style's name, or alone, for smooth maps."""
 
-__all__ = ["SMOOTH", "STYLES", "Key", "Style", "heat", "overlay", "signed", "style_named"]
+__all__ = [
+    "SMOOTH",
+    "STYLES",
+    "Drawn",
+    "Key",
+    "Style",
+    "Subject",
+    "heat",
+    "overlay",
+    "signed",
+    "style_named",
+]
 
 
 def style_named(text: str, *, usual: str = "signed", has_picture: bool = True) -> Style:

@@ -9,6 +9,7 @@ from typing import ClassVar, Final
 
 import numpy as np
 
+from retrograph.methods.quantity import CONTRIBUTION, Quantity
 from retrograph.render.colour import (
     PERCENTILE,
     Attribution,
@@ -25,11 +26,8 @@ from retrograph.render.smoothing import blurred
 
 BAR_WIDTH: Final = 300
 BAR_HEIGHT: Final = 40
-FOR: Final = "for the unit"
-AGAINST: Final = "against it"
-_AGAINST_END, _FOR_END = "against", "for"
-SIGNED_ENDS: Final = (_AGAINST_END, "0", _FOR_END)
-"""What the ends and the middle of a bar are that speaks against and for a unit."""
+ROWS_HEIGHT: Final = 60
+"""Of a bar whose rows are named."""
 SIGMA: Final = 0.015
 """The sigma of the blur of smooth maps, as a share of their shorter side."""
 
@@ -42,17 +40,84 @@ class Key:
         bar: its colours, uint8 [H, W, 3].
         ends: what the bar's left, possibly middle, and right are.
         text: what they mean.
+        rows: what each row of the bar is; none where it has one.
     """
 
     bar: Pixels
     ends: tuple[str, ...]
     text: str
+    rows: tuple[str, ...] = ()
 
-    def of_difference(self, plus: str, minus: str) -> Key:
-        """The same where what is explained is one unit minus another, which it names."""
-        text = self.text.replace(FOR, f"for {plus}").replace(AGAINST, f"for {minus}")
-        names = {_AGAINST_END: minus, _FOR_END: plus}
-        return replace(self, text=text, ends=tuple(names.get(end, end) for end in self.ends))
+
+@dataclass(frozen=True)
+class Subject:
+    """What is explained, as a legend names it.
+
+    Attributes:
+        name: the unit, or the first of a difference.
+        against: what speaks against it; the second of a difference.
+        value: its number.
+    """
+
+    name: str = "the unit"
+    against: str = ""
+    value: str = "the score"
+
+    @property
+    def sides(self) -> tuple[str, str]:
+        """What counts for the unit, and what counts against it, in words."""
+        return f"for {self.name}", f"for {self.against}" if self.against else "against it"
+
+    @property
+    def ends(self) -> tuple[str, str, str]:
+        """The same at the ends of a bar, and 0 between them."""
+        return (self.against, "0", self.name) if self.against else ("against", "0", "for")
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """What is drawn in a style, as far as a legend says it.
+
+    Attributes:
+        quantity: what the numbers are.
+        subject: what is explained.
+        coloured: whether the map has the picture's three colours by themselves.
+        over_picture: whether the map is drawn on a picture, if the style draws on one.
+        sigma: of the blur of a smooth map, in pixels; None where maps have several.
+    """
+
+    quantity: Quantity = CONTRIBUTION
+    subject: Subject = Subject()
+    coloured: bool = True
+    over_picture: bool = False
+    sigma: float | None = None
+
+    def signed_text(self, positive: str, negative: str) -> str:
+        """What two colours mean in which positive and negative numbers are drawn."""
+        if not self.quantity.has_sign:
+            return f"{positive}: {self.size_text}"
+        if self.quantity.is_derivative:
+            what = "this colour value" if self.coloured else "the value"
+            return f"{positive}: raising {what} raises {self.subject.value}; {negative}: lowers it"
+        first, second = self.subject.sides
+        return f"{positive}: {first}; {negative}: {second}"
+
+    @property
+    def signed_ends(self) -> tuple[str, str, str]:
+        """What the ends and the middle of their bar are."""
+        if not self.quantity.has_sign:
+            return "", "0", "most"
+        if self.quantity.is_derivative:
+            return "lowers", "0", "raises"
+        return self.subject.ends
+
+    @property
+    def size_text(self) -> str:
+        """What a magnitude means."""
+        name = self.quantity.name.replace("the unit", self.subject.name)
+        if not self.quantity.has_sign:
+            return name
+        return f"size of the {name}, whatever its sign (largest over channels)"
 
 
 @dataclass(frozen=True)
@@ -89,7 +154,7 @@ class Style(ABC):
         """The colours [H, W, 3], from 0 to 255, of a plane whose values are from -1 to 1."""
 
     @abstractmethod
-    def _key(self, coloured: bool, over_picture: bool) -> Key:
+    def _key(self, drawn: Drawn) -> Key:
         """The legend, without what is said of smoothing."""
 
     def draw(
@@ -122,17 +187,14 @@ class Style(ABC):
         scaled = to_unit(plane, self.percentile if percentile is None else percentile, self.end)
         return to_bytes(self.colours(scaled, picture))
 
-    def key(self, *, coloured: bool = True, over_picture: bool = False) -> Key:
-        """The legend; of a smooth style it says how smooth it is.
-
-        Args:
-            coloured: whether the map has the picture's three colours by themselves.
-            over_picture: whether the map is drawn on a picture, if the style draws on one.
-        """
-        key = _sharp_key(self, coloured, over_picture)
+    def key(self, drawn: Drawn = Drawn()) -> Key:
+        """The legend of what is drawn; of a smooth style it says how smooth it is."""
+        key = _sharp_key(self, drawn)
         if not self.is_smooth:
             return key
-        return replace(key, text=f"{key.text}; smoothed")
+        share = f"{100 * SIGMA:g} % of the shorter side"
+        sigma = share if drawn.sigma is None else f"{drawn.sigma:.2g} px"
+        return replace(key, text=f"{key.text}; smoothed, sigma {sigma}")
 
     def sharp(self) -> Style:
         """The same without smoothing."""
@@ -140,9 +202,9 @@ class Style(ABC):
 
 
 @lru_cache(maxsize=32)
-def _sharp_key(style: Style, coloured: bool, over_picture: bool) -> Key:
+def _sharp_key(style: Style, drawn: Drawn) -> Key:
     """A style's legend, without what is said of smoothing: drawn once."""
-    return style._key(coloured, over_picture)
+    return style._key(drawn)
 
 
 def _smooth(plane: Floats, frames: int) -> Floats:
@@ -159,6 +221,6 @@ def ramp(start: float) -> Floats:
     return np.linspace(start, 1, BAR_WIDTH)[np.newaxis, np.newaxis]
 
 
-def bar(row: Pixels) -> Pixels:
+def bar(row: Pixels, height: int = BAR_HEIGHT) -> Pixels:
     """A row or a few of colours, as high as a legend's bar."""
-    return row.repeat(BAR_HEIGHT // len(row), axis=0)
+    return row.repeat(height // len(row), axis=0)

@@ -16,7 +16,7 @@ from retrograph.render.colour import (
     Pixels,
     magma,
 )
-from retrograph.render.styles.base import Key, Style, bar, ramp
+from retrograph.render.styles.base import Drawn, Key, Style, bar, ramp
 
 
 def heat(
@@ -46,6 +46,5 @@ class Heat(Style):
     def colours(self, plane: Floats, picture: Picture | None) -> Floats:
         return magma(plane)
 
-    def _key(self, coloured: bool, over_picture: bool) -> Key:
-        text = "how much a place matters, whatever the sign"
-        return Key(bar(heat(ramp(0), percentile=100)), ("0", "most"), text)
+    def _key(self, drawn: Drawn) -> Key:
+        return Key(bar(heat(ramp(0), percentile=100)), ("0", "most"), drawn.size_text)

@@ -18,7 +18,7 @@ from retrograph.render.colour import (
     Pixels,
     magma,
 )
-from retrograph.render.styles.base import BAR_WIDTH, Key, bar, ramp
+from retrograph.render.styles.base import BAR_WIDTH, Drawn, Key, bar, ramp
 from retrograph.render.styles.heat import Heat
 
 DIMMED: Final = 0.55
@@ -57,8 +57,7 @@ class Overlay(Heat):
         lit: Floats = 255 - (255 - grey) * (255 - magma(plane)) / 255
         return lit
 
-    def _key(self, coloured: bool, over_picture: bool) -> Key:
+    def _key(self, drawn: Drawn) -> Key:
         ground = np.full((1, BAR_WIDTH, 3), GREY, np.uint8)
-        drawn = overlay(ground, ramp(0), percentile=100)
-        text = "how much a place matters, as light on the dimmed picture"
-        return Key(bar(drawn), ("0", "most"), text)
+        row = overlay(ground, ramp(0), percentile=100)
+        return Key(bar(row), ("0", "most"), f"{drawn.size_text}, over the dimmed picture")

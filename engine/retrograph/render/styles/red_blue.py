@@ -1,36 +1,27 @@
-"""Red speaks for the unit, blue against it, in one number for each place."""
+"""Red is positive, blue negative, in one number for each place."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
 from PIL import Image
 
 from retrograph.render.colour import LUMA, Floats, Order, Picture
-from retrograph.render.styles.base import (
-    AGAINST,
-    BAR_WIDTH,
-    FOR,
-    SIGNED_ENDS,
-    Key,
-    Style,
-    bar,
-    ramp,
-)
+from retrograph.render.styles.base import BAR_WIDTH, Drawn, Key, Style, bar, ramp
 
 FAINT: Final = 0.16
 """The share of its contrast that a picture keeps under a map."""
 COLOURS: Final = bytes.fromhex(
     "0b2f6b 17549c 3f82c4 86b4de c6dcf0 ffffff fbd3bd f39a7b dc5b4b b5222f 6d0a22"
 )
-"""From what speaks against to what speaks for, evenly spaced, as dark at both ends."""
+"""From negative to positive, evenly spaced, as dark at both ends."""
 
 
 @dataclass(frozen=True)
 class RedBlue(Style):
-    """Red speaks for the unit, blue against it, in one number for each place."""
+    """Red is positive, blue negative, in one number for each place."""
 
     name = "red-blue"
     has_sign = True
@@ -49,12 +40,12 @@ class RedBlue(Style):
         faint: Floats = inks * (1 - FAINT * shade / 255)[..., np.newaxis]
         return faint
 
-    def _key(self, coloured: bool, over_picture: bool) -> Key:
-        drawn = RedBlue().draw(ramp(-1), percentile=100)
-        text = f"red speaks {FOR}, blue {AGAINST}"
-        if over_picture:
+    def _key(self, drawn: Drawn) -> Key:
+        rows = RedBlue().draw(ramp(-1), percentile=100)
+        text = replace(drawn, coloured=False).signed_text("red", "blue")
+        if drawn.over_picture:
             black = np.zeros((1, BAR_WIDTH, 3), np.uint8)
             on_black = RedBlue().draw(ramp(-1), picture=Image.fromarray(black), percentile=100)
-            drawn = np.concatenate([drawn, on_black])
-            text += ", over the faint picture"
-        return Key(bar(drawn), SIGNED_ENDS, text)
+            rows = np.concatenate([rows, on_black])
+            text += "; summed over colour channels, over the faint picture"
+        return Key(bar(rows), drawn.signed_ends, text)

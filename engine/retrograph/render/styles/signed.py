@@ -1,8 +1,9 @@
-"""Grey is zero, brighter speaks for the unit, darker against it."""
+"""Grey is zero, brighter is positive, darker negative."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 
@@ -16,7 +17,9 @@ from retrograph.render.colour import (
     Picture,
     Pixels,
 )
-from retrograph.render.styles.base import AGAINST, FOR, SIGNED_ENDS, Key, Style, bar, ramp
+from retrograph.render.styles.base import ROWS_HEIGHT, Drawn, Key, Style, bar, ramp
+
+_ROWS: Final = ("RGB", "R", "G", "B")
 
 
 def signed(
@@ -28,8 +31,8 @@ def signed(
 ) -> Pixels:
     """The attribution as the guided backpropagation paper draws it: uint8 [H, W, 3].
 
-    Zero is mid-grey (128), and each colour is brighter where its channel speaks for the unit and
-    darker where it speaks against it, on one scale for all (1 to 255). Channels in `order` "bgr"
+    Zero is mid-grey (128), and each colour is brighter where its channel is positive and darker
+    where it is negative, on one scale for all (1 to 255). Channels in `order` "bgr"
     are put back. One channel is drawn grey; of any number but 1 and 3 the sum is.
 
     Raises:
@@ -40,7 +43,7 @@ def signed(
 
 @dataclass(frozen=True)
 class Signed(Style):
-    """Grey is zero, brighter speaks for the unit, darker against it."""
+    """Grey is zero, brighter is positive, darker negative."""
 
     name = "signed"
     has_sign = True
@@ -55,12 +58,14 @@ class Signed(Style):
         greys = GREY + (GREY - 1) * plane
         return np.ascontiguousarray(np.broadcast_to(greys, (*greys.shape[:2], 3)))
 
-    def _key(self, coloured: bool, over_picture: bool) -> Key:
-        text = f"brighter speaks {FOR}, darker {AGAINST}"
-        if coloured:
-            text += "; red, green and blue apart"
-        values = ramp(-1)
-        if coloured:
-            together_then_each = np.array([[1.0, 1, 0, 0], [1, 0, 1, 0], [1, 0, 0, 1]])
-            values = together_then_each[..., np.newaxis] * values
-        return Key(bar(signed(values, percentile=100)), SIGNED_ENDS, text)
+    def _key(self, drawn: Drawn) -> Key:
+        is_derivative = drawn.quantity.is_derivative
+        text = drawn.signed_text("brighter", "darker")
+        text += "; grey: no effect" if is_derivative else ""
+        if not drawn.coloured:
+            return Key(bar(signed(ramp(-1), percentile=100)), drawn.signed_ends, text)
+        text += "" if is_derivative else "; per colour channel"
+        together_then_each = np.array([[1.0, 1, 0, 0], [1, 0, 1, 0], [1, 0, 0, 1]])
+        values = together_then_each[..., np.newaxis] * ramp(-1)
+        rows = bar(signed(values, percentile=100), ROWS_HEIGHT)
+        return Key(rows, drawn.signed_ends, text, _ROWS)
