@@ -134,6 +134,20 @@ def test_the_most_active_units(here: Path) -> None:
     np.testing.assert_allclose(a.attribution[:, 1], wanted, atol=1e-5)
 
 
+@pytest.mark.parametrize("asked", [{"top": 2}, {"unit": "1;0,7"}])
+def test_channels_of_an_input_of_any_length(asked: dict[str, Any]) -> None:
+    """Without a height and a width there is no size for which the graph could be fixed."""
+    net, how = nets.wave_net("T"), {"layer": "r", "method": "gradient", "device": "cpu"}
+    explainer = rg.Explainer(net, select="unit", **how)  # type: ignore[arg-type]
+    for length in (60, 80):
+        x = noise(1, length)
+        found = rg.explain(net, x, **how, **asked)
+        assert found.attribution.shape == (1, 2, length)
+        for row, unit in enumerate(found.unit[0]):
+            alone = explainer.attribute(x, unit).attribution[0]
+            np.testing.assert_allclose(found.attribution[0, row], alone, atol=1e-6)
+
+
 def test_labels_of_a_file_and_of_the_model(here: Path) -> None:
     Path("names.txt").write_text("\n".join(NAMES))
     assert rg.explain("net.onnx", X, "cat", labels="names.txt").unit.tolist() == [[2]] * 3

@@ -30,6 +30,17 @@ def test_a_picture_for_a_model_of_several_inputs() -> None:
     assert told["parameters"] == ["input"]
 
 
+def test_a_file_for_a_model_that_takes_no_pictures() -> None:
+    service = Service(nets.wave_net("T"), device="cpu")
+    for body in (b"RIFF....WAVEfmt ", b">a\nACGT\n", png()):
+        answer = ask(service, EXPLAIN, body)
+        assert answer.status == 400
+        assert (
+            "the model takes no pictures (its input is of the kind waveform, ?x?)" in answer.message
+        )
+    assert ask(service, EXPLAIN, npy(np.ones((1, 60), np.float32))).status == 200
+
+
 def test_labels_are_no_field() -> None:
     told = ask(Service(nets.cnn(), device="cpu"), EXPLAIN, png(), unit="cat").json["error"]
     assert told["message"].endswith("for the name of a class give labels=FILE (set at the start)")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from retrograph.errors import InputError, parameter
 from retrograph.heads import Heads
@@ -27,11 +27,14 @@ class Finder(ABC):
         heads: the layout of the outputs, for an input of this height and width; () where its size
             does not matter.
         top: how many are explained.
+        any_size: the graph as it is, for a layer of it and inputs that have no height and width;
+            None where the graph is that of the layout.
     """
 
     labels: tuple[str, ...]
     heads: Callable[[Sequence[int]], Heads]
     top: int
+    any_size: Graph | None = field(default=None, kw_only=True)
 
     @abstractmethod
     def tensors(self, frame: Sequence[int]) -> tuple[str, ...]:
@@ -39,7 +42,7 @@ class Finder(ABC):
 
     def graph(self, frame: Sequence[int]) -> Graph:
         """The graph that they are tensors of."""
-        return self.heads(frame).reader.graph
+        return self.heads(frame).reader.graph if self.any_size is None else self.any_size
 
     @property
     @abstractmethod

@@ -7,9 +7,10 @@ from dataclasses import fields, replace
 
 from retrograph.errors import InputError, parameter
 from retrograph.heads import Heads, MapHead, map_of_layer
-from retrograph.heads.fixed_shapes import is_fixed
+from retrograph.heads.fixed_shapes import is_fixed, sized
 from retrograph.heads.maps_and_classes import ClassHead
 from retrograph.heads.selection import is_selecting
+from retrograph.ir.graph import Graph
 from retrograph.methods import METHODS
 from retrograph.model import Model
 from retrograph.pipeline.boxes import BoxFinder
@@ -52,21 +53,27 @@ def finder_for(
         _check_goes_together(model, question)
     if model.contract is not None:
         return None
-    heads = HeadsBySize(model, len(labels) or None)
+    heads, any_size = HeadsBySize(model, len(labels) or None), _graph_of_any_size(model)
     numbers = several_units(question.unit, facts, labels)
     if numbers is not None:
         rank = model.tensor(facts.target).rank
         top, batched = len(numbers), rank == len(facts.shape) + 1
-        return UnitsFinder(labels, heads, top, facts, numbers, batched)
+        return UnitsFinder(labels, heads, top, facts, numbers, batched, any_size=any_size)
     if not is_top:
         return None
     if question.layer is not None:
         if aim.is_open:
-            return _distinct_channels(question, heads, labels, facts)
+            return _distinct_channels(question, heads, labels, facts, any_size)
         return RegionFinder(labels, heads.of_layer(facts.target), question.top, aim)
     if aim.is_open and not _may_have_boxes(model):
-        return _distinct_channels(question, heads, labels, facts)
-    return _of_outputs(question, heads, labels, facts)
+        return _distinct_channels(question, heads, labels, facts, any_size)
+    return _of_outputs(question, heads, labels, facts, any_size)
+
+
+def _graph_of_any_size(model: Model) -> Graph | None:
+    """The graph itself where its first input of numbers has no height and width."""
+    first = next((tensor.name for tensor in model.inputs if tensor.is_float), None)
+    return None if first is None or sized(model.axes(first))[1] else model.graph
 
 
 def _check_goes_together(model: Model, question: Question) -> None:
@@ -88,7 +95,11 @@ def _check_goes_together(model: Model, question: Question) -> None:
 
 
 def _of_outputs(
-    question: Question, heads: HeadsBySize, labels: tuple[str, ...], facts: LayerFacts
+    question: Question,
+    heads: HeadsBySize,
+    labels: tuple[str, ...],
+    facts: LayerFacts,
+    any_size: Graph | None,
 ) -> Finder | None:
     aim, found = question.aim, heads(())
     asks_boxes = aim.box is not None or aim.what is not None
@@ -97,11 +108,17 @@ def _of_outputs(
         return RegionFinder(labels, heads, question.top, aim)
     if found.boxes is not None or asks_boxes or aim.at is not None or aim.head is not None:
         return BoxFinder(labels, heads, question.top, aim)
-    return None if aim.class_ is not None else _distinct_channels(question, heads, labels, facts)
+    if aim.class_ is not None:
+        return None
+    return _distinct_channels(question, heads, labels, facts, any_size)
 
 
 def _distinct_channels(
-    question: Question, heads: HeadsBySize, labels: tuple[str, ...], facts: LayerFacts
+    question: Question,
+    heads: HeadsBySize,
+    labels: tuple[str, ...],
+    facts: LayerFacts,
+    any_size: Graph | None,
 ) -> Finder | None:
     """The most active channels instead of units, where a layer has positions."""
     if question.top == 1 or has_no_positions(facts.shape, facts.channel_axis):
@@ -114,9 +131,8 @@ def _distinct_channels(
             f"{parameter('top', question.top)} is more than the {channels} channels of "
             f"'{facts.alias}'; give a smaller number"
         )
-    return ChannelFinder(
-        labels, heads, question.top, facts.target, len(facts.shape), facts.channel_axis
-    )
+    rank, axis = len(facts.shape), facts.channel_axis
+    return ChannelFinder(labels, heads, question.top, facts.target, rank, axis, any_size=any_size)
 
 
 def _may_have_boxes(model: Model) -> bool:

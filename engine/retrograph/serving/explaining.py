@@ -11,7 +11,7 @@ import numpy as np
 from starlette.requests import Request
 from starlette.responses import Response
 
-from retrograph.errors import InputError
+from retrograph.errors import InputError, parameter
 from retrograph.inputs.loader import Input, is_floats
 from retrograph.pipeline.cache import SessionCache
 from retrograph.pipeline.session import ExplainSession
@@ -72,7 +72,7 @@ class Explaining:
         """
         if name is None:
             if len(self.models) > 1:
-                raise InputError(f"give model: one of {', '.join(self.models)}")
+                raise InputError(f"give {parameter('model')}: one of {', '.join(self.models)}")
             return next(iter(self.models.values()))
         if name not in self.models:
             raise Refused(404, f"there is no model '{name}'; choose from: {', '.join(self.models)}")

@@ -23,7 +23,7 @@ from retrograph.pipeline.settings import ExplainSettings, Reading, Running
 from retrograph.pipeline.together import ReadInput, read_input
 from retrograph.preprocess import Preprocessing
 from retrograph.preprocess.opening import picture_size
-from retrograph.preprocess.recipe import known
+from retrograph.preprocess.recipe import describe, known
 from retrograph.results.notes import gather_notes
 from retrograph.runtime import Spec
 from retrograph.serving.limits import Limits
@@ -138,6 +138,7 @@ class Hosted:
             InputError: it cannot be read, or does not fit the model.
             Refused: it is too large.
         """
+        _check_form(session, x)
         self._check_pixels(session, x)
         choice = session.context.preprocessing
         is_unknown = choice is not None and choice.source == "assumed"
@@ -231,6 +232,17 @@ class Hosted:
                 ],
             },
         }
+
+
+def _check_form(session: ExplainSession, x: Input) -> None:
+    """Raises InputError for a file, where the only input is nothing that a picture becomes."""
+    axes, name = session.context.kind.axes, session.context.kind.name
+    takes_files = axes.frame is not None or axes.takes_volumes or len(session.signature.specs) > 1
+    if isinstance(x, bytes) and not takes_files:
+        raise InputError(
+            "the body is neither an .npy, an .npz nor JSON, and the model takes no pictures (its "
+            f"input is of the kind {name}, {describe(axes.shape)}); send its numbers so"
+        )
 
 
 def _input_record(spec: Spec, kind: str | None) -> dict[str, Any]:
