@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 from urllib.parse import unquote
@@ -11,8 +12,10 @@ import pytest
 from PIL import Image
 
 import retrograph as rg
+from corpus_inputs import VARIABLE
 from support.browser_page import small_pictures, visit
 from support.cli_case import run
+from support.corpus import needs_corpus
 from support.serve_case import SAMPLE
 
 pytest.importorskip("starlette", reason="needs retrograph[serve]")
@@ -113,6 +116,28 @@ def test_a_unit_is_shown_by_a_click_from_disk(tmp_path: Path, capsys: Capture) -
     assert title == f"{pictures[1].name} \u00b7 cifar10_cnn"
     assert other == [["scores", "1.scores.png"]]
     assert width == 390
+
+
+@needs_corpus
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("model", "photo", "said"),
+    [
+        ("ultraface_rfb320", "coral_face.jpg", "boxes.1"),
+        ("deeplabv3_dm05_tflite", "coral_cat.jpg", "regions.1"),
+    ],
+)
+def test_boxes_and_regions_are_shown_too(
+    tmp_path: Path, capsys: Capture, model: str, photo: str, said: str
+) -> None:
+    corpus, site = Path(os.environ[VARIABLE]), tmp_path / "site"
+    files = corpus / "models" / f"{model}.onnx", corpus / "photos" / photo
+    words = ["serve", *map(str, files), "--export", str(site), "--device", "cpu"]
+    done = run(capsys, *words, "--layer", "relu3", "--channels", "1")
+    assert (done.code, done.err) == (0, "")
+    (page,) = site.rglob("0.html")
+    assert f"href='#{said}'" in page.read_text(encoding="utf-8")
+    assert (page.parent / f"0.{said}.png").is_file()
 
 
 def test_nothing_is_replaced(tmp_path: Path, photo: Path, capsys: Capture) -> None:

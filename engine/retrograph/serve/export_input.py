@@ -147,9 +147,7 @@ def _said_section(model: ShownModel, shown: PageInput, views: _Views, usual: str
             words = f"{named} · box {number}" if kind == "boxes" else named
             id = usual
             if place or kind == "regions":
-                asked = {"unit": number, **each.get("question", {})}
-                if kind == "regions":
-                    del asked["unit"]
+                asked = each.get("question") or {"unit": number}
                 id = views.add(f"{kind}.{place}", words, _explained(model, shown, asked))
             links.append(_said(id, words, each))
     return f"<h2>What the model says</h2><p class='said'>{''.join(links)}</p>"

@@ -45,7 +45,7 @@ def _read_npz(name: str, data: bytes, most: int) -> dict[str, NDArray[Any]]:
                 raise Refused(413, f"the arrays of {name} have more than {most} bytes")
             return {
                 member.filename.removesuffix(".npy"): read_npy(
-                    member.filename, archive.read(member)
+                    f"{member.filename} in {name}", archive.read(member)
                 )
                 for member in members
             }
