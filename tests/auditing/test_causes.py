@@ -148,3 +148,18 @@ def test_scales_of_channels_in_another_order_are_no_rounding() -> None:
     cause = weight_cause(codes * steps, (codes * np.roll(steps, 1, 0)).astype(np.float32))
     assert cause is not None
     assert cause.kind == "scaled"
+
+
+def test_many_inputs_in_another_order_are_told() -> None:
+    weight = weights(3, 5000)
+    cause = weight_cause(weight, np.roll(weight, 1, 1))
+    assert cause is not None
+    assert cause.text == "the input channels are in another order (5000 of 5000 moved)"
+
+
+def test_weights_that_were_moved_a_little_are_not_scaled() -> None:
+    weight = weights(8, 6, 3, 3)
+    moved = weight * (1 + 1e-3 * np.random.default_rng(5).normal(size=weight.shape))
+    cause = weight_cause(weight, moved.astype(np.float32))
+    assert cause is not None
+    assert cause.kind == "weights"

@@ -105,12 +105,11 @@ class Network:
         """A tensor as people name it: its alias, and the file's node that computes it."""
         if name not in self.nodes:
             return name
-        node = self.nodes[name].name
-        alias = self.aliases.get(name, name)
-        whole = among(self._file_nodes, self.nodes[name]).name
-        if whole != node:
-            return f"{alias} (in `{whole}`)"
-        return alias if alias == node or not node else f"{alias} (`{node}`)"
+        alias, node = self.aliases.get(name, name), self.nodes[name]
+        whole = among(self._file_nodes, node)
+        if whole.op_type != node.op_type:
+            return f"{alias} (in `{whole.name}`)"
+        return alias if alias == whole.name or not whole.name else f"{alias} (`{whole.name}`)"
 
     def op_in_file(self, name: str) -> str:
         """The operator by which the file itself computes a tensor; ours where it has none such."""

@@ -22,8 +22,11 @@ from retrograph.runtime import Array
 _SAME = 2e-6
 _CLOSE = 2e-5
 _FEW = 4
+_UNEXPLAINED = 0.1
+"""So much of a difference a scale of each channel may leave unexplained."""
+
 _MATCHED = 4096
-"""Rows or columns are matched up to so many."""
+"""Up to so many rows each is matched with all; more are sorted."""
 
 
 def _close(a: Array, b: Array, most: float = _CLOSE) -> bool:
@@ -94,8 +97,10 @@ def _permuted(a: Array, b: Array) -> str | None:
 def permutation(a: Array, b: Array, most: float = _CLOSE) -> int | None:
     """How many rows of B are rows of A at another place; None if it is not A with rows moved."""
     rows_a, rows_b = a.reshape(len(a), -1), b.reshape(len(b), -1)
-    if not 1 < len(rows_a) <= _MATCHED or rows_a.shape != rows_b.shape:
+    if len(rows_a) < 2 or rows_a.shape != rows_b.shape:
         return None
+    if len(rows_a) > _MATCHED:
+        return _permutation_of_twins(rows_a, rows_b, most)
     place = (_unit(rows_b) @ _unit(rows_a).T).argmax(1)
     moved = int((place != np.arange(len(place))).sum())
     is_order = moved and len({*place.tolist()}) == len(place)
@@ -176,6 +181,9 @@ def _scaled(a: Array, b: Array) -> str | None:
     if alike.min() < 0.99999:
         return _scaled_inputs(a, b)
     ratio = np.linalg.norm(rows_b, axis=1) / np.maximum(np.linalg.norm(rows_a, axis=1), 1e-30)
+    left = relative_error(rows_a * ratio[:, None], rows_b)
+    if left > max(_CLOSE, _UNEXPLAINED * relative_error(rows_a, rows_b)):
+        return None
     if np.ptp(ratio) <= 1e-5 * ratio.max():
         return f"the weights are A's times {ratio.mean():.6g}"
     return f"the weights are scaled by channel, by {ratio.min():.6g} to {ratio.max():.6g}"
