@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from onnx import TensorProto
 
 import retrograph as rg
 from support import nets
@@ -61,6 +62,13 @@ def test_notes_are_spelled_in_every_answer() -> None:
     default = ask(service, "/v1/model").json["default"]["notes"]
     for notes in (answered, in_header, default):
         assert any(told in note for note in notes), notes
+
+
+def test_what_is_told_of_a_model_that_cannot_be_explained() -> None:
+    net = nets.model([nets.node("ArgMax", "x", "y")], [nets.info("x", ["N", 5])], [])
+    net.graph.output.append(nets.info("y", ["N", 1], TensorProto.INT64))
+    told = ask(Service(net, device="cpu"), "/v1/model").json["default"]["error"]["message"]
+    assert "see GET /v1/layers" in told
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from retrograph.errors import InputError, RetrographError, parameter, spelled
+from retrograph.errors import InputError, RetrographError, Spelling, parameter, spelled
 from retrograph.inputs.choice import fitted_preprocessing
 from retrograph.inputs.loader import Input
 from retrograph.inputs.pixels import first_pixels
@@ -29,7 +29,7 @@ from retrograph.runtime import Spec
 from retrograph.serving.limits import Limits
 from retrograph.serving.questions import Ask
 from retrograph.serving.refusals import Refused, error_record
-from retrograph.serving.spelling import in_service
+from retrograph.serving.spelling import as_field
 
 _BODY = "input[0]"
 
@@ -46,6 +46,7 @@ class Setup:
         batch: how many inputs a run takes at most.
         alphabet: the letters of a sequence's channels; as the model's file says if None.
         sample_rate: of a waveform, samples a second; as the model's file says if None.
+        spelling: of parameters in what is told of a model.
     """
 
     running: Running
@@ -55,6 +56,7 @@ class Setup:
     batch: int = 8
     alphabet: str | None = None
     sample_rate: int | None = None
+    spelling: Spelling = as_field
 
 
 class Hosted:
@@ -201,11 +203,13 @@ class Hosted:
         contract = self._model.contract
         methods = [*METHODS] if contract is None else [contract.method]
         head: dict[str, Any] = {"name": self.name, "file": self._model.name}
+        spelling = self._setup.spelling
         head |= {"sha256": self._model.sha256, "built": contract is not None, "methods": methods}
         try:
             session = self.session(Ask.of_nothing())
         except RetrographError as error:
-            return {**head, "inputs": [], "labels": [], "default": error_record(error, in_service)}
+            told = error_record(error, spelling)
+            return {**head, "inputs": [], "labels": [], "default": told}
         context, shown = session.context, session.signature.explained.name
         choice = context.preprocessing
         return {
@@ -225,9 +229,9 @@ class Hosted:
                 "device": context.device,
                 "preprocessing": None
                 if choice is None
-                else choice.to_dict(context.labels, in_service),
+                else choice.to_dict(context.labels, spelling),
                 "notes": [
-                    spelled(text, in_service)
+                    spelled(text, spelling)
                     for text in (*map(str, gather_notes(context.contracts)), *session.notes)
                 ],
             },

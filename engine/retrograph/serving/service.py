@@ -93,6 +93,7 @@ class Service:
             batch=batch,
             alphabet=alphabet,
             sample_rate=sample_rate,
+            spelling=in_service,
         )
         self._limits, self._delay = limits or Limits(), delay
         self._sessions = SessionCache(graphs)
