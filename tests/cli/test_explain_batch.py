@@ -11,7 +11,7 @@ from onnx import ModelProto
 import retrograph
 from retrograph.errors import InputError
 from retrograph.inputs import loader
-from retrograph.inputs.loader import Batch, Signature, load_items
+from retrograph.inputs.loader import Batch, Signature, load_items, stem_of
 from retrograph.pipeline.session import ExplainSession
 from retrograph.preprocess import PRESETS, BadInput, Item, Pending
 from retrograph.results.attribution import Attribution
@@ -204,7 +204,7 @@ def test_inputs_keep_their_order_and_the_names_of_their_files(here: Path) -> Non
     (here / "empty").mkdir()
     paths = ["photos", "empty", "many.npz", "dog.png"]
     found = list(load_items(paths, PICTURES))
-    told = [each.name if isinstance(each, BadInput) else each.stem for each in found]
+    told = [each.name if isinstance(each, BadInput) else stem_of(each) for each in found]
     assert told == [*"012345", "empty", "many_a_0_", "many_a_1_", "dog"]
 
 

@@ -19,7 +19,8 @@ def drawn(*, terminal: bool) -> str:
     out = Console(file=file, force_terminal=terminal, width=120)
     with progress_bar(out, "counting", 5) as bar:
         bar.advance(2)
-        bar._progress.refresh()
+        if terminal:
+            bar._progress.refresh()
         bar.to(3, 4, "the last one")
     return re.sub(r"\x1b\[[^a-zA-Z]*[a-zA-Z]", "", file.getvalue())
 

@@ -4,36 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    TextColumn,
-    TimeElapsedColumn,
-    TimeRemainingColumn,
-)
 
 from retrograph.cli.spelling import as_option
 from retrograph.cli.terminal import complain
 from retrograph.errors import InputError
 from retrograph.preprocess import BadInput
 
+if TYPE_CHECKING:
+    from rich.progress import Progress
+
 T = TypeVar("T")
 
 
 class Bar:
-    """A bar on a terminal; nowhere else anything is shown."""
-
-    def __init__(self, progress: Progress, doing: str, total: int | None) -> None:
-        self._progress = progress
-        self._task = progress.add_task(doing, total=total, detail="")
+    """What commands move; this one is drawn nowhere."""
 
     def advance(self, count: int = 1) -> None:
         """So many more are done."""
-        self._progress.advance(self._task, count)
 
     def to(self, done: int, total: int | None = None, detail: str = "") -> None:
         """So many are done in all: what the library's functions call as `progress`.
@@ -43,11 +33,28 @@ class Bar:
             total: of how many; as it was if None.
             detail: a word on the last one.
         """
+
+    @property
+    def rate(self) -> float | None:
+        """How many are done a second; None where that is not known."""
+        return None
+
+
+class _DrawnBar(Bar):
+    """A bar on a terminal."""
+
+    def __init__(self, progress: Progress, doing: str, total: int | None) -> None:
+        self._progress = progress
+        self._task = progress.add_task(doing, total=total, detail="")
+
+    def advance(self, count: int = 1) -> None:
+        self._progress.advance(self._task, count)
+
+    def to(self, done: int, total: int | None = None, detail: str = "") -> None:
         self._progress.update(self._task, completed=done, total=total, detail=detail)
 
     @property
     def rate(self) -> float | None:
-        """How many are done a second; None before that is known."""
         return self._progress.tasks[0].speed
 
 
@@ -60,16 +67,21 @@ def progress_bar(out: Console, doing: str, total: int | None = None) -> Iterator
         doing: a word before the bar, such as "explaining".
         total: how many there are; None where that is not known.
     """
+    if not out.is_terminal:
+        yield Bar()
+        return
+    from rich import progress as bars  # start-up: of use on a terminal alone
+
     columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("{task.fields[detail]}"),
-        TimeElapsedColumn(),
-        TimeRemainingColumn(),
+        bars.TextColumn("{task.description}"),
+        bars.BarColumn(),
+        bars.MofNCompleteColumn(),
+        bars.TextColumn("{task.fields[detail]}"),
+        bars.TimeElapsedColumn(),
+        bars.TimeRemainingColumn(),
     )
-    with Progress(*columns, console=out, transient=True, disable=not out.is_terminal) as progress:
-        yield Bar(progress, doing, total)
+    with bars.Progress(*columns, console=out, transient=True) as progress:
+        yield _DrawnBar(progress, doing, total)
 
 
 class Mistakes:

@@ -16,6 +16,7 @@ from retrograph.heads.elements import shape_of
 from retrograph.heads.table import Array
 from retrograph.ir.graph import Graph, is_float, reads
 from retrograph.ir.op_traits import TRAITS, Numbers
+from retrograph.ir.reference import reference_outputs
 
 _LIGHT = {Numbers.FUNCTION, Numbers.ARITHMETIC, Numbers.MOVED, Numbers.TAKEN, Numbers.JOINED}
 _LIGHT |= {Numbers.NORMALISED, Numbers.REDUCED, Numbers.MADE}
@@ -70,8 +71,6 @@ def _run(graph: Graph, names: Collection[str], ends: Collection[str], output: st
         zeros[end] = np.zeros(shape_of(graph, end), tensor.dtype)
     if not ends or any(not is_float(value.dtype) for value in zeros.values()):
         return None
-    from onnx.reference import ReferenceEvaluator  # takes long to import, and is seldom needed
-
     model = helper.make_model(
         helper.make_graph(
             nodes,
@@ -89,7 +88,7 @@ def _run(graph: Graph, names: Collection[str], ends: Collection[str], output: st
     )
     try:
         with np.errstate(all="ignore"):
-            (value,) = ReferenceEvaluator(model).run(None, zeros)
+            (value,) = reference_outputs(model, zeros)
     except Exception:  # the evaluator raises whatever its NumPy code meets; unknown is correct
         return None
     return np.asarray(value, np.float64)

@@ -198,7 +198,7 @@ def load_items(
     threads = 0 if all(map(is_floats, inputs)) else workers or default_workers()
     for item in prefetch_decode(pending(), threads, ahead=2 * batch + threads):
         owner = owners.popleft()
-        yield item if isinstance(item, BadInput) else replace(item, stem=_stem(item.name, owner))
+        yield item if isinstance(item, BadInput) else replace(item, owner=owner)
 
 
 def is_floats(value: Input) -> bool:
@@ -255,6 +255,11 @@ def names_and_stems(
     """The names of the first inputs, so many, each with what files about it are named after."""
     for owner, each in islice(read_inputs(inputs, kind), count):
         yield each.name, _stem(each.name, owner)
+
+
+def stem_of(item: Item) -> str:
+    """What files about an input are named after."""
+    return item.stem if item.owner is None else _stem(item.name, item.owner)
 
 
 def _stem(name: str, path: Path) -> str:

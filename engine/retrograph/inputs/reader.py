@@ -19,7 +19,7 @@ from retrograph.preprocess import BadInput, Item, Pending, PictureFile
 from retrograph.preprocess.archives import is_archive, members, survey
 from retrograph.preprocess.arrays import AnyArray
 from retrograph.preprocess.folders import files_in, has_classes
-from retrograph.preprocess.opening import picture_suffixes
+from retrograph.preprocess.formats import picture_suffixes
 from retrograph.preprocess.sequences import is_fasta
 from retrograph.preprocess.sounds import SOUND_SUFFIXES
 from retrograph.preprocess.stored import Stored, stored_arrays
@@ -172,10 +172,11 @@ class Reader:
             raise InputError(
                 f"{folder} has no {self.kind.files} in it; name another folder, or files"
             )
+        above = len(folder.parts)
         files = (
             PictureFile(
                 name=str(path),
-                place=PurePosixPath(path.relative_to(folder).as_posix()),
+                place=PurePosixPath(*path.parts[above:]),
                 source=path,
                 root=f"{folder}/",
                 level=level,

@@ -8,7 +8,7 @@ from itertools import chain
 from typing import TypeVar
 
 from retrograph.errors import InputError, parameter
-from retrograph.inputs.loader import Batch
+from retrograph.inputs.loader import Batch, stem_of
 from retrograph.output import make_folder, save_arrays
 from retrograph.pipeline.destination import Destination, Files
 from retrograph.pipeline.session import ExplainSession
@@ -54,7 +54,7 @@ def _explained(
         for row, item in enumerate(batch.items):
             drawable = session.context.kind.can_draw(item.array)
             try:
-                places[row] = destination.files(item.name, item.stem, tag, drawable=drawable)
+                places[row] = destination.files(item.name, stem_of(item), tag, drawable=drawable)
             except InputError as error:
                 yield BadInput(item.name, error)
         for row, each in enumerate(session.explained(batch) if places else ()):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -62,7 +63,7 @@ class InputAxes:
         """How many items a run takes; None for any number."""
         return known(self.shape[0]) if self.batched and self.shape else 1
 
-    @property
+    @cached_property
     def frame(self) -> Shape | None:
         """The shape of a batch of pictures, or of frames, [N, C, H, W] or [N, H, W, C].
 
@@ -240,12 +241,12 @@ class InputAxes:
     def _is_channel_last(self) -> bool:
         return self.channel is not None and self.channel > self.spatial[-1]
 
-    @property
+    @cached_property
     def _stack_names(self) -> tuple[str, ...]:
         """What the axes of a stack count."""
         return ("t", "h", "w", "c") if self._is_channel_last else ("t", "c", "h", "w")
 
-    @property
+    @cached_property
     def _item_names(self) -> tuple[str, ...]:
         """What the axes of an item count, in their order."""
         *deep, height, width = self.spatial

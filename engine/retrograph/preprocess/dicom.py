@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import io
+import os
 from contextlib import nullcontext
-from pathlib import Path, PurePath
+from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
@@ -14,10 +15,8 @@ from PIL import Image
 from retrograph.errors import InputError, one_line
 from retrograph.pointers import refuse_pointer, refuse_pointer_file
 from retrograph.preprocess.extras import library
+from retrograph.preprocess.formats import DICOM_SUFFIXES, picture_suffixes
 from retrograph.preprocess.picture import Pixels
-
-SUFFIXES: Final = frozenset((".dcm", ".dicom"))
-"""The suffixes, in lower case with the dot, by which DICOM files are known."""
 
 _PREAMBLE: Final = 128
 _MARK: Final = b"DICM"
@@ -31,9 +30,9 @@ Values = npt.NDArray[Any]
 
 def is_dicom(name: str, source: Path | io.BytesIO) -> bool:
     """Whether a file is DICOM: by its suffix, or, where that is no picture's, by its beginning."""
-    suffix = PurePath(name).suffix.lower()
-    if suffix in SUFFIXES or suffix in Image.registered_extensions():
-        return suffix in SUFFIXES
+    suffix = os.path.splitext(name)[1].lower()
+    if suffix in picture_suffixes():
+        return suffix in DICOM_SUFFIXES
     try:
         with nullcontext(source) if isinstance(source, io.BytesIO) else source.open("rb") as file:
             file.seek(_PREAMBLE)

@@ -26,7 +26,8 @@ class Item:
         label: its class: what a row of a .csv says, or the folder that it lies in where all
             pictures of a folder or an archive lie in folders; None if there is none.
         note: what is to be known of how it was read; "" where there is nothing.
-        stem: what files about it are named after; "" where it is of no file.
+        stem: what files about it are named after; "" where its name tells.
+        owner: the file or folder that was given, which it is of; None where that is not known.
         sample_rate: of a sound, samples a second in the array; None for what is none.
     """
 
@@ -36,6 +37,7 @@ class Item:
     label: str | None = None
     note: str = ""
     stem: str = ""
+    owner: Path | None = None
     sample_rate: int | None = None
 
 

@@ -19,11 +19,10 @@ from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
 from retrograph.errors import InputError, one_line
 from retrograph.pointers import refuse_pointer, refuse_pointer_file
-from retrograph.preprocess.dicom import SUFFIXES, dicom_picture, dicom_size, is_dicom
+from retrograph.preprocess.dicom import dicom_picture, dicom_size, is_dicom
+from retrograph.preprocess.formats import FORMATS, load_readers
 from retrograph.preprocess.picture import Pixels
 
-FORMATS: Final = ("AVIF", "BMP", "GIF", "JPEG", "JPEG2000", "PNG", "PPM", "TIFF", "WEBP")
-"""What is tried on a file; formats that would start other programs (EPS) are left out."""
 BACKGROUND: Final = (255, 255, 255)
 """White: what transparent pictures are made to be seen on, and where viewers show them."""
 
@@ -64,12 +63,6 @@ _TWELVE_BITS, _DARK = 2**12, 2**14
 _SCALE = "save it with 8 bits, scaled so that 255 is white"
 
 
-def picture_suffixes() -> frozenset[str]:
-    """The suffixes, in lower case with the dot, by which a folder's pictures are known."""
-    formats = Image.registered_extensions().items()
-    return frozenset(suffix for suffix, name in formats if name in FORMATS) | SUFFIXES
-
-
 @dataclass(frozen=True)
 class Opened:
     """A picture that was read.
@@ -96,10 +89,7 @@ def load_picture(path: str | os.PathLike[str]) -> Image.Image:
 
 def open_picture(path: str | os.PathLike[str]) -> Opened:
     """The picture in a file as of `load_picture`, and what is to be known of it."""
-    path = Path(path)
-    if path.is_dir():
-        raise InputError(f"{path} is a folder, not a picture; name a file in it")
-    return _opened(str(path), path)
+    return _opened(str(path), path if isinstance(path, Path) else Path(path))
 
 
 def open_bytes(name: str, data: bytes) -> Opened:
@@ -146,6 +136,7 @@ def pillow_file(name: str, source: Path | io.BytesIO) -> Iterator[Image.Image]:
     Raises:
         InputError: whatever goes wrong while it is open; `name` says where.
     """
+    load_readers()
     try:
         with _STRICT, Image.open(source, formats=FORMATS) as image:
             yield image
@@ -153,7 +144,9 @@ def pillow_file(name: str, source: Path | io.BytesIO) -> Iterator[Image.Image]:
         raise InputError(f"{name} {error}") from None
     except FileNotFoundError:
         raise InputError(f"{name} does not exist; check the path") from None
-    except PermissionError:
+    except (IsADirectoryError, PermissionError):
+        if os.path.isdir(name):
+            raise InputError(f"{name} is a folder, not a picture; name a file in it") from None
         raise InputError(f"{name} may not be read; change its permissions") from None
     except (Image.DecompressionBombWarning, Image.DecompressionBombError):
         raise InputError(

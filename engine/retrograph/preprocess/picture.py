@@ -64,8 +64,13 @@ def in_mode(image: Image.Image, mode: str) -> Image.Image:
 def _scaled(pixels: Pixels, preprocessing: Preprocessing) -> Array:
     """Pixels uint8 [H, W, C], scaled, as float32 [C, H, W] or [H, W, C]."""
     levels = _levels(preprocessing, pixels.shape[2])
-    planes = [level.take(pixels[..., channel]) for channel, level in enumerate(levels)]
-    return np.stack(planes, 0 if preprocessing.layout == "nchw" else -1)
+    height, width, channels = pixels.shape
+    is_first = preprocessing.layout == "nchw"
+    shape = (channels, height, width) if is_first else (height, width, channels)
+    scaled = np.empty(shape, np.float32)
+    for channel, level in enumerate(levels):
+        scaled[channel if is_first else (..., channel)] = level.take(pixels[..., channel])
+    return scaled
 
 
 @lru_cache(maxsize=8)

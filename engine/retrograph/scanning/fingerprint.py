@@ -14,7 +14,7 @@ import numpy as np
 from retrograph.inputs.loader import Input, input_name
 from retrograph.inputs.named_values import Value
 from retrograph.preprocess.folders import files_in
-from retrograph.preprocess.opening import picture_suffixes
+from retrograph.preprocess.formats import picture_suffixes
 
 MEMORY = "memory"
 """The key of an input that was in memory, with its digest."""

@@ -86,8 +86,8 @@ class State:
         checked = list(inputs)
         places = [place for place, each in enumerate(inputs) if isinstance(each, Item)]
         reasons = [
-            _no_text(inputs[place].name) or self._why_bad(answer, row)
-            for row, place in enumerate(places)
+            _no_text(inputs[place].name) or why_bad
+            for place, why_bad in zip(places, self._why_bad(answer, len(places)), strict=True)
         ]
         for place, reason in zip(places, reasons, strict=True):
             if reason is not None:
@@ -117,17 +117,20 @@ class State:
             self.classes[each.label] = self.classes.get(each.label, 0) + 1
         return number
 
-    def _why_bad(self, answer: Answer, row: int) -> str | None:
-        """Why nothing can be counted of a row of a batch."""
+    def _why_bad(self, answer: Answer, rows: int) -> list[str | None]:
+        """Why nothing can be counted of each of a batch's first rows; None where it can."""
         if isinstance(answer, InputError):
-            return answer.message
-        for layer, stats in zip(self.layers, answer, strict=True):
-            if not stats.finite[row]:
-                return (
+            return [answer.message] * rows
+        reasons: list[str | None] = [None] * rows
+        if not rows:
+            return reasons
+        for layer, stats in reversed([*zip(self.layers, answer, strict=True)]):
+            for row in np.flatnonzero(~stats.finite[:rows]).tolist():
+                reasons[row] = (
                     f"its activations in '{layer.alias}' are not all finite; "
                     "check the preprocessing"
                 )
-        return None
+        return reasons
 
 
 def none_good(done: int, problem: str) -> InputError:

@@ -17,7 +17,8 @@ from retrograph.inputs import InputKind
 from retrograph.inputs.loader import Batch, Signature, batch_of, load_batches, load_items
 from retrograph.inputs.reader import Reader
 from retrograph.preprocess import BadInput
-from retrograph.preprocess.opening import open_picture, picture_suffixes
+from retrograph.preprocess.formats import picture_suffixes
+from retrograph.preprocess.opening import open_picture
 from retrograph.serving.refusals import Refused
 
 T = TypeVar("T")

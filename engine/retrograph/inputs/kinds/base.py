@@ -24,7 +24,7 @@ from retrograph.preprocess import (
 )
 from retrograph.preprocess.arrays import AnyArray, as_inputs, finite
 from retrograph.preprocess.axes import sample_axis
-from retrograph.preprocess.opening import picture_suffixes
+from retrograph.preprocess.formats import picture_suffixes
 from retrograph.preprocess.recipe import USE_NPY, describe
 from retrograph.render import (
     LONE_SCALE,

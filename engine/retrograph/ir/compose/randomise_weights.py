@@ -8,11 +8,11 @@ from dataclasses import dataclass
 
 import numpy as np
 from onnx import NodeProto, helper
-from onnx.reference import ReferenceEvaluator
 
 from retrograph.ir.graph import STANDARD_DOMAINS, Array, Graph, is_static, op_label
 from retrograph.ir.op_traits import MOVES
 from retrograph.ir.path import Path
+from retrograph.ir.reference import reference_outputs
 from retrograph.ir.subgraphs import subgraphs
 
 _LEADING = {
@@ -194,7 +194,7 @@ def stored_value(graph: Graph, name: str) -> Array:
     )
     opset = max(graph.opset, _EVALUATED)
     model = helper.make_model(inner, opset_imports=[helper.make_opsetid("", opset)])
-    (found,) = ReferenceEvaluator(model).run(None, values)
+    (found,) = reference_outputs(model, values)
     return np.asarray(found)
 
 
