@@ -163,3 +163,41 @@ def test_weights_that_were_moved_a_little_are_not_scaled() -> None:
     cause = weight_cause(weight, moved.astype(np.float32))
     assert cause is not None
     assert cause.kind == "weights"
+
+
+def test_a_bias_of_another_layer_is_named() -> None:
+    clean = NETS["plain"]()
+    editor = Editor(clean)
+    editor.set_constant("b2", weights(8, seed=7))
+    first = Editor(editor.model)
+    first.set_constant("b2", weights(8, seed=8))
+    first.set_constant("spare", weights(8, seed=7))
+    spare = helper.make_node("Add", ["b2", "spare"], ["unread"])
+    first.graph.node.append(spare)
+    found = rg.audit(first.model, editor.model, inputs(), method=None)
+    assert found.findings[0].text == "the bias is A's `spare`"
+
+
+def _chain(epsilon: float) -> ModelProto:
+    """Three normalised convolutions behind each other."""
+    nodes, constants, name = [], {}, "x"
+    for i, channels in enumerate((3, 6, 6)):
+        nodes.append(node("Conv", f"{name} w{i}", f"c{i}"))
+        normalised = f"c{i} s{i} b{i} m{i} v{i}"
+        nodes.append(node("BatchNormalization", normalised, f"n{i}", epsilon=epsilon))
+        nodes.append(node("Relu", f"n{i}", f"r{i}"))
+        constants |= {f"w{i}": weights(6, channels, 3, 3), f"s{i}": 1 + weights(6, seed=i) / 2}
+        constants |= {f"b{i}": weights(6, seed=i + 2), f"m{i}": weights(6, seed=i + 4)}
+        constants[f"v{i}"] = (0.1 + weights(6, seed=i + 6) ** 2).astype(np.float32)
+        name = f"r{i}"
+    nodes.append(node("GlobalAveragePool", name, "y"))
+    ends = [info("x", ["N", 3, SIZE, SIZE])], [info("y", ["N", 6, 1, 1])]
+    return model(nodes, *ends, constants)
+
+
+def test_one_cause_at_many_places_is_told_once() -> None:
+    found = rg.audit(_chain(1e-5), _chain(0.02), inputs(), method=None)
+    assert [each.region.b_end for each in found.findings] == ["n0", "n1", "n2"]
+    where = "B parts from A at bn1 (`n_n0`); bn2 (`n_n1`); bn3 (`n_n2`), at each for one cause"
+    assert f"{where}: epsilon 1e-05 in A, 0.02 in B." in found.sentence
+    assert found.sentence.endswith("nothing else differs.")

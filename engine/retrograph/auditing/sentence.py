@@ -16,6 +16,10 @@ from retrograph.auditing.result import Finding
 from retrograph.auditing.verdicts import ALIKE, Facts
 
 _NAMED = 3
+_MANY = 3
+"""From so many places of one cause on the cause is told once."""
+
+_EXACTLY = "are the same bit by bit"
 _OF_ANOTHER_HEAD = frozenset({"weights", "weight-shape"})
 """The kinds of causes by which a last layer has been trained anew."""
 
@@ -74,6 +78,9 @@ def _head(a: Network, findings: Sequence[Finding]) -> Iterator[str]:
 
 def places(a: Network, findings: Sequence[Finding]) -> Iterator[str]:
     """For each place where the files part: where, why, and what repairing it does."""
+    if len(findings) >= _MANY and len({found.text for found in findings if found.causes}) == 1:
+        yield from _one_cause(findings)
+        return
     for number, found in enumerate(findings):
         first = "first parts" if number == 0 else "parts again"
         yield f"B {first} from A {found.where}: {found.text}."
@@ -81,6 +88,23 @@ def places(a: Network, findings: Sequence[Finding]) -> Iterator[str]:
         if more:
             yield f"Also there: {'; '.join(more)}."
         yield _after(a, found)
+
+
+def _one_cause(findings: Sequence[Finding]) -> Iterator[str]:
+    """For many places of one cause."""
+    shown = "; ".join(found.place for found in findings[:_NAMED])
+    count = len(findings) - _NAMED
+    more = f" and {count} more place{'s' * (count > 1)}" if count else ""
+    yield f"B parts from A at {shown}{more}, at each for one cause: {findings[0].text}."
+    last = findings[-1].region
+    if last.repaired:
+        agree = f"agree to {amount(last.error_after)}" if last.error_after else _EXACTLY
+        yield f"With A's tensors put in at all of them, all outputs {agree}: nothing else differs."
+    elif last.error_after is not None:
+        yield (
+            f"With A's tensors put in at all of them, outputs still differ by "
+            f"{amount(last.error_after)}: no further place is sought."
+        )
 
 
 def _also(a: Network, first: Cause, cause: Cause) -> str:
@@ -94,7 +118,7 @@ def _after(a: Network, found: Finding) -> str:
     end = a.aliases.get(region.a_end, region.a_end)
     if region.repaired:
         error = region.error_after
-        agree = f"agree to {amount(error)}" if error else "are the same bit by bit"
+        agree = f"agree to {amount(error)}" if error else _EXACTLY
         return f"With A's {end} put in, all outputs {agree}: nothing else differs."
     if region.next_agree:
         return f"With A's {end} put in, what is right behind agrees."

@@ -271,7 +271,7 @@ def weight_causes(difference: Difference) -> Iterator[Cause]:
         if cause is not None:
             yield _of_another(difference, theirs, cause).at(ours.node, theirs.node)
         for bias in _bias_cause(first, second, cause):
-            yield bias.at(ours.node, theirs.node)
+            yield _bias_of_another(difference, second, bias).at(ours.node, theirs.node)
 
 
 def _of_another(difference: Difference, theirs: LinearLayer, cause: Cause) -> Cause:
@@ -280,6 +280,12 @@ def _of_another(difference: Difference, theirs: LinearLayer, cause: Cause) -> Ca
     value = difference.b.constant(name)
     holder = "" if value is None else difference.a.holder(value)
     return Cause("weights-of-another", f"the weights are A's `{holder}`") if holder else cause
+
+
+def _bias_of_another(difference: Difference, theirs: LinearLayer, cause: Cause) -> Cause:
+    """The cause, or that the bias is that of another layer of A."""
+    holder = "" if theirs.bias is None else difference.a.holder(theirs.bias)
+    return Cause("bias", f"the bias is A's `{holder}`") if holder else cause
 
 
 def _comparable(
