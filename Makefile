@@ -4,6 +4,8 @@
 # make test-floors: the main paths on older versions of ONNX Runtime, FLOORS, and on the lowest
 #   version of every dependency; make test-ci and make test-all run it.
 # make docs: the documentation as a site, in site/; its links are checked.
+# make dist: wheel, sdist and the wheel's SBOM (CycloneDX, of what `retrograph[cpu]` installs), in
+#   dist/, checked.
 # make js: what the tests of engine/js run on, from npm.
 # make test-triton: exported graphs in a Triton server, in an environment of its own (130 MB of
 #   wheels for Linux, which `make triton` gets); make test-all runs it where that is there.
@@ -17,7 +19,7 @@ FLOORS ?= lowest 1.20 1.24 1.28
 
 TRITON := .triton
 
-.PHONY: demo docs test test-ci test-all test-floors test-triton triton check js operators clean
+.PHONY: demo docs dist test test-ci test-all test-floors test-triton triton check js operators clean
 
 $(VENV)/ready: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -32,6 +34,18 @@ demo: $(VENV)/ready
 docs: $(VENV)/ready
 	$(BIN)/python -m pip install --quiet -e ".[docs]"
 	$(BIN)/mkdocs build --quiet
+
+dist: $(VENV)/ready
+	rm -rf dist
+	$(BIN)/python -m pip install --quiet build cyclonedx-bom twine
+	$(BIN)/python -m build --outdir dist
+	$(BIN)/twine check --strict dist/*
+	$(PYTHON) -m venv dist/installed
+	dist/installed/bin/python -m pip install --quiet "$$(ls dist/*.whl)[cpu]"
+	dist/installed/bin/python -m pip check
+	$(BIN)/cyclonedx-py environment dist/installed --pyproject pyproject.toml --mc-type library \
+	    --output-reproducible --output-file dist/retrograph.cdx.json
+	rm -rf dist/installed
 
 test: check
 	$(BIN)/python -m pytest -q -n auto --dist worksteal -m "not slow and not broad"
