@@ -211,7 +211,7 @@ def test_a_note_is_attached_to_the_methods_name(
 def test_the_parameters_are_written(here: Path, capsys: Capture, page: type[Page]) -> None:
     command = "compare net.onnx dog.png --method grad-cam,layer-cam,rectgrad"
     good(capsys, f"{command} --param layer=relu1 --param quantile=0.5")
-    assert {"Grad-CAM, LayerCAM: at layer b", "RectGrad: quantile 0.5"} <= {*page.made.notes}
+    assert {"Grad-CAM, LayerCAM at layer b", "RectGrad: quantile 0.5"} <= {*page.made.notes}
 
 
 # --- inputs ------------------------------------------------------------------------------------

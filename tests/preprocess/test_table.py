@@ -79,7 +79,7 @@ def test_rows_without_names(tmp_path: Path, text: str) -> None:
 @pytest.mark.parametrize(
     ("text", "label", "values", "note"),
     [
-        ("7,10,20,30,40", "7", [10, 20, 30, 40], "first value of the row is taken as its label"),
+        ("7,10,20,30,40", "7", [10, 20, 30, 40], "first column is taken as the label"),
         ("0,1,2,3", None, [0, 1, 2, 3], "counts up"),
         ("0,1,2,3,4", "0", [1, 2, 3, 4], "counts up"),
     ],

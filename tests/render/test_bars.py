@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from retrograph.render.bars import BAR, TRACK, Bar, bar_rows, profile
+from retrograph.render.blocks import drawn
 from support.graphs import Array
 
 
@@ -15,7 +16,7 @@ def filled(page: Array) -> Array:
 
 def test_a_bar_is_filled_by_its_share() -> None:
     bars = [Bar("1", "cat", share, f"{share:.2f}") for share in (0.0, 0.25, 1.0)]
-    page = np.asarray(bar_rows(bars, 400))
+    page = np.asarray(drawn(bar_rows(bars, 400)))
     track = (page == TRACK).all(axis=-1) | filled(page)
     length = track.sum(axis=1).max()
     middles = [row * (page.shape[0] + 4) // 3 + 12 for row in range(3)]

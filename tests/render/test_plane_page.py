@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from retrograph.render import Caption, values_key, values_picture
 from retrograph.render.blocks import INK, SOFT
@@ -56,3 +57,18 @@ def test_of_values_with_negative_ones_grey_is_zero() -> None:
     low, zero, high = values_picture(np.array([[[-2.0, 0.0, 2.0]]]))[0, :, 0].tolist()
     assert (low, zero, high) == (1, 128, 255)
     assert values_key(True).bar[0, 0].tolist() == [1] * 3
+
+
+def test_set_cells_have_a_dot_on_the_maps_and_not_on_the_input() -> None:
+    picture = np.full((10, 10, 3), 200, np.uint8)
+    dots = np.zeros((10, 10), np.bool_)
+    dots[3, 7] = True
+    axes = [("row", 10), ("column", 10)]
+    cells = [("input", picture), ("a map", picture)]
+    plain, dotted = (np.asarray(plane_page(cells, axes, Caption(), d)) for d in (None, dots))
+    rows, columns = np.nonzero((plain != dotted).any(axis=2))
+    left, top = find_all(Image.fromarray(plain), enlarge(picture, 448))[1]
+    side = len(enlarge(picture, 448)) // 10
+    assert ((columns >= left + 7 * side) & (columns < left + 8 * side)).all()
+    assert ((rows >= top + 3 * side) & (rows < top + 4 * side)).all()
+    assert len(rows) > 50

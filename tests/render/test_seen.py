@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from retrograph.render import enlarge
-from retrograph.render.seen import Seen, boxed, seen_rows
+from retrograph.render.seen import Seen, _label_area, _overlap, _sides, boxed, seen_rows
 from support.page_case import random_picture
 
 WINDOW = ((8, 20), (12, 30))
@@ -52,7 +52,7 @@ def test_the_parts_lie_under_their_pictures() -> None:
         wanted = source[4:8, 10:18].repeat(8, axis=0).repeat(8, axis=1)
         np.testing.assert_array_equal(cell[1], wanted)
     assert parts[0] is not None
-    assert parts[0][0] == "receptive field\n4 x 8 pixels"
+    assert parts[0][0] == "receptive field\n4 x 8 px"
 
 
 def test_several_units_are_numbered_and_have_parts_of_their_own() -> None:
@@ -67,7 +67,7 @@ def test_several_units_are_numbered_and_have_parts_of_their_own() -> None:
     assert [cell is None for cell in inputs] == [True, False, False, True]
     assert [cell is None for cell in attributions] == [True, False, False, True]
     assert inputs[2] is not None
-    np.testing.assert_array_equal(inputs[2][1], enlarge(picture[:4, :4], 64))
+    np.testing.assert_array_equal(inputs[2][1][5:-5, 5:-5], enlarge(picture[:4, :4], 64))
 
 
 def test_a_box_that_units_share_has_the_numbers_of_all_of_them() -> None:
@@ -79,9 +79,10 @@ def test_a_box_that_units_share_has_the_numbers_of_all_of_them() -> None:
     whole, *_ = seen_rows(("input", picture), maps, 448)
     assert [cell and cell[0] for cell in whole] == ["input", "1 · a", "2 · b", "3 · c"]
     assert whole[0] is not None
-    wanted = boxed(picture, [shared, other], 448, labels=["1, 3", "2"])
+    inks = ((255, 214, 10), (80, 205, 255))
+    wanted = boxed(picture, [shared, other], 448, labels=["1, 3", "2"], inks=inks)
     np.testing.assert_array_equal(whole[0][1], wanted)
-    assert (wanted != boxed(picture, [shared, other], 448)).any()
+    assert (wanted != boxed(picture, [shared, other], 448, inks=inks)).any()
 
 
 def test_of_smooth_pictures_the_input_keeps_its_pixels() -> None:
@@ -136,3 +137,27 @@ def test_what_is_0_everywhere_says_so_in_the_whole_and_in_parts() -> None:
     assert of_map is not None
     assert (np.asarray(part[1]) == 128).all()
     assert (np.asarray(of_map[1]) != 128).any()
+
+
+def test_boxes_have_a_colour_each_that_their_parts_have_too() -> None:
+    picture = np.full((32, 32, 3), 60, np.uint8)
+    windows = [("the unit", ((4, 12), (10, 18))), ("the unit", ((16, 24), (2, 10)))]
+    maps = [Seen(f"unit {n}", picture, [window]) for n, window in enumerate(windows)]
+    whole, parts, _ = seen_rows(("input", picture), maps, 64)
+    assert whole[0] is not None
+    colours = [tuple(np.asarray(cell[1])[0, 0]) for cell in parts if cell]
+    assert len({*colours}) == 2
+    for colour in colours:
+        assert (np.asarray(whole[0][1]) == colour).all(axis=2).any()
+
+
+def test_a_label_stands_in_its_own_box_and_on_no_line_of_another() -> None:
+    """Two large boxes that overlap: each label is inside its own and off the other's lines."""
+    first, second = [10, 10, 200, 200], [60, 60, 260, 260]
+    area = _label_area(first, 40, 20, (300, 300), [], [second])
+    other = _label_area(second, 40, 20, (300, 300), [area], [first])
+    for label, own in ((area, first), (other, second)):
+        assert own[0] <= label[0] < label[2] <= own[2]
+        assert own[1] <= label[1] < label[3] <= own[3]
+    for label, sides in ((area, _sides(second)), (other, _sides(first))):
+        assert not any(_overlap(label, side) for side in sides)

@@ -1,4 +1,4 @@
-"""What units see, first and large, beside the whole input."""
+"""What units see, large, beside the whole input."""
 
 from __future__ import annotations
 
@@ -27,17 +27,17 @@ def part(picture: np.ndarray, window: tuple[tuple[int, int], tuple[int, int]]) -
     return enlarge(cut, 448 // (right - left) * (bottom - top))
 
 
-def test_the_part_comes_first_and_large_and_the_whole_is_small_and_right() -> None:
+def test_the_whole_comes_first_and_the_parts_are_large_right_of_it() -> None:
     picture, drawn = random_picture(32, 32), random_picture(32, 32)[::-1]
     maps = [Seen("guided", drawn, [("the unit", WINDOW)], live_in(WINDOW))]
     page = seen_page(("input", picture), maps, 448, Caption("words"))
     assert page is not None
     assert page.width > page.height
     seen, attribution = find(page, part(picture, WINDOW)), find(page, part(drawn, WINDOW))
-    whole = find(page, boxed(picture, [WINDOW], 224))
-    assert seen[0] < attribution[0] < whole[0]
+    whole = find(page, boxed(picture, [WINDOW], 448))
+    assert whole[0] < seen[0] < attribution[0]
     assert seen[1] == attribution[1]
-    assert not find_all(page, boxed(drawn, [WINDOW], 224))
+    assert not find_all(page, boxed(drawn, [WINDOW], 448))
 
 
 def test_an_attribution_that_goes_beyond_the_part_is_there_as_a_whole_too() -> None:
@@ -45,18 +45,22 @@ def test_an_attribution_that_goes_beyond_the_part_is_there_as_a_whole_too() -> N
     maps = [Seen("grad-cam", drawn, [("the unit", WINDOW)], live_in(WINDOW, OTHER))]
     page = seen_page(("input", picture), maps, 448, Caption())
     assert page is not None
-    find(page, boxed(drawn, [WINDOW], 224))
+    find(page, boxed(drawn, [WINDOW], 448))
 
 
-def test_the_two_units_of_a_difference_lie_side_by_side() -> None:
+def test_the_two_units_of_a_difference_have_a_row_each() -> None:
     picture, drawn = random_picture(32, 32), random_picture(32, 32)[::-1]
     windows = [("channel 3", WINDOW), ("channel 5", OTHER)]
     maps = [Seen("gradient", drawn, windows, live_in(WINDOW, OTHER))]
     page = seen_page(("input", picture), maps, 448, Caption())
     assert page is not None
-    places = [find(page, part(p, w)) for w in (WINDOW, OTHER) for p in (picture, drawn)]
-    assert len({y for _, y in places}) == 1
-    assert [x for x, _ in places] == sorted({x for x, _ in places})
+    first, second = (
+        [find(page, part(each, window)) for each in (picture, drawn)] for window in (WINDOW, OTHER)
+    )
+    for (left, top), (right, level) in (first, second):
+        assert (left < right, top == level) == (True, True)
+    assert first[0][1] < second[0][1]
+    assert [x for x, _ in first] == [x for x, _ in second]
 
 
 def test_without_a_small_part_there_is_no_such_page() -> None:
@@ -75,6 +79,7 @@ def test_a_flat_part_of_the_input_has_more_contrast(levels: int, is_stretched: b
     plain = part(picture, WINDOW)
     assert len(find_all(page, plain)) == (1 if is_stretched else 2)
     if is_stretched:
-        ((_, y),) = find_all(page, plain)
-        stretched = np.asarray(page)[y : y + 4, 45:493].astype(int)
+        ((x, y),) = find_all(page, plain)
+        left = x - 450 - 28
+        stretched = np.asarray(page)[y : y + 4, left : left + 448].astype(int)
         assert np.ptp(stretched[..., 0]) == 4 * levels

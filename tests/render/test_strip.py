@@ -221,3 +221,15 @@ def test_padding_is_left_out_and_said() -> None:
     assert find_all(page, cells(drawn[:, :41])) == []
     full = strips([Track("guided", values, STYLES["signed"])], "A" * 170, "ACGT")
     assert page.height < full.height - 150
+
+
+def test_a_sequence_is_cut_to_what_the_unit_sees_where_all_is_0_elsewhere() -> None:
+    values = np.zeros((4, 900))
+    values[:, 120:140] = values_of(4, 20)
+    track, letters = Track("gradient", values, STYLES["signed"]), "ACGT" * 225
+    page = strips([track], letters, "ACGT", spans=[(118, 146)])
+    drawn = signed(values[None])[:, 112:152]
+    assert len(find_all(page, cells(drawn).repeat(2, axis=1))) == 1
+    values[0, 700] = 1e-3
+    whole = strips([track], letters, "ACGT", spans=[(118, 146)])
+    assert not find_all(whole, cells(drawn).repeat(2, axis=1))

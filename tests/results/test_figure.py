@@ -160,9 +160,12 @@ def test_the_values_of_both_units_of_a_difference_are_said() -> None:
         for unit in (0, 1)
     )
     explanation = explained(nets.cnn(size=32), X32, unit="0-1", layer="conv2", method="gradient")
-    values = f"channel 0: {first:.4g} · channel 1: {second:.4g}"
-    line = f"layer conv2 · {values} · activation difference {first - second:.4g}"
-    assert line in explanation.image().info["Description"]
+    line = explanation.image().info["Description"].splitlines()[1]
+    assert re.fullmatch(
+        rf"layer conv2 · channel 0 at row \d+, column \d+: {first:.4g} · channel 1 at row \d+, "
+        rf"column \d+: {second:.4g} · activation difference: {first - second:.4g}",
+        line,
+    )
 
 
 def test_a_comparison_has_the_input_the_part_and_the_maps_in_one_row() -> None:
@@ -171,7 +174,7 @@ def test_a_comparison_has_the_input_the_part_and_the_maps_in_one_row() -> None:
     (explanation,) = c.explanations
     page, shown = c.image(), np.asarray(explanation.shown)
     whole = find(page, boxed(shown, [((11, 19), (3, 11))], 224))
-    part = find(page, shown[11:19, 3:11].repeat(28, axis=0).repeat(28, axis=1))
+    part = find(page, shown[11:19, 3:11].repeat(42, axis=0).repeat(42, axis=1))
     assert whole[1] == part[1]
     assert part[0] - whole[0] == 224 + 2 + CELL_GAP
 
@@ -245,7 +248,7 @@ def test_where_no_box_passes_the_headline_says_so() -> None:
     weak = Objective("cat, box 0", "y", (1, 4), place=0, title="cat, score 0.10: below 0.25")
     found = Found((weak,), title="no box of at least 0.25", picture_title="")
     lines = picture_lines(replace(explanation, found=found))
-    assert lines[0] == weak.title
+    assert lines[0].startswith(f"{weak.title} · ")
     assert row_lines(replace(explanation, found=found))[0].startswith(f"{weak.title} · ")
     assert found.title not in lines
 

@@ -116,8 +116,8 @@ def test_a_single_input_is_a_panel_several_a_sheet_and_snapshots_are_strips() ->
     strips = retrograph.maximize(nets.cnn(), "0-2", labels=LABELS, settings=FEW, snapshots=2)
     assert single[0].picture is not None
     made = single[0]
-    rise = f"activation {made.before:.3g} -> {made.activation:.3g}"
-    told = f"blue dog · 4 steps\n{rise}, probability {made.probability:.3f}"
+    rise = f"activation from {made.before:.3g} to {made.activation:.3g}"
+    told = f"input that maximizes blue dog · 4 steps\n{rise}, probability {made.probability:.3f}"
     caption = Caption(told, notes=single.context.small_print)
     sure = replace(made, history=np.ones(4), probabilities=np.eye(4)[2])
     finished = replace(single, maxima=(sure,))
@@ -146,11 +146,15 @@ def test_a_sheet_of_three_has_its_title_in_one_line_and_chances_as_they_are() ->
     )
     names = ("cat", "red dog", "blue dog")
     cells = [
-        (f"{name}\n0.9996", [maxima.context.picture(each.input)])
+        (
+            f"{name}\np = 0.9996 · activation {each.activation:.3g}",
+            [maxima.context.picture(each.input)],
+        )
         for name, each in zip(names, maxima, strict=True)
     ]
-    title = "what the classes would like best\n4 steps · label: probability"
-    assert sure.image() == sheet(cells, 3, title, Caption(notes=sure.context.small_print))
+    title = "Inputs that maximize each class\nactivation maximization · 4 steps"
+    caption = Caption(notes=sure.context.small_print)
+    assert sure.image() == sheet(cells, 3, title, caption, side=240)
     assert sheet(cells, 3, title).height == sheet(cells, 3, "i\ni").height
 
 
@@ -234,7 +238,7 @@ def test_a_dream_is_beside_its_photograph_and_of_a_wanted_size() -> None:
     shown = dream.context.picture(dream[0].start)
     assert (shown == np.asarray(photograph)).all()
     before, now = np.sqrt([2 * dream[0].before, 2 * dream[0].activation])
-    text = f"relu1 · whole layer · 4 steps\nnorm of the layer {before:.3g} -> {now:.3g}"
+    text = f"relu1 · whole layer · 4 steps\nnorm of the layer from {before:.3g} to {now:.3g}"
     caption = Caption(text, notes=dream.context.small_print)
     wanted = panel([("photograph", shown), ("dream", dream[0].picture)], caption)
     assert dream.image() == wanted

@@ -36,7 +36,7 @@ _FEWEST, _DIGITS = 10, 5
 _LOOKED_AT = 100
 """So many numbers of a cell tell what it is."""
 
-_FIRST = "the table names no columns: the first value of the row is taken as its label"
+_FIRST = "CSV without a header: its first column is taken as the label"
 _COUNTS_UP = "the row counts up from 0: if it numbers the columns, take it away"
 _TAKE_AWAY = "take away the separator at the end of the lines"
 

@@ -2,7 +2,14 @@
 
 from retrograph.render.caption import NO_CAPTION, Caption
 from retrograph.render.film import film
-from retrograph.render.legend import LONE_SCALE, SCALE, ValueGreys, values_key, values_picture
+from retrograph.render.legend import (
+    BAR_SCALE,
+    LONE_SCALE,
+    SCALE,
+    ValueGreys,
+    values_key,
+    values_picture,
+)
 from retrograph.render.letters import letter_tiles
 from retrograph.render.marks import NO_MARKS, Marks, marked
 from retrograph.render.page import Table, enlarge, panel, panels, sheet
@@ -25,6 +32,7 @@ from retrograph.render.tiles import tile_page
 from retrograph.render.volume import grey_slices, slices, spaced
 
 __all__ = [
+    "BAR_SCALE",
     "DESCRIPTION",
     "LONE_SCALE",
     "NO_CAPTION",

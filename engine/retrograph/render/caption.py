@@ -29,6 +29,8 @@ _GAP: Final = 28
 """Between a key's bar and its words."""
 _END: Final = 0.47
 """The share of a bar's width that the name of an end has room for."""
+_MOST_ENDS: Final = 2
+"""More names are not of the ends and the middle of a bar, but of the fields that it has."""
 _WIDE: Final = 1300
 """The width, in pixels times the unit, from which on keys stand right of the words."""
 _COLUMNS: Final = 40
@@ -170,16 +172,18 @@ def _with_rows(named: Block, height: int, rows: Sequence[str], unit: float) -> B
 
 @lru_cache(maxsize=16)
 def _end_names(ends: tuple[str, ...], unit: float, width: int) -> Image.Image:
-    """What the ends and the middle of a bar of that width are, under it.
+    """What the ends and the middle of a bar of that width are, under it; of many its fields.
 
     It is shared with whoever has the same: paste it, do not draw on it.
     """
     labels = blank(width, round(24 * unit))
     draw, font = ImageDraw.Draw(labels), font_of(17 * unit)
     last = len(ends) - 1
+    are_fields = last > _MOST_ENDS
     for i, label in enumerate(ends):
-        anchor = "l" if i == 0 else "r" if i == last else "m"
-        place = (i * width / last, labels.height / 2)
+        anchor = "m" if are_fields or 0 < i < last else "r" if i else "l"
+        share = (i + 0.5) / len(ends) if are_fields else i / last
+        place = (share * width, labels.height / 2)
         room = _END * width
         size = 17 * unit * min(1.0, max(_LEAST_END, room / max(1.0, font.getlength(label))))
         fitting = font_of(size)

@@ -21,6 +21,8 @@ from retrograph.render.styles.signed import Signed
 
 SCALE: Final = f"each map has its own scale, clipped at its {PERCENTILE}th percentile"
 """Of several maps."""
+BAR_SCALE: Final = f"bars and colours clipped at the {PERCENTILE}th percentile"
+"""Of curves."""
 LONE_SCALE: Final = f"colours clipped at the {PERCENTILE}th percentile"
 """Of one."""
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Final
 
 import numpy as np
 from PIL import Image, ImageDraw
 
-from retrograph.render.blocks import INK, SOFT, Block, beside, blank, stack, written
+from retrograph.render.blocks import INK, SOFT, Block, beside, blank, stack, topped, written
 from retrograph.render.caption import Caption, captioned, lines
 from retrograph.render.colour import Floats, Pixels
 from retrograph.render.signals import Values
@@ -20,7 +21,11 @@ _HIGH: Final = 26
 _GAP: Final = 4
 _BAR: Final = 250
 _NUMBER: Final = 96
-_LABEL: Final = 56
+_LABEL: Final = 90
+_APART: Final = 40
+"""Between columns, so that a number lies nearer to its own bar."""
+_INK: Final = 0.6
+"""How far along its colours a bar is, all of one sign alike: its length says how large it is."""
 _CLOSE: Final = 0.25
 """The share of a scale at whose end a number has no room beside 0."""
 _NARROWEST: Final = 760
@@ -40,12 +45,18 @@ def number_bars_page(
     Raises:
         InputError: values are not finite.
     """
-    columns = [_column(title, values.reshape(-1), None)]
-    columns += [_column(each.title, each.values.reshape(-1), each.style) for each in tracks]
-    tallest = max(column.height for column in columns)
-    labels = _texts([str(row) for row in range(values.size)], _LABEL)
+    titles = [title, *(each.title for each in tracks)]
+    columns = [_column(values.reshape(-1), None)]
+    columns += [_column(each.values.reshape(-1), each.style) for each in tracks]
+    labels = _texts([f"feature {row}" for row in range(values.size)], _LABEL, "r")
     labels = stack([labels, blank(1, _HIGH)], 0)
-    body = beside([_at_bottom(each, tallest) for each in (labels, *columns)], 26)
+    heads = [_head(each) for each in titles]
+    tallest = max(head.height for head in heads)
+    named = [
+        stack([topped(head, head.width, tallest), column], 6)
+        for head, column in zip(heads, columns, strict=True)
+    ]
+    body = beside([labels, *named], _APART)
     return captioned(stack([body, blank(_NARROWEST, 1)], 0), caption, 1.0)
 
 
@@ -63,19 +74,22 @@ def bars(values: Floats, style: Style | None) -> Pixels:
     rows = (filled[:, np.newaxis] & gaps[:, np.newaxis]).reshape(-1, _BAR)
     if style is None:
         return np.where(rows[..., np.newaxis], np.array(INK), 255).astype(np.uint8)
-    plane = np.where(rows, ends.repeat(_HIGH, axis=0), 0.0)
-    return style.draw(plane[np.newaxis], percentile=100)
+    plane = np.where(rows, _INK * np.sign(ends).repeat(_HIGH, axis=0), 0.0)
+    return replace(style, end=1.0).draw(plane[np.newaxis])
 
 
-def _column(title: str, values: Values, style: Style | None) -> Block:
-    """The bars of some numbers under their title, each beside its number."""
+def _head(title: str) -> Block:
+    """The title of a column."""
+    first, *more = title.splitlines() or [""]
     width = _BAR + _NUMBER
-    head, *more = title.splitlines() or [""]
-    heads = [*written(head, 24, INK, width, 2), *lines(more, 19, width, 2)]
+    return stack([*written(first, 24, INK, width, 2), *lines(more, 19, width, 2)], 2)
+
+
+def _column(values: Values, style: Style | None) -> Block:
+    """The bars of some numbers, each beside its number."""
     drawn = Image.fromarray(bars(np.asarray(values, np.float64), style))
-    numbers = _texts([f"{value:.3g}" for value in values.tolist()], _NUMBER)
-    rows = stack([beside([drawn, numbers], 0), _scale(np.asarray(values, np.float64), style)], 0)
-    return stack([stack(heads, 2), rows], 6)
+    numbers = _texts([f"{value:.3g}" for value in values.tolist()], _NUMBER, "l")
+    return stack([beside([drawn, numbers], 0), _scale(np.asarray(values, np.float64), style)], 0)
 
 
 def _ends(values: Floats, style: Style | None) -> tuple[float, float]:
@@ -92,23 +106,21 @@ def _scale(values: Floats, style: Style | None) -> Block:
     draw.line([(0, 2), (_BAR - 1, 2)], SOFT)
     for value in {low, 0.0, top}:
         place = (value - low) / ((top - low) or 1.0)
-        if value and abs(value) < _CLOSE * (top - low):
-            continue
-        anchor = "l" if place < _CLOSE else "r" if place > 1 - _CLOSE else "m"
         x = min(round(place * _BAR), _BAR - 1)
         draw.line([(x, 2), (x, 6)], SOFT)
+        is_close = value and abs(value) < _CLOSE * (top - low)
+        if is_close and value < 0:
+            continue
+        anchor = "l" if place < _CLOSE or is_close else "r" if place > 1 - _CLOSE else "m"
         draw.text((x, 16), f"{value:.2g}", fill=SOFT, font=font, anchor=f"{anchor}m")
     return page
 
 
-def _texts(texts: Sequence[str], width: int) -> Block:
-    """Short texts under each other, flush right, as high as the bars."""
+def _texts(texts: Sequence[str], width: int, side: str) -> Block:
+    """Short texts under each other, flush left or right, as high as the bars."""
     page = blank(width, _HIGH * len(texts))
     draw, font = ImageDraw.Draw(page), font_of(16)
     for row, text in enumerate(texts):
-        draw.text((width - 1, _HIGH * (row + 0.5)), text, fill=SOFT, font=font, anchor="rm")
+        x = width - 1 if side == "r" else 8
+        draw.text((x, _HIGH * (row + 0.5)), text, fill=SOFT, font=font, anchor=f"{side}m")
     return page
-
-
-def _at_bottom(block: Block, height: int) -> Block:
-    return stack([blank(block.width, height - block.height), block], 0)

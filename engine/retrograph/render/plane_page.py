@@ -7,10 +7,23 @@ from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
-from retrograph.render.blocks import SOFT, Block, beside, blank, drawn, framed, stack, topped
+from retrograph.render.blocks import (
+    INK,
+    SOFT,
+    WHITE,
+    Block,
+    beside,
+    blank,
+    drawn,
+    framed,
+    stack,
+    topped,
+)
 from retrograph.render.caption import Caption, captioned, heading
+from retrograph.render.colour import Pixels
 from retrograph.render.page import PANEL_NARROWEST, PANEL_SIDE, WIDEST, Titled, enlarge, panel_side
 from retrograph.render.text import Font, font_of
 
@@ -22,7 +35,10 @@ _WIDE: Final = 2.5
 
 
 def plane_page(
-    cells: Sequence[Titled], axes: Sequence[tuple[str, int]], caption: Caption
+    cells: Sequence[Titled],
+    axes: Sequence[tuple[str, int]],
+    caption: Caption,
+    dots: NDArray[np.bool_] | None = None,
 ) -> Image.Image:
     """Matrices under their titles, with numbers at their rows and columns, over a caption.
 
@@ -30,8 +46,10 @@ def plane_page(
         cells: pictures of one size.
         axes: what they count down and across, and how many of it, counted from 0.
         caption: what is said under them.
+        dots: bool [rows, columns], where all pictures but the first have a dot; None for nowhere.
     """
-    pictures = [enlarge(picture, panel_side(picture)) for _, picture in cells]
+    first, *others = [enlarge(picture, panel_side(picture)) for _, picture in cells]
+    pictures = [first, *(each if dots is None else _dotted(each, dots) for each in others)]
     height, width = pictures[0].shape[:2]
     is_wide = width > _WIDE * height
     across = 1 if is_wide else len(cells)
@@ -44,6 +62,17 @@ def plane_page(
     blocks = [stack(pair, 6 * unit) for pair in zip(heads, planes, strict=True)]
     body = stack(blocks, 18 * unit) if is_wide else beside(blocks, 28 * unit)
     return captioned(stack([body, blank(PANEL_NARROWEST, 1)], 0), caption, unit)
+
+
+def _dotted(picture: Pixels, dots: NDArray[np.bool_]) -> Pixels:
+    """The picture with a dark dot in the middle of some of its cells."""
+    page = Image.fromarray(picture)
+    draw, (rows, columns) = ImageDraw.Draw(page), dots.shape
+    half = max(1.0, 0.17 * min(page.width / columns, page.height / rows))
+    for row, column in np.argwhere(dots):
+        x, y = (column + 0.5) * page.width / columns, (row + 0.5) * page.height / rows
+        draw.ellipse([x - half, y - half, x + half, y + half], fill=INK, outline=WHITE)
+    return np.asarray(page)
 
 
 def _with_axes(picture: Block, axes: Sequence[tuple[str, int]], unit: float) -> Block:

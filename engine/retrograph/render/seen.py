@@ -8,7 +8,7 @@ from typing import Any, Final, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageDraw
+from PIL import Image, ImageDraw, ImageOps
 
 from retrograph.render.blocks import WHITE
 from retrograph.render.colour import Picture, Pixels, to_bytes
@@ -22,6 +22,10 @@ _Area: TypeAlias = tuple[float, float, float, float]
 """Left, top, right and bottom."""
 
 _DARK: Final = (20, 20, 20)
+_COLOURS: Final = ((255, 214, 10), (80, 205, 255), (255, 120, 205), (150, 235, 100))
+"""Of the boxes of several windows, in turn; one alone is white."""
+_EDGE: Final = 5
+"""The width of the line around what a box holds, in pixels."""
 _BLANK: Final = "0 everywhere"
 _FULL: Final = 200
 """The levels, of 256, between the darkest and the brightest place of an input's part."""
@@ -72,7 +76,12 @@ class Seen:
 
 
 def seen_rows(
-    first: Titled, maps: Sequence[Seen], side: int, *, smooth: bool = False
+    first: Titled,
+    maps: Sequence[Seen],
+    side: int,
+    *,
+    smooth: bool = False,
+    larger: float = 1.0,
 ) -> list[list[Titled | None]]:
     """An input beside its attributions with boxes, over the parts in the boxes.
 
@@ -81,13 +90,15 @@ def seen_rows(
         maps: its attributions, of its height and width.
         side: the short side that pictures are enlarged to.
         smooth: whether the attributions are enlarged without edges between their pixels.
+        larger: how many times as large as the input its parts may get.
 
     Returns:
         The row of `whole_row`, and those of `part_rows`. Where there are parts, attributions that
         are 0 outside of theirs are not there as a whole.
     """
     whole, *drawn = whole_row(first, maps, side, smooth=smooth)
-    parts = part_rows(first, maps, enlarged_size(first[1], side), smooth=smooth)
+    size = [round(larger * extent) for extent in enlarged_size(first[1], side)]
+    parts = part_rows(first, maps, size, smooth=smooth)
     beyond = [
         cell if not parts or each.goes_beyond else None
         for cell, each in zip(drawn, maps, strict=True)
@@ -102,10 +113,14 @@ def whole_row(
     labels = _labels(maps)
     windows = [*labels]
     title, picture = first
-    whole: list[Titled | None] = [(title, boxed(picture, windows, side, labels=[*labels.values()]))]
+    inks = _inks(windows)
+    names, colours = [*labels.values()], [*inks.values()]
+    first_boxed = boxed(picture, windows, side, labels=names, inks=colours)
+    whole: list[Titled | None] = [(title, first_boxed)]
     for place, each in enumerate(maps, 1):
         inside = [labels[window] for window in each.places]
-        drawn = boxed(each.picture, each.places, side, smooth=smooth, labels=inside)
+        colours = [inks[window] for window in each.places]
+        drawn = boxed(each.picture, each.places, side, smooth=smooth, labels=inside, inks=colours)
         title = _numbered(each, place, windows)
         whole.append((title, labelled_if_blank(drawn, each.live)))
     return whole
@@ -128,6 +143,13 @@ def part_rows(
     if all(each.places == windows for each in maps):
         return _shared_parts(first[1], maps, size, smooth=smooth)
     return _own_parts(first[1], maps, size, smooth=smooth)
+
+
+def _inks(windows: Sequence[Window]) -> dict[Window, tuple[int, int, int]]:
+    """The colour of each window's box: white where there is one."""
+    if len(windows) == 1:
+        return dict.fromkeys(windows, WHITE)
+    return {window: _COLOURS[n % len(_COLOURS)] for n, window in enumerate(windows)}
 
 
 def _numbered(each: Seen, place: int, windows: Sequence[Window]) -> str:
@@ -181,7 +203,7 @@ def _part_title(each: Seen, number: int) -> str:
     if len(each.windows) == 1:
         return each.title
     names = [name.removeprefix("channel ") for name, _ in each.windows]
-    return f"{each.title} of ({' - '.join(names)})\ninside box {number}"
+    return f"{each.title} of {' minus '.join(names)}\ninside box {number}"
 
 
 def _own_parts(
@@ -190,6 +212,7 @@ def _own_parts(
     """Under each attribution the parts of the input, and of itself, in its own windows."""
     rows: list[list[Titled | None]] = []
     shape, windows = np.asarray(picture).shape, [*_labels(maps)]
+    inks = _inks(windows)
     for place in range(max(len(each.windows) for each in maps)):
         inputs: list[Titled | None] = [None]
         attributions: list[Titled | None] = [None]
@@ -201,11 +224,21 @@ def _own_parts(
                 continue
             inside, words = _input_part(picture, window, size)
             title = _numbered(each, number, windows) if len(each.windows) == 1 else name
+            if len(windows) > 1:
+                inside = _edged(inside, inks[window])
             inputs.append((f"{title} · {words}" if "\n" in title else f"{title}\n{words}", inside))
-            attributions.append(("", _attribution_part(each, window, size, smooth=smooth)))
+            part = _attribution_part(each, window, size, smooth=smooth)
+            if len(windows) > 1:
+                part = _edged(part, inks[window])
+            attributions.append(("attribution in the box", part))
         if any(inputs):
             rows += [inputs, attributions]
     return rows
+
+
+def _edged(picture: Pixels, ink: tuple[int, int, int]) -> Pixels:
+    """The picture in a line of the colour that its box has."""
+    return np.asarray(ImageOps.expand(Image.fromarray(picture), _EDGE, ink))
 
 
 def _input_part(picture: Picture, window: Window, size: Sequence[int]) -> tuple[Pixels, str]:
@@ -214,7 +247,9 @@ def _input_part(picture: Picture, window: Window, size: Sequence[int]) -> tuple[
     pixels = np.asarray(picture)[top:bottom, left:right]
     low, high = np.percentile(pixels, (1, 99), axis=(0, 1))
     stretch = min(_MOST_CONTRAST, _FULL / max(1.0, float((high - low).max())))
-    words = f"{bottom - top} x {right - left} pixels"
+    height, width = np.asarray(picture).shape[:2]
+    at_border = top == 0 or left == 0 or bottom == height or right == width
+    words = f"{bottom - top} x {right - left} px{' (at border)' * at_border}"
     if stretch > _LEAST_CONTRAST:
         middle = (low + high) / 2
         pixels = to_bytes(np.clip(middle + stretch * (pixels - middle), 0, 255))
@@ -235,11 +270,12 @@ def boxed(
     *,
     smooth: bool = False,
     labels: Sequence[str] = (),
+    inks: Sequence[tuple[int, int, int]] = (),
 ) -> Pixels:
     """The picture, enlarged as by `enlarge`, with a box around each window; several are labelled.
 
-    The labels count from 1 where none are given. A box is white in black, so that it stands out on
-    any picture, and lies around its window.
+    The labels count from 1 where none are given. A box is white, or in its ink, in black, so that
+    it stands out on any picture, and lies around its window.
     """
     large = enlarge(picture, side, smooth=smooth)
     if not windows:
@@ -253,15 +289,17 @@ def boxed(
         [round(factor * edge) for edge in (left, top, right, bottom)]
         for (top, bottom), (left, right) in windows
     ]
-    for corners in boxes:
-        _outline(draw, corners, thick, page.size)
+    colours = inks or [WHITE] * len(boxes)
+    for corners, ink in zip(boxes, colours, strict=True):
+        _outline(draw, corners, thick, page.size, ink)
     if len(windows) > 1:
         size = max(10 * thick, min(page.size) // 16)
         font, written = font_of(size), list[_Area]()
-        for label, corners in zip(counted, boxes, strict=True):
-            area = _label_area(corners, font.getlength(label), size, page.width, written)
+        for label, corners, ink in zip(counted, boxes, colours, strict=True):
+            others = [each for each in boxes if each is not corners]
+            area = _label_area(corners, font.getlength(label), size, page.size, written, others)
             middle = (area[0], (area[1] + area[3]) / 2)
-            draw.text(middle, label, WHITE, font, "lm", stroke_width=2, stroke_fill=_DARK)
+            draw.text(middle, label, ink, font, "lm", stroke_width=2, stroke_fill=_DARK)
             written.append(area)
     return np.asarray(page)
 
@@ -274,21 +312,25 @@ def _attribution_part(each: Seen, window: Window, size: Sequence[int], *, smooth
 
 
 def labelled_if_blank(picture: Pixels, live: NDArray[Any] | None) -> Pixels:
-    """The picture of an attribution, with words across its lower part where that is 0."""
+    """The picture of an attribution, with words across it where that is 0."""
     if live is None or live.any():
         return picture
     page = Image.fromarray(picture)
     font = font_of(min(page.height / 8, page.width / (0.6 * len(_BLANK))))
-    place = (page.width / 2, 0.85 * page.height)
+    place = (page.width / 2, page.height / 2)
     ImageDraw.Draw(page).text(place, _BLANK, WHITE, font, "mm", stroke_width=2, stroke_fill=_DARK)
     return np.asarray(page)
 
 
 def _outline(
-    draw: ImageDraw.ImageDraw, corners: Sequence[int], thick: int, size: tuple[int, int]
+    draw: ImageDraw.ImageDraw,
+    corners: Sequence[int],
+    thick: int,
+    size: tuple[int, int],
+    ink: tuple[int, int, int],
 ) -> None:
-    """A white line between two black ones; inside the picture where the window ends at its edge."""
-    for colour, out, width in ((_DARK, thick + 2, thick + 2), (WHITE, thick + 1, thick)):
+    """A line between two black ones; inside the picture where the window ends at its edge."""
+    for colour, out, width in ((_DARK, thick + 2, thick + 2), (ink, thick + 1, thick)):
         least = thick + 2 - out
         left, top = (max(least, edge - out) for edge in corners[:2])
         right, bottom = (
@@ -299,25 +341,43 @@ def _outline(
 
 
 def _label_area(
-    corners: Sequence[int], across: float, size: int, width: int, written: Sequence[_Area]
+    corners: Sequence[int],
+    across: float,
+    size: int,
+    page: tuple[int, int],
+    written: Sequence[_Area],
+    others: Sequence[Sequence[int]],
 ) -> _Area:
-    """Where a label stands: right of its box, or left of it, where no other is written.
+    """Where a label stands: in a corner of its box, else beside it, where nothing else is.
 
     Args:
         corners: of the box.
         across: the label's width.
         size: of its letters.
-        width: of the picture.
+        page: width and height of the picture.
         written: where the others stand.
+        others: the corners of the other boxes, whose lines it does not cross.
     """
     left, top, right, bottom = corners
-    space, down = size / 2, 1.2 * size
-    sides = (right + space, left - space - across)
-    rows = ((top + bottom - down) / 2, float(top), bottom - down)
-    areas = [(x, y, x + across, y + down) for x in sides for y in rows]
-    inside = [each for each in areas if each[0] >= 0 and each[2] <= width] or areas
-    free = (each for each in inside if not any(_overlap(each, other) for other in written))
-    return next(free, inside[0])
+    space, down = size / 3, 1.2 * size
+    is_small = right - left < across + 2 * space or bottom - top < down
+    outside = [(x, top) for x in (right + space, left - space - across)]
+    inside = [(x, y) for y in (top, bottom - down) for x in (left + space, right - space - across)]
+    places = outside if is_small else [*inside, *outside]
+    areas = [(x, y, x + across, y + down) for x, y in places]
+    on_page = [each for each in areas if each[0] >= 0 and each[2] <= page[0]] or areas
+    lines = [line for box in others for line in _sides(box)]
+    free = (
+        each for each in on_page if not any(_overlap(each, other) for other in (*written, *lines))
+    )
+    return next(free, on_page[0])
+
+
+def _sides(corners: Sequence[int]) -> list[_Area]:
+    """The four lines of a box."""
+    left, top, right, bottom = corners
+    rows = [(left, y - 4, right, y + 4) for y in (top, bottom)]
+    return [*rows, *((x - 4, top, x + 4, bottom) for x in (left, right))]
 
 
 def _overlap(one: _Area, other: _Area) -> bool:

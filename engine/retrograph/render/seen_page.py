@@ -1,4 +1,4 @@
-"""What units see first and large, beside small pictures of the whole input and where that lies."""
+"""What units see, large, beside pictures of the whole input and where that lies."""
 
 from __future__ import annotations
 
@@ -14,9 +14,7 @@ from retrograph.render.caption import Caption, captioned, columns, heading
 from retrograph.render.page import PANEL_SIDE, WIDEST, Titled, enlarged_size, fill
 from retrograph.render.seen import Seen, part_rows, whole_row
 
-_ACROSS: Final = 4
-"""The parts of several windows that lie side by side, at most."""
-_SMALL: Final = 0.5
+_SMALL: Final = 1.0
 """The least height of the pictures of the whole, as a share of that of the parts' places."""
 _NARROWEST: Final = 200
 """The least width of a picture with its title."""
@@ -40,8 +38,6 @@ def seen_page(
     rows = _without_free_columns(part_rows(first, maps, (height, width), smooth=smooth))
     if not rows:
         return None
-    if len(rows) * len(rows[0]) <= _ACROSS and len(maps) == 1:
-        rows = [[cell for row in rows for cell in row]]
     across = len(rows[0]) + 1
     unit = max(1.0, math.sqrt(width * height) / PANEL_SIDE, across * width / WIDEST)
     high = max(round(_SMALL * height), _tallest(rows[0]) if len(rows) == 1 else 0)
@@ -49,10 +45,10 @@ def seen_page(
     beyond = [cell for cell, each in zip(whole[1:], maps, strict=True) if each.goes_beyond]
     wholes = [(title, fill(each, width, high)) for title, each in (whole[0], *beyond)]
     if len(rows) == 1:
-        return captioned(_row([*rows[0], *wholes], unit), caption, unit)
+        return captioned(_row([*wholes, *rows[0]], unit), caption, unit)
     parts = stack([_row(row, unit) for row in rows], 24 * unit)
     small = stack([_row([cell], unit) for cell in wholes], 18 * unit)
-    return captioned(columns([parts, small], 28 * unit), caption, unit)
+    return captioned(columns([small, parts], 28 * unit), caption, unit)
 
 
 def _tallest(row: Sequence[Titled | None]) -> int:

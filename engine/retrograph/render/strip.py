@@ -45,6 +45,13 @@ MOST: Final = 20 * ROW
 NARROWEST: Final = 880
 _WORTH: Final = 20
 """The positions of padding that are left out, at least."""
+_AROUND: Final = 6
+"""The positions that are drawn on each side of what units see."""
+_FEW_POSITIONS: Final = 50
+_LARGE: Final = 2
+"""How many times as large so few positions are drawn, where the rest is left out."""
+_LEAST: Final = 6
+"""The height of a letter, in pixels, below which it cannot be read and is left out."""
 _ROUND: Final = 10
 """The positions that are drawn of a padded sequence are a multiple of this."""
 
@@ -64,7 +71,8 @@ KINDS: Final = {
 """Those of amino acids: acidic, basic, polar; the rest, hydrophobic, is black."""
 
 _LOGO_WORDS: Final = (
-    "a letter is as high as its own attribution, below the line where that is negative"
+    "a letter is as high as its own attribution, below the line where that is negative; letters "
+    "too small to be read are left out"
 )
 
 
@@ -107,19 +115,22 @@ def strips(
     the attributions are largest, and the picture says so. Raises ValueError without tracks, and
     InputError where values are not finite.
     """
-    drawn = [_Drawn(track, letters, alphabet) for track in tracks]
     first, last, note = _window(tracks, len(letters))
     last, empty = _without_padding(tracks, letters, first, last)
+    if (part := _seen_part(tracks, spans, first, last)) is not None:
+        first, last = part
+        note = f"shown: positions {first + 1}-{last} of {len(letters)}; all is 0 elsewhere"
+    cell = CELL if part is None or last - first > _FEW_POSITIONS else _LARGE * CELL
+    drawn = [_Drawn(track, letters, alphabet, cell) for track in tracks]
     size = last - first if last - first <= WHOLE else ROW
     rows = []
     starts, silent = _worth_drawing(tracks, range(first, last, size))
     for start in starts:
         end, titled = min(start + size, last), start == starts[0] or len(drawn) > 1
         parts = [block for track in drawn for block in track.blocks(start, end, titled=titled)]
-        rows.append(stack([_axis(start, end, spans), *parts], 3))
+        rows.append(stack([_axis(start, end, spans, cell), *parts], 3))
     body = stack([*rows, blank(NARROWEST, 1)], 28)
-    marked = "the bar on the axis: what the unit sees" if spans else ""
-    notes = [*filter(None, [marked, note, empty, silent]), _LOGO_WORDS, *caption.notes]
+    notes = [*filter(None, [note, empty, silent]), _LOGO_WORDS, *caption.notes]
     keys = [*caption.keys, *([] if _has_bases(alphabet) else [("letters", _kinds_key())])]
     return captioned(body, replace(caption, notes=notes, keys=keys), 0.8)
 
@@ -127,8 +138,8 @@ def strips(
 class _Drawn:
     """A track in colours, which have one scale however it is wrapped."""
 
-    def __init__(self, track: Track, letters: str, alphabet: str) -> None:
-        self.track, self.letters, self.alphabet = track, letters, alphabet
+    def __init__(self, track: Track, letters: str, alphabet: str, cell: int) -> None:
+        self.track, self.letters, self.alphabet, self.cell = track, letters, alphabet, cell
         self.pixels: Pixels = track.style.draw(track.values[np.newaxis])
         rows = np.array([alphabet.find(letter) for letter in letters])
         self.own: Floats = np.where(rows < 0, 0.0, track.values[rows, np.arange(len(letters))])
@@ -141,7 +152,7 @@ class _Drawn:
     def blocks(self, start: int, end: int, *, titled: bool) -> list[Block]:
         """The parts of a row of positions, from the top."""
         title = written(
-            self.track.title.replace("\n", " · "), 18, INK, GUTTER + CELL * (end - start), 1
+            self.track.title.replace("\n", " · "), 18, INK, GUTTER + self.cell * (end - start), 1
         )
         parts: list[Block] = [blank(1, 4), *title] if titled else []
         if self.track.is_attribution:
@@ -150,36 +161,39 @@ class _Drawn:
 
     def _logo(self, start: int, end: int) -> Block:
         """Only as high as this row needs, in the scale of all rows."""
-        scale = LOGO / ((max(0.0, self.own.max()) + max(0.0, -self.own.min())) or 1)
+        scale = (
+            LOGO * self.cell // CELL / ((max(0.0, self.own.max()) + max(0.0, -self.own.min())) or 1)
+        )
         part = np.append(self.own[start:end], 0.0) * scale
         zero = round(part.max())
-        page = blank(CELL * (end - start), zero + round(-part.min()) + 1)
+        page = blank(self.cell * (end - start), zero + round(-part.min()) + 1)
         ImageDraw.Draw(page).line([(0, zero), (page.width, zero)], FRAME)
         for place, (letter, value) in enumerate(
             zip(self.letters[start:end], self.own[start:end], strict=True)
         ):
             height = round(abs(value) * scale)
-            if height:
-                glyph = _glyph(letter).resize((CELL - 2, height), Image.Resampling.BOX)
-                corner = (place * CELL + 1, zero - height if value > 0 else zero + 1)
+            if height >= _LEAST:
+                size = (self.cell - 2, height)
+                glyph = _glyph(letter).resize(size, Image.Resampling.BOX)
+                corner = (place * self.cell + 1, zero - height if value > 0 else zero + 1)
                 page.paste(_ink(letter, self.alphabet), corner, glyph)
         return _in_line(page)
 
     def _letters(self, start: int, end: int) -> Block:
-        page = blank(CELL * (end - start), LINE)
+        page = blank(self.cell * (end - start), LINE)
         draw, font = ImageDraw.Draw(page), font_of(15)
         for place in range(end - start):
-            ground, left = self.grounds[start + place], place * CELL
+            ground, left = self.grounds[start + place], place * self.cell
             colour = tuple(int(channel) for channel in ground)
-            draw.rectangle([left, 0, left + CELL - 1, LINE], fill=colour)
+            draw.rectangle([left, 0, left + self.cell - 1, LINE], fill=colour)
             ink = INK if ground @ np.array(LUMA) > 110 else WHITE
-            centre = (left + CELL / 2, LINE / 2)
+            centre = (left + self.cell / 2, LINE / 2)
             draw.text(centre, self.letters[start + place], fill=ink, font=font, anchor="mm")
         return _in_line(page)
 
     def _strip(self, start: int, end: int) -> Block:
         high = HEIGHTS[len(self.pixels) > FEW]
-        pixels = self.pixels[:, start:end].repeat(high, axis=0).repeat(CELL, axis=1)
+        pixels = self.pixels[:, start:end].repeat(high, axis=0).repeat(self.cell, axis=1)
         labels = blank(GUTTER - 1, len(pixels) + 2)
         draw, font = ImageDraw.Draw(labels), font_of(high - 2)
         for row, letter in enumerate(self.alphabet):
@@ -189,21 +203,24 @@ class _Drawn:
         return beside([labels, framed(pixels)], 0)
 
 
-def _axis(start: int, end: int, spans: Sequence[tuple[int, int]]) -> Block:
-    """The numbers of every tenth position, from 1, over ticks and a line at each span."""
-    page = blank(GUTTER + CELL * (end - start + 1), LINE)
+def _axis(start: int, end: int, spans: Sequence[tuple[int, int]], cell: int) -> Block:
+    """The numbers of every tenth position, from 1, over ticks and a named line at each span."""
+    page = blank(GUTTER + cell * (end - start + 1), LINE)
     draw, font = ImageDraw.Draw(page), font_of(14)
     for position in range(start, end):
-        centre = GUTTER + CELL * (position - start + 0.5)
+        centre = GUTTER + cell * (position - start + 0.5)
         number = position + 1
         if number % 10 == 0 or position == start:
             draw.text((centre, 0), str(number), fill=SOFT, font=font, anchor="mt")
         draw.line([(centre, LINE - (6 if number % 10 == 0 else 3)), (centre, LINE)], FRAME)
+    names = blank(page.width, LINE)
     for first, last in spans:
-        left, right = (GUTTER + CELL * (min(max(p, start), end) - start) for p in (first, last))
+        left, right = (GUTTER + cell * (min(max(p, start), end) - start) for p in (first, last))
         if left < right:
             draw.rectangle([left + 1, LINE - 4, right - 2, LINE - 1], fill=INK)
-    return page
+            words = ImageDraw.Draw(names)
+            words.text((left + 1, LINE / 2), "receptive field", fill=INK, font=font, anchor="lm")
+    return stack([names, page], 0) if spans else page
 
 
 def _in_line(block: Block) -> Block:
@@ -237,7 +254,7 @@ def _kinds_key() -> Key:
     """What the colours of amino acids are."""
     inks = np.array([[*KINDS, INK]], np.uint8)
     drawn = bar(inks.repeat(BAR_WIDTH // inks.shape[1], axis=1))
-    kinds = "acidic, basic, polar, with an amide, hydrophobic"
+    kinds = "acidic (D, E), basic (K, R, H), polar, amide (N, Q), others hydrophobic"
     return Key(drawn, (*KINDS.values(), "others"), kinds)
 
 
@@ -280,6 +297,24 @@ def _ranges(firsts: Sequence[int], starts: range) -> str:
         else:
             joined.append([first, after])
     return ", ".join(f"{first + 1}-{after}" for first, after in joined)
+
+
+def _seen_part(
+    tracks: Sequence[Track], spans: Sequence[tuple[int, int]], first: int, last: int
+) -> tuple[int, int] | None:
+    """The positions around what units see, where all attributions are 0 but there.
+
+    None where that is most of the sequence.
+    """
+    if not spans:
+        return None
+    start = max(first, min(span[0] for span in spans) - _AROUND)
+    stop = min(last, max(span[1] for span in spans) + _AROUND)
+    rest = [t.values[:, [*range(start), *range(stop, t.values.shape[1])]] for t in tracks]
+    is_silent = not any(
+        each.any() for each, t in zip(rest, tracks, strict=True) if t.is_attribution
+    )
+    return (start, stop) if is_silent and 2 * (stop - start) < last - first else None
 
 
 def _without_padding(

@@ -43,7 +43,13 @@ _TEXT: Final = 19
 _UNIT: Final = 1.3
 """How large the words are, as the page is wide."""
 _TICKS: Final = 8
-_MARK: Final = (0, 114, 178)
+_AXIS_NAMES: Final = {
+    "s": "time, s",
+    "ms": "time, ms",
+    "samples": "sample",
+    "positions": "position",
+}
+_MARK: Final = (70, 70, 76)
 _SEEN: Final = 0.03
 """The share of the largest magnitude that is seen."""
 _SMALL: Final = 0.3
@@ -139,10 +145,10 @@ def _page(
     rows = [*head, *(_bars(track, whole) for track in tracks)]
     sections = [stack([stack(rows, 16), _time_axis(whole, time, part)], 0)]
     if part is not None:
-        words = f"{_stretch(part, time)}, enlarged"
+        words = f"{_stretch(part, time)} (enlarged)"
         rows = [
-            stack([*_titled(words), *_curves(waveform, part)], 6),
-            *(_bars(track, part) for track in tracks),
+            stack([*_titled(f"input, {words}"), *_curves(waveform, part)], 6),
+            *(_bars(replace(each, title=f"{each.title}, {words}"), part) for each in tracks),
         ]
         sections.append(stack([stack(rows, 16), _time_axis(part, time)], 0))
     body = stack(sections, 20)
@@ -240,22 +246,20 @@ def _spectrogram_lane(signal: Values, window: int, rate: int | None) -> Block:
     step = _nice_step(highest / 4)
     steps = [step * i for i in range(int(highest / step) + 1)]
     labels = [(1 - each / highest, f"{each / unit:g}") for each in steps]
-    if rate is not None:
-        labels[-1] = (labels[-1][0], f"{labels[-1][1]} {name}")
-    return _lane(pixels, labels)
+    named = "cycles per sample" if rate is None else name
+    return stack([*_titled(f"spectrogram of the input, {named}"), _lane(pixels, labels)], 6)
 
 
 def _spectrogram_note(window: int, rate: int | None) -> str:
     length = f"{window} samples" if rate is None else f"{1000 * window / rate:.3g} ms"
-    unit = " in cycles a sample" if rate is None else ""
-    return f"spectrogram{unit}: Hann windows of {length}, white is {DECIBELS} dB below black"
+    return f"spectrogram: Hann windows of {length}, white is {DECIBELS} dB below black"
 
 
 def _bars_note(length: int, unit: str) -> str:
     if length <= _WIDTH:
         return ""
     things = "positions" if unit == "positions" else "samples"
-    return f"a bar is the greatest and the least of {length / _WIDTH:.3g} {things}"
+    return f"each bar of the whole length: min and max of ~{length / _WIDTH:.2g} {things}"
 
 
 def _time_axis(part: range, time: tuple[str, float], marked: range | None = None) -> Block:
@@ -269,17 +273,20 @@ def _time_axis(part: range, time: tuple[str, float], marked: range | None = None
     unit, per_sample = time
     first, span = part.start * per_sample, len(part) * per_sample
     step = _nice_step(span / _TICKS)
-    page = blank(_GUTTER + _WIDTH + 90, 50)
+    page = blank(_GUTTER + _WIDTH + 90, 76)
     draw, font = ImageDraw.Draw(page), font_of(_TEXT)
     if marked is not None:
         left, right = ((each - part.start) / len(part) for each in (marked.start, marked.stop))
         draw.rectangle([_GUTTER + left * _WIDTH, 3, _GUTTER + right * _WIDTH, 8], fill=_MARK)
+        middle = _GUTTER + (left + right) / 2 * _WIDTH
+        place = min(max(middle, _GUTTER + 70), _GUTTER + _WIDTH - 70)
+        draw.text((place, 54), "enlarged below", fill=_MARK, font=font, anchor="mm")
     ticks = np.arange(np.ceil(first / step - 1e-9), (first + span) / step + 1e-9) * step
-    for number, tick in enumerate(ticks):
+    for tick in ticks:
         place = _GUTTER + (tick - first) / span * _WIDTH
         draw.line([(place, 0), (place, 12)], SOFT, 1)
-        text = f"{tick + 0.0:.10g}" + (f" {unit}" if number == len(ticks) - 1 else "")
-        draw.text((place, 30), text, fill=SOFT, font=font, anchor="mm")
+        draw.text((place, 30), f"{tick + 0.0:.10g}", fill=SOFT, font=font, anchor="mm")
+    draw.text((_GUTTER, 54), _AXIS_NAMES.get(unit, unit), fill=SOFT, font=font, anchor="lm")
     return page
 
 

@@ -23,6 +23,9 @@ from retrograph.results.picture_words import input_title, method_title, proper_n
 from retrograph.results.record import explained_dict
 from retrograph.runtime import Array
 
+_LARGER = 1.5
+"""How many times as large as the input what units see of it may be."""
+
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Comparison(Result):
@@ -134,7 +137,8 @@ class ComparisonTable:
         Maps that go beyond that part, and those of a unit that sees all, are whole.
         """
         maps = attribution_maps(explained)
-        whole, *parts = kind_of(explained).rows(shown_input(explained), maps, CELL_SIDE)
+        kind, shown = kind_of(explained), shown_input(explained)
+        whole, *parts = kind.rows(shown, maps, CELL_SIDE, larger=_LARGER)
         lines = "\n".join([input_title(explained), *row_lines(explained)])
         captions = [row[0][0].replace("\n", ", ") if row[0] else "" for row in parts]
         first, *beyond = whole

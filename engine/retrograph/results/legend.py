@@ -13,6 +13,9 @@ from retrograph.results.explained import ExplainedInput
 from retrograph.results.maps import has_picture, is_coloured, kind_of, style_of
 from retrograph.results.picture_words import method_title, subject
 
+_SMALL = 100
+"""The shorter side, in pixels, below which an enlarged smooth map looks finer than it is."""
+
 
 class Legend:
     """The keys of pictures, gathered input by input."""
@@ -28,6 +31,8 @@ class Legend:
         self._subjects: set[Subject] = set()
         self._sigmas: set[float] = set()
         """Of the blur of smooth maps, in pixels."""
+        self._grids: set[str] = set()
+        """Rows and columns of those that are enlarged."""
 
     def add(self, explained: ExplainedInput, *, values: bool) -> None:
         """The styles of an input's attributions.
@@ -44,6 +49,7 @@ class Legend:
         sizes = [explained.array.shape[axis] for axis in explained.context.kind.axes.spatial]
         if len(sizes) == 2:
             self._sigmas.add(SIGMA * min(sizes))
+            self._grids.add(f"{sizes[0]} x {sizes[1]}" if min(sizes) < _SMALL else "")
         for method in explained.context.methods:
             style = style_of(method, explained)
             coloured = style.in_colours and is_coloured(method, explained)
@@ -56,7 +62,7 @@ class Legend:
         """Each bar once, behind the names of what is drawn in it."""
         keys = [("input", self._values_key(*values)) for values in self._values]
         for (style, coloured, over_picture, quantity), names in self._drawn.items():
-            drawn = Drawn(quantity, self._subject, coloured, over_picture, self._sigma)
+            drawn = Drawn(quantity, self._subject, coloured, over_picture, self._sigma, self._grid)
             _add(keys, ", ".join(names), style.key(drawn))
         return keys
 
@@ -69,6 +75,11 @@ class Legend:
     def _subject(self) -> Subject:
         """What is explained; in general words where that differs."""
         return next(iter(self._subjects)) if len(self._subjects) == 1 else Subject()
+
+    @property
+    def _grid(self) -> str:
+        """Of small maps of one size."""
+        return next(iter(self._grids)) if len(self._grids) == 1 else ""
 
     @property
     def _sigma(self) -> float | None:

@@ -31,6 +31,8 @@ from retrograph.results.picture_words import (
 from retrograph.results.unit_names import split_unit
 
 _MOST_CLASSES = 3
+_SHORT = 28
+"""The characters of a number with its name that stand behind what it is of."""
 
 
 def picture_lines(explained: ExplainedInput) -> list[str]:
@@ -51,14 +53,16 @@ def picture_lines(explained: ExplainedInput) -> list[str]:
 
 def one_unit_lines(explained: ExplainedInput) -> list[str]:
     """The first unit with its numbers, and the layer that it is in, if it is an inner one."""
-    title, alias = unit_title(explained, 0), explained.context.contract.alias
-    objective = explained.objective(0)
+    context, objective = explained.context, explained.objective(0)
+    title, alias = unit_title(explained, 0), context.contract.alias
     if objective is not None and objective.values:
         pairs = zip(objective.units, objective.values, strict=True)
-        both = [f"{name}: {plain_number(value)}" for (name, _), value in pairs]
+        both = [f"{context.unit(index)}: {plain_number(value)}" for (_, index), value in pairs]
         return [title, " · ".join([f"layer {alias}", *both, value_text(explained, 0)])]
     if objective is not None:
-        return [title, value_text(explained, 0)]
+        lines = [title, value_text(explained, 0)]
+        is_short = len(value_text(explained, 0)) <= _SHORT
+        return [" · ".join(lines)] if is_short else lines
     first = " · ".join([title, *measures(explained, 0)])
     return [first] if alias == SCORES else [first, f"layer {alias}{_at_strongest(explained)}"]
 

@@ -18,6 +18,8 @@ from retrograph.results.objective import Objective
 from retrograph.results.seen import seen_span
 from retrograph.results.unit_names import describe_channel, describe_output, split_unit
 
+_LONG = 20
+"""The letters beyond which a name is parted from its number."""
 _PARAMETERS = {
     "layer": "at layer {}",
     "steps": "{} steps",
@@ -56,7 +58,10 @@ def setting_lines(context: ExplainContext) -> list[str]:
         ]
         if parts and title == contract.method:  # another title says them
             lines.setdefault(", ".join(parts), []).append(method_title(context, title))
-    return [f"{', '.join(titles)}: {text}" for text, titles in lines.items()]
+    return [
+        f"{', '.join(titles)}{'' if text.startswith('at ') else ':'} {text}"
+        for text, titles in lines.items()
+    ]
 
 
 def _parameter_text(context: ExplainContext, name: str, value: object) -> str:
@@ -103,7 +108,8 @@ def _is_squashed(explained: ExplainedInput, k: int) -> bool:
 
 def value_text(explained: ExplainedInput, k: int) -> str:
     """The number of unit k behind its name."""
-    return f"{value_name(explained, k)} {plain_number(float(explained.scores[k]))}"
+    name, number = value_name(explained, k), plain_number(float(explained.scores[k]))
+    return f"{name}{':' * (len(name) > _LONG)} {number}"
 
 
 def measures(explained: ExplainedInput, k: int) -> list[str]:

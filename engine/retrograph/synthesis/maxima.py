@@ -6,7 +6,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, overload
+from typing import Any, ClassVar, overload
 
 import numpy as np
 from PIL import Image
@@ -39,6 +39,7 @@ class Maxima(Result, Sequence[Maximum]):
     """
 
     made_by = "maximize()"
+    what: ClassVar[str] = "input that maximizes "
 
     maxima: tuple[Maximum, ...]
     units: Units
@@ -93,7 +94,7 @@ class Maxima(Result, Sequence[Maximum]):
             return strips_page(self, self.context)
         if len(self) > 1:
             return sheet_page(self, self.context)
-        return single_page(self[0], self.context, self._columns())
+        return single_page(self[0], self.context, self._columns(), self.what)
 
     def _columns(self) -> list[tuple[str, Any]]:
         """The titled pictures of the panel of one input, which the caption names."""
@@ -193,6 +194,7 @@ class Dream(Maxima):
     """A photograph in which a layer, or one of its channels, was amplified: one input."""
 
     made_by = "dream()"
+    what: ClassVar[str] = ""
 
     def _columns(self) -> list[tuple[str, Any]]:
         """The photograph beside the dream."""

@@ -15,18 +15,27 @@ from retrograph.synthesis.context import SynthesisContext
 from retrograph.synthesis.maximum import Maximum
 
 _COLUMNS = 5
+_TILE = 240
+"""The short side, in pixels, that the inputs of a sheet are enlarged to."""
 _NOT_CONVERGED = "not converged, still rising: give more steps"
 
 
 def single_page(
-    maximum: Maximum, context: SynthesisContext, columns: Sequence[tuple[str, Picture]]
+    maximum: Maximum,
+    context: SynthesisContext,
+    columns: Sequence[tuple[str, Picture]],
+    what: str,
 ) -> Image.Image:
-    """Titled pictures side by side, over what is measured of one input."""
-    rises = [] if maximum.converged else ["still rising: more steps make it larger"]
+    """Titled pictures side by side, over what was made of the unit and what is measured of it."""
+    rises = (
+        []
+        if maximum.converged
+        else ["the activation still rises: more steps would raise it further"]
+    )
     return panel(
         columns,
         Caption(
-            text=f"{_headline(maximum, context)}\n{_change(maximum, context)}",
+            text=f"{_headline(maximum, context, what)}\n{_change(maximum, context)}",
             notes=[*rises, *context.small_print],
             is_warning=not maximum.converged,
         ),
@@ -36,9 +45,9 @@ def single_page(
 def sheet_page(maxima: Sequence[Maximum], context: SynthesisContext) -> Image.Image:
     """Several inputs, each over its unit's name and its probability or activation."""
     cells = [(_label(each, context), [context.picture(each.input)]) for each in maxima]
-    by = "probability" if maxima[0].probability is not None else "activation"
-    title = f"{_heading(context)}\n{_step_count(maxima)} · label: {by}"
-    return sheet(cells, min(_COLUMNS, len(cells)), title, Caption(notes=context.small_print))
+    title = f"{_heading(context)}\nactivation maximization · {_step_count(maxima)}"
+    caption = Caption(notes=context.small_print)
+    return sheet(cells, min(_COLUMNS, len(cells)), title, caption, side=_TILE)
 
 
 def strips_page(maxima: Sequence[Maximum], context: SynthesisContext) -> Image.Image:
@@ -52,17 +61,18 @@ def strips_page(maxima: Sequence[Maximum], context: SynthesisContext) -> Image.I
     return table.page(_heading(context), notes=context.small_print)
 
 
-def _headline(maximum: Maximum, context: SynthesisContext) -> str:
-    """The unit, and whether its ascent has come to its end."""
+def _headline(maximum: Maximum, context: SynthesisContext, what: str) -> str:
+    """What was made, the unit, and whether its ascent has come to its end."""
     within = "" if context.layer == SCORES else f"{context.layer} · "
     after = "" if maximum.converged else "not converged after "
-    return f"{within}{context.unit_name(maximum.unit)} · {after}{_step_count([maximum])}"
+    name = context.unit_name(maximum.unit)
+    return f"{what}{within}{name} · {after}{_step_count([maximum])}"
 
 
 def _change(maximum: Maximum, context: SynthesisContext) -> str:
     """The activation at the start and now, and what else is known of the input."""
     what, before, now = _measure(maximum)
-    parts = [f"{what} {before:.3g} -> {now:.3g}"]
+    parts = [f"{what} from {before:.3g} to {now:.3g}"]
     if maximum.probability is not None:
         parts.append(f"probability {maximum.probability:.3f}")
     parts += _class_told(maximum, context)
@@ -103,14 +113,13 @@ def _class_told(maximum: Maximum, context: SynthesisContext) -> list[str]:
 
 def _label(maximum: Maximum, context: SynthesisContext) -> str:
     name = context.unit_name(maximum.unit)
-    if maximum.probability is not None:
-        return f"{name}\n{maximum.probability:.4f}"
-    return f"{name}\n{maximum.activation:.3g}"
+    probability = [] if maximum.probability is None else [f"p = {maximum.probability:.4f}"]
+    return "\n".join([name, " · ".join([*probability, f"activation {maximum.activation:.3g}"])])
 
 
 def _heading(context: SynthesisContext) -> str:
-    what = "the classes" if context.layer == SCORES else context.layer
-    return f"what {what} would like best"
+    what = "each class" if context.layer == SCORES else f"units of layer {context.layer}"
+    return f"Inputs that maximize {what}"
 
 
 def _step_count(maxima: Sequence[Maximum]) -> str:

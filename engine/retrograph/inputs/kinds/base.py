@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import ClassVar
 
@@ -46,6 +46,9 @@ from retrograph.render.seen_page import seen_page
 
 _MOST_AXES = 4
 """The axes of an array that can be drawn."""
+_DOTS = "dots on the maps: where the input is 1"
+_MOST_DOTTED = 100
+"""The rows and columns of a plane whose cells have room for a dot."""
 _ACROSS = 4
 """The pictures of a row of a figure."""
 _WIDE = 2.5
@@ -332,27 +335,32 @@ class InputKind(ABC):
             return page
         (cells,) = seen_rows(first, seen, side, smooth=smooth)
         if self.is_plane(shown.picture) and not any(each.windows for each in maps):
-            size = rows_and_columns(shown.array).shape
-            axes = [*zip(axis_names(shown.array), size, strict=True)]
-            return plane_page([cell for cell in cells if cell], axes, caption)
+            values = rows_and_columns(shown.array)
+            axes = [*zip(axis_names(shown.array), values.shape, strict=True)]
+            dots = values != 0 if _is_binary(values) else None
+            if dots is not None:
+                caption = replace(caption, notes=[_DOTS, *caption.notes])
+            return plane_page([cell for cell in cells if cell], axes, caption, dots)
         across = 1 if _is_wide(picture) else _ACROSS
         return panels([cells[i : i + across] for i in range(0, len(cells), across)], caption)
 
     def rows(
-        self, shown: ShownInput, maps: Sequence[AttributionMap], side: int
+        self, shown: ShownInput, maps: Sequence[AttributionMap], side: int, larger: float = 1.0
     ) -> list[list[Titled | None]]:
         """An input beside its attributions, over the parts that units see.
 
         Args:
             shown, maps: as in `figure`.
             side: what the short side of small pictures is enlarged to.
+            larger: how many times as large as the input its parts may get.
 
         Raises:
             InputError: an attribution is not finite.
         """
         picture = self.input_picture(shown.array, shown.picture)
         first = shown.title, marked(picture, shown.marks, side)
-        return seen_rows(first, self._seen(shown, maps, side), side, smooth=_is_smooth(maps))
+        seen, smooth = self._seen(shown, maps, side), _is_smooth(maps)
+        return seen_rows(first, seen, side, smooth=smooth, larger=larger)
 
     def _seen(self, shown: ShownInput, maps: Sequence[AttributionMap], side: int) -> list[Seen]:
         """The attributions as pictures, with what their units see."""
@@ -374,6 +382,13 @@ class InputKind(ABC):
 def _is_smooth(maps: Sequence[AttributionMap]) -> bool:
     """Whether the pictures of attributions are enlarged without edges between their pixels."""
     return any(each.style.is_smooth for each in maps)
+
+
+def _is_binary(values: AnyArray) -> bool:
+    """Whether few values of a small plane are 1 and the others 0."""
+    is_small = max(values.shape) <= _MOST_DOTTED and min(values.shape) > 1
+    are_few = 0 < np.count_nonzero(values) < values.size / 2
+    return bool(is_small and are_few and ((values == 0) | (values == 1)).all())
 
 
 def _is_wide(picture: colour.Picture) -> bool:

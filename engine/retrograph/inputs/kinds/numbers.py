@@ -9,7 +9,7 @@ from PIL import Image
 
 from retrograph.inputs.kinds.base import AttributionMap, InputKind, ShownInput
 from retrograph.preprocess.arrays import AnyArray
-from retrograph.render import Caption, Style
+from retrograph.render import BAR_SCALE, Caption, Style
 from retrograph.render.number_bars import number_bars_page
 from retrograph.render.waveform import WaveTrack, in_colour, sequence_page
 
@@ -32,8 +32,10 @@ class NumberInput(InputKind):
 
     def scale_notes(self, array: AnyArray, count: int) -> Sequence[str]:
         """Bars beside their numbers end at the largest."""
-        if as_sequence(array) is None or array.size > _MOST_BARS:
+        if as_sequence(array) is None:
             return super().scale_notes(array, count)
+        if array.size > _MOST_BARS:
+            return (BAR_SCALE,)
         return ("each column of bars has a scale of its own",)
 
     def figure(

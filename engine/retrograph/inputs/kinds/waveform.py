@@ -15,7 +15,7 @@ from retrograph.preprocess import Coding, InputAxes, Item, Pending, PictureFile
 from retrograph.preprocess.arrays import AnyArray
 from retrograph.preprocess.recipe import describe, known
 from retrograph.preprocess.sounds import SOUND_SUFFIXES, WaveformSize, read_waveform
-from retrograph.render import Caption, Style, colour
+from retrograph.render import BAR_SCALE, Caption, Style, colour
 from retrograph.render.waveform import (
     WaveTrack,
     attribution_plot,
@@ -102,6 +102,10 @@ class WaveformInput(InputKind):
     def drawn_style(self, style: Style, array: AnyArray) -> Style:
         """Red and blue instead of greys, in which bars are hard to see."""
         return in_colour(style)
+
+    def scale_notes(self, array: AnyArray, count: int) -> Sequence[str]:
+        """Bars end where colours do."""
+        return (BAR_SCALE,)
 
     def is_plane(self, shown: Image.Image | None) -> bool:
         return False

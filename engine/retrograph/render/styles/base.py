@@ -84,6 +84,7 @@ class Drawn:
         coloured: whether the map has the picture's three colours by themselves.
         over_picture: whether the map is drawn on a picture, if the style draws on one.
         sigma: of the blur of a smooth map, in pixels; None where maps have several.
+        grid: rows and columns of small maps, as in "32 x 32"; "" of others.
     """
 
     quantity: Quantity = CONTRIBUTION
@@ -91,6 +92,7 @@ class Drawn:
     coloured: bool = True
     over_picture: bool = False
     sigma: float | None = None
+    grid: str = ""
 
     def signed_text(self, positive: str, negative: str) -> str:
         """What two colours mean in which positive and negative numbers are drawn."""
@@ -194,7 +196,8 @@ class Style(ABC):
             return key
         share = f"{100 * SIGMA:g} % of the shorter side"
         sigma = share if drawn.sigma is None else f"{drawn.sigma:.2g} px"
-        return replace(key, text=f"{key.text}; smoothed, sigma {sigma}")
+        small = f", interpolated from {drawn.grid}" if drawn.grid else ""
+        return replace(key, text=f"{key.text}; smoothed, sigma {sigma}{small}")
 
     def sharp(self) -> Style:
         """The same without smoothing."""

@@ -11,7 +11,7 @@ from PIL import Image
 from retrograph.render.colour import LUMA, Floats, Order, Picture
 from retrograph.render.styles.base import BAR_WIDTH, Drawn, Key, Style, bar, ramp
 
-FAINT: Final = 0.16
+FAINT: Final = 0.3
 """The share of its contrast that a picture keeps under a map."""
 COLOURS: Final = bytes.fromhex(
     "0b2f6b 17549c 3f82c4 86b4de c6dcf0 ffffff fbd3bd f39a7b dc5b4b b5222f 6d0a22"
