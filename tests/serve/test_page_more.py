@@ -122,6 +122,7 @@ def test_a_scan_tells_what_a_neuron_is_and_a_table_of_all(tmp_path: Path) -> Non
     pictures = tmp_path / "pictures"
     pictures.mkdir()
     small_pictures(pictures, 6)
+    marked = "document.querySelector('#panel-neuron .mistake')?.textContent"
     rows = "[...document.querySelectorAll('tbody tr')].map((r) => r.cells[1].textContent)"
     steps = [
         {"go": "?layer=conv2&unit=3&tab=neuron"},
@@ -139,11 +140,20 @@ def test_a_scan_tells_what_a_neuron_is_and_a_table_of_all(tmp_path: Path) -> Non
         {"shoot": "table"},
         {"click": "tbody tr:nth-child(2) button"},
         {"tell": ADDRESS},
+        {"go": "?layer=conv2&unit=3&tab=table&preprocessing=imagenet"},
+        {"until": "document.querySelector('#panel-table .mistake') !== null"},
+        {"shoot": "another"},
+        {"click": "#tab-neuron"},
+        {"until": f"{marked} !== undefined"},
+        {"tell": marked},
+        {"click": "#panel-neuron >> text=Scan these inputs"},
+        {"until": f"{marked} === undefined && document.querySelector('.histogram') !== null"},
     ]
     with page_served(SAMPLE, pictures) as address:
         seen = visit(address, tmp_path, steps)
     assert seen.errors == []
-    peaks, asked = seen.told
+    peaks, asked, note = seen.told
+    assert "while the page shows imagenet" in note
     numbers = [float(peak.replace("\u2212", "-")) for peak in peaks]
     assert numbers == sorted(numbers, reverse=True)
     assert asked["layer"] == "conv2"
@@ -152,7 +162,8 @@ def test_a_scan_tells_what_a_neuron_is_and_a_table_of_all(tmp_path: Path) -> Non
 
 def test_checks_preprocessing_and_what_is_copied(tmp_path: Path) -> None:
     steps = [
-        {"go": "?layer=relu2&unit=5&tab=checks"},
+        {"go": "?layer=relu2&unit=5"},
+        {"click": "text=preprocessing 0-1"},
         {"until": "document.querySelectorAll('.choices button').length > 1"},
         {"click": "text=Check this attribution"},
         {"until": "document.querySelector('.word') !== null"},

@@ -7,7 +7,7 @@ import { view } from "./view.js";
 /** An offer to scan a layer, or how far a scan is that goes on; `finished` is called when it is there. */
 export function scanOffer(layer, finished, why = `No scan tells yet what drives the units of ${layer}.`) {
   const bar = make("progress", { hidden: true, max: 1, ariaLabel: "How far the scan is" });
-  const words = make("p.soft", { role: "status" }, `${why} One over the ${known().inputs.length} inputs of this page finds it; start the server with --scan RUN to bring a larger one.`);
+  const words = make("p.soft", { role: "status" }, `${why} A scan of the ${known().inputs.length} inputs of this page tells it; start the server with --scan RUN to bring a larger one.`);
   const button = make("button.main", { onclick: begin }, "Scan these inputs");
   const failed = (message) => {
     say(message, true);

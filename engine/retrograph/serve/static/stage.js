@@ -196,7 +196,7 @@ class Stage {
     const notes = record.notes ?? [];
     this.caption.replaceChildren(
       make("h2", {}, name || record.layer),
-      make("p.soft", {}, facts.filter(Boolean).join(" \u00b7 ")),
+      make("p.soft", {}, facts.filter(Boolean).join(" \u00b7 "), ...preparation(record)),
       ...(record.sound ? [make("audio", { controls: true, src: address(`api/audio/${encodeURIComponent(view().input)}`, { model: view().model }) })] : []),
       ...(notes.length ? [make("details", {}, make("summary", {}, notes.length === 1 ? "1 note" : `${notes.length} notes`), make("ul", {}, notes.map((note) => make("li", {}, note))))] : []),
     );
@@ -240,6 +240,13 @@ class Stage {
 const labelled = (words, control) => make("label.inline", {}, make("span", {}, words), control);
 const nameOf = (id) => fileName(known().inputs.find((each) => each.id === id)?.name ?? id);
 const unitWords = ({ unit }) => (unit ? `unit ${unit}` : "the most active unit");
+
+/** How the input is prepared, which opens the other ways. */
+function preparation({ preprocessing }) {
+  if (!preprocessing) return [];
+  const title = "how the input is prepared, and what other ways would give";
+  return [" \u00b7 ", make("button.link", { title, onclick: () => show({ tab: "checks" }) }, `preprocessing ${preprocessing.name}`)];
+}
 
 /** Width and height of a box [x0, y0, x1, y1], or the length of one along a sequence. */
 function extent(box) {
