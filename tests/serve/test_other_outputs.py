@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from support.browser_page import page_served, visit
-from support.nets import info, model, node, save, two_input_net, wave_net
+from support.nets import cnn, info, model, node, save, two_input_net, wave_net
 from support.serve_case import SAMPLE, told
 
 pytest.importorskip("starlette", reason="needs retrograph[serve]")
@@ -118,3 +118,15 @@ def test_a_waveform_is_heard_where_its_rate_is_known(tmp_path: Path) -> None:
         page = Page(net, [tmp_path / "a.npy"], sample_rate=rate, device="cpu", threads=1)
         assert told(page, "api/explain", input="0").json["sound"] is is_heard
         assert told(page, "api/audio/0").status == (200 if is_heard else 400)
+
+
+def test_presets_are_not_tried_where_a_run_takes_long(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The model has 27 x 5 x 64 multiply-adds and some more."""
+    net, file = save(cnn(), tmp_path / "net.onnx"), photo(tmp_path)
+    for most, examples in ((10**6, (str(file),)), (8000, ())):
+        monkeypatch.setattr("retrograph.serve.shown_model._QUICK", most)
+        page = Page(net, [file], device="cpu", threads=1)
+        assert page.models["net"].hosted._setup.examples == examples
+        assert told(page, "api/explain", input="0").status == 200

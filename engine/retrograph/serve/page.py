@@ -8,7 +8,7 @@ import os
 import secrets
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from threading import Thread
@@ -125,7 +125,7 @@ class Page:
         self.inputs = PageInputs(inputs, kind)
         examples = [str(each.path) for each in self.inputs][:_EXAMPLES]
         for model in self.models.values():
-            model.hosted.learn_from(examples)
+            model.learn_from(examples)
         self.scan: Scan | None = None if scan is None else open_scan(scan)
         self.facts = ThreadPoolExecutor(_LOOKERS, "retrograph-page")
         self.slow = ThreadPoolExecutor(_SLOW, "retrograph-slow")
@@ -210,7 +210,11 @@ class Page:
 
     def warm(self) -> None:
         """Make ready what is explained of each model if nothing is asked."""
-        for model in [*self.models.values()]:
+        models = [*self.models.values()]
+        for model in models:  # what is shown of a model whose first run takes long
+            with suppress(RetrographError):
+                _ = model.outline, model.hosted.layers
+        for model in models:
             model.hosted.warm()
         self.uploads.prepare()
 

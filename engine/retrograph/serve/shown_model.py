@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from PIL import Image
 
+from retrograph.benchmarks.work import multiply_adds
 from retrograph.errors import InputError
 from retrograph.inputs import InputKind, PreprocessingChoice, choose_kind
 from retrograph.inputs.loader import Batch
@@ -31,6 +32,8 @@ from retrograph.serving.hosted import Hosted, Setup
 from retrograph.serving.limits import Limits
 from retrograph.serving.questions import Ask
 
+_QUICK: Final = 20 * 10**9
+"""The multiply-adds of a model that runs quickly."""
 _RUNNERS: Final = 2
 _BATCHES: Final = 12
 """Inputs that stay read."""
@@ -93,6 +96,21 @@ class ShownModel:
                 self.model, names[0], choice, reading.alphabet, reading.sample_rate
             )
         return kind
+
+    def learn_from(self, examples: Sequence[str]) -> None:
+        """As `Hosted.learn_from`; nothing is tried where that would take minutes."""
+        if self._is_quick:
+            self.hosted.learn_from(examples)
+
+    @cached_property
+    def _is_quick(self) -> bool:
+        """Whether a run takes a second or less; that of a graph of open sizes is taken for it."""
+        with self.model.lock:
+            try:
+                work = multiply_adds(self.model.graph, self.model.target(None), 1)
+            except InputError:
+                return True
+        return work is None or work <= _QUICK
 
     @cached_property
     def outline(self) -> Outline:

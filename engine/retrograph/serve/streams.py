@@ -78,7 +78,7 @@ class Streams:
             called, path = page.uploads.take(name, data)
             added = page.inputs.add(called, path)
             for model in page.models.values():
-                model.hosted.learn_from([str(path)])
+                model.learn_from([str(path)])
             return record(added, page.kind_name)
 
         return JSONResponse(await page.in_time(request, page.facts, take))
