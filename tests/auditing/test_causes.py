@@ -201,3 +201,21 @@ def test_one_cause_at_many_places_is_told_once() -> None:
     where = "B parts from A at bn1 (`n_n0`); bn2 (`n_n1`); bn3 (`n_n2`), at each for one cause"
     assert f"{where}: epsilon 1e-05 in A, 0.02 in B." in found.sentence
     assert found.sentence.endswith("nothing else differs.")
+
+
+def test_what_is_folded_into_weights_is_not_missing() -> None:
+    clean = NETS["residual"]()
+    editor = Editor(clean)
+    scale, shift, mean, variance = (editor.constant(f"{key}2") for key in "somv")
+    weight = editor.constant("w2")
+    assert weight is not None
+    factor = scale / np.sqrt(variance + np.float32(1e-5))
+    editor.set_constant("w2", (weight * factor[:, None, None, None]).astype(np.float32))
+    editor.set_constant("bias", (shift - mean * factor).astype(np.float32))
+    layer = next(n for n in editor.graph.node if n.output[0] == "a2")
+    layer.input.append("bias")
+    editor.bypass(next(n for n in editor.graph.node if n.output[0] == "n2"))
+    assert not rg.audit(clean, editor.model, inputs(), method=None).fails()
+    editor.set_attribute(layer, "pads", [0, 0, 2, 2])
+    found = rg.audit(clean, editor.model, inputs(), method=None)
+    assert [cause.kind for cause in found.findings[0].causes] == ["pads"]

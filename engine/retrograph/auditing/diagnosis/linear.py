@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -59,15 +60,20 @@ def _layer(side: Side, node: NodeProto) -> LinearLayer | None:
 
 def folded(side: Side, layer: LinearLayer) -> LinearLayer:
     """The layer with what scales and shifts its channels right behind it."""
+    return next((last for _, last in reversed([*folds(side, layer)])), layer)
+
+
+def folds(side: Side, layer: LinearLayer) -> Iterator[tuple[NodeProto, LinearLayer]]:
+    """What scales and shifts its channels right behind it, each with the layer up to there."""
     nodes = side.nodes
     for node in nodes[nodes.index(layer.node) + 1 :]:
         if node.op_type in _MOVES:
             continue
         after = _normalised(side, layer, node) or _shifted(side, layer, node)
         if after is None:
-            break
+            return
         layer = after
-    return layer
+        yield node, layer
 
 
 def _normalised(side: Side, layer: LinearLayer, node: NodeProto) -> LinearLayer | None:

@@ -9,6 +9,7 @@ import numpy as np
 
 from retrograph.auditing.axes import relative_error
 from retrograph.auditing.diagnosis.difference import Cause, Difference, Side
+from retrograph.auditing.diagnosis.linear import folded, folds, linear_layers
 from retrograph.auditing.diagnosis.padding import pad_before, with_pad
 from retrograph.auditing.diagnosis.reading import Reading
 from retrograph.auditing.diagnosis.vectors import vector_text
@@ -25,6 +26,8 @@ _LAYOUTS = frozenset({"Flatten", "Identity", "Reshape", "Squeeze", "Transpose", 
 
 _GELUS = {"Erf": "Erf", "Tanh": "tanh", "Sigmoid": "Sigmoid", "Swish": "Sigmoid"}
 _SAME = 1e-6
+_FOLDED = 1e-4
+"""Weights that are less off are the same, folded in another order."""
 
 
 def attribute_causes(difference: Difference) -> Iterator[Cause]:
@@ -177,8 +180,21 @@ def _left(difference: Difference, which: str) -> list[NodeProto]:
     paired = {id(node) for pair in Reading(difference).counterparts() for node in pair}
     side = difference.a if which == "a" else difference.b
     absorbed = {id(pad) for node in side.nodes if (pad := pad_before(side, node)) is not None}
-    known = paired | absorbed
+    known = paired | absorbed | _folded_away(difference)
     return [node for node in side.nodes if id(node) not in known and node.op_type != "Identity"]
+
+
+def _folded_away(difference: Difference) -> set[int]:
+    """What scales and shifts the channels of layers that come to the same in both files."""
+    sides = difference.a, difference.b
+    found: set[int] = set()
+    for layers in zip(*map(linear_layers, sides), strict=False):
+        first, second = map(folded, sides, layers)
+        parts = (first.weight, second.weight), (first.filled_bias, second.filled_bias)
+        if all(a.shape == b.shape and relative_error(a, b) <= _FOLDED for a, b in parts):
+            behind = (folds(side, layer) for side, layer in zip(sides, layers, strict=True))
+            found |= {id(node) for each in behind for node, _ in each}
+    return found
 
 
 def _named(side: Side, node: NodeProto) -> str:
