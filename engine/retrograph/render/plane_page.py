@@ -68,7 +68,7 @@ def _dotted(picture: Pixels, dots: NDArray[np.bool_]) -> Pixels:
     """The picture with a dark dot in the middle of some of its cells."""
     page = Image.fromarray(picture)
     draw, (rows, columns) = ImageDraw.Draw(page), dots.shape
-    half = max(1.0, 0.17 * min(page.width / columns, page.height / rows))
+    half = max(2.0, 0.34 * min(page.width / columns, page.height / rows))
     for row, column in np.argwhere(dots):
         x, y = (column + 0.5) * page.width / columns, (row + 0.5) * page.height / rows
         draw.ellipse([x - half, y - half, x + half, y + half], fill=INK, outline=WHITE)

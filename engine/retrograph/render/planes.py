@@ -9,6 +9,8 @@ from numpy.typing import NDArray
 
 _LONGEST = 1024
 _FLATTEST = 8
+_MOST_DOTTED = 100
+"""The rows and columns of a plane whose cells have room for a dot."""
 
 
 def plane(values: NDArray[Any]) -> NDArray[Any]:
@@ -48,6 +50,13 @@ def axis_names(values: NDArray[Any]) -> tuple[str, str]:
 def is_averaged(values: NDArray[Any]) -> bool:
     """Whether `plane` draws the mean of several channels."""
     return values.ndim == 3 and min(values.shape[0], values.shape[2]) > 1
+
+
+def is_sparse(values: NDArray[Any]) -> bool:
+    """Whether few values of a small plane [rows, columns] are 1 and the others 0."""
+    is_small = max(values.shape) <= _MOST_DOTTED and min(values.shape) > 1
+    are_few = 0 < np.count_nonzero(values) < values.size / 2
+    return bool(is_small and are_few and ((values == 0) | (values == 1)).all())
 
 
 def _shortened(values: NDArray[Any], axis: int) -> NDArray[Any]:

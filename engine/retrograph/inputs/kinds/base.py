@@ -40,15 +40,13 @@ from retrograph.render import (
 )
 from retrograph.render.page import Titled, panel_side
 from retrograph.render.plane_page import plane_page
-from retrograph.render.planes import axis_names, plane, rows_and_columns
+from retrograph.render.planes import axis_names, is_sparse, plane, rows_and_columns
 from retrograph.render.seen import NamedWindow, Seen, seen_rows
 from retrograph.render.seen_page import seen_page
 
 _MOST_AXES = 4
 """The axes of an array that can be drawn."""
 _DOTS = "dots on the maps: where the input is 1"
-_MOST_DOTTED = 100
-"""The rows and columns of a plane whose cells have room for a dot."""
 _ACROSS = 4
 """The pictures of a row of a figure."""
 _WIDE = 2.5
@@ -337,7 +335,7 @@ class InputKind(ABC):
         if self.is_plane(shown.picture) and not any(each.windows for each in maps):
             values = rows_and_columns(shown.array)
             axes = [*zip(axis_names(shown.array), values.shape, strict=True)]
-            dots = values != 0 if _is_binary(values) else None
+            dots = values != 0 if is_sparse(values) else None
             if dots is not None:
                 caption = replace(caption, notes=[_DOTS, *caption.notes])
             return plane_page([cell for cell in cells if cell], axes, caption, dots)
@@ -382,13 +380,6 @@ class InputKind(ABC):
 def _is_smooth(maps: Sequence[AttributionMap]) -> bool:
     """Whether the pictures of attributions are enlarged without edges between their pixels."""
     return any(each.style.is_smooth for each in maps)
-
-
-def _is_binary(values: AnyArray) -> bool:
-    """Whether few values of a small plane are 1 and the others 0."""
-    is_small = max(values.shape) <= _MOST_DOTTED and min(values.shape) > 1
-    are_few = 0 < np.count_nonzero(values) < values.size / 2
-    return bool(is_small and are_few and ((values == 0) | (values == 1)).all())
 
 
 def _is_wide(picture: colour.Picture) -> bool:
