@@ -40,9 +40,9 @@ dist: $(VENV)/ready
 	$(BIN)/python -m pip install --quiet build cyclonedx-bom twine
 	$(BIN)/python -m build --outdir dist
 	$(BIN)/twine check --strict dist/*
-	$(PYTHON) -m venv dist/installed
-	dist/installed/bin/python -m pip install --quiet "$$(ls dist/*.whl)[cpu]"
-	dist/installed/bin/python -m pip check
+	$(PYTHON) -m venv --without-pip dist/installed
+	$(BIN)/python -m pip --python dist/installed install --quiet "$$(ls dist/*.whl)[cpu]"
+	$(BIN)/python -m pip --python dist/installed check
 	$(BIN)/cyclonedx-py environment dist/installed --pyproject pyproject.toml --mc-type library \
 	    --output-reproducible --output-file dist/retrograph.cdx.json
 	rm -rf dist/installed
