@@ -9,6 +9,7 @@ from retrograph.inputs import AttributionMap, ShownInput
 from retrograph.inputs.kinds.numbers import as_sequence
 from retrograph.preprocess import PRESETS
 from retrograph.render import STYLES, Caption, Drawn
+from retrograph.render.number_bars import swatches
 from support.input_case import kind_of
 from support.page_case import find
 
@@ -49,4 +50,4 @@ def test_bars_are_red_and_blue_where_maps_would_be_grey() -> None:
     maps = [AttributionMap("guided", values, style)]
     keys = [("guided", style.key(Drawn(coloured=False)))]
     page = kind.figure(ShownInput("input", values, None), maps, Caption("unit", keys))
-    find(page, keys[0][1].bar)
+    find(page, swatches(keys[0][1]).bar)

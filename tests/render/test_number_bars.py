@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from retrograph.render import STYLES, Caption
-from retrograph.render.number_bars import bars, number_bars_page
+from retrograph.render.number_bars import aligned_numbers, bars, number_bars_page, swatches
 from retrograph.render.waveform import WaveTrack
 from support.page_case import find
 
@@ -48,3 +48,34 @@ def test_the_page_has_a_column_for_each() -> None:
     right, same = find(page, bars(VALUES, STYLES["red-blue"]))
     assert level == same
     assert right > left + 250
+
+
+def test_the_key_of_bars_has_their_two_colours_and_no_zero() -> None:
+    style = STYLES["red-blue"]
+    key = swatches(style.key())
+    positive, negative = (_ink(bars(VALUES, style)[row]) for row in (13, 39))
+    assert len({*map(tuple, key.bar.reshape(-1, 3))}) == 3
+    np.testing.assert_allclose(key.bar[0, [0, -1]].astype(int), [negative, positive], atol=2)
+    assert key.ends == (style.key().ends[0], style.key().ends[-1])
+
+
+def test_the_key_of_bars_without_signs_has_one_colour() -> None:
+    key = swatches(STYLES["heat"].key())
+    assert len({*map(tuple, key.bar.reshape(-1, 3))}) == 1
+    np.testing.assert_allclose(
+        key.bar[0, 0].astype(int), bars(VALUES, STYLES["heat"])[13, 0].astype(int), atol=2
+    )
+    assert not key.ends
+
+
+def _ink(line: np.ndarray) -> np.ndarray:
+    """The colour of a bar in a line of pixels [W, 3]."""
+    inked: np.ndarray = line[(line != 255).any(axis=1)][0].astype(int)
+    return inked
+
+
+def test_numbers_have_the_same_decimals_where_few_are_enough() -> None:
+    assert aligned_numbers(np.array([-0.126, 0.00653, 0.0])) == ["-0.12600", "0.00653", "0.00000"]
+    assert aligned_numbers(np.array([512.0, 3.25])) == ["512.00", "3.25"]
+    assert aligned_numbers(np.array([1e-9, 3.25])) == ["1e-09", "3.25"]
+    assert aligned_numbers(np.zeros(1)) == ["0"]

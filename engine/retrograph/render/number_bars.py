@@ -13,14 +13,14 @@ from retrograph.render.blocks import INK, SOFT, Block, beside, blank, stack, top
 from retrograph.render.caption import Caption, captioned, lines
 from retrograph.render.colour import Floats, Pixels
 from retrograph.render.signals import Values
-from retrograph.render.styles import Style
+from retrograph.render.styles import Key, Style
 from retrograph.render.text import font_of
 from retrograph.render.waveform import WaveTrack
 
 _HIGH: Final = 26
 _GAP: Final = 4
 _BAR: Final = 250
-_NUMBER: Final = 96
+_NUMBER: Final = 84
 _LABEL: Final = 90
 _APART: Final = 40
 """Between columns, so that a number lies nearer to its own bar."""
@@ -28,6 +28,11 @@ _INK: Final = 0.6
 """How far along its colours a bar is, all of one sign alike: its length says how large it is."""
 _CLOSE: Final = 0.25
 """The share of a scale at whose end a number has no room beside 0."""
+_MOST_DECIMALS: Final = 5
+_LARGEST: Final = 1e4
+"""Numbers from there on, and those of more decimals, have powers of ten."""
+_MIDDLED: Final = 3
+"""The names at a legend's bar that has 0 in the middle."""
 _NARROWEST: Final = 760
 
 
@@ -48,7 +53,7 @@ def number_bars_page(
     titles = [title, *(each.title for each in tracks)]
     columns = [_column(values.reshape(-1), None)]
     columns += [_column(each.values.reshape(-1), each.style) for each in tracks]
-    labels = _texts([f"feature {row}" for row in range(values.size)], _LABEL, "r")
+    labels = _texts([f"input[{row}]" for row in range(values.size)], _LABEL, "r")
     labels = stack([labels, blank(1, _HIGH)], 0)
     heads = [_head(each) for each in titles]
     tallest = max(head.height for head in heads)
@@ -57,6 +62,7 @@ def number_bars_page(
         for head, column in zip(heads, columns, strict=True)
     ]
     body = beside([labels, *named], _APART)
+    caption = replace(caption, keys=[(names, swatches(key)) for names, key in caption.keys])
     return captioned(stack([body, blank(_NARROWEST, 1)], 0), caption, 1.0)
 
 
@@ -78,6 +84,22 @@ def bars(values: Floats, style: Style | None) -> Pixels:
     return replace(style, end=1.0).draw(plane[np.newaxis])
 
 
+def swatches(key: Key) -> Key:
+    """The key of bars, which have one colour for each sign, made of that of a scale of colours."""
+    start = -1.0 if len(key.ends) == _MIDDLED else 0.0
+    signs = [(-_INK, key.ends[0]), (_INK, key.ends[-1])] if start and key.ends[0] else [(_INK, "")]
+    width = key.bar.shape[1]
+    fields = key.bar.copy()
+    share = width // len(signs)
+    for place, (value, _) in enumerate(signs):
+        colour = key.bar[:, round((value - start) / (1 - start) * (width - 1))]
+        fields[:, place * share : (place + 1) * share] = colour[:, np.newaxis]
+    if len(signs) > 1:
+        fields[:, share - _GAP : share + _GAP] = 255
+    ends = tuple(end for _, end in signs if end)
+    return replace(key, bar=fields, ends=ends)
+
+
 def _head(title: str) -> Block:
     """The title of a column."""
     first, *more = title.splitlines() or [""]
@@ -88,8 +110,16 @@ def _head(title: str) -> Block:
 def _column(values: Values, style: Style | None) -> Block:
     """The bars of some numbers, each beside its number."""
     drawn = Image.fromarray(bars(np.asarray(values, np.float64), style))
-    numbers = _texts([f"{value:.3g}" for value in values.tolist()], _NUMBER, "l")
+    numbers = _texts(aligned_numbers(np.asarray(values, np.float64)), _NUMBER, "r")
     return stack([beside([drawn, numbers], 0), _scale(np.asarray(values, np.float64), style)], 0)
+
+
+def aligned_numbers(values: Floats) -> list[str]:
+    """Numbers as text, each of at least three digits, all with the same decimals where few do."""
+    sizes = np.abs(values[values != 0])
+    decimals = max(0, 2 - int(np.floor(np.log10(sizes.min())))) if sizes.size else 0
+    is_short = decimals <= _MOST_DECIMALS and not (sizes >= _LARGEST).any()
+    return [f"{value:.{decimals}f}" if is_short else f"{value:.3g}" for value in values.tolist()]
 
 
 def _ends(values: Floats, style: Style | None) -> tuple[float, float]:
@@ -105,14 +135,13 @@ def _scale(values: Floats, style: Style | None) -> Block:
     low, top = _ends(values, style)
     draw.line([(0, 2), (_BAR - 1, 2)], SOFT)
     for value in {low, 0.0, top}:
+        if value and abs(value) < _CLOSE * (top - low):
+            continue
         place = (value - low) / ((top - low) or 1.0)
         x = min(round(place * _BAR), _BAR - 1)
         draw.line([(x, 2), (x, 6)], SOFT)
-        is_close = value and abs(value) < _CLOSE * (top - low)
-        if is_close and value < 0:
-            continue
-        anchor = "l" if place < _CLOSE or is_close else "r" if place > 1 - _CLOSE else "m"
-        draw.text((x, 16), f"{value:.2g}", fill=SOFT, font=font, anchor=f"{anchor}m")
+        anchor = "m" if 0 < place < 1 else "r" if place else "l"
+        draw.text((x, 16), f"{value:.3g}", fill=SOFT, font=font, anchor=f"{anchor}m")
     return page
 
 

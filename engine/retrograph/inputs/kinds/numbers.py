@@ -36,7 +36,7 @@ class NumberInput(InputKind):
             return super().scale_notes(array, count)
         if array.size > _MOST_BARS:
             return (BAR_SCALE,)
-        return ("each column of bars has a scale of its own",)
+        return ("bar length: size; each column of bars has a scale of its own",)
 
     def figure(
         self, shown: ShownInput, maps: Sequence[AttributionMap], caption: Caption
