@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import io
 import os
@@ -19,6 +20,8 @@ from numpy.typing import NDArray
 
 from retrograph.errors import InputError, parameter
 
+_FULL: Final = (errno.ENOSPC, errno.EDQUOT)
+
 LONGEST_NAME = 200
 """The bytes that a name of ours has at most: file systems take 255, of which some are for suffixes,
 numbers and what is unfinished."""
@@ -29,6 +32,10 @@ _TRIED: Final = 2**13
 """Half of how many bytes of an array are compressed to see how much smaller they get."""
 _WORTH: Final = 0.85
 """The share of their size that what is compressed has left at most."""
+
+
+class DiskFull(InputError):
+    """There is no room for a file, so that what follows cannot be written either."""
 
 
 def safe_name(text: str) -> str:
@@ -48,13 +55,17 @@ def write_whole(path: Path, data: bytes | memoryview) -> None:
     """Write a file, the whole of it or nothing; a file that is there is replaced.
 
     Raises:
-        InputError: it cannot be written.
+        InputError: it cannot be written; DiskFull where there is no room.
     """
     part = path.with_name(f".{safe_name(path.name)}.{os.getpid()}-{get_ident()}.part")
     try:
         part.write_bytes(data)
         part.replace(path)
     except OSError as error:
+        if error.errno in _FULL:
+            raise DiskFull(
+                f"{path} cannot be written ({error.strerror}); make room, or choose another folder"
+            ) from None
         raise InputError(
             f"{path} cannot be written ({error.strerror}); check the folder, its rights and space"
         ) from None

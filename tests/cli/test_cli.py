@@ -13,6 +13,7 @@ import onnx
 import pytest
 
 import retrograph
+from retrograph import cli
 from retrograph.cli import layers as layers_command
 from retrograph.cli.terminal import join_negative_values
 from retrograph.preprocess import PRESETS, Preprocessing
@@ -252,6 +253,17 @@ def test_interrupting_leaves_nothing(
     ran = run(capsys, *["explain", "net.onnx", "dog.png", "-o", "maps"])
     assert (ran.code, ran.err) == (130, "retrograph: interrupted\n")
     assert tree(here) == before
+
+
+def test_an_interrupt_while_a_command_is_loaded_is_no_traceback(
+    capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(name: str) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(cli, "import_module", interrupted)
+    ran = run(capsys, "methods")
+    assert (ran.code, ran.err) == (130, "retrograph: interrupted\n")
 
 
 @pytest.mark.parametrize(

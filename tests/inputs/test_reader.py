@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from retrograph.inputs import iter_inputs
+from retrograph.inputs import count_inputs, iter_inputs
 from retrograph.preprocess import PRESETS, BadInput, Item, Preprocessing, restore
 from retrograph.preprocess.recipe import Shape
 from support.input_case import kind_of
@@ -32,6 +33,32 @@ def read(
         [item for item in found if isinstance(item, Item)],
         [item for item in found if isinstance(item, BadInput)],
     )
+
+
+def test_a_folder_that_cannot_be_read_is_named_and_the_others_follow(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("a", "b", "c"):
+        (tmp_path / name).mkdir()
+        plain(4, 4).save(tmp_path / name / "x.png")
+    scan = os.scandir
+
+    def scandir(folder: Path) -> object:
+        if Path(folder).name in locked:
+            raise PermissionError(13, "Permission denied")
+        return scan(folder)
+
+    monkeypatch.setattr(os, "scandir", scandir)
+    locked = {"b"}
+    good, bad = read(tmp_path, ("N", 3, 4, 4))
+    assert [Path(item.name).parent.name for item in good] == ["a", "c"]
+    assert [item.name for item in bad] == [str(tmp_path / "b")]
+    assert "b cannot be read (Permission denied)" in str(bad[0].error)
+    assert count_inputs([tmp_path]) == 3
+    locked = {"a", "b", "c"}
+    assert len(read(tmp_path, ("N", 3, 4, 4))[1]) == 3
+    locked = {tmp_path.name}
+    assert len(read(tmp_path, ("N", 3, 4, 4))[1]) == 1
 
 
 def test_folder_is_sorted_deep_and_survives_a_bad_picture(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import threading
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import numpy as np
 import pytest
 
 import retrograph as rg
+from retrograph.errors import InputError
 from retrograph.pipeline import writing
 from retrograph.pipeline.destination import Files
 from retrograph.results.explanation import Explanation
@@ -33,3 +35,16 @@ def test_two_pictures_are_written_at_the_same_time(
     names = [explanation.name for explanation in explained]
     assert names == [f"input[{number}]" for number in range(4)]
     assert len(list((tmp_path / "maps").glob("*.png"))) == 4
+
+
+def test_a_full_disk_ends_the_run_at_the_first_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(target: Path, data: bytes) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+    inputs = [np.full((32, 32, 3), grey, np.uint8) for grey in (0, 90, 160)]
+    explained = rg.explain_all(SAMPLE, inputs, preprocessing="cifar10", out=tmp_path / "maps")
+    with pytest.raises(InputError, match=r"\(No space left on device\); make room"):
+        next(explained)

@@ -208,6 +208,13 @@ def test_what_does_not_make_one_scan_is_refused(desk: Path) -> None:
     assert not Path("out").exists()
 
 
+def test_a_part_of_very_many_is_refused_at_once(desk: Path) -> None:
+    part = scanner().run_part(Share(2, 10**18), "run").path
+    named = r"parts 1, 3, 4, 5, 6, 7, 8, 9, 10, 11, 999,999,999,999,999,989 more of 10{18} are"
+    with pytest.raises(InputError, match=named):
+        merge_parts([part], "out")
+
+
 def test_an_unfinished_part_is_named(desk: Path) -> None:
     def stop(done: int, inputs: Sequence[object]) -> None:
         raise KeyboardInterrupt

@@ -41,10 +41,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     never_fail_to_encode(sys.stderr)
     words = join_negative_values(sys.argv[1:] if argv is None else argv)
     words = join_command(words)
-    with _lasting() if argv is None else nullcontext():
-        parser = _parser(_wanted(words))
-    arguments = parser.parse_args(words)
     try:
+        with _lasting() if argv is None else nullcontext():
+            parser = _parser(_wanted(words))
+        arguments = parser.parse_args(words)
         code: int = arguments.run(arguments)
         sys.stdout.flush()
     except UnsupportedError as error:

@@ -83,12 +83,23 @@ def count_inputs(
 def _count(path: Path, suffixes: frozenset[str]) -> int | None:
     try:
         if path.is_dir():
-            return sum(1 for _ in files_in(path, suffixes))
+            unreadable: list[Path] = []
+            files = files_in(path, suffixes, lambda folder, _: unreadable.append(folder))
+            return sum(1 for _ in files) + len(unreadable)
         if is_archive(path):
             return survey(path, suffixes).count
     except InputError:
         return 1  # the one that says so
     return None if path.suffix.lower() in (".npy", ".npz", *TABLES) or is_fasta(path) else 1
+
+
+def _with_bad(good: Iterable[Pending], bad: list[Pending]) -> Iterator[Pending]:
+    """What can be read, and before each what has come to `bad` since the one before it."""
+    for pending in good:
+        yield from bad
+        bad.clear()
+        yield pending
+    yield from bad
 
 
 class Reader:
@@ -166,9 +177,12 @@ class Reader:
     def _folder(self, folder: Path) -> Iterator[Pending]:
         suffixes = self.kind.file_suffixes
         level = 0 if has_classes(folder, suffixes) else None
-        paths = files_in(folder, suffixes)
+        bad: list[Pending] = []
+        paths = files_in(
+            folder, suffixes, lambda path, error: bad.append(Pending.failed(str(path), error))
+        )
         first = next(paths, None)
-        if first is None:
+        if first is None and not bad:
             raise InputError(
                 f"{folder} has no {self.kind.files} in it; name another folder, or files"
             )
@@ -181,9 +195,9 @@ class Reader:
                 root=f"{folder}/",
                 level=level,
             )
-            for path in chain([first], paths)
+            for path in chain(filter(None, [first]), paths)
         )
-        yield from self.kind.read_files(files)
+        yield from _with_bad(self.kind.read_files(files), bad)
 
     def _archive(self, path: Path) -> Iterator[Pending]:
         known = survey(path, self.kind.file_suffixes)
@@ -192,11 +206,7 @@ class Reader:
                 f"{path} has no {self.kind.files} in it; name another archive, or files"
             )
         bad: list[Pending] = []
-        for pending in self.kind.read_files(self._members(path, known.level, bad)):
-            yield from bad
-            bad.clear()
-            yield pending
-        yield from bad
+        yield from _with_bad(self.kind.read_files(self._members(path, known.level, bad)), bad)
 
     def _members(self, path: Path, level: int | None, bad: list[Pending]) -> Iterator[PictureFile]:
         """The files in an archive; those that cannot be read come to `bad`."""

@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from retrograph.errors import InputError, parameter
 from retrograph.inputs.loader import Batch, stem_of
-from retrograph.output import make_folder, save_arrays
+from retrograph.output import DiskFull, make_folder, save_arrays
 from retrograph.pipeline.destination import Destination, Files
 from retrograph.pipeline.session import ExplainSession
 from retrograph.prefetch import prefetch_map
@@ -36,7 +36,8 @@ def write_explanations(
         BadInput.
 
     Raises:
-        InputError: the destination is a file, and there are several inputs.
+        InputError: the destination is a file, and there are several inputs; DiskFull where there
+            is no room for a file.
     """
     checked = _single(batches, destination) if destination.file else batches
     explained, workers = _explained(checked, session, destination), default_workers()
@@ -70,6 +71,8 @@ def _written(explained: tuple[Explanation, Files] | BadInput) -> Explanation | B
     explanation, files = explained
     try:
         return write_explanation(explanation, files)
+    except DiskFull:
+        raise
     except InputError as error:
         return BadInput(explanation.name, error)
 

@@ -6,7 +6,7 @@ What systems and tools put beside them is no data: what is hidden, previews, rec
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from retrograph.errors import InputError
@@ -37,17 +37,33 @@ def is_one_of(path: str, suffixes: frozenset[str]) -> bool:
     return suffix in suffixes and not any(map(is_hidden, path.split("/")))
 
 
-def files_in(folder: Path, suffixes: frozenset[str]) -> Iterator[Path]:
+def files_in(
+    folder: Path,
+    suffixes: frozenset[str],
+    unreadable: Callable[[Path, InputError], None] | None = None,
+) -> Iterator[Path]:
     """The files in a folder and those below it that have one of the suffixes, sorted.
 
     Files and folders that are hidden are left out, and folders that are links.
 
+    Args:
+        folder: the uppermost one.
+        suffixes: in lower case.
+        unreadable: takes each folder that cannot be read, with the reason; the others follow.
+
     Raises:
-        InputError: a folder cannot be read.
+        InputError: a folder cannot be read, and `unreadable` is None.
     """
-    for entry in _entries(folder):
+    try:
+        entries = _entries(folder)
+    except InputError as error:
+        if unreadable is None:
+            raise
+        unreadable(folder, error)
+        return
+    for entry in entries:
         if entry.is_dir(follow_symlinks=False) and not is_hidden(entry.name):
-            yield from files_in(folder / entry.name, suffixes)
+            yield from files_in(folder / entry.name, suffixes, unreadable)
         elif _is_one_of(entry, suffixes):
             yield folder / entry.name
 

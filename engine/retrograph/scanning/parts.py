@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from functools import cached_property, reduce
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,10 @@ _OF_PARTS = ("part", "manifest")
 
 _MACHINES = ("inputs", *_OF_PARTS)
 """The keys in which parts of one scan may differ: copies of files have other times of change."""
+
+
+_NAMED = 10
+"""Of the parts that are missing, how many are named at most."""
 
 
 def part_file(share: Share) -> str:
@@ -272,9 +277,8 @@ def _complete(paths: Sequence[Path]) -> list[ScanPart]:
         if other is not part:
             where = {str(other.path): None, str(part.path): None}
             raise InputError(f"{part.share} is there twice, {' and '.join(where)}; name it once")
-    missing = [Share(n, part.share.of) for n in range(1, part.share.of + 1) if n not in parts]
-    if missing:
-        raise _missing(missing, paths)
+    if len(parts) < part.share.of:
+        raise _missing(parts, part.share.of, paths)
     return [parts[number] for number in sorted(parts)]
 
 
@@ -306,9 +310,14 @@ def _check_of_one_scan(part: ScanPart, first: ScanPart) -> None:
         )
 
 
-def _missing(missing: Sequence[Share], paths: Sequence[Path]) -> InputError:
-    numbers = ", ".join(str(share.number) for share in missing)
-    several = f"parts {numbers} of {missing[0].of} are" if len(missing) > 1 else f"{missing[0]} is"
+def _missing(there: Collection[int], of: int, paths: Sequence[Path]) -> InputError:
+    """The error of the parts that are not there, of which the first ones are named."""
+    count = of - len(there)
+    numbers = (number for number in range(1, of + 1) if number not in there)
+    missing = [Share(number, of) for number in islice(numbers, _NAMED)]
+    more = [f"{count - len(missing):,} more"] if count > len(missing) else []
+    named = ", ".join([*(str(share.number) for share in missing), *more])
+    several = f"parts {named} of {of} are" if count > 1 else f"{missing[0]} is"
     begun = [
         path / part_file(share)
         for share in missing
