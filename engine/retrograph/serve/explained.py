@@ -19,7 +19,12 @@ from retrograph.preprocess import InputAxes
 from retrograph.render import style_named
 from retrograph.render.colour import magnitude
 from retrograph.results.attribution import Attribution
-from retrograph.results.caption import class_records, class_shares, printed_lines
+from retrograph.results.caption import (
+    class_records,
+    class_shares,
+    printed_lines,
+    probability_text,
+)
 from retrograph.results.explanation import Explanation
 from retrograph.results.maps import drawn_values, kind_of, style_of
 from retrograph.results.unit_names import split_unit
@@ -70,8 +75,18 @@ def _record(attribution: Attribution) -> dict[str, Any]:
         for unit, index in zip(told["units"], explanation.units, strict=False):
             unit["place"] = [*split_unit(index.tolist(), contract.channel_axis)[1]]
             unit["sees"] = _seen(explanation, index)
+        told["units"][0]["ranked"] = _ranked(explanation)
         told["size"] = _size(axes, explanation.array) or [*reversed(_seen_sizes(explanation)[-2:])]
     return {**record, "shape": [*contract.shape], "channel_axis": contract.channel_axis}
+
+
+def _ranked(explanation: Explanation) -> dict[str, Any] | None:
+    """How probable the first unit's class is, in words, and its place; None of other units."""
+    shares, words = class_shares(explanation), probability_text(explanation, 0)
+    if shares is None or not words:
+        return None
+    channel, _ = split_unit(explanation.units[0], explanation.context.contract.channel_axis)
+    return {"words": words[0], "place": 1 + int((shares > shares[channel]).sum())}
 
 
 def _seen(explanation: Explanation, index: Array) -> list[int] | None:

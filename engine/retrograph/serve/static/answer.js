@@ -1,5 +1,6 @@
 /** The explanation that is shown: asked once for all panes, told to each. */
 import { ask, newest } from "./ask.js";
+import { amount } from "./dom.js";
 import { known, onModel } from "./known.js";
 import { question, view, watch } from "./view.js";
 
@@ -44,9 +45,21 @@ export function startAnswers() {
   onModel(refresh);
 }
 
-/** The numbers of the unit that is shown: its channel or class, where it lies, and its activation. */
+/**
+ * The numbers of the unit that is shown: its channel or class, where it lies, and its activation.
+ *
+ * The activation is null where another number is explained: that of a box, or a sum over pixels.
+ */
 export function shownUnit() {
   if (!latest?.unit) return { channel: null, place: [], activation: null };
-  const { unit, place, activation } = latest.unit;
-  return { channel: unit[unit.length > 1 ? latest.record.channel_axis ?? 0 : 0], place: place ?? [], activation };
+  const { unit, place, activation, box, pixels = 1 } = latest.unit;
+  const isOwn = box === undefined && pixels === 1;
+  return { channel: unit[unit.length > 1 ? latest.record.channel_axis ?? 0 : 0], place: place ?? [], activation: isOwn ? activation : null };
+}
+
+/** What the explained number is, in words: an activation, or the sum of a region's scores. */
+export function numberWords(unit) {
+  if (!unit) return "";
+  const { pixels = 1 } = unit;
+  return pixels > 1 ? `sum of ${pixels} scores: ${amount(unit.activation)}` : `activation ${amount(unit.activation)}`;
 }

@@ -44,7 +44,7 @@ export async function ask(path, parameters, options = {}) {
   return (await response(path, parameters, options)).json();
 }
 
-/** The address of a picture that answers a question; give it to `forget` when it is shown no more. */
+/** The address of a picture, or another file, that answers a question; give it to `forget` when it is needed no more. */
 export async function picture(path, parameters, options = {}) {
   const answer = await response(path, parameters, options);
   return URL.createObjectURL(await answer.blob());

@@ -56,6 +56,7 @@ class Checks {
 
   check() {
     this.outcome.replaceChildren(make("p.soft", {}, "checking\u2026 this takes some seconds"));
+    this.outcome.scrollIntoView({ block: "nearest" });
     this.run();
   }
 

@@ -136,7 +136,7 @@ export class Enlarged {
   wordsOf(place) {
     const named = (of) => of.map((each, axis) => `${(this.isLine ? ["position"] : ["row", "column"])[axis]} ${each}`).join(", ");
     const { place: own, activation } = this.chosen;
-    if (place === this.place) return `${named(own)}: ${amount(activation)}`;
+    if (place === this.place && activation !== null) return `${named(own)}: ${amount(activation)}`;
     if (this.step === 1) return `${named(place)}: ${amount(this.valueAt(place))}`;
     const spans = place.map((each, axis) => {
       const first = each * this.step;

@@ -49,6 +49,17 @@ export function shownLayer() {
   return (known().layers ?? []).find((each) => each.alias === layer || each.tensor === layer) ?? null;
 }
 
+/** The class that a unit of a layer scores; "" where it scores none, or one without a name. */
+export function className(layer, unit) {
+  const { default: usual, labels } = known();
+  return (layer === usual.layer && labels?.[unit]) || "";
+}
+
+/** Remember whether a scan goes on. */
+export function setScanning(isScanning) {
+  facts.model.scanning = isScanning;
+}
+
 /** Ask again what is known of the model, as after a scan. */
 export async function reloadModel() {
   facts.model = await ask("api/model", { model: view().model });

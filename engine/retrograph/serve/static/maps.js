@@ -3,7 +3,7 @@ import { ask, forget, newest, picture } from "./ask.js";
 import { answered, onAnswer, shownUnit } from "./answer.js";
 import { amount, choices, make, showMistake } from "./dom.js";
 import { Enlarged } from "./enlarged.js";
-import { known, mapLayer, onModel } from "./known.js";
+import { className, known, mapLayer, onModel } from "./known.js";
 import { showUnit, view, watch } from "./view.js";
 
 const PAGE = 48;
@@ -157,11 +157,10 @@ class Maps {
   }
 
   bar({ unit, max, name }) {
-    const labels = mapLayer() === known().default.layer ? known().labels : [];
     const bar = make(max < 0 ? "i.bar.negative" : "i.bar");
     bar.style.width = `${(100 * Math.abs(max)) / this.strongest}%`;
     return make("button.score.tile", { data: { unit }, onclick: () => this.choose(unit) },
-      bar, make("span.name", {}, name || labels?.[unit] || `unit ${unit}`), make("span.number", {}, amount(max)));
+      bar, make("span.name", {}, name || className(mapLayer(), unit) || `unit ${unit}`), make("span.number", {}, amount(max)));
   }
 
   choose(unit) {

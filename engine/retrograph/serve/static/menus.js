@@ -1,5 +1,5 @@
 /** Copy what is shown as a command or as Python, and download it. */
-import { address, ask } from "./ask.js";
+import { ask, forget, picture } from "./ask.js";
 import { make, say } from "./dom.js";
 import { question, view } from "./view.js";
 
@@ -63,12 +63,10 @@ function showText(text) {
 async function save(format) {
   const { model, layer, unit } = view();
   try {
-    const answer = await fetch(address("api/explain", { ...shown(), format, part: "figure" }));
-    if (!answer.ok) return say((await answer.json()).error.message, true);
-    const source = URL.createObjectURL(await answer.blob());
+    const source = await picture("api/explain", { ...shown(), format, part: "figure" });
     const name = [model, layer, unit.replaceAll(",", "-")].filter(Boolean).join(".");
     make("a", { href: source, download: `${name}.${format}` }).click();
-    setTimeout(() => URL.revokeObjectURL(source), 10000);
+    setTimeout(() => forget(source), 10000);
   } catch (error) {
     say(error.message, true);
   }

@@ -2,7 +2,7 @@
 import { address, ask, newest } from "./ask.js";
 import { onAnswer, shownUnit } from "./answer.js";
 import { amount, draw, fileName, make, opening, percent, showMistake } from "./dom.js";
-import { known, mapLayer, onModel, shownLayer } from "./known.js";
+import { className, known, mapLayer, onModel, shownLayer } from "./known.js";
 import { Growing } from "./growing.js";
 import { scanOffer } from "./scanning.js";
 import { show, view, watch } from "./view.js";
@@ -28,6 +28,7 @@ class Neuron {
   clear() {
     this.load.stop();
     this.growing?.stop();
+    this.growing = null;
     this.asked = null;
     this.body.replaceChildren();
   }
@@ -48,11 +49,17 @@ class Neuron {
     this.load(asked);
   }
 
-  async fetch(signal, asked) {
+  /** What grows for the asked unit: what has grown of it stays. */
+  grownFor(asked) {
+    if (JSON.stringify(this.growing?.asked) === JSON.stringify(asked)) return this.growing;
     this.growing?.stop();
-    this.growing = new Growing(asked);
+    return new Growing(asked);
+  }
+
+  async fetch(signal, asked) {
+    this.growing = this.grownFor(asked);
     const of = make("div");
-    this.body.replaceChildren(make("h3", {}, `unit ${asked.unit} of ${asked.layer}`), of, this.growing.element, ...filterOf(asked));
+    this.body.replaceChildren(make("h3", {}, unitTitle(asked)), of, this.growing.element, ...filterOf(asked));
     const scan = known().scan;
     if (!scan?.layers?.includes(asked.layer)) return of.replaceChildren(scanOffer(asked.layer, () => this.forget()));
     try {
@@ -62,6 +69,11 @@ class Neuron {
       showMistake(of, error);
     }
   }
+}
+
+function unitTitle({ unit, layer }) {
+  const name = className(layer, unit);
+  return name ? `${name}, unit ${unit} of ${layer}` : `unit ${unit} of ${layer}`;
 }
 
 function parts({ top = [], histogram, classes = [], facts = [], note }, asked, finished) {

@@ -1,7 +1,7 @@
 /** A scan of the inputs, started from the page: what drives each unit of a layer most. */
 import { ask } from "./ask.js";
 import { make, say } from "./dom.js";
-import { known, reloadModel } from "./known.js";
+import { known, reloadModel, setScanning } from "./known.js";
 import { view } from "./view.js";
 
 /** An offer to scan a layer, or how far a scan is that goes on; `finished` is called when it is there. */
@@ -11,6 +11,7 @@ export function scanOffer(layer, finished, why = `No scan tells yet what drives 
   const button = make("button.main", { onclick: begin }, "Scan these inputs");
   const failed = (message) => {
     say(message, true);
+    setScanning(false);
     button.disabled = false;
     bar.hidden = true;
   };
@@ -25,6 +26,7 @@ export function scanOffer(layer, finished, why = `No scan tells yet what drives 
     followIt();
   }
   function followIt() {
+    setScanning(true);
     button.disabled = true;
     bar.hidden = false;
     follow({ bar, words, failed, finished });

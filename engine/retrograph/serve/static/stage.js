@@ -1,10 +1,10 @@
 /** The middle pane: the input with its attribution, or several side by side. */
 import { address, ask, newest } from "./ask.js";
-import { answered, onAnswer, shownUnit } from "./answer.js";
+import { answered, numberWords, onAnswer, shownUnit } from "./answer.js";
 import { amount, choices, fileName, make, say, times } from "./dom.js";
 import { Figure } from "./figure.js";
 import { fieldOf, placeAt, windowAt } from "./field.js";
-import { isOverlay, known, mapLayer, onModel } from "./known.js";
+import { className, isOverlay, known, mapLayer, onModel } from "./known.js";
 import { question, show, showUnit, view, watch } from "./view.js";
 
 const BLEND = "retrograph.blend";
@@ -58,7 +58,7 @@ class Stage {
     const words = (each) => [each.name, each.name];
     const methodOf = choices("Method", methods.map(words), method || known().default.method, (value) => show({ method: value }));
     methodOf.title = methods.find((each) => each.name === methodOf.value)?.words ?? "Method";
-    const compared = choices("Compare", [["", "one"], ["methods", "methods"], ["input", "two inputs"], ["unit", "two units"]],
+    const compared = choices("Show", [["", "one"], ["methods", "methods"], ["input", "two inputs"], ["unit", "two units"]],
       compare.split(":")[0], (value) => this.compare(value));
     this.tools.replaceChildren(
       labelled("Method", methodOf),
@@ -179,7 +179,7 @@ class Stage {
     }
     const field = make("input", { type: "text", value, ariaLabel: "Compared unit: a number or a class", size: 14 });
     field.onchange = () => show({ compare: `unit:${field.value}` });
-    return field;
+    return make("span.row", {}, field, className(mapLayer(), value));
   }
 
   failed(error) {
@@ -192,7 +192,7 @@ class Stage {
     if (error || !record) return this.caption.replaceChildren();
     const name = unit?.name || "";
     this.main.mark({ sees: windowOf(unit) });
-    const facts = [record.layer, `activation ${amount(unit?.activation)}`, seesWords(unit?.sees, record.explained[0]?.size)];
+    const facts = [record.layer, numberWords(unit), ...classWords(unit), seesWords(unit?.sees, record.explained[0]?.size)];
     const notes = record.notes ?? [];
     this.caption.replaceChildren(
       make("h2", {}, name || record.layer),
@@ -239,7 +239,14 @@ class Stage {
 
 const labelled = (words, control) => make("label.inline", {}, make("span", {}, words), control);
 const nameOf = (id) => fileName(known().inputs.find((each) => each.id === id)?.name ?? id);
-const unitWords = ({ unit }) => (unit ? `unit ${unit}` : "the most active unit");
+const unitWords = ({ unit }) => className(mapLayer(), unit) || (unit ? `unit ${unit}` : "the most active unit");
+
+/** How probable the model finds an explained class, and its place where it is not the first. */
+function classWords(unit) {
+  if (!unit?.ranked) return [];
+  const { words, place } = unit.ranked;
+  return [words, place > 1 ? `place ${place} of the classes` : ""];
+}
 
 /** How the input is prepared, which opens the other ways. */
 function preparation({ preprocessing }) {

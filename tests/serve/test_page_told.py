@@ -1,0 +1,94 @@
+"""The page in Chromium: what it says of what is shown, and what stays while something else ends."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import retrograph as rg
+from support.browser_page import page_served, small_pictures, visit
+from support.nets import info, model, node, save
+from support.serve_case import SAMPLE
+
+pytestmark = pytest.mark.slow
+
+FACTS = "document.querySelector('.caption p').textContent"
+ENLARGED = "document.querySelector('.enlarged').checkVisibility()"
+
+
+def segmentation(folder: Path, side: int) -> Path:
+    """A model that scores four classes at each pixel, the third by red."""
+    weights = np.zeros((4, 3, 1, 1), np.float32)
+    weights[2, 0], weights[1, 1] = 1, 1
+    ends = [info("x", [1, 3, side, side])], [info("y", [1, 4, side, side])]
+    return save(model([node("Conv", "x w", "y")], *ends, {"w": weights}), folder / "net.onnx")
+
+
+@pytest.mark.parametrize(("side", "words"), [(24, ": 0.5"), (300, "at most 0.5")])
+def test_a_region_is_a_sum_and_its_map_has_the_numbers_of_the_channel(
+    tmp_path: Path, side: int, words: str
+) -> None:
+    pixels = np.full((side, side, 3), (127, 0, 0), np.uint8)
+    Image.fromarray(pixels).save(tmp_path / "a.png")
+    steps = [
+        {"go": "?class_=2"},
+        {"until": ENLARGED},
+        {"tell": "document.querySelector('.enlarged p').textContent"},
+        {"tell": FACTS},
+        {"shoot": "region"},
+    ]
+    files = segmentation(tmp_path, side), tmp_path / "a.png"
+    with page_served(*files, "--preprocess", "0-1") as address:
+        seen = visit(address, tmp_path, steps)
+    assert seen.errors == []
+    under_map, facts = seen.told
+    assert under_map.startswith("channel 2 at ")
+    assert float(under_map.rpartition(words.rpartition(" ")[0])[2]) == pytest.approx(0.498)
+    assert f"sum of {side * side} scores: " in facts
+
+
+def test_what_has_grown_stays_when_a_scan_ends(tmp_path: Path) -> None:
+    pictures = tmp_path / "pictures"
+    pictures.mkdir()
+    small_pictures(pictures, 6)
+    grown = "document.querySelector('#panel-neuron img[src^=data]')"
+    steps = [
+        {"go": "?layer=conv2&unit=3&tab=neuron"},
+        {"click": "text=Maximize"},
+        {"until": f"{grown} !== null"},
+        {"click": "text=Stop"},
+        {"tell": f"{grown}.src"},
+        {"click": "text=Scan these inputs"},
+        {"until": "document.querySelector('.histogram') !== null"},
+        {"tell": f"{grown}?.src"},
+        {"shoot": "scanned"},
+    ]
+    with page_served(SAMPLE, pictures) as address:
+        seen = visit(address, tmp_path, steps)
+    assert seen.errors == []
+    before, after = seen.told
+    assert after == before
+
+
+def test_a_chosen_class_has_its_probability_and_place(tmp_path: Path) -> None:
+    (picture,) = small_pictures(tmp_path, 1)
+    scores = rg.explain(str(SAMPLE), str(picture), unit=3, device="cpu").explanations[0].classes
+    assert scores is not None
+    place = 1 + int((scores > scores[3]).sum())
+    steps = [
+        {"go": "?unit=3"},
+        {"tell": FACTS},
+        {"shoot": "chosen"},
+        {"tell": "window.fetch = () => Promise.reject(new Error('away')), 0"},
+        {"click": "#download"},
+        {"click": "text=Arrays (NPZ)"},
+        {"tell": "document.getElementById('toast').textContent"},
+    ]
+    with page_served(SAMPLE, picture) as address:
+        seen = visit(address, tmp_path, steps)
+    facts, _, toast = seen.told
+    assert ("softmax 0." in facts, f"place {place} of the classes" in facts) == (True, place > 1)
+    assert toast.startswith("the server does not answer")
