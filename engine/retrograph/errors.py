@@ -9,8 +9,9 @@ RetrographError
 
 from __future__ import annotations
 
+import difflib
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 Spelling = Callable[[str, str | None], str]
@@ -155,3 +156,9 @@ class UnsupportedError(RetrographError, NotImplementedError):
 def one_line(error: Exception) -> str:
     """What an error of another library says, or else its kind, without line breaks."""
     return " ".join(str(error).split()) or type(error).__name__
+
+
+def did_you_mean(word: str, words: Iterable[str]) -> str:
+    """The end of a message about a word that is unknown: the known one that is nearest, if any."""
+    near = difflib.get_close_matches(word, words, n=1, cutoff=0.7)
+    return f"; did you mean {near[0]}?" if near else ""

@@ -51,7 +51,7 @@ ASKED = [
     ("--layer relu1 --unit 0,0", "has 2 numbers", "a channel 1"),
     ("--unit dog --labels labels.txt", "may mean: 1 red dog", "give the number"),
     ("--unit tabbi --labels labels.txt", "no class 'tabbi'", "did you mean 'cat, tabby'"),
-    ("--unit zebra --labels labels.txt", "no class 'zebra'", "see the file"),
+    ("--unit zebra --labels labels.txt", "no class 'zebra'", "one of: 'cat, tabby', '"),
     ("--layer relu1 --unit bird --labels labels.txt", "no layer of the 4 classes", "give a chan"),
     ("--labels dog.png", "dog.png: the labels cannot be read", "give a text file"),
     ("--labels nothing.txt", "nothing.txt: the labels", "give a text file"),

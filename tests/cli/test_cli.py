@@ -213,7 +213,7 @@ def test_a_built_graph_explains_the_same(
 def test_build_tells_what_it_has_built(here: Path, capsys: Capture) -> None:
     out = good(capsys, "build net.onnx -o a.onnx --layer relu2 --select channel")
     assert "wrote a.onnx" in out
-    assert "guided from relu2 ('e') to x, unit by channel" in out
+    assert "guided from relu2 ('e') to x; what chooses the unit: channel" in out
     assert "note: no --preprocess is stored, so that other hosts take arrays" in out
     assert "is stored" not in good(capsys, "build net.onnx -o c.onnx --preprocess 0-1")
     told = json.loads(good(capsys, "build net.onnx -o b.onnx --preprocess imagenet --json"))

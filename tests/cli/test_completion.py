@@ -21,6 +21,7 @@ pytest.importorskip("shtab", reason="needs retrograph[completion]")
         ("retrograph explain --meth", {"--method"}),
         ("retrograph explain net.onnx dog.jpg --resize p", {"pad"}),
         ("retrograph explain net", {"net.onnx"}),
+        ("retrograph explain net.onnx dog.jpg --method deconv", {"deconvnet"}),
     ],
 )
 def test_bash_offers(

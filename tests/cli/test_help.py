@@ -14,7 +14,7 @@ from retrograph import cli
 from retrograph.cli.pages import TOPICS
 from retrograph.cli.pages import topic as topic_page
 from retrograph.cli.parser import RARE, Parser
-from support.cli_case import good, run
+from support.cli_case import assert_one_line, good, run
 
 Capture = pytest.CaptureFixture[str]
 
@@ -129,3 +129,22 @@ def test_commands_are_listed_without_what_they_need() -> None:
 def test_a_command_alone_is_parsed_as_among_all_others(capsys: Capture) -> None:
     for name, parser in parsers().items():
         assert good(capsys, f"{name} --help") == parser.format_help()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ("explane net.onnx dog.png", ("'explane'; did you mean explain?", "retrograph --help")),
+        (
+            "explain net.onnx dog.png --methods guided",
+            ("guided; did you mean --method? see",),
+        ),
+        ("explain net.onnx dog.png --methods=guided", ("did you mean --method?", "explain --help")),
+        ("explain net.onnx dog.png --preprocess imagnet", ("did you mean imagenet?",)),
+        ("explain net.onnx dog.png --zzz", ("unrecognized arguments: --zzz; see",)),
+    ],
+)
+def test_a_near_word_is_suggested(
+    capsys: pytest.CaptureFixture[str], arguments: str, words: tuple[str, ...]
+) -> None:
+    assert_one_line(run(capsys, *arguments.split()), *words)

@@ -36,6 +36,10 @@ def test_what_is_printed(desk: Path, capsys: pytest.CaptureFixture[str]) -> None
     assert (ran.code, ran.err) == (0, "")
     lines = [line.split() for line in ran.out.splitlines()]
     assert "12 inputs of 3 classes: run/scan.sqlite" in ran.out
+    assert "driven by most classes" in ran.out
+    of_one = scan(capsys, "net.onnx set/cat --layer relu2 -o one").out
+    assert "sees / step" in of_one
+    assert "driven by most classes" not in of_one
     assert ["relu2", "5"] in [line[:2] for line in lines]
     assert "most class-selective channels of scores" in ran.out
     assert "(cat)" in ran.out
@@ -222,3 +226,5 @@ def test_parts_and_their_merge(desk: Path, capsys: pytest.CaptureFixture[str]) -
     assert merged == one_pass | {"store": "run/scan.sqlite"}
     assert Path("run/scan.sqlite").read_bytes() == Path("whole/scan.sqlite").read_bytes()
     assert_one_line(scan(capsys, f"{settings} --part 3/2 -o run"), "'3/2' is no part")
+    ran = run(capsys, "scan", *settings.split(), *("--part", "1/2", "-o", "a b"))
+    assert "scan merge 'a b' -o 'a b'" in ran.out

@@ -146,6 +146,12 @@ def test_numbers_that_may_be_an_index_are_no_channels(golden):
         rg.explain(UNET, golden["x"], "3,5", layer="conv1")
 
 
+@pytest.mark.parametrize("unit", ["0,99,0", "99"])
+def test_numbers_out_of_range_are_no_several_channels(golden, unit):
+    with pytest.raises(InputError, match=r"count from 0$"):
+        rg.explain(UNET, golden["x"], unit, layer="conv1")
+
+
 def test_the_command_draws_a_map_for_each(golden, tmp_path, capsys):
     np.save(tmp_path / "x.npy", golden["x"])
     (tmp_path / "names.txt").write_text("ant\nbee\ncat\ndog\nelk")

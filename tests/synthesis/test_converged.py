@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from typing import Any
+from unittest.mock import Mock, patch
 
 import numpy as np
 import pytest
 
 from retrograph.synthesis.maximum import Maximum
+from retrograph.synthesis.page import sheet_page
 
 
 def maximum(history: Any, **more: Any) -> Maximum:
@@ -47,3 +49,15 @@ def test_a_whole_layer_and_a_silent_unit_come_to_no_maximum() -> None:
     rising = np.linspace(0, 10, 40)
     assert maximum(rising, unit=()).converged
     assert maximum(rising, silent=True).converged
+
+
+def test_a_sheet_says_which_still_rise() -> None:
+    context = Mock(layer="scores", small_print=())
+    context.unit_name.side_effect = str
+    context.picture.return_value = np.zeros((8, 8, 3), np.uint8)
+    maxima = [maximum([0.0, 9.0, 9.0, 9.0]), maximum(np.linspace(0, 10, 40))]
+    with patch("retrograph.synthesis.page.sheet") as sheet:
+        sheet_page(maxima, context)
+    cells, _, title = sheet.call_args.args[:3]
+    assert ["still rising" in text for text, _ in cells] == [False, True]
+    assert "4 steps, 1 of 2 not converged, still rising: give more steps" in title

@@ -39,8 +39,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     never_fail_to_encode(sys.stdout)
     never_fail_to_encode(sys.stderr)
-    words = join_negative_values(sys.argv[1:] if argv is None else argv)
-    words = join_command(words)
+    words = join_command(join_negative_values(sys.argv[1:] if argv is None else argv))
     try:
         with _lasting() if argv is None else nullcontext():
             parser = _parser(_wanted(words))

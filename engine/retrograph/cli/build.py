@@ -61,7 +61,7 @@ def _print_report(built: BuiltFiles, optimized: str | None) -> None:
     lines = [
         f"wrote {built.output} ({built.size / 1e6:.1f} MB, {built.nodes} operators){apart}",
         f"{contract.method} from {contract.layer} to "
-        f"{', '.join(contract.explained)}, unit by {contract.select}",
+        f"{', '.join(contract.explained)}; what chooses the unit: {contract.select}",
         *(f"note: {spelled(note, as_option)}" for note in built.notes),
     ]
     if optimized is not None:

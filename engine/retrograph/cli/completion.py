@@ -9,8 +9,8 @@ from typing import Final
 from retrograph.cli.options import add_page
 from retrograph.cli.parser import Parser
 from retrograph.errors import InputError
+from retrograph.methods import METHODS
 
-SHELLS: Final = ("bash", "zsh")
 _FILES: Final = {"MODEL", "INPUT", "FILE", "PATH", "RUN", "DIR"}
 """What options and arguments are called that take a file or a folder."""
 
@@ -18,7 +18,7 @@ _FILES: Final = {"MODEL", "INPUT", "FILE", "PATH", "RUN", "DIR"}
 def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Register the command; the others are there already."""
     parser = add_page(commands, "completion")
-    parser.add_argument("shell", metavar="SHELL", choices=SHELLS, help=", ".join(SHELLS))
+    parser.add_argument("shell", metavar="SHELL", choices=("bash", "zsh"), help="bash, zsh")
     parser.set_defaults(run=partial(_run, commands))
 
 
@@ -29,10 +29,11 @@ def _run(
         import shtab
     except ImportError:
         raise InputError("completion needs shtab; pip install 'retrograph[completion]'") from None
-    for command in commands.choices.values():
-        for action in command._actions:
-            if str(action.metavar).partition("[")[0] in _FILES and not action.choices:
-                setattr(action, "complete", shtab.FILE)  # noqa: B010, where shtab looks for it
+    for action in (each for command in commands.choices.values() for each in command._actions):
+        if str(action.metavar).partition("[")[0] in _FILES and not action.choices:
+            setattr(action, "complete", shtab.FILE)  # noqa: B010, where shtab looks for it
+        elif "--method" in action.option_strings:
+            action.choices = METHODS
     program = Parser(prog="retrograph")
     program._add_action(commands)
     print(shtab.complete(program, args.shell))

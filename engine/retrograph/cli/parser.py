@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Final, NoReturn
 
 from retrograph.cli.terminal import complain
+from retrograph.errors import did_you_mean
 
 RARE: Final = {
     "methods": "what methods take besides --param",
@@ -36,8 +37,22 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Print the mistake and where help is, and leave with exit code 2."""
-        complain(f"{message}; see {self.prog} --help")
+        complain(f"{message}{'' if message.endswith('?') else ';'} see {self.prog} --help")
         sys.exit(2)
+
+    def parse_known_args(self, *args: Any, **more: Any) -> Any:
+        """As argparse, but a command itself refuses what it does not know."""
+        known, unknown = super().parse_known_args(*args, **more)
+        if unknown and " " in self.prog:
+            near = did_you_mean(unknown[0].partition("=")[0], self._option_string_actions)
+            self.error(f"unrecognized arguments: {' '.join(unknown)}{near}")
+        return known, unknown
+
+    def _check_value(self, action: argparse.Action, value: Any) -> None:
+        choices = [str(each) for each in action.choices or ()]
+        if str(value) not in choices and (near := did_you_mean(str(value), choices)):
+            raise argparse.ArgumentError(action, f"invalid choice: '{value}'{near}")
+        super()._check_value(action, value)
 
     def format_usage(self) -> str:
         """In one line: what has to be given."""

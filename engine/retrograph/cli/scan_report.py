@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+
 from rich.console import Console
 from rich.text import Text
 
@@ -15,10 +17,10 @@ from retrograph.scanning.tables import scan_tables
 def report(scan: ScanReader | ScanPart, out: Console) -> None:
     """What was found, in tables; of a part where it is and what is to be done with it."""
     if isinstance(scan, ScanPart):
-        folder = visible(str(scan.path.parent))
+        folder = visible(shlex.quote(str(scan.path.parent)))
         counts = f"{scan.share}: {scan.pictures['good']:,} inputs, {len(scan.problems):,} bad"
-        out.print(f"{counts} -> {visible(str(scan.path))}", soft_wrap=True)
-        out.print(f"when all are there: retrograph scan merge {folder} -o {folder}", soft_wrap=True)
+        then = f"when all are there: retrograph scan merge {folder} -o {folder}"
+        out.print(f"{counts} -> {visible(str(scan.path))}\n{then}", soft_wrap=True)
         return
     out.print(Text(visible(f"{count_text(scan)}: {scan.path}")), soft_wrap=True)
     out.print()

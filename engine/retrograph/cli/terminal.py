@@ -40,9 +40,7 @@ def grid(text: str) -> tuple[int, int]:
     try:
         return count(rows), count(columns)
     except argparse.ArgumentTypeError:
-        raise argparse.ArgumentTypeError(
-            f"'{text}' is no grid; write rows x columns, such as 5x5"
-        ) from None
+        raise argparse.ArgumentTypeError(f"'{text}' is no grid; 5 rows of 6 are 5x6") from None
 
 
 def channels(text: str) -> tuple[int, ...]:

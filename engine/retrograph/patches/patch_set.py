@@ -59,4 +59,4 @@ class PatchSet:
         )
         if len(self.scan.classes) > 1:
             left += ", and the class that drives it most with its selectivity, from 0 to 1"
-        return [f"{left}.", f"Grey around a patch lies outside. {SCALE}", *self.notes]
+        return [f"{left}.", f"Grey around a patch lies outside; {SCALE}", *self.notes]

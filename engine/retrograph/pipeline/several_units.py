@@ -57,6 +57,8 @@ def several_units(
     except InputError as error:
         parts = _parts(unit)
         if _may_be_an_index(unit, parts, facts):
+            if len(parts) in (1, len(facts.shape)):
+                raise
             raise InputError(
                 f"{error.message}; for several channels put semicolons between them"
             ) from None

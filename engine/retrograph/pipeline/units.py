@@ -25,6 +25,9 @@ Unit: TypeAlias = str | int | Sequence[int] | Sequence[str | int]
 """A unit as it is named: "top", a class or channel by number or name, or an index; or several."""
 
 
+_TOLD = 10
+"""Of the classes of a model, how many a message names at most."""
+
 _NO_NUMBER = {"unit": "neither top nor numbers such as 17 or 17,4,5", "class_": "no number"}
 
 
@@ -166,5 +169,11 @@ def class_named(text: str, labels: Sequence[str], name: str = "unit") -> int:
             raise InputError(f"{_named(text, name)} may mean: {names}; give the number")
     synonyms = {part.strip().casefold(): label for label in labels for part in label.split(",")}
     near = dict.fromkeys(synonyms[n] for n in difflib.get_close_matches(wanted, synonyms, n=3))
-    hint = f"did you mean {' or '.join(map(repr, near))}?" if near else "see the file of labels"
+    hint = f"did you mean {' or '.join(map(repr, near))}?" if near else _told(labels)
     raise InputError(f"no class '{text}'; {hint}")
+
+
+def _told(labels: Sequence[str]) -> str:
+    """The names of all classes, or of the first few."""
+    more = f", and {len(labels) - _TOLD:,} more" if len(labels) > _TOLD else ""
+    return f"give one of: {', '.join(map(repr, labels[:_TOLD]))}{more}"

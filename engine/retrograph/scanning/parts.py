@@ -303,7 +303,7 @@ def _check_of_one_scan(part: ScanPart, first: ScanPart) -> None:
     settings = ({k: v for k, v in each.run.items() if k not in _MACHINES} for each in (part, first))
     other = difference(*settings)
     if other is None and part.run["manifest"] != first.run["manifest"]:
-        other = "other inputs"
+        other = "other inputs, or the same under other paths"
     if other is not None:
         raise InputError(
             f"{part.path} is of another scan than {first.path}, with {other}; scan that part anew"

@@ -12,13 +12,15 @@ from retrograph.scanning.summary import channel_label
 
 _SHOWN = 10
 """Channels of a layer that are told."""
-_LAYERS = ("layer", "channels", "dead", "driven by most classes", "sees / step")
+_DRIVEN = "driven by most classes"
+_LAYERS = ("layer", "channels", "dead", _DRIVEN, "sees / step")
 _PREFERENCES = ("channel", "class", "selectivity", "mean peak", "fires", "drives it")
 
 
 def scan_tables(scan: ScanReader) -> Iterator[Table]:
     """The layers, a row each, then of each layer its most class-selective channels, if any."""
-    yield aligned(Table(_LAYERS, [_layer_row(scan, each) for each in scan.layers]), ("layer",))
+    headings = [each for each in _LAYERS if each != _DRIVEN or len(scan.classes) > 1]
+    yield aligned(Table(headings, [_layer_row(scan, each) for each in scan.layers]), ("layer",))
     for layer in scan.layers:
         selective = scan.selective(layer.alias)[:_SHOWN]
         if selective:
@@ -29,9 +31,9 @@ def scan_tables(scan: ScanReader) -> Iterator[Table]:
 
 def _layer_row(scan: ScanReader, layer: ScannedLayer) -> tuple[str, ...]:
     dead = sum(each.is_dead for each in scan.channels(layer.alias))
-    most = str(len(scan.driven_by_most(layer.alias))) if len(scan.classes) > 1 else ""
+    most = [str(len(scan.driven_by_most(layer.alias)))] if len(scan.classes) > 1 else []
     sees = "all" if layer.field is None else str(layer.field)
-    return layer.alias, str(len(layer.channels)), str(dead), most, sees
+    return layer.alias, str(len(layer.channels)), str(dead), *most, sees
 
 
 def _preference_row(

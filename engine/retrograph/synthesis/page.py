@@ -114,7 +114,8 @@ def _class_told(maximum: Maximum, context: SynthesisContext) -> list[str]:
 def _label(maximum: Maximum, context: SynthesisContext) -> str:
     name = context.unit_name(maximum.unit)
     probability = [] if maximum.probability is None else [f"p = {maximum.probability:.4f}"]
-    return "\n".join([name, " · ".join([*probability, f"activation {maximum.activation:.3g}"])])
+    values = " · ".join([*probability, f"activation {maximum.activation:.3g}"])
+    return "\n".join([name, values, *([] if maximum.converged else ["still rising"])])
 
 
 def _heading(context: SynthesisContext) -> str:
@@ -125,8 +126,9 @@ def _heading(context: SynthesisContext) -> str:
 def _step_count(maxima: Sequence[Maximum]) -> str:
     fewest = min(each.steps for each in maxima)
     ends = [] if all(each.finished for each in maxima) else ["interrupted"]
-    if len(maxima) > 1 and not all(each.converged for each in maxima):
-        ends.append(_NOT_CONVERGED)
+    rising = sum(not each.converged for each in maxima)
+    if len(maxima) > 1 and rising:
+        ends.append(f"{rising} of {len(maxima)} {_NOT_CONVERGED}")
     return ", ".join([f"{fewest} steps", *ends])
 
 
