@@ -258,7 +258,7 @@ def _off(what: str, x: Array, reached: Array, before: str, *, is_target: bool) -
         return f"{what} is at its upper limit there; explain {before}, which it reads"
     if is_target:
         return (
-            f"the unit is off: {what} reads {most:.4g} there and passes nothing; choose a unit "
+            f"the unit is off: {what} reads {most:.4g} there, so no gradient passes; choose a unit "
             f"that is active, another input, or {before}, the layer before it"
         )
     return (

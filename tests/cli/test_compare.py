@@ -146,7 +146,7 @@ def test_the_colours_of_each_style_are_explained(
         "Gradient, Guided backpropagation",
         "Saliency, Grad-CAM",
     ]
-    assert keys[1][1].text.startswith("Saliency: size of the gradient, over the dimmed picture")
+    assert keys[1][1].text.startswith("Saliency: size of the gradient (largest over channels)")
     assert "; Grad-CAM: evidence for the output, over" in keys[1][1].text
     assert SCALE in page.made.notes[-1]
     assert "99.5th percentile" in SCALE

@@ -114,7 +114,7 @@ def test_what_is_flat(here: Path, capsys: Capture, tail: list[NodeProto], said: 
 
 def test_a_unit_that_is_off(here: Path, capsys: Capture) -> None:
     found = reason(capsys, net([node("Relu", "s", "y")], b3=np.full(4, -1e9, np.float32)))
-    assert found.startswith("the unit is off: Relu 'n_y' reads -1e+09 there and passes nothing")
+    assert found.startswith("the unit is off: Relu 'n_y' reads -1e+09 there, so no gradient passes")
     assert "'fc1', the layer before it" in found
 
 

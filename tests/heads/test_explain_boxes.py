@@ -179,10 +179,16 @@ def test_a_picture_says_class_and_score_of_a_box_and_the_terminal_its_anchor():
     a = rg.explain(path, values["x"], labels=["cat", "dog", "bee"], class_="dog")
     told = a.image().info["Description"]
     head, *_ = told.splitlines()
-    assert re.fullmatch(r"dog, score 0\.\d\d · class logit -?[\d.]+", head)
+    assert re.fullmatch(r"dog, score 0\.\d{3} · class logit -?[\d.]+", head)
     assert "yellow box: the explained detection" in told
     printed = "\n".join(printed_lines(a.explanations[0]))
     assert re.search(r"class logit before Sigmoid, anchor \d+", printed)
+
+
+def test_a_comparison_says_what_its_boxes_are():
+    path, values = golden("anchors")
+    page = rg.compare(path, values["x"], "gradient,guided").image()
+    assert "yellow box: the explained detection" in page.info["Description"]
 
 
 def test_a_layout_is_corrected(tmp_path):

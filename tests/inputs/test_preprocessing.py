@@ -132,7 +132,7 @@ def test_explain_takes_what_was_found_and_says_so(tmp_path: Path) -> None:
     assert best["class"] == 3
     assert rg.Preprocessing.from_json(str(answer.arrays()["preprocessing"])).order == "bgr"
     assert answer.context.preprocessing_lines == [
-        "preprocessing: Caffe, BGR, mean subtracted (guessed on 1 picture)"
+        "preprocessing: Caffe, BGR, mean subtracted (inferred, unsure)"
     ]
 
 

@@ -52,7 +52,7 @@ def test_the_parts_lie_under_their_pictures() -> None:
         wanted = source[4:8, 10:18].repeat(8, axis=0).repeat(8, axis=1)
         np.testing.assert_array_equal(cell[1], wanted)
     assert parts[0] is not None
-    assert parts[0][0] == "receptive field\n4 x 8 px"
+    assert parts[0][0] == "receptive field (white box)\n4 x 8 px"
 
 
 def test_several_units_are_numbered_and_have_parts_of_their_own() -> None:

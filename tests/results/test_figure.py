@@ -13,14 +13,16 @@ import pytest
 from PIL import Image
 
 import retrograph as rg
+from retrograph.preprocess.columns import FIRST_IS_LABEL
 from retrograph.render import STYLES, Drawn, style_named
 from retrograph.render.page import CELL_GAP
 from retrograph.render.seen import boxed
+from retrograph.results.caption import printed_lines
 from retrograph.results.figure import attribution_maps, shown_input
 from retrograph.results.maps import style_of
 from retrograph.results.objective import Found, Objective
 from retrograph.results.picture_lines import picture_lines, row_lines
-from retrograph.results.picture_words import input_title, setting_lines
+from retrograph.results.picture_words import input_title, setting_lines, unit_title
 from retrograph.results.seen import unit_cells
 from retrograph.results.unit_names import describe_unit
 from support import nets
@@ -241,6 +243,34 @@ def test_scores_below_zero_are_no_probabilities_whatever_they_sum_to() -> None:
     scores = np.array([2.0, -1.0, 0.5, -0.5], np.float32)
     assert "softmax" in picture_lines(replace(explanation, classes=scores))[0]
     assert "probability" in picture_lines(replace(explanation, classes=np.abs(scores) / 4))[0]
+
+
+def test_the_other_classes_are_told_in_the_quantity_of_the_first() -> None:
+    explanation = explained(nets.cnn(size=16), labels=NAMES)
+    scores = np.array([2.0, -1.0, 0.5, -0.5], np.float32)
+    shares = np.exp(scores) / np.exp(scores).sum()
+    line = picture_lines(replace(explanation, classes=scores))[1]
+    assert f"{NAMES[2]} {shares[2]:.3f}" in line
+    assert line.endswith(" (softmax)")
+
+
+def test_what_is_assumed_of_a_label_is_not_on_the_picture() -> None:
+    explanation = explained(nets.cnn(size=16))
+    noted = replace(explanation, note=f"{FIRST_IS_LABEL}; the first frame is taken")
+    described = noted.image().info["Description"].splitlines()
+    assert "the first frame is taken" in described
+    assert not [line for line in described if FIRST_IS_LABEL in line]
+    assert FIRST_IS_LABEL in "".join(printed_lines(noted))
+
+
+def test_a_unit_of_a_waveform_lies_at_one_position() -> None:
+    explanation = explained(nets.cnn(size=16))
+    kind, contract = explanation.context.kind, explanation.context.contract
+    sound = replace(kind, axes=replace(kind.axes, samples=0))
+    contracts = {"guided": replace(contract, shape=(4, 1, 9))}
+    context = replace(explanation.context, kind=sound, contracts=contracts)
+    unit = replace(explanation, context=context, units=np.array([[2, 0, 5]]))
+    assert unit_title(unit, 0).endswith(" at position 5")
 
 
 def test_where_no_box_passes_the_headline_says_so() -> None:

@@ -103,7 +103,7 @@ class PreprocessingChoice:
             "declared": " (from the model's graph)",
             "given": "",
             "assumed": " (assumed)",
-            "probed": f" ({'chosen' if self.is_sure else 'guessed'} on {_pictures(self.pictures)})",
+            "probed": " (inferred from the input)" if self.is_sure else " (inferred, unsure)",
         }
         return f"preprocessing: {_PROPER_NAMES.get(self.name, self.name)}{how[self.source]}"
 

@@ -201,7 +201,7 @@ class BoxFinder(HeadFinder[BoxHead]):
 def _over_picture(box: Box, names: Sequence[str]) -> str:
     """A box under its picture: its class and score, and whether that is too low to count."""
     weak = f": below the threshold {LEAST_SCORE}" if box.score < LEAST_SCORE else ""
-    return f"{named(box.label, names)}, score {box.score:.2f}{weak}"
+    return f"{named(box.label, names)}, score {box.score:.3f}{weak}"
 
 
 def class_words(label: int, names: Sequence[str], classes: int, end: str = ", ") -> str:

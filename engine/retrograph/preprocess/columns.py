@@ -36,7 +36,7 @@ _FEWEST, _DIGITS = 10, 5
 _LOOKED_AT = 100
 """So many numbers of a cell tell what it is."""
 
-_FIRST = "CSV without a header: its first column is taken as the label"
+FIRST_IS_LABEL = "CSV without a header: its first column is taken as the label"
 _COUNTS_UP = "the row counts up from 0: if it numbers the columns, take it away"
 _TAKE_AWAY = "take away the separator at the end of the lines"
 
@@ -119,7 +119,7 @@ def _with_label(cells: Sequence[str]) -> Taken:
     """A row of one value more than a picture has: the label is a word, or else the first value."""
     if _is_number(cells[0]) and not _is_number(cells[-1]):
         return Taken(cells[-1].strip(), cells[:-1])
-    note = _FIRST if _is_number(cells[0]) else ""
+    note = FIRST_IS_LABEL if _is_number(cells[0]) else ""
     note = f"{note}; {_COUNTS_UP}" if _counts_up(cells, 0) else note
     return Taken(cells[0].strip(), cells[1:], note)
 

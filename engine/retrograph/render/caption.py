@@ -35,6 +35,8 @@ _WIDE: Final = 1300
 """The width, in pixels times the unit, from which on keys stand right of the words."""
 _COLUMNS: Final = 40
 """Between the two."""
+_ROW_LETTERS: Final = 1.1
+"""The size of the capitals that name a bar's row, as a share of its height, at most."""
 _LEAST_END: Final = 0.75
 """How much smaller the name of an end gets, at most, before it is shortened."""
 
@@ -47,7 +49,7 @@ class Caption:
         text: lines, the first of which stands out.
         keys: what the colours mean, each behind the titles of the pictures that have them.
         notes: the small print.
-        is_warning: whether the first line has the colour of warnings.
+        is_warning: whether the second line has the colour of warnings.
     """
 
     text: str = ""
@@ -82,7 +84,7 @@ def caption_parts(caption: Caption, unit: float, width: int) -> list[Block]:
 
 def _words_of(caption: Caption, unit: float, width: int) -> tuple[list[Block], list[Block]]:
     """The lines, and the small print; no block where there is none."""
-    ink = WARNING if caption.is_warning else INK
+    ink = WARNING if caption.is_warning else SOFT
     text = heading(caption.text, (26 * unit, 24 * unit), width, (3, 3), ink)
     notes = lines(caption.notes, 17 * unit, width)
     first, last = ([stack(blocks, 4 * unit)] if blocks else [] for blocks in (text, notes))
@@ -120,7 +122,7 @@ def heading(
     sizes: tuple[float, float],
     width: int,
     most: tuple[int, int],
-    ink: tuple[int, int, int] = INK,
+    ink: tuple[int, int, int] = SOFT,
 ) -> list[Block]:
     """The lines of a text, the first of which stands out.
 
@@ -129,12 +131,13 @@ def heading(
         sizes: of the first line and of the others.
         width: that they are wrapped to.
         most: into how many lines the first is wrapped, and each of the others.
-        ink: of the first.
+        ink: of the second.
     """
     first, *others = text.splitlines() or [""]
     return [
-        *written(first, sizes[0], ink, width, most[0]),
-        *lines(others, sizes[1], width, most[1]),
+        *written(first, sizes[0], INK, width, most[0]),
+        *(block for line in others[:1] for block in written(line, sizes[1], ink, width, most[1])),
+        *lines(others[1:], sizes[1], width, most[1]),
     ]
 
 
@@ -161,7 +164,7 @@ def _with_rows(named: Block, height: int, rows: Sequence[str], unit: float) -> B
     """A bar over the names of its ends, right of the names of its rows."""
     if not rows:
         return named
-    font = font_of(13 * unit)
+    font = font_of(min(17 * unit, _ROW_LETTERS * height / len(rows)))
     gutter = blank(round(max(map(font.getlength, rows)) + 8 * unit), named.height)
     draw = ImageDraw.Draw(gutter)
     for number, row in enumerate(rows):

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Final, TypeAlias
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageDraw
 
 from retrograph.render.blocks import (
     INK,
@@ -33,7 +33,7 @@ from retrograph.render.caption import (
 )
 from retrograph.render.colour import Picture, Pixels
 from retrograph.render.styles import Key
-from retrograph.render.text import font_of
+from retrograph.render.text import font_of, legible
 
 SMALL: Final = 224
 """The short side, in pixels, that small pictures are enlarged to."""
@@ -50,6 +50,8 @@ SHEET_LONGEST: Final = 480
 CELL_SIDE: Final = 224
 CELL_LONGEST: Final = 448
 CELL_GAP: Final = 14
+_HEAD_ROOM: Final = 0.94
+"""The share of a picture's width that its title in a sheet has room for."""
 CELL_NARROWEST: Final = 160
 SMALLEST: Final = 20
 """The least size of the titles of columns; those that are too long for it have two lines."""
@@ -211,10 +213,16 @@ def sheet(
 
 
 def _sheet_heads(heads: Sequence[str], each: int, width: int) -> Block:
-    """What stands over the pictures of a cell, as large as fits."""
+    """What stands over the middles of a cell's pictures, as large as fits."""
     font = font_of(20)
-    size = 20 * min(1.0, *(each / max(1.0, font.getlength(head)) for head in heads))
-    words = [topped(written(head, size, SOFT, each, 1)[0], each, 26) for head in heads]
+    room = _HEAD_ROOM * each
+    size = 20 * min(1.0, *(room / max(1.0, font.getlength(head)) for head in heads))
+    words = []
+    for head in heads:
+        page = blank(each, 26)
+        place = each / 2, page.height / 2
+        ImageDraw.Draw(page).text(place, legible(head), SOFT, font_of(size), "mm")
+        words.append(page)
     return topped(beside(words, 4), width, 26)
 
 

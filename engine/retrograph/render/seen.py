@@ -181,7 +181,8 @@ def _shared_parts(
         if _is_large(window, np.asarray(picture).shape):
             continue
         inside, words = _input_part(picture, window, size)
-        numbered = "" if len(names) == 1 else f"{number} · "
+        is_alone = len(names) == 1
+        numbered, box = ("", " (white box)") if is_alone else (f"{number} · ", "")
         parts = [
             (
                 _part_title(each, number),
@@ -189,7 +190,7 @@ def _shared_parts(
             )
             for each in maps
         ]
-        rows.append([(f"{numbered}receptive field{_of(name)}\n{words}", inside), *parts])
+        rows.append([(f"{numbered}receptive field{_of(name)}{box}\n{words}", inside), *parts])
     return rows
 
 
@@ -202,8 +203,8 @@ def _part_title(each: Seen, number: int) -> str:
     """The title of a map's part; of a difference, which has several boxes, which box it is in."""
     if len(each.windows) == 1:
         return each.title
-    names = [name.removeprefix("channel ") for name, _ in each.windows]
-    return f"{each.title} of {' minus '.join(names)}\ninside box {number}"
+    names = [name for name, _ in each.windows]
+    return f"{each.title} in box {number}\nof {' minus '.join(names)}"
 
 
 def _own_parts(
@@ -253,7 +254,7 @@ def _input_part(picture: Picture, window: Window, size: Sequence[int]) -> tuple[
     if stretch > _LEAST_CONTRAST:
         middle = (low + high) / 2
         pixels = to_bytes(np.clip(middle + stretch * (pixels - middle), 0, 255))
-        words += f", contrast x {stretch:.1f}"
+        words += f", display contrast x {stretch:.1f}"
     return fill(pixels, size[1], size[0]), words
 
 

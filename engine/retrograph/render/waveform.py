@@ -259,7 +259,7 @@ def _bars_note(length: int, unit: str) -> str:
     if length <= _WIDTH:
         return ""
     things = "positions" if unit == "positions" else "samples"
-    return f"each bar of the whole length: min and max of ~{length / _WIDTH:.2g} {things}"
+    return f"overview: each bar is min and max of ~{length / _WIDTH:.2g} {things}"
 
 
 def _time_axis(part: range, time: tuple[str, float], marked: range | None = None) -> Block:

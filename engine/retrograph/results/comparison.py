@@ -14,7 +14,7 @@ from retrograph.render.page import CELL_SIDE, Titled
 from retrograph.results.base import Result
 from retrograph.results.context import ExplainContext
 from retrograph.results.explanation import Explanation, stacked
-from retrograph.results.figure import attribution_maps, shown_input
+from retrograph.results.figure import attribution_maps, mark_lines, shown_input
 from retrograph.results.legend import Legend
 from retrograph.results.maps import has_picture, is_drawable, kind_of
 from retrograph.results.notes import Note, gather_notes
@@ -112,6 +112,8 @@ class ComparisonTable:
         self._table = Table(titles)
         self._legend = Legend()
         self._preprocessing: list[str] = []
+        self._marks: dict[str, None] = {}
+        """What the boxes and outlines on the pictures are."""
 
     def add(self, explanation: Explanation) -> None:
         """A row for each unit of an input.
@@ -136,6 +138,7 @@ class ComparisonTable:
 
         Maps that go beyond that part, and those of a unit that sees all, are whole.
         """
+        self._marks |= dict.fromkeys(mark_lines(explained))
         maps = attribution_maps(explained)
         kind, shown = kind_of(explained), shown_input(explained)
         whole, *parts = kind.rows(shown, maps, CELL_SIDE, larger=_LARGER)
@@ -164,6 +167,7 @@ class ComparisonTable:
                 f"{proper_name(name)} is left out: {spelled(reason)}"
                 for name, reason in left_out.items()
             ),
+            *self._marks,
             *(self._marked(note) for note in self._notes if note.methods),
             *small_print(self._context, *self._preprocessing, SCALE),
         ]

@@ -6,6 +6,7 @@ from PIL import Image
 
 from retrograph.errors import facts
 from retrograph.inputs import AttributionMap, ShownInput
+from retrograph.preprocess.columns import FIRST_IS_LABEL
 from retrograph.render import Caption
 from retrograph.results.explained import ExplainedInput
 from retrograph.results.legend import Legend
@@ -14,8 +15,8 @@ from retrograph.results.picture_lines import described, picture_lines, small_pri
 from retrograph.results.picture_words import input_title, measures, method_title, unit_title
 from retrograph.results.seen import seen_span, seen_windows, unit_cells
 
-_ONE_SCALE = "the parts in both boxes are of one map, on one scale"
-_CELL_WORDS = "box: position of the output pixel; its receptive field is the whole input"
+_ONE_SCALE = "both crops are of one map and share one scale"
+_CELL_WORDS = "yellow box: position of the output pixel; its receptive field is the whole input"
 
 
 def has_figure(explained: ExplainedInput) -> bool:
@@ -39,8 +40,8 @@ def figure(explained: ExplainedInput) -> Image.Image:
         text="\n".join(picture_lines(explained)),
         keys=legend.keys,
         notes=[
-            *_mark_lines(explained),
-            *filter(None, [facts(explained.note)]),
+            *mark_lines(explained),
+            *filter(None, [_picture_note(explained)]),
             *small_print(explained.context, *_preprocessing(explained), *scale),
         ],
     )
@@ -48,7 +49,13 @@ def figure(explained: ExplainedInput) -> Image.Image:
     return described(page, explained.context, [*caption.text.splitlines(), *caption.notes])
 
 
-def _mark_lines(explained: ExplainedInput) -> list[str]:
+def _picture_note(explained: ExplainedInput) -> str:
+    """What is to be known of an input, without what is only of its label."""
+    clauses = facts(explained.note).split("; ")
+    return "; ".join(clause for clause in clauses if clause != FIRST_IS_LABEL)
+
+
+def mark_lines(explained: ExplainedInput) -> list[str]:
     """What the boxes and outlines on the pictures are."""
     first = explained.objective(0)
     lines = []

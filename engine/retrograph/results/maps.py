@@ -56,7 +56,7 @@ def marks_of(explained: ExplainedInput, k: int | None = None) -> Marks:
         frame=_frame(explained) if cells else explained.frame or (1, 1),
         boxes=[*boxes, *cells],
         labels=[each.label for each in objectives if each.box is not None],
-        faint=[(box, f"{score:.2f}") for box, score in explained.found.others if k is None],
+        faint=[(box, f"{score:.3f}") for box, score in explained.found.others if k is None],
         masks=[each.mask for each in objectives if each.mask is not None],
     )
 

@@ -65,7 +65,7 @@ class Objective:
     def label(self) -> str:
         """What stands at its box: its class, where that has a name, and the score."""
         named = [self.class_name] if self.class_name else []
-        scored = [f"{self.record['score']:.2f}"] if "score" in self.record else []
+        scored = [f"{self.record['score']:.3f}"] if "score" in self.record else []
         return " ".join([*named, *scored])
 
     def unit(self, rank: int) -> tuple[int, ...]:

@@ -15,6 +15,7 @@ from retrograph.results.caption import (
     class_shares,
     inner_lines,
     plain_number,
+    probability_text,
     share_text,
 )
 from retrograph.results.conservation import Balance
@@ -135,10 +136,13 @@ def _class_lines(explained: ExplainedInput) -> list[str]:
     shown = records[1:] if is_first else records
     if not shown:
         return []
-    is_share = are_probabilities(explained.classes)
-    number = share_text if is_share else lambda value: plain_number(value, 3)
-    rest = ", ".join(f"{each['name']} {number(each['score'])}" for each in shown)
-    return [f"{'then' if is_first else 'model output:'} {rest}{'' if is_share else ' (scores)'}"]
+    head = "then" if is_first else "model output:"
+    shares = class_shares(explained)
+    if shares is not None and probability_text(explained, 0):
+        rest = ", ".join(f"{each['name']} {share_text(shares[each['class']])}" for each in shown)
+        return [f"{head} {rest}{'' if are_probabilities(explained.classes) else ' (softmax)'}"]
+    rest = ", ".join(f"{each['name']} {plain_number(each['score'], 3)}" for each in shown)
+    return [f"{head} {rest} (scores)"]
 
 
 def _difference_lines(explained: ExplainedInput, names: Sequence[str]) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -131,7 +132,20 @@ def unit_title(explained: ExplainedInput, k: int) -> str:
             f"{'output ' * is_output}{name} at position {place[0]} (from 0) · receptive field: "
             f"letters {span[0] + 1}-{span[1]} (from 1)"
         )
+    along = _place_in_waveform(explained, place)
+    if along is not None:
+        return f"{describe_channel(channel, context.channel_names)} at position {along}"
     return describe_output(explained.unit_name(k), context.contract.alias)
+
+
+def _place_in_waveform(explained: ExplainedInput, place: Sequence[int]) -> int | None:
+    """Where a unit of a waveform lies, in a layer that has one more axis, of 1; else None."""
+    contract = explained.context.contract
+    sizes = [size for axis, size in enumerate(contract.shape) if axis != contract.channel_axis]
+    is_sound = explained.context.kind.axes.samples is not None
+    if not is_sound or len(place) != 2 or sizes.count(1) != 1:
+        return None
+    return place[1 - sizes.index(1)]
 
 
 def subject(explained: ExplainedInput, k: int) -> Subject:

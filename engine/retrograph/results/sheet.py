@@ -34,6 +34,9 @@ from retrograph.results.picture_words import method_title, unit_title, value_nam
 from retrograph.results.record import explained_dict
 from retrograph.runtime import Array
 
+_FIELD = "receptive field"
+_BOX_WORDS = "white box: the unit's receptive field"
+
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Sheet(Result):
@@ -118,14 +121,16 @@ class Sheet(Result):
         title = f"{', '.join(names)}\n{self._what}"
         pictured = any(map(has_picture, each_styled))
         preprocessing = context.preprocessing_lines if pictured else []
-        notes = small_print(context, *preprocessing, SCALE)
+        heads = _heads(each_styled[0], names)
+        boxes = [_BOX_WORDS] if _FIELD in heads else []
+        notes = [*boxes, *small_print(context, *preprocessing, SCALE)]
         page = sheet(
             cells,
             self.columns,
             title,
             Caption(keys=legend.keys, notes=notes),
             side=1,
-            heads=_heads(each_styled[0], names),
+            heads=heads,
         )
         return described(page, context, [*title.splitlines(), *notes])
 
@@ -204,7 +209,7 @@ def _cell_pictures(explained: ExplainedInput) -> list[Picture]:
 def _heads(explained: ExplainedInput, methods: Sequence[str]) -> Sequence[str]:
     """What stands over the pictures of the first cells, where there are more than two."""
     count = len(_cell_pictures(explained))
-    parts = ["receptive field"] if count == len(methods) + 2 else []
+    parts = [_FIELD] if count == len(methods) + 2 else []
     return ["input", *parts, *methods] if count > 2 else []
 
 

@@ -35,7 +35,7 @@ def single_page(
     return panel(
         columns,
         Caption(
-            text=f"{_headline(maximum, context, what)}\n{_change(maximum, context)}",
+            text="\n".join([*_headline(maximum, context, what), _change(maximum, context)]),
             notes=[*rises, *context.small_print],
             is_warning=not maximum.converged,
         ),
@@ -61,12 +61,13 @@ def strips_page(maxima: Sequence[Maximum], context: SynthesisContext) -> Image.I
     return table.page(_heading(context), notes=context.small_print)
 
 
-def _headline(maximum: Maximum, context: SynthesisContext, what: str) -> str:
-    """What was made, the unit, and whether its ascent has come to its end."""
+def _headline(maximum: Maximum, context: SynthesisContext, what: str) -> list[str]:
+    """What was made of which unit, and the steps, in a line of their own where they are too few."""
     within = "" if context.layer == SCORES else f"{context.layer} · "
-    after = "" if maximum.converged else "not converged after "
-    name = context.unit_name(maximum.unit)
-    return f"{what}{within}{name} · {after}{_step_count([maximum])}"
+    made, steps = f"{what}{within}{context.unit_name(maximum.unit)}", _step_count([maximum])
+    if maximum.converged:
+        return [f"{made} · {steps}"]
+    return [made, f"not converged after {steps}"]
 
 
 def _change(maximum: Maximum, context: SynthesisContext) -> str:

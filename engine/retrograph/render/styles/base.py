@@ -26,7 +26,7 @@ from retrograph.render.smoothing import blurred
 
 BAR_WIDTH: Final = 300
 BAR_HEIGHT: Final = 40
-ROWS_HEIGHT: Final = 60
+ROWS_HEIGHT: Final = 80
 """Of a bar whose rows are named."""
 SIGMA: Final = 0.015
 """The sigma of the blur of smooth maps, as a share of their shorter side."""
@@ -118,7 +118,8 @@ class Drawn:
         """What a magnitude means."""
         name = self.quantity.name.replace("the unit", self.subject.name)
         if not self.quantity.has_sign:
-            return name
+            is_pooled = self.quantity.is_channel_max and self.over_picture
+            return f"{name} (largest over channels)" if is_pooled else name
         return f"size of the {name}, whatever its sign (largest over channels)"
 
 

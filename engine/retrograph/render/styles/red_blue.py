@@ -48,4 +48,5 @@ class RedBlue(Style):
             on_black = RedBlue().draw(ramp(-1), picture=Image.fromarray(black), percentile=100)
             rows = np.concatenate([rows, on_black])
             text += "; summed over colour channels, over the faint picture"
+            text += " (lower row: over its dark parts)"
         return Key(bar(rows), drawn.signed_ends, text)
