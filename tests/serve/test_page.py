@@ -106,7 +106,7 @@ def test_the_picture_is_the_attribution_that_the_library_gives(address: str, fol
 def test_mistakes_are_the_sentences_of_the_library(address: str, folder: Path) -> None:
     file = folder / "none.png"
     file.write_text("no picture")
-    sentence = "document.querySelector('#stage .mistake')?.textContent"
+    sentence = "document.querySelector('#panel-maps .mistake')?.textContent"
     seen = visit(
         address,
         folder,

@@ -92,3 +92,58 @@ def test_a_chosen_class_has_its_probability_and_place(tmp_path: Path) -> None:
     facts, _, toast = seen.told
     assert ("softmax 0." in facts, f"place {place} of the classes" in facts) == (True, place > 1)
     assert toast.startswith("the server does not answer")
+
+
+def test_what_is_typed_as_a_unit_and_refused_is_no_step_back(tmp_path: Path) -> None:
+    box = "document.querySelector('#panel-maps input')"
+    refused = "document.querySelector('#panel-maps .mistake')?.textContent"
+    typed = ["#panel-maps input", "zzz"]
+    steps = [
+        {"go": "?layer=relu1&unit=3"},
+        {"until": ENLARGED},
+        {"tell": f"{box}.placeholder"},
+        {"fill": typed},
+        {"press": "Enter"},
+        {"until": f"{refused} !== undefined"},
+        {"tell": refused},
+        {"tell": "location.search"},
+        {"shoot": "refused"},
+        {"fill": ["#panel-maps input", "4"]},
+        {"press": "Enter"},
+        {"until": "location.search.includes('unit=4')"},
+        {"tell": f"{refused} === undefined"},
+        {"back": None},
+        {"tell": "location.search"},
+        {"go": "?"},
+        {"until": f"{box}.placeholder !== 'unit'"},
+        {"tell": f"[{box}.placeholder, {box}.value]"},
+    ]
+    with page_served(SAMPLE, *small_pictures(tmp_path, 1)) as address:
+        seen = visit(address, tmp_path, steps)
+    assert seen.errors == []
+    hint, words, search, is_gone, before, usual = seen.told
+    assert hint == "number or channel,row,column"
+    assert words == "units of relu1 are numbers: give a number or channel,row,column"
+    assert "unit=3" in search
+    assert is_gone
+    assert "unit=3" in before
+    assert usual == ["class or number", ""]
+
+
+def test_the_progress_of_checks_is_in_sight(tmp_path: Path) -> None:
+    in_sight = """(() => {
+      window.fetch = () => Promise.reject(new Error('away'));
+      [...document.querySelectorAll('#panel-checks .main')].at(-1).click();
+      const words = document.querySelector('#panel-checks [role=status] p');
+      const { top, bottom } = words.getBoundingClientRect();
+      return [words.textContent.slice(0, 8), top >= 0 && bottom <= innerHeight];
+    })()"""
+    steps = [
+        {"size": [1280, 420]},
+        {"go": "?unit=3&tab=checks"},
+        {"until": "document.querySelectorAll('.choices button').length > 1"},
+        {"tell": in_sight},
+    ]
+    with page_served(SAMPLE, *small_pictures(tmp_path, 1)) as address:
+        seen = visit(address, tmp_path, steps)
+    assert seen.told == [["checking", True]]

@@ -18,6 +18,7 @@ import pytest
 from PIL import Image
 
 from support.asgi import Answer
+from support.nets import save, wave_net
 from support.serve_case import SAMPLE, told
 from support.serving_case import X, npy, npz, png
 
@@ -122,8 +123,10 @@ def test_what_is_sent_is_decoded_by_another_process(
         assert send(page, body, name).status == 200
 
 
-def test_a_sound_is_decoded_before_it_is_taken(page: Page) -> None:
+def test_a_sound_is_decoded_before_it_is_taken(tmp_path: Path) -> None:
     pytest.importorskip("soundfile", reason="needs retrograph[audio]")
+    net = save(wave_net(64), tmp_path / "wave.onnx")
+    page = Page(net, sample_rate=8000, device="cpu", threads=1)
     buffer = io.BytesIO()
     with wave.open(buffer, "wb") as file:
         file.setparams((1, 2, 8000, 0, "NONE", ""))

@@ -8,6 +8,7 @@ from retrograph.pipeline.trying_preprocessing import find_preprocessing
 from retrograph.sanity_checks import Sanity
 from retrograph.serve.facts import png
 from retrograph.serve.query import Answer, Query, json_answer
+from retrograph.serve.spelling import on_page
 
 if TYPE_CHECKING:
     from retrograph.serve.page import Page
@@ -30,7 +31,7 @@ def preprocessing(page: Page, query: Query) -> Answer:
         note = "the model takes no pictures, so nothing is preprocessed"
         return json_answer({"name": "none", "source": "", "sure": True, "note": note, "tried": []})
     picture = shown.picture()
-    known = choice.to_dict(session.context.labels)
+    known = choice.to_dict(session.context.labels, on_page)
     if picture is None:
         return json_answer(known)
     running = session.context.device

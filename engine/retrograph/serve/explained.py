@@ -16,6 +16,7 @@ from PIL import Image
 from retrograph.errors import InputError, RetrographError
 from retrograph.pipeline.made_picture import made_picture
 from retrograph.preprocess import InputAxes
+from retrograph.preprocess.sequences import is_fasta
 from retrograph.render import style_named
 from retrograph.render.colour import magnitude
 from retrograph.results.attribution import Attribution
@@ -27,6 +28,7 @@ from retrograph.results.caption import (
 )
 from retrograph.results.explanation import Explanation
 from retrograph.results.maps import drawn_values, kind_of, style_of
+from retrograph.results.record import explained_dict
 from retrograph.results.unit_names import split_unit
 from retrograph.runtime import Array
 from retrograph.serve.facts import png, sound_of
@@ -34,6 +36,7 @@ from retrograph.serve.inputs import PageInput
 from retrograph.serve.maps import box, input_sizes
 from retrograph.serve.query import Answer, Query, json_answer
 from retrograph.serve.shown_model import ShownModel
+from retrograph.serve.spelling import on_page
 from retrograph.serving.answers import answer
 from retrograph.serving.questions import FORMATS
 
@@ -43,6 +46,8 @@ if TYPE_CHECKING:
 _CLASSES: Final = 10
 _OPAQUE: Final = 99.5
 """The percentile of magnitudes that hides what is under a map."""
+_FEW: Final = 0.5
+"""The share of known letters below which a sequence seems to be of another kind."""
 _LINE: Final = 18
 """The height of a line of text under an SVG, in pixels."""
 
@@ -54,7 +59,9 @@ def explain(page: Page, query: Query) -> Answer:
     attribution = model.attribution(ask, shown)
     if form == "json":
         is_sound = sound_of(model, ask, shown) is not None
-        return json_answer({**_record(attribution), "sound": is_sound})
+        return json_answer(
+            {**_record(attribution), "sound": is_sound, "warning": _of_letters(attribution, shown)}
+        )
     explanation = attribution.explanations[0].styled(ask.style)
     if form == "png" and query.choice("part", ("figure", "map")) == "map":
         return png(map_picture(explanation))
@@ -69,7 +76,8 @@ def explain(page: Page, query: Query) -> Answer:
 
 def _record(attribution: Attribution) -> dict[str, Any]:
     """What `retrograph explain --json` prints, with where units lie and what they see."""
-    record, context = attribution.to_dict(), attribution.context
+    context = attribution.context
+    record = explained_dict(attribution.explanations, context, spelling=on_page)
     contract, axes = context.contract, context.kind.axes
     for told, explanation in zip(record["explained"], attribution.explanations, strict=True):
         for unit, index in zip(told["units"], explanation.units, strict=False):
@@ -78,6 +86,23 @@ def _record(attribution: Attribution) -> dict[str, Any]:
         told["units"][0]["ranked"] = _ranked(explanation)
         told["size"] = _size(axes, explanation.array) or [*reversed(_seen_sizes(explanation)[-2:])]
     return {**record, "shape": [*contract.shape], "channel_axis": contract.channel_axis}
+
+
+def _of_letters(attribution: Attribution, shown: PageInput) -> str:
+    """A warning where the model knows few letters of a sequence in FASTA; "" where not."""
+    coding = attribution.context.kind.coding
+    if coding is None or not is_fasta(shown.path):
+        return ""
+    letters = coding.letters(attribution.explanations[0].array).rstrip()  # zeros at the end pad
+    known = len(letters) - letters.count(" ")
+    share = known / len(letters) if letters else 0.0
+    if share >= _FEW:
+        return ""
+    some = f"only {share:.0%}" if known else "none"
+    return (
+        f"{some} of the letters of {shown.name} are among those that the model knows "
+        f"({coding.alphabet}); the others are all zero: is it a sequence of this kind?"
+    )
 
 
 def _ranked(explanation: Explanation) -> dict[str, Any] | None:

@@ -111,7 +111,7 @@ def _call(page: Page, query: Query, methods: str) -> tuple[str, str, str]:
         f"{'methods' if methods and name == 'method' else name}={_literal(name, value)}"
         for name, value in values.items()
     ]
-    given = {**page.given, "preprocessing": ask.preprocessing or page.given.get("preprocessing")}
+    given = {**page.given, "preprocessing": _preprocessing(page, query)}
     options += [
         f"--{'preprocess' if name == 'preprocessing' else name.replace('_', '-')}"
         f"={shlex.quote(str(value))}"
@@ -128,9 +128,21 @@ def _call(page: Page, query: Query, methods: str) -> tuple[str, str, str]:
     return " ".join(words), call, "" if ask.style is None else repr(ask.style)
 
 
+def _preprocessing(page: Page, query: Query) -> Any:
+    """The preprocessing that was asked for or found on pictures, which may be others elsewhere."""
+    ask = query.question()
+    asked = ask.preprocessing or page.given["preprocessing"]
+    if asked is not None:
+        return asked
+    choice = page.model(query).usual_session(ask).context.preprocessing
+    return choice.name if choice is not None and choice.source == "probed" else None
+
+
 def _note_on_file(page: Page, query: Query) -> str:
-    """A comment where the file holds more inputs than the one that is shown; "" where not."""
+    """A comment where the file was sent, or holds more inputs than the one that is shown."""
     shown = page.input(query)
+    if shown.is_added:
+        return f"# {' '.join(shown.name.split())} was sent to the page: fill in its path"
     if sum(each.path == shown.path for each in page.inputs) < 2:
         return ""
     name = " ".join(shown.name.split())

@@ -16,7 +16,7 @@ from retrograph.errors import InputError
 from retrograph.inputs import InputKind
 from retrograph.inputs.loader import Batch, Signature, batch_of, load_batches, load_items
 from retrograph.inputs.reader import Reader
-from retrograph.preprocess import BadInput
+from retrograph.preprocess import BadInput, Item
 from retrograph.preprocess.formats import picture_suffixes
 from retrograph.preprocess.opening import open_picture
 from retrograph.serving.refusals import Refused
@@ -77,12 +77,20 @@ class PageInput:
             for bad in () if batch is None else batch.bad:
                 raise bad.error
             return batch or self._gone()
-        item = _first(load_items([self.path], signature.kind, start=self.start, workers=1))
+        return batch_of([self.item(signature.kind)], signature)
+
+    def item(self, kind: InputKind) -> Item:
+        """It, read as an input of a kind.
+
+        Raises:
+            InputError: it cannot be read, or is of another kind.
+        """
+        item = _first(load_items([self.path], kind, start=self.start, workers=1))
         if item is None:
             self._gone()
         if isinstance(item, BadInput):
             raise item.error
-        return batch_of([item], signature)
+        return item
 
     def _gone(self) -> NoReturn:
         raise InputError(f"{self.name} is not there any more; check the path")

@@ -36,6 +36,7 @@ from retrograph.serve.guard import Guard
 from retrograph.serve.inputs import PageInput, PageInputs
 from retrograph.serve.query import Answer, Query
 from retrograph.serve.shown_model import ShownModel
+from retrograph.serve.spelling import on_page
 from retrograph.serve.streams import Streams
 from retrograph.serve.uploads import Uploads
 from retrograph.serving.hosted import Setup, names_of
@@ -114,6 +115,7 @@ class Page:
             alphabet=alphabet,
             sample_rate=sample_rate,
             batch=1,
+            spelling=on_page,
         )
         sessions = SessionCache(graphs)
         self.models = {
@@ -297,7 +299,7 @@ def _ascii(name: str) -> str:
 async def _told(request: Request, error: Exception) -> Response:
     """An error of the library."""
     assert isinstance(error, RetrographError)
-    return JSONResponse(error_record(error), status_of(error), headers=headers_of(error))
+    return JSONResponse(error_record(error, on_page), status_of(error), headers=headers_of(error))
 
 
 async def _refused_by_routing(request: Request, error: Exception) -> Response:

@@ -11,7 +11,7 @@ from typing import Any, Final
 from PIL import Image
 
 from retrograph.benchmarks.work import multiply_adds
-from retrograph.errors import InputError
+from retrograph.errors import InputError, RetrographError
 from retrograph.inputs import InputKind, PreprocessingChoice, choose_kind
 from retrograph.inputs.loader import Batch
 from retrograph.methods import METHODS, describe
@@ -96,6 +96,22 @@ class ShownModel:
                 self.model, names[0], choice, reading.alphabet, reading.sample_rate
             )
         return kind
+
+    def refusal(self, shown: PageInput) -> InputError | None:
+        """Why the model cannot take an input; None where it can, or where nothing tells."""
+        try:
+            kind = self.kind_for(self.hosted.examples or [str(shown.path)])
+            signature = None if kind else self.usual_session(Ask.of_nothing()).signature
+        except RetrographError:
+            return None
+        try:
+            if kind:
+                shown.item(kind)
+            elif signature:
+                shown.batch(signature)
+        except InputError as error:
+            return error
+        return None
 
     def learn_from(self, examples: Sequence[str]) -> None:
         """As `Hosted.learn_from`; nothing is tried where that would take minutes."""

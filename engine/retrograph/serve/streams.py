@@ -20,9 +20,10 @@ from retrograph.errors import InputError, RetrographError, spelled
 from retrograph.preprocess.picture import Pixels
 from retrograph.scans import plan_scan
 from retrograph.serve.facts import png
-from retrograph.serve.inputs import record
+from retrograph.serve.inputs import PageInput, record
 from retrograph.serve.query import Query
 from retrograph.serve.shown_model import ShownModel
+from retrograph.serve.spelling import on_page
 from retrograph.serve.work import Cancelled, Tell, Told, events
 from retrograph.serving.bodies import json_object
 from retrograph.serving.questions import Ask
@@ -76,12 +77,26 @@ class Streams:
 
         def take() -> dict[str, Any]:
             called, path = page.uploads.take(name, data)
+            self._check_fits(called, path)
             added = page.inputs.add(called, path)
             for model in page.models.values():
                 model.learn_from([str(path)])
             return record(added, page.kind_name)
 
         return JSONResponse(await page.in_time(request, page.facts, take))
+
+    def _check_fits(self, called: str, path: Path) -> None:
+        """Raises InputError where no model takes a file that was sent, which is removed."""
+        sent = PageInput("", called, path)
+        refusals = [model.refusal(sent) for model in self._page.models.values()]
+        first = refusals[0]
+        if first is None or None in refusals:
+            return
+        path.unlink(missing_ok=True)
+        told = first.message.replace(str(path), called)
+        if len(next(iter(self._page.models.values())).model.inputs) > 1:
+            told = f"{told.partition('; ')[0]}; send an .npz with an array for each"
+        raise InputError(told)
 
     async def _body(self, request: Request) -> bytes:
         with self._page.held.share() as held:
@@ -135,7 +150,7 @@ class Streams:
             self._page.scan = plan.run(Path(folder, "run"), on_batch=plan.counting(told))
             self._scanning = {"finished": True}
         except RetrographError as error:
-            self._scanning = error_record(error)
+            self._scanning = error_record(error, on_page)
         except Cancelled:
             self._scanning = None
 
@@ -211,7 +226,7 @@ def grow(model: ShownModel, ask: Ask, unit: tuple[int, ...] | None, steps: int, 
     (best, *_) = made
     notes = [] if choice is None else [choice.note(context.labels), choice.warning(context.labels)]
     told: Told = {"step": best.steps, "steps": steps, "score": best.activation, "finished": True}
-    told["notes"] = [*map(spelled, filter(None, (*notes, *made.notes)))]
+    told["notes"] = [spelled(note, on_page) for note in (*notes, *made.notes) if note]
     tell(told | _drawn(best.picture))
 
 

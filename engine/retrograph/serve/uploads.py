@@ -65,10 +65,15 @@ class Uploads:
         """
         if not data:
             raise InputError("the file is empty; send another one")
+        called = shown_name(name)
+        if called.lower().endswith(".onnx"):
+            raise InputError(
+                f"{called} is a model, and a page takes inputs; name models at the start: "
+                f"`retrograph serve {called}`"
+            )
         if self._count >= MOST_FILES:
             raise Refused(507, f"{MOST_FILES} files were sent; start the server anew for more")
         self._count += 1
-        called = shown_name(name)
         suffix, folder = _suffix(called, data), Path(self.folder, str(self._count))
         folder.mkdir()
         stem = safe_name(PurePosixPath(called).stem)

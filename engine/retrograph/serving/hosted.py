@@ -97,6 +97,11 @@ class Hosted:
                     "name files or folders of pictures"
                 )
 
+    @property
+    def examples(self) -> tuple[str, ...]:
+        """The inputs on which presets are tried."""
+        return self._setup.examples
+
     def learn_from(self, examples: Sequence[str]) -> None:
         """Try presets on some inputs where nothing says the preprocessing and none were named."""
         if not self._setup.examples:

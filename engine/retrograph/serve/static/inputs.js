@@ -1,7 +1,7 @@
 /** The strip of inputs below the stage: choose, drop, paste, or take one by the camera. */
 import { address, ask, send } from "./ask.js";
 import { fileName, make, say } from "./dom.js";
-import { known, setInputs } from "./known.js";
+import { known, onModel, setInputs } from "./known.js";
 import { show, view, watch } from "./view.js";
 
 /** Build the strip in an element; gives what keys may call. */
@@ -9,7 +9,7 @@ export function inputStrip(pane) {
   const strip = new Strip();
   pane.append(strip.element);
   watch(["input"], () => strip.mark());
-  watch(["model"], () => strip.drawn());
+  onModel(() => strip.drawn());
   takeFiles(strip);
   return strip;
 }
@@ -38,7 +38,7 @@ class Strip {
 
   drawn() {
     this.list.replaceChildren(...this.inputs.map((input) => this.thumb(input)));
-    if (!this.inputs.length) this.list.append(make("span.soft", {}, "no input yet: drop a file here, paste one, or open it"));
+    if (!this.inputs.length) this.list.append(make("span.soft", {}, nothingYet()));
     this.mark();
   }
 
@@ -92,6 +92,12 @@ class Strip {
     this.drawn();
     if (known()) show({ input: inputs.at(-1).id });
   }
+}
+
+function nothingYet() {
+  const names = (known().takes ?? []).map(({ name }) => name);
+  if (names.length < 2) return "no input yet: drop a file here, paste one, or open it";
+  return `no input yet: the model takes several; drop an .npz with an array for each: ${names.join(", ")}`;
 }
 
 function takeFiles(strip) {

@@ -11,7 +11,7 @@ const facts = { model: null, inputs: [], scores: [] };
  *
  * `sources` are the model's inputs by which it can be explained; the usual one has a `kind`.
  */
-export const known = () => facts.model?.name === view().model && { ...facts.model, sources: sources(), inputs: facts.inputs, scores: facts.scores };
+export const known = () => facts.model?.name === view().model && { ...facts.model, takes: facts.model.inputs, sources: sources(), inputs: facts.inputs, scores: facts.scores };
 
 const sources = () => (facts.model.built ? [] : facts.model.inputs.filter(({ dtype }) => dtype?.startsWith("float")));
 

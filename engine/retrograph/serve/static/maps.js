@@ -4,7 +4,7 @@ import { answered, onAnswer, shownUnit } from "./answer.js";
 import { amount, choices, make, showMistake } from "./dom.js";
 import { Enlarged } from "./enlarged.js";
 import { className, known, mapLayer, onModel } from "./known.js";
-import { showUnit, view, watch } from "./view.js";
+import { question, showUnit, view, watch } from "./view.js";
 
 const PAGE = 48;
 const TILE = 78;
@@ -31,11 +31,13 @@ class Maps {
       this.asked = null;
       this.refresh();
     });
-    this.go = make("input", { type: "text", size: 5, placeholder: "unit", ariaLabel: "Go to a unit: a number, or channel,row,column" });
-    this.go.onchange = () => this.go.value && showUnit({ layer: mapLayer(), unit: this.go.value.trim() });
+    this.go = make("input", { type: "text", size: 16, placeholder: "unit", ariaLabel: "Go to a unit" });
+    this.refused = make("div");
+    this.visit = newest(panel, (signal, unit) => this.goTo(unit, signal), (error) => showMistake(this.refused, error));
+    this.go.onchange = () => this.go.value.trim() && this.visit(this.go.value.trim());
     this.count = make("span.soft");
     this.list = make("div.maps");
-    panel.append(this.enlarged.element, make("div.tools", {}, sort, this.go, this.count), this.list);
+    panel.append(this.enlarged.element, make("div.tools", {}, sort, this.go, this.count), this.refused, this.list);
     this.pages = new Map();
     this.sight = new IntersectionObserver((seen) => this.scrolled(seen), { root: this.list, rootMargin: "200px" });
     this.load = newest(panel, (signal) => this.first(signal), (error) => showMistake(this.list, error));
@@ -52,6 +54,14 @@ class Maps {
     this.parameters = { model, input, layer, preprocessing, order: this.order };
     this.enlarged.wait();
     this.load();
+    if (layer !== this.layer) this.clearTyped();
+    this.layer = layer;
+  }
+
+  clearTyped() {
+    this.visit.stop();
+    this.go.value = "";
+    this.refused.replaceChildren();
   }
 
   /** Take away the maps of another model. */
@@ -63,6 +73,16 @@ class Maps {
     this.count.textContent = "";
     this.enlarged.wait();
     this.enlarged.element.hidden = true;
+  }
+
+  /** Explain the unit that was typed; what is refused is no step for "back". */
+  async goTo(unit, signal) {
+    const layer = mapLayer();
+    if (!this.hasClasses && !/^[\d\s,;-]+$/.test(unit)) throw new Error(`units of ${layer} are numbers: give a ${this.go.placeholder}`);
+    const chosen = { layer, unit, box: "", class_: "", what: "", over: "", at: "" };
+    await ask("api/explain", { ...question(chosen), format: "json" }, { signal });
+    this.refused.replaceChildren();
+    showUnit({ layer, unit });
   }
 
   async first(signal) {
@@ -82,6 +102,9 @@ class Maps {
     this.isFlat = first.shape.slice(1).every((size) => size === 1);
     this.isLine = first.shape.length === 2 && !this.isFlat;
     this.count.textContent = `${first.total} ${this.isFlat ? "unit" : "map"}${first.total === 1 ? "" : "s"}`;
+    this.hasClasses = className(this.parameters.layer, 0) !== "";
+    this.go.placeholder = this.isFlat ? (this.hasClasses ? "class or number" : "number") : `number or channel,${this.isLine ? "position" : "row,column"}`;
+    this.go.ariaLabel = `Go to a unit: ${this.go.placeholder}`;
     this.strongest = Math.max(...first.units.map((each) => Math.abs(each.max)), 1e-9);
     const pages = Array.from({ length: Math.ceil(first.total / PAGE) }, (_, place) => this.page(place));
     this.list.replaceChildren(...pages);

@@ -193,9 +193,10 @@ class Stage {
     const name = unit?.name || "";
     this.main.mark({ sees: windowOf(unit) });
     const facts = [record.layer, numberWords(unit), ...classWords(unit), seesWords(unit?.sees, record.explained[0]?.size)];
-    const notes = record.notes ?? [];
+    const notes = [record.explained[0]?.note, ...(record.notes ?? [])].filter(Boolean);
     this.caption.replaceChildren(
       make("h2", {}, name || record.layer),
+      record.warning ? make("p.mistake", { role: "alert" }, record.warning) : "",
       make("p.soft", {}, facts.filter(Boolean).join(" \u00b7 "), ...preparation(record)),
       ...(record.sound ? [make("audio", { controls: true, src: address(`api/audio/${encodeURIComponent(view().input)}`, { model: view().model }) })] : []),
       ...(notes.length ? [make("details", {}, make("summary", {}, notes.length === 1 ? "1 note" : `${notes.length} notes`), make("ul", {}, notes.map((note) => make("li", {}, note))))] : []),
