@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import gc
 import os
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from collections.abc import Sequence
+from contextlib import nullcontext
 from importlib import import_module
 from typing import Final
 
@@ -22,6 +21,7 @@ from retrograph.cli.terminal import (
     never_fail_to_encode,
 )
 from retrograph.errors import RetrographError, UnsupportedError
+from retrograph.starting import loading
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -41,7 +41,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     never_fail_to_encode(sys.stderr)
     words = join_command(join_negative_values(sys.argv[1:] if argv is None else argv))
     try:
-        with _lasting() if argv is None else nullcontext():
+        with loading() if argv is None else nullcontext():
             parser = _parser(_wanted(words))
         arguments = parser.parse_args(words)
         code: int = arguments.run(arguments)
@@ -66,17 +66,6 @@ def main(argv: Sequence[str] | None = None) -> int:
         complain(f"{error.filename or 'a file'}: {error.strerror or error}; check the path")
         return 2
     return code
-
-
-@contextmanager
-def _lasting() -> Iterator[None]:
-    """What is imported stays, so that no search for garbage needs to go through it."""
-    gc.disable()
-    try:
-        yield
-    finally:
-        gc.freeze()
-        gc.enable()
 
 
 _OF_ALL: Final = ("help", "completion")
