@@ -62,16 +62,18 @@ def write_whole(path: Path, data: bytes | memoryview) -> None:
         part.write_bytes(data)
         part.replace(path)
     except OSError as error:
-        if error.errno in _FULL:
-            raise DiskFull(
-                f"{path} cannot be written ({error.strerror}); make room, or choose another folder"
-            ) from None
-        raise InputError(
-            f"{path} cannot be written ({error.strerror}); check the folder, its rights and space"
-        ) from None
+        raise unwritten(path, error) from None
     finally:
         with suppress(OSError):
             part.unlink()
+
+
+def unwritten(path: Path, error: OSError) -> InputError:
+    """That a file or folder cannot be written; a DiskFull where there is no room."""
+    what = f"{path} cannot be written ({error.strerror})"
+    if error.errno in _FULL:
+        return DiskFull(f"{what}; make room, or choose another folder")
+    return InputError(f"{what}; check the folder and its rights")
 
 
 def save_arrays(arrays: Mapping[str, NDArray[Any]], path: Path) -> None:

@@ -365,4 +365,4 @@ def test_a_write_that_fails_half_way_leaves_what_was_there(
     for name in ("out.onnx", "map.png", "map.npz"):
         (here / name).write_text("precious")
     monkeypatch.setattr(Path, "write_bytes", _half)
-    refused(capsys, here, command, "cannot be written (No space left on device)", "check the fold")
+    refused(capsys, here, command, "cannot be written (No space left on device)", "make room")

@@ -12,7 +12,7 @@ from retrograph.errors import InputError, parameter, spelled
 from retrograph.ir.builder import Device
 from retrograph.keywords import check_counts, checked_keywords
 from retrograph.model import Model, Source, opened, save
-from retrograph.output import check_new_folder, safe_name
+from retrograph.output import check_new_folder, safe_name, unwritten
 from retrograph.pipeline.export_targets import TARGETS, ExportTarget
 from retrograph.pipeline.export_targets.base import Serving
 from retrograph.pipeline.export_targets.served import ServedGraph, served
@@ -145,9 +145,7 @@ def _write(
     except InputError as error:
         raise InputError(error.message.replace(str(part), str(folder))) from None
     except OSError as error:
-        raise InputError(
-            f"{folder} cannot be written ({error.strerror}); check the folder, its rights and space"
-        ) from None
+        raise unwritten(folder, error) from None
     finally:
         shutil.rmtree(part, ignore_errors=True)
     written = [file.relative_to(part) for file in files] + [*texts]

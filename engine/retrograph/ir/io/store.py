@@ -34,7 +34,7 @@ from retrograph.ir.tensor_data import (
     without_weights,
 )
 from retrograph.keywords import checked_keywords
-from retrograph.output import check_free
+from retrograph.output import check_free, unwritten
 
 _ALIGNMENT = 4096
 """Where a runtime may map a tensor into memory."""
@@ -187,9 +187,7 @@ def _all_or_nothing(out: Path, parts: Mapping[Path, Path]) -> Iterator[None]:
         for file, part in parts.items():
             part.replace(file)
     except OSError as error:
-        raise InputError(
-            f"{out} cannot be written ({error.strerror}); check the folder and its rights"
-        ) from None
+        raise unwritten(out, error) from None
     finally:
         for part in parts.values():
             with suppress(OSError):
