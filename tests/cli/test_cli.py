@@ -258,7 +258,8 @@ def test_interrupting_leaves_nothing(
 def test_an_interrupt_while_modules_are_loaded_ends_it_at_once() -> None:
     """No exception is raised inside the import system, whose lock it could leave held."""
     code = (
-        "import sys, time\n"
+        "import signal, sys, time\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"  # it may be ignored here
         "from retrograph import cli\n"
         "def load(name): print(name, flush=True); time.sleep(60)\n"
         "cli.import_module = load\n"

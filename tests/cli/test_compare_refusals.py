@@ -105,7 +105,7 @@ def test_a_method_that_lacks_a_rule_is_left_out_in_one_line(
         ("--method gradient,grad-cam --param layer=relu9", ["no layer 'relu9'", "did you mean"]),
         ("-o dog.png --force", ["-o dog.png would replace an input", "choose another name"]),
         ("-o net.onnx", ["-o net.onnx has no suffix of a picture", "choose one of"]),
-        ("--top 2", ["--top", "see retrograph --help"]),
+        ("--top 2", ["--top", "see retrograph compare --help"]),
         ("--mean 1,2", ["mean has 2 values", "give 1 or 3"]),
     ],
 )

@@ -10,6 +10,7 @@ import pytest
 from onnx import TensorProto
 
 import retrograph
+from retrograph import checks
 from retrograph.methods import METHODS
 from support import nets
 from support.check_case import checked, text
@@ -28,7 +29,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_text_of_a_good_model(here: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch) -> None:
     three = {name: METHODS[name] for name in ("gradient", "guided", "rectgrad")}
-    monkeypatch.setattr(sys.modules["retrograph.checks"], "METHODS", three)
+    monkeypatch.setattr(checks, "METHODS", three)
     ran = text(capsys, parse(SMOOTH))
     assert (ran.code, ran.err) == (0, "")
     assert ran.out == (
@@ -89,7 +90,7 @@ MISTAKES = [
     ("check net.onnx --layer relu9", "no layer 'relu9'"),
     ("check net.onnx --layer relu9 --json", "no layer 'relu9'"),
     ("check net.onnx --wrt y", "no floating-point input 'y'"),
-    ("check net.onnx --colour", "see retrograph --help"),
+    ("check net.onnx --colour", "see retrograph check --help"),
 ]
 
 

@@ -41,7 +41,7 @@ int main(int, char** files) try {
 CONSUMER_LISTS = """
 cmake_minimum_required(VERSION 3.16)
 project(consumer LANGUAGES CXX)
-find_package(retrograph 0.1 REQUIRED)
+find_package(retrograph 0.2 REQUIRED)
 add_executable(consumer main.cpp)
 target_link_libraries(consumer PRIVATE retrograph::retrograph)
 """

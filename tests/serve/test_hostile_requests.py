@@ -191,7 +191,7 @@ def test_names_are_text_in_the_page(tmp_path: Path, capsys: pytest.CaptureFixtur
         {"go": ""},
         {"drop": str(evil)},
         {"until": "document.querySelectorAll('.thumb').length === 3"},
-        {"choose": ["select[title=Compare]", "input"]},
+        {"choose": ["select[title=Show]", "input"]},
         {"tell": injected},
         {"tell": "document.title"},
     ]
