@@ -18,7 +18,7 @@ def test_a_png_gives_the_same_pixels_and_words_back(size: tuple[int, int], mode:
     picture = Image.fromarray(pixels).convert(mode)
     picture.info |= {DESCRIPTION: "größer\nthan 0", "comment": "of another file"}
     buffer = BytesIO()
-    write_image(picture, buffer, "PNG", compress_level=1)
+    write_image(picture, buffer, "PNG")
     with Image.open(buffer) as back:
         back.load()
         assert (back.mode, back.size, back.tobytes()) == (mode, size, picture.tobytes())

@@ -11,6 +11,7 @@ from PIL import Image
 
 from retrograph.patches.crop import cut, windows
 from retrograph.patches.patch_reader import ExplainedUnit
+from retrograph.render import png_bytes
 from retrograph.render.colour import GREY
 from retrograph.results.context import ExplainContext
 from retrograph.results.explanation import Explanation
@@ -55,7 +56,7 @@ def draw_patch(unit: ExplainedUnit, context: ExplainContext) -> PatchImage:
         LONGEST,
     )
     patch, attribution = (Image.fromarray(np.asarray(each)) for each in drawn)
-    return PatchImage(_png(patch), _png(attribution), patch.size)
+    return PatchImage(png_bytes(patch), png_bytes(attribution), patch.size)
 
 
 def _in_window(explained: ExplainedUnit, context: ExplainContext) -> Explanation:
@@ -80,12 +81,6 @@ def _in_window(explained: ExplainedUnit, context: ExplainContext) -> Explanation
         units=np.array([unit.index]),
         classes=None,
     )
-
-
-def _png(image: Image.Image) -> bytes:
-    buffer = io.BytesIO()
-    image.save(buffer, "PNG", compress_level=1)
-    return buffer.getvalue()
 
 
 def _decoded(data: bytes) -> Image.Image:

@@ -13,7 +13,7 @@ from retrograph.render.legend import (
 from retrograph.render.letters import letter_tiles
 from retrograph.render.marks import NO_MARKS, Marks, marked
 from retrograph.render.page import Table, enlarge, panel, panels, sheet
-from retrograph.render.save import DESCRIPTION, save_picture, write_image
+from retrograph.render.save import DESCRIPTION, png_bytes, save_picture, write_image
 from retrograph.render.strip import Track, strips
 from retrograph.render.styles import (
     SMOOTH,
@@ -59,6 +59,7 @@ __all__ = [
     "overlay",
     "panel",
     "panels",
+    "png_bytes",
     "save_picture",
     "sheet",
     "signed",

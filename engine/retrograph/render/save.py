@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import os
 import struct
-import zlib
 from pathlib import Path
 from typing import BinaryIO, Final
 
@@ -17,8 +16,13 @@ from retrograph.errors import InputError, one_line
 from retrograph.output import check_free, write_whole
 from retrograph.render.colour import Picture, Pixels
 
-PNG: Final = {"compress_level": 1}
-"""A third of the time of Pillow's own level, for files a seventh larger."""
+try:
+    from isal.isal_zlib import compress
+except ModuleNotFoundError:
+    from zlib import compress
+
+_LEVEL: Final = 1
+"""Of zlib, and of isal: a third of the time of Pillow's own, for files a seventh larger."""
 _SIGNATURE: Final = b"\x89PNG\r\n\x1a\n"
 _RGB: Final = (8, 2, 0, 0, 0)
 """Bits of a colour, RGB, zlib, the usual filters, not interlaced."""
@@ -27,7 +31,7 @@ _UP: Final = 2
 DESCRIPTION: Final = "Description"
 """The key, in a picture's `info` and in a PNG, of what is to be known of it in words."""
 KINDS: Final[dict[str, tuple[str, dict[str, int]]]] = {
-    ".png": ("PNG", PNG),
+    ".png": ("PNG", {}),
     ".jpg": ("JPEG", {"quality": 95, "subsampling": 0}),
     ".jpeg": ("JPEG", {"quality": 95, "subsampling": 0}),
     ".webp": ("WEBP", {"quality": 95}),
@@ -72,27 +76,32 @@ def write_image(image: Image.Image, to: BinaryIO, kind: str, **options: int) -> 
     """
     pixels = np.asarray(image)
     if kind == "PNG" and image.mode == "RGB":
-        write_png(pixels, to, image.info.get(DESCRIPTION), **options)
+        _write_png(pixels, to, image.info.get(DESCRIPTION))
         return
     bare = Image.fromarray(pixels)
     if kind == "PNG":
-        bare.save(to, kind, pnginfo=_texts(image.info.get(DESCRIPTION)), **options)
+        bare.save(to, kind, pnginfo=_texts(image.info.get(DESCRIPTION)), compress_level=_LEVEL)
     else:
         bare.save(to, kind, **options)
 
 
-def write_png(
-    pixels: Pixels, to: BinaryIO, description: str | None = None, compress_level: int = 6
-) -> None:
+def png_bytes(image: Image.Image) -> bytes:
+    """A PNG file of a picture, made fast, with its description."""
+    encoded = io.BytesIO()
+    write_image(image, encoded, "PNG")
+    return encoded.getvalue()
+
+
+def _write_png(pixels: Pixels, to: BinaryIO, description: str | None) -> None:
     """Encode a picture as the differences of each row from the one above it.
 
-    Pillow tries five filters on each row, which takes as long as compressing does.
+    Pillow tries five filters on each row, which takes as long as compressing does. isal compresses
+    six times as fast as zlib.
 
     Args:
         pixels: uint8 [H, W, 3].
         to: takes the bytes.
         description: a text that the file keeps.
-        compress_level: of zlib.
     """
     height, width, _ = pixels.shape
     flat = pixels.reshape(height, 3 * width)
@@ -104,7 +113,7 @@ def write_png(
     putchunk(to, b"IHDR", struct.pack(">IIBBBBB", width, height, *_RGB))
     for name, data, _ in _texts(description).chunks:
         putchunk(to, name, data)
-    putchunk(to, b"IDAT", zlib.compress(rows.data, compress_level))
+    putchunk(to, b"IDAT", compress(rows.data, _LEVEL))
     putchunk(to, b"IEND")
 
 

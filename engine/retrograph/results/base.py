@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import io
 import json
 import os
 from abc import ABCMeta, abstractmethod
@@ -16,7 +15,7 @@ from PIL import Image
 
 from retrograph.errors import InputError, parameter
 from retrograph.output import check_free, make_folder, save_arrays, write_whole
-from retrograph.render.save import KINDS, save_picture, write_image
+from retrograph.render.save import KINDS, png_bytes, save_picture
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -145,9 +144,7 @@ class Result(metaclass=_ResultType):
             picture = self.image()
         except NothingToDraw:
             return None
-        buffer = io.BytesIO()
-        write_image(picture, buffer, "PNG")
-        return buffer.getvalue()
+        return png_bytes(picture)
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.summary()}>"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import io
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from html import escape
@@ -17,7 +16,7 @@ from retrograph.errors import InputError, RetrographError
 from retrograph.pipeline.made_picture import made_picture
 from retrograph.preprocess import InputAxes
 from retrograph.preprocess.sequences import is_fasta
-from retrograph.render import style_named
+from retrograph.render import png_bytes, style_named
 from retrograph.render.colour import magnitude
 from retrograph.results.attribution import Attribution
 from retrograph.results.caption import (
@@ -171,9 +170,7 @@ def _opacity(values: Array, axes: InputAxes) -> Array:
 def svg(explanation: Explanation) -> bytes:
     """The figure as an SVG: its picture, and what is said of it as text that can be searched."""
     figure, lines = explanation.image(), printed_lines(explanation)
-    buffer = io.BytesIO()
-    figure.save(buffer, "PNG")
-    data = base64.b64encode(buffer.getvalue()).decode()
+    data = base64.b64encode(png_bytes(figure)).decode()
     width, height = figure.width, figure.height
     below = "".join(
         f'<text x="12" y="{height + _LINE * (n + 1)}">{escape(line)}</text>'

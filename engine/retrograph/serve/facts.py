@@ -12,6 +12,7 @@ from PIL import Image
 
 from retrograph._version import __version__
 from retrograph.errors import InputError, parameter
+from retrograph.render import png_bytes
 from retrograph.serve.query import Answer, Query, json_answer
 
 if TYPE_CHECKING:
@@ -200,6 +201,4 @@ def _literal(name: str, value: str) -> Any:
 
 def png(picture: Image.Image) -> Answer:
     """A picture as it is sent."""
-    buffer = io.BytesIO()
-    picture.save(buffer, "PNG", compress_level=1)
-    return Answer(buffer.getvalue(), "image/png")
+    return Answer(png_bytes(picture), "image/png")
