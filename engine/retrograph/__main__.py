@@ -1,7 +1,17 @@
-"""`python -m retrograph`."""
+"""`python -m retrograph`, and the console script `retrograph`."""
 
-import sys
+from __future__ import annotations
+
+from typing import NoReturn
 
 from retrograph.cli import main
+from retrograph.starting import run_as_process
 
-sys.exit(main())
+
+def run() -> NoReturn:
+    """Run the command line, and end the process with its exit code."""
+    run_as_process(main)
+
+
+if __name__ == "__main__":
+    run()

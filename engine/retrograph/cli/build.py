@@ -6,6 +6,7 @@ import argparse
 import json
 
 from retrograph.cli import options, outputs
+from retrograph.cli.progress import waiting
 from retrograph.cli.spelling import as_option
 from retrograph.cli.terminal import console, visible
 from retrograph.errors import spelled
@@ -37,7 +38,7 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
 
 def _run(args: argparse.Namespace) -> int:
     method = options.one_method(args)
-    with console(stderr=True).status("building"):
+    with waiting(console(stderr=True), "building"):
         built = build_files(
             args.model,
             args.output,

@@ -8,7 +8,7 @@ from PIL import Image
 
 from retrograph.cli import options, outputs
 from retrograph.cli.explain_report import Printed, announce, report
-from retrograph.cli.progress import Mistakes, progress_bar
+from retrograph.cli.progress import Mistakes, progress_bar, waiting
 from retrograph.cli.spelling import as_option
 from retrograph.cli.terminal import complain, console, visible
 from retrograph.errors import spelled
@@ -51,7 +51,7 @@ def _run(args: argparse.Namespace) -> int:
     settings, inputs = options.explain_settings(args), options.given_inputs(args)
     out = console(stderr=args.json)
     model = Model(args.model)
-    with out.status("building"):
+    with waiting(out, "building"):
         session = open_comparison(model, settings, inputs)
     announce(session, out)
     left_out = left_out_reasons(session)

@@ -6,7 +6,7 @@ import argparse
 
 from retrograph.cli import options, outputs
 from retrograph.cli.explain_report import Printed, announce, report
-from retrograph.cli.progress import Mistakes, progress_bar
+from retrograph.cli.progress import Mistakes, progress_bar, waiting
 from retrograph.cli.terminal import console, count, grid
 from retrograph.errors import InputError
 from retrograph.inputs.share import share_of
@@ -51,7 +51,7 @@ def _run(args: argparse.Namespace) -> int:
     share = share_of(args.part) if args.part else None
     settings, inputs = options.explain_settings(args), options.given_inputs(args)
     out = console(stderr=args.json)
-    with out.status("building"):
+    with waiting(out, "building"):
         session = open_session(Model(args.model), settings, inputs)
     announce(session, out)
     mistakes, distances = Mistakes(), Printed(out)

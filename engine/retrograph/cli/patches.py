@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.text import Text
 
 from retrograph.cli import options, outputs
-from retrograph.cli.progress import progress_bar
+from retrograph.cli.progress import progress_bar, waiting
 from retrograph.cli.terminal import complain, console, count, visible
 from retrograph.patches import Patches, PatchPlan, plan_patches
 from retrograph.results.base import json_text
@@ -40,7 +40,7 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
 
 def _run(args: argparse.Namespace) -> int:
     out = console(stderr=args.json)
-    with out.status("building"):
+    with waiting(out, "building"):
         plan = plan_patches(
             ScanReader(args.store),
             layers=None if args.layer is None else [n.strip() for n in args.layer.split(",")],

@@ -10,6 +10,7 @@ from rich.text import Text
 
 from retrograph.cli import options, outputs
 from retrograph.cli.explain_report import print_preprocessing
+from retrograph.cli.progress import waiting
 from retrograph.cli.terminal import console, print_table, visible
 from retrograph.pipeline.destination import Destination
 from retrograph.pipeline.trying_preprocessing import find_preprocessing
@@ -34,7 +35,7 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
 
 def _run(args: argparse.Namespace) -> int:
     out = console(stderr=args.json)
-    with out.status("trying presets"):
+    with waiting(out, "trying presets"):
         tried = find_preprocessing(
             args.model,
             args.inputs,

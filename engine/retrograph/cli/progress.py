@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, TypeVar
 
 from rich.console import Console
+from rich.text import Text
 
 from retrograph.cli.spelling import as_option
 from retrograph.cli.terminal import complain
@@ -82,6 +83,24 @@ def progress_bar(out: Console, doing: str, total: int | None = None) -> Iterator
     )
     with bars.Progress(*columns, console=out, transient=True) as progress:
         yield _DrawnBar(progress, doing, total)
+
+
+@contextmanager
+def waiting(out: Console, doing: str) -> Iterator[Callable[[str], None]]:
+    """Words beside something that turns; gone at the end.
+
+    Args:
+        out: where they stand, if that is a terminal.
+        doing: the words, such as "building".
+
+    Yields:
+        What takes other words.
+    """
+    if not out.is_terminal:
+        yield lambda words: None
+        return
+    with out.status(Text(doing)) as status:
+        yield lambda words: status.update(Text(words))
 
 
 class Mistakes:

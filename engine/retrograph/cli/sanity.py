@@ -9,7 +9,7 @@ from pathlib import Path
 
 from retrograph.cli import options, outputs
 from retrograph.cli.explain_report import announce
-from retrograph.cli.progress import Mistakes
+from retrograph.cli.progress import Mistakes, waiting
 from retrograph.cli.sanity_report import print_report
 from retrograph.cli.terminal import console, count
 from retrograph.pipeline.destination import Destination
@@ -72,15 +72,15 @@ def _run(args: argparse.Namespace) -> int:
     file = _plot_file(args)
     settings = options.explain_settings(args)
     out = console(stderr=args.json)
-    with out.status("building"):
+    with waiting(out, "building"):
         plan = plan_sanity(args.model, settings, args.inputs)
     announce(plan.session, out)
     mistakes = Mistakes()
     items = list(mistakes.sieve(plan.read(args.inputs)))
     if not items:
         return 2
-    with out.status("choosing units") as status:
-        checked = plan.run(items, _check_settings(args), status.update)
+    with waiting(out, "choosing units") as say:
+        checked = plan.run(items, _check_settings(args), say)
     if file is not None:
         checked = replace(checked, file=str(checked.save(file, force=args.force)))
     print_report(checked, out)

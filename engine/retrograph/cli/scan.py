@@ -13,7 +13,7 @@ from rich.text import Text
 from retrograph.cli import options, outputs
 from retrograph.cli.explain_report import announce_preprocessing
 from retrograph.cli.parser import group_named
-from retrograph.cli.progress import Bar, progress_bar
+from retrograph.cli.progress import Bar, progress_bar, waiting
 from retrograph.cli.scan_report import report
 from retrograph.cli.spelling import as_option
 from retrograph.cli.terminal import complain, console, count, visible
@@ -64,7 +64,7 @@ def _run(args: argparse.Namespace) -> int:
         **options.picked(args, "channels", "k", "batch", "alphabet", "sample_rate"),
         **options.picked(args, "device", "threads", "workers"),
     }
-    with out.status("building"):
+    with waiting(out, "building"):
         plan = plan_scan(args.model, args.inputs, **keywords)
     _announce(plan, out)
     total = None if args.part else plan.count()

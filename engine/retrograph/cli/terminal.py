@@ -10,7 +10,6 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, TextIO
 
 from rich.console import Console
-from rich.table import Table as Grid
 from rich.text import Text
 
 if TYPE_CHECKING:
@@ -103,6 +102,8 @@ def never_fail_to_encode(stream: TextIO) -> None:
 
 def print_table(out: Console, headings: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     """Rows as a table without lines, which folds what is too long for the terminal."""
+    from rich.table import Table as Grid  # start-up: most commands print none
+
     cells = [[Text(visible(cell)) for cell in row] for row in rows]
     table = Grid(
         box=None, show_header=bool(headings), header_style="bold", padding=(0, _COLUMN_GAP, 0, 0)
