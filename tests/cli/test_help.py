@@ -148,3 +148,19 @@ def test_a_near_word_is_suggested(
     capsys: pytest.CaptureFixture[str], arguments: str, words: tuple[str, ...]
 ) -> None:
     assert_one_line(run(capsys, *arguments.split()), *words)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "audit A.onnx B.onnx dog.png --runtime --threads 1",
+        "audit --runtime A.onnx B.onnx dog.png --threads 1",
+        "audit A.onnx --runtime B.onnx dog.png --threads 1",
+        "audit A.onnx B.onnx --runtime --threads 1 dog.png",
+        "audit A.onnx --threads 1 B.onnx --runtime dog.png",
+    ],
+)
+def test_options_stand_anywhere_among_files(words: str) -> None:
+    args = cli._parser("audit").parse_args(words.split())
+    assert (args.model, args.others) == ("A.onnx", ["B.onnx", "dog.png"])
+    assert (args.runtime, args.threads) == (True, 1)

@@ -12,7 +12,7 @@ from typing import Final
 
 from retrograph._version import __version__
 from retrograph.cli.pages import listing, option_words, page, summaries
-from retrograph.cli.parser import Help, Parser, explain_options
+from retrograph.cli.parser import Commands, Help, Parser, explain_options
 from retrograph.cli.spelling import as_option
 from retrograph.cli.terminal import (
     complain,
@@ -86,7 +86,8 @@ def _parser(wanted: str | None = None) -> argparse.ArgumentParser:
         formatter_class=Help,
     )
     parser.add_argument("--version", action="version", version=f"retrograph {__version__}")
-    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    commands = parser.add_subparsers(action=Commands, title="commands", metavar="COMMAND")
+    commands.required = True
     for name, words in summaries().items():
         if wanted in (None, name):
             import_module(f"retrograph.cli.{name.replace(' ', '_')}").add(commands)

@@ -40,13 +40,15 @@ class Parser(argparse.ArgumentParser):
         complain(f"{message}{'' if message.endswith('?') else ';'} see {self.prog} --help")
         sys.exit(2)
 
-    def parse_known_args(self, *args: Any, **more: Any) -> Any:
-        """As argparse, but a command itself refuses what it does not know."""
-        known, unknown = super().parse_known_args(*args, **more)
-        if unknown and " " in self.prog:
+    def parse_intermixed_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """As argparse, but in the usual order first, which tells all that is missing at once."""
+        known, unknown = self.parse_known_args(args)
+        if unknown:
+            known, unknown = self.parse_known_intermixed_args(args)
+        if unknown:
             near = did_you_mean(unknown[0].partition("=")[0], self._option_string_actions)
             self.error(f"unrecognized arguments: {' '.join(unknown)}{near}")
-        return known, unknown
+        return known
 
     def _check_value(self, action: argparse.Action, value: Any) -> None:
         choices = [str(each) for each in action.choices or ()]
@@ -90,6 +92,15 @@ class Parser(argparse.ArgumentParser):
 
     def _get_formatter(self) -> argparse.HelpFormatter:
         return self.formatter_class(prog=self.prog)
+
+
+class Commands(argparse._SubParsersAction):  # type: ignore[type-arg]  # no generic when it runs
+    """Commands whose options may stand anywhere among their files."""
+
+    def __call__(self, parser: Any, namespace: Any, values: Any, option_string: Any = None) -> None:
+        """Parse the words of a command, its name first, into the namespace."""
+        name, *words = values
+        vars(namespace).update(vars(self.choices[name].parse_intermixed_args(words)))
 
 
 class Help(argparse.RawDescriptionHelpFormatter):
