@@ -13,6 +13,7 @@ from PIL import Image, ImageFont
 
 from retrograph.errors import InputError
 from retrograph.render import Caption, enlarge, heat, overlay, panel, save_picture, sheet, signed
+from retrograph.render.styles import Key
 from retrograph.render.text import legible, wrap
 from support.page_case import find, random_picture
 
@@ -161,6 +162,15 @@ def test_text_is_drawn() -> None:
     plain, titled = (panel([(title, small)], Caption("first")) for title in "ab")
     assert plain.size == titled.size
     assert plain.tobytes() != titled.tobytes()
+
+
+@pytest.mark.parametrize("width", [300, 800, 1500])
+def test_bars_of_a_legend_begin_at_one_left_edge(width: int) -> None:
+    bars = [np.roll(random_picture(80, 300), i, axis=0) for i in range(2)]
+    keys = [Key(bars[0], ("least", "most"), "words"), Key(bars[1], ("0", "most"), "words", ("R",))]
+    legend = Caption(keys=[("", keys[0]), ("", keys[1]), ("", keys[0]), ("", keys[1])])
+    page = panel([("", np.zeros((100, width, 3), np.uint8))], legend)
+    assert find(page, bars[0])[0] == find(page, bars[1])[0]
 
 
 def test_sheet_is_a_grid() -> None:

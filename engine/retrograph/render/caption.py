@@ -23,7 +23,7 @@ from retrograph.render.blocks import (
     written,
 )
 from retrograph.render.styles import Key
-from retrograph.render.text import font_of, wrap
+from retrograph.render.text import Font, font_of, wrap
 
 _GAP: Final = 28
 """Between a key's bar and its words."""
@@ -102,11 +102,10 @@ def keyed_blocks(keys: Sequence[tuple[str, Key]], unit: float, width: int) -> li
     if not keys:
         return []
     if len(keys) == 1 or width < _WIDE * unit:
-        return [stack([keyed(names, key, unit, width) for names, key in keys], 14 * unit)]
+        return [_key_column(keys, unit, width)]
     half = (width - round(_COLUMNS * unit)) // 2
-    blocks = [keyed(names, key, unit, half) for names, key in keys]
-    first = (len(blocks) + 1) // 2
-    parts = [stack(blocks[:first], 14 * unit), stack(blocks[first:], 14 * unit)]
+    first = (len(keys) + 1) // 2
+    parts = [_key_column(part, unit, half) for part in (keys[:first], keys[first:])]
     parts[0] = topped(parts[0], half, parts[0].height)
     return [columns(parts, _COLUMNS * unit)]
 
@@ -146,12 +145,18 @@ def lines(texts: Sequence[str], size: float, width: int, most: int = 20) -> list
     return [block for text in texts for block in written(text, size, SOFT, width, most)]
 
 
-def keyed(names: str, key: Key, unit: float, width: int) -> Block:
+def _key_column(keys: Sequence[tuple[str, Key]], unit: float, width: int) -> Block:
+    """The keys one under another, their bars at one left edge."""
+    gutter = max(_gutter(key, unit) for _, key in keys)
+    return stack([_keyed(names, key, unit, width, gutter) for names, key in keys], 14 * unit)
+
+
+def _keyed(names: str, key: Key, unit: float, width: int, gutter: int) -> Block:
     """A key's bar, with its ends named, beside its words; under them where there is no room."""
-    scale = max(1, round(unit))
-    bar = framed(key.bar.repeat(scale, axis=0).repeat(scale, axis=1))
+    bar = _bar(key, unit)
     named = stack([bar, _end_names(key.ends, unit, bar.width)], 2)
-    named = _with_rows(named, bar.height, key.rows, unit)
+    if gutter:
+        named = beside([_row_names(key, unit, gutter, named.height), named], 0)
     room = width - named.width - _GAP
     below = room < bar.width
     words = _words(names, key, unit, width if below else room)
@@ -160,17 +165,33 @@ def keyed(names: str, key: Key, unit: float, width: int) -> Block:
     return columns([named, words], _GAP)
 
 
-def _with_rows(named: Block, height: int, rows: Sequence[str], unit: float) -> Block:
-    """A bar over the names of its ends, right of the names of its rows."""
-    if not rows:
-        return named
-    font = font_of(min(17 * unit, _ROW_LETTERS * height / len(rows)))
-    gutter = blank(round(max(map(font.getlength, rows)) + 8 * unit), named.height)
-    draw = ImageDraw.Draw(gutter)
-    for number, row in enumerate(rows):
-        place = (gutter.width - 7 * unit, height * (number + 0.5) / len(rows))
-        draw.text(place, row, fill=SOFT, font=font, anchor="rm")
-    return beside([gutter, named], 0)
+def _bar(key: Key, unit: float) -> Block:
+    """A key's bar in a frame."""
+    scale = max(1, round(unit))
+    return framed(key.bar.repeat(scale, axis=0).repeat(scale, axis=1))
+
+
+def _gutter(key: Key, unit: float) -> int:
+    """The width of the names of a bar's rows; 0 where they have none."""
+    if not key.rows:
+        return 0
+    font = _row_font(key, unit)
+    return round(max(map(font.getlength, key.rows)) + 8 * unit)
+
+
+def _row_names(key: Key, unit: float, width: int, height: int) -> Block:
+    """The names of a bar's rows, for the left of the bar; blank where they have none."""
+    names = blank(width, height)
+    draw, tall = ImageDraw.Draw(names), _bar(key, unit).height
+    for number, row in enumerate(key.rows):
+        place = (width - 7 * unit, tall * (number + 0.5) / len(key.rows))
+        draw.text(place, row, fill=SOFT, font=_row_font(key, unit), anchor="rm")
+    return names
+
+
+def _row_font(key: Key, unit: float) -> Font:
+    """Of the names of a bar's rows."""
+    return font_of(min(17 * unit, _ROW_LETTERS * _bar(key, unit).height / len(key.rows)))
 
 
 @lru_cache(maxsize=16)
