@@ -101,7 +101,8 @@ inline void sum_channels(Planes& planes) {
 
 }  // namespace detail
 
-// Grey is 0, brighter speaks for the unit, darker against it, each colour by itself.
+// Grey is 0, brighter is positive, darker negative, each colour by itself: of a derivative, raising
+// this colour value raises the unit's activation, or lowers it.
 //
 // `item` is one attribution, `axes` what its axes count (CHW, HWC, HW), `order` that of its channels.
 inline Picture draw_signed(const Floats& item, const std::string& axes, const std::string& order = "rgb") {

@@ -4,7 +4,7 @@ import { Explainer, decode, hasClasses, rgbaOf } from "./retrograph/index.js";
 const MEANINGS = {
   overlay: "What drives the class, as light cast on the picture",
   heat: "How much each place drives the class, whatever the sign",
-  signed: "Grey: nothing. Each colour by itself: brighter speaks for the class, darker against it",
+  signed: "Grey: 0. Each colour by itself: brighter is positive, darker negative",
 };
 const MOST_CLASSES = 10;
 const SMALL = 96;
