@@ -34,7 +34,7 @@ def test_a_region_is_a_sum_and_its_map_has_the_numbers_of_the_channel(
     pixels = np.full((side, side, 3), (127, 0, 0), np.uint8)
     Image.fromarray(pixels).save(tmp_path / "a.png")
     steps = [
-        {"go": "?class_=2"},
+        {"go": "?class=2"},
         {"until": ENLARGED},
         {"tell": "document.querySelector('.enlarged p').textContent"},
         {"tell": FACTS},

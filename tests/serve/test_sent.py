@@ -312,9 +312,9 @@ def test_a_picture_is_no_sound(page: Page) -> None:
 
 def test_checks_of_a_box_or_a_region_are_refused(page: Page) -> None:
     id = send(page, npy(X), "x.npy").json["id"]
-    refused = told(page, "api/sanity", input=id, class_="3")
+    refused = told(page, "api/sanity", input=id, **{"class": "3"})
     assert refused.status == 400
-    assert "checks are made of a unit; leave class_ out" in refused.json["error"]["message"]
+    assert "checks are made of a unit; leave class out" in refused.json["error"]["message"]
 
 
 @pytest.mark.slow

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from onnx import TensorProto
+from onnx import ModelProto, TensorProto
 
 import retrograph as rg
 from support import nets
@@ -47,14 +47,35 @@ def test_labels_are_no_field() -> None:
     assert told["message"].endswith("for the name of a class give labels=FILE (set at the start)")
 
 
-def test_notes_are_spelled_in_every_answer() -> None:
-    """Of a map of 21 channels, which are taken for the classes of VOC."""
+def segmenter() -> ModelProto:
+    """A map of 21 channels, which are taken for the classes of VOC."""
     parts = [nets.node("Conv", "x w", "a", pads=[1] * 4), nets.node("Relu", "a", "r")]
     parts.append(nets.node("Conv", "r v", "y"))
     weights = {"w": nets.weights(4, 3, 3, 3), "v": nets.weights(21, 4, 1, 1)}
     x, y = nets.info("x", ["N", 3, 16, 16]), nets.info("y", ["N", 21, 16, 16])
-    net = nets.model(parts, [x], [y], weights)
-    service = Service(net, device="cpu")
+    return nets.model(parts, [x], [y], weights)
+
+
+def test_a_class_is_called_class() -> None:
+    service = Service(segmenter(), device="cpu")
+    body = npy(np.ones((3, 16, 16), np.float32))
+    for name in ("cat", "dog"):
+        answer = ask(service, EXPLAIN, body, over="all", **{"class": name})
+        (unit,) = answer.json["explained"][0]["units"]
+        assert name in unit["name"]
+    refused = ask(service, EXPLAIN, body, class_="cat")
+    assert refused.status == 400
+    assert "there is no parameter 'class_'; did you mean 'class'?" in refused.message
+
+
+def test_what_no_request_has_is_no_field() -> None:
+    told = ask(Service(nets.cnn(), device="cpu"), EXPLAIN, png(), box=0).json["error"]
+    assert "head=FILE (in Python, not here)" in told["message"]
+    assert "head" not in told["parameters"]
+
+
+def test_notes_are_spelled_in_every_answer() -> None:
+    service = Service(segmenter(), device="cpu")
     told = "give labels=FILE (set at the start) for other names"
     body = npy(np.ones((3, 16, 16), np.float32))
     answered = ask(service, EXPLAIN, body).json["notes"]
@@ -77,7 +98,8 @@ def test_what_is_told_of_a_model_that_cannot_be_explained() -> None:
         ("unit", 3, "unit=3"),
         ("outputs", False, "outputs=false"),
         ("method", "gradient", "method=gradient"),
-        ("class_", None, "class_"),
+        ("class_", None, "class"),
+        ("head", "FILE", "head=FILE (in Python, not here)"),
         ("sample_rate", "HZ", "sample_rate=HZ (set at the start)"),
         ("heads()", None, "`retrograph heads`"),
     ],

@@ -292,5 +292,5 @@ def _regions(
         return []
     predicted = told.get("predicted", [])
     return [
-        {**each, "question": {"class_": each["name"] or str(each["class"])}} for each in predicted
+        {**each, "question": {"class": each["name"] or str(each["class"])}} for each in predicted
     ]

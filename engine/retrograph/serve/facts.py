@@ -14,6 +14,7 @@ from retrograph._version import __version__
 from retrograph.errors import InputError, parameter
 from retrograph.render import png_bytes
 from retrograph.serve.query import Answer, Query, json_answer
+from retrograph.serving.spelling import keyword_of
 
 if TYPE_CHECKING:
     from retrograph.runtime import Array
@@ -101,15 +102,15 @@ def _call(page: Page, query: Query, methods: str) -> tuple[str, str, str]:
     file = page.model(query).model.file or page.model(query).name
     values = {
         name: value
-        for name in ("layer", "unit", "method", "wrt", "top", "box", "at", "class_", "what", "over")
+        for name in ("layer", "unit", "method", "wrt", "top", "box", "at", "class", "what", "over")
         if (value := query.text(name)) is not None
     }
     if methods:
         first = values.pop("method", None) or page.model(query).usual_method(ask)
         values["method"] = ",".join(dict.fromkeys([first, *methods.split(",")]))
-    options = [f"--{name.rstrip('_')}={shlex.quote(value)}" for name, value in values.items()]
+    options = [f"--{name}={shlex.quote(value)}" for name, value in values.items()]
     keywords = [
-        f"{'methods' if methods and name == 'method' else name}={_literal(name, value)}"
+        f"{'methods' if methods and name == 'method' else keyword_of(name)}={_literal(name, value)}"
         for name, value in values.items()
     ]
     given = {**page.given, "preprocessing": _preprocessing(page, query)}

@@ -43,7 +43,7 @@ _PARAMETERS: Final[dict[str, tuple[str, Schema]]] = {
     "top": ("so many of the most active units", {"type": "integer", "minimum": 1}),
     "box": ("the number of a detector's box, the strongest being 0", {"type": "integer"}),
     "at": ("X,Y: the box there, or that pixel of a map", _PLACE),
-    "class_": ("a class: its best box, its pixels of a map", _CLASS),
+    "class": ("a class: its best box, its pixels of a map", _CLASS),
     "what": ("of a box", {"type": "string", "enum": [*WHATS]}),
     "over": ("the positions of a map that are summed: mask, all, X,Y or X0,Y0,X1,Y1", _PLACE),
     "preprocessing": (

@@ -14,6 +14,7 @@ from retrograph.pipeline.calls import question_of
 from retrograph.pipeline.settings import Question
 from retrograph.render import style_named
 from retrograph.serving.refusals import Refused
+from retrograph.serving.spelling import keyword_of
 
 FORMATS: Final = {
     "json": "application/json",
@@ -83,12 +84,12 @@ def asked(parameters: Mapping[str, Any], accept: str) -> Ask:
     question = question_of(get("method"), get("unit"), get("layer"), get("top", 1), get("wrt"))
     if isinstance(question.unit, tuple) and not question.unit:
         raise InputError(f"{parameter('unit')} names none; leave it out for the most active one")
-    aim = aim_of(**{name: get(name) for name in ("box", "at", "class_", "what", "over")})
+    aims = {keyword_of(name): get(name) for name in ("box", "at", "class", "what", "over")}
     if get("style") is not None:
         style_named(values["style"])
     return Ask(
         model=get("model"),
-        question=replace(question, aim=aim),
+        question=replace(question, aim=aim_of(**aims)),
         preprocessing=get("preprocessing"),
         outputs=get("outputs", True),
         style=get("style"),
@@ -193,7 +194,7 @@ PARAMETERS: Final[dict[str, Callable[[str, Any], Any]]] = {
     "top": _count,
     "box": _count,
     "at": _place,
-    "class_": _class,
+    "class": _class,
     "what": _text,
     "over": _place,
     "preprocessing": _text,

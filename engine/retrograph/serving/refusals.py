@@ -11,7 +11,7 @@ from retrograph.errors import (
     Spelling,
     UnsupportedError,
 )
-from retrograph.serving.spelling import as_field, field_of
+from retrograph.serving.spelling import as_field, fields_of
 
 
 class Refused(RetrographError):
@@ -58,7 +58,7 @@ def error_record(error: RetrographError, spelling: Spelling = as_field) -> dict[
             "status": status_of(error),
             "type": type(error).__name__,
             "message": error.spelled(spelling),
-            "parameters": [*map(field_of, error.parameters)],
+            "parameters": fields_of(error.parameters),
             "problems": [{"node": p.node, "op": p.op, "reason": p.reason} for p in problems],
         }
     }

@@ -34,7 +34,7 @@ export function startAnswers() {
   );
   const names = [
     "input", "layer", "unit", "method", "wrt", "preprocessing",
-    "box", "class_", "what", "over", "at",
+    "box", "class", "what", "over", "at",
   ];
   const refresh = () => known() && view().input && load();
   watch(["model"], () => {

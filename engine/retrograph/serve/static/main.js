@@ -14,7 +14,7 @@ import { settle, show, tellAll, view, watch } from "./view.js";
 
 /** The usual question: what is asked of one model is seldom there in another. */
 const NOTHING_ASKED = {
-  layer: "", unit: "", box: "", class_: "", what: "", over: "", at: "", wrt: "", method: "", style: "", compare: "", preprocessing: "",
+  layer: "", unit: "", box: "", class: "", what: "", over: "", at: "", wrt: "", method: "", style: "", compare: "", preprocessing: "",
 };
 const pane = (id) => document.getElementById(id);
 

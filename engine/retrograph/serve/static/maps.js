@@ -79,7 +79,7 @@ class Maps {
   async goTo(unit, signal) {
     const layer = mapLayer();
     if (!this.hasClasses && !/^[\d\s,;-]+$/.test(unit)) throw new Error(`units of ${layer} are numbers: give a ${this.go.placeholder}`);
-    const chosen = { layer, unit, box: "", class_: "", what: "", over: "", at: "" };
+    const chosen = { layer, unit, box: "", class: "", what: "", over: "", at: "" };
     await ask("api/explain", { ...question(chosen), format: "json" }, { signal });
     this.refused.replaceChildren();
     showUnit({ layer, unit });

@@ -25,7 +25,7 @@ export function scoreList(pane, stage) {
   const refresh = () => known() && view().input && load();
   watch(["input", "preprocessing"], refresh);
   onModel(refresh);
-  watch(["unit", "layer", "box", "class_"], () => mark(list));
+  watch(["unit", "layer", "box", "class"], () => mark(list));
 }
 
 /** What a model makes whose output is a picture: of style transfer, of super-resolution. */
@@ -67,7 +67,7 @@ function boxRow(box) {
 
 function regionRow(region) {
   const words = region.name || `class ${region.class}`;
-  return row(words, region.share, percent(region.share ?? 0), choiceOf(region, { class_: region.class }));
+  return row(words, region.share, percent(region.share ?? 0), choiceOf(region, { class: region.class }));
 }
 
 function objectsOf({ boxes = [] }) {

@@ -14,7 +14,7 @@ const SEVERAL = ["gradient", "deconvnet", "guided", "integrated-gradients"];
 export function stagePane(pane) {
   const stage = new Stage(pane);
   watch(["input", "layer", "unit", "method", "style", "wrt", "preprocessing", "compare",
-    "box", "class_", "what", "over", "at"], () => stage.refresh());
+    "box", "class", "what", "over", "at"], () => stage.refresh());
   watch(["model"], () => stage.clear());
   onModel(() => stage.refresh());
   onAnswer((answer) => stage.answered(answer));

@@ -2,12 +2,12 @@
 
 const NAMES = [
   "model", "input", "layer", "unit", "method", "style", "wrt", "preprocessing",
-  "box", "class_", "what", "over", "at", "compare", "tab",
+  "box", "class", "what", "over", "at", "compare", "tab",
 ];
 /** What asks for one explanation: the rest says how it is looked at. */
 export const QUESTION = [
   "model", "input", "layer", "unit", "method", "wrt", "preprocessing",
-  "box", "class_", "what", "over", "at",
+  "box", "class", "what", "over", "at",
 ];
 const watchers = [];
 let current = fromAddress();
@@ -24,7 +24,7 @@ export const view = () => ({ ...current });
 export function question(changes = {}) {
   const of = { ...current, ...changes };
   const asked = Object.fromEntries(QUESTION.map((name) => [name, of[name]]));
-  return asked.box || asked.class_ ? { ...asked, layer: "", unit: "" } : asked;
+  return asked.box || asked.class ? { ...asked, layer: "", unit: "" } : asked;
 }
 
 /** Show something else, which is a step for "back". */
@@ -48,7 +48,7 @@ const addressOf = (of) => `?${new URLSearchParams(NAMES.filter((name) => of[name
 
 /** Show another unit of the model: what asked for the one before is dropped. */
 export function showUnit(changes) {
-  show({ box: "", class_: "", what: "", over: "", at: "", ...changes });
+  show({ box: "", class: "", what: "", over: "", at: "", ...changes });
 }
 
 /** Call `changed(view)` whenever one of these parameters changes. */
