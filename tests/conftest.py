@@ -12,9 +12,9 @@ pytest.register_assert_rewrite("support")
 
 GAPS = gaps(FILE)
 
-_MANY = 6
+_MANY = 4
 """Of so many instances of a test `make test` runs every third."""
-_VERY_MANY = 20
+_VERY_MANY = 12
 """So many slow instances make a test a sweep."""
 
 

@@ -1,4 +1,4 @@
-"""The suite on other versions of ONNX Runtime, an environment each.
+"""The suite on other versions of ONNX Runtime, an environment each, as many at once as cores.
 
     python tools/checks/check_floors.py 1.20 1.24 1.28            the main paths
     python tools/checks/check_floors.py 1.24 --tests tests        the whole suite
@@ -20,6 +20,7 @@ import sysconfig
 import tempfile
 import venv
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -41,20 +42,29 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--part", metavar="I/N", default="0/1", help="a part of them (suite_part)")
     args = parser.parse_args(argv)
     tests = ["-p", "suite_part", "--part", args.part, *args.tests]
-    with tempfile.TemporaryDirectory() as folder:
-        codes = [_tested(Path(folder) / v, v, tests) for v in args.versions]
-    return int(any(codes))
+    with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(os.cpu_count()) as pool:
+        running = [pool.submit(_tested, Path(folder) / v, v, tests) for v in args.versions]
+        runs = [each.result() for each in running]
+    return int(any(each.returncode for each in runs))
 
 
-def _tested(folder: Path, version: str, tests: Sequence[str]) -> int:
+def _tested(folder: Path, version: str, tests: Sequence[str]) -> subprocess.CompletedProcess[str]:
+    """Run the tests on a version, and print what they say when they are done."""
     wanted = floors() if version == LOWEST else [f"onnxruntime=={version}.*"]
     python = _environment(folder, wanted)
-    print(", ".join(wanted), flush=True)
     command = [str(python), "-m", "pytest", "-q", "-p", "no:cacheprovider", *tests]
     path = os.pathsep.join([str(Path(__file__).parent), os.environ.get("PYTHONPATH", "")])
-    return subprocess.run(
-        command, cwd=ROOT, env={**os.environ, "PYTHONPATH": path}, check=False
-    ).returncode
+    run = subprocess.run(
+        command,
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": path},
+        check=False,
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+    )
+    print(f"{', '.join(wanted)}\n{run.stdout}", flush=True)
+    return run
 
 
 def floors() -> list[str]:
