@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import io
 from pathlib import Path
 
@@ -85,7 +86,10 @@ def test_pictures_are_those_of_explain(page: Page, photo: Path) -> None:
     wanted = rg.explain(MODEL, str(photo / "a.png"), unit=3, device="cpu")
     drawn = picture(told(page, "api/explain", input="0", unit="3", format="png").body)
     assert drawn.tobytes() == wanted.image().tobytes()
-    over = picture(told(page, "api/explain", input="0", unit="3", format="png", part="map").body)
+    alone = {"input": "0", "unit": "3", "part": "map"}
+    over = picture(told(page, "api/explain", format="png", **alone).body)
+    inside = told(page, "api/explain", **alone).json["map"].removeprefix("data:image/png;base64,")
+    assert picture(base64.b64decode(inside)).tobytes() == over.tobytes()
     assert (over.mode, over.size) == ("RGBA", (32, 32))
     strength = np.abs(wanted.attribution[0]).max(0)
     opacity = np.asarray(over)[..., 3]

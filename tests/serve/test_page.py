@@ -60,6 +60,8 @@ def test_a_class_a_channel_and_a_place_are_explained_by_clicks(address: str, fol
     seen = visit(address, folder, steps)
     assert seen.errors == []
     assert all(url.startswith((address, "blob:", "data:")) for url in seen.requests)
+    asked = [url for url in seen.requests if "api/explain" in url]
+    assert len(asked) == len(set(asked)) + 1  # a click asks once; "back" asks again
     first, top, second, unit, channel, place, at, by_pixel, boxes, before = seen.told
     scores = retrograph.explain(str(SAMPLE), str(pictures[0]), device="cpu").to_dict()["explained"][
         0

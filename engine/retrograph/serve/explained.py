@@ -52,17 +52,19 @@ _LINE: Final = 18
 
 
 def explain(page: Page, query: Query) -> Answer:
-    """What is asked of an input: as JSON, as arrays, as a figure, or the map alone."""
+    """What is asked of an input: as JSON, with the map if that is asked; as arrays, as a figure, or
+    the map alone."""
     model, ask, shown = page.model(query), query.question(), page.input(query)
     form = query.choice("format", ("json", "png", "npz", "npy", "svg"))
     attribution = model.attribution(ask, shown)
+    explanation = attribution.explanations[0].styled(ask.style)
+    is_map = query.choice("part", ("figure", "map")) == "map"
     if form == "json":
         is_sound = sound_of(model, ask, shown) is not None
-        return json_answer(
-            {**_record(attribution), "sound": is_sound, "warning": _of_letters(attribution, shown)}
-        )
-    explanation = attribution.explanations[0].styled(ask.style)
-    if form == "png" and query.choice("part", ("figure", "map")) == "map":
+        record = {**_record(attribution), "sound": is_sound}
+        record["warning"] = _of_letters(attribution, shown)
+        return json_answer({**record, "map": _data_url(explanation)} if is_map else record)
+    if form == "png" and is_map:
         return png(map_picture(explanation))
     stem = f"{shown.path.stem}.{attribution.context.tag}"
     if form == "svg":
@@ -158,6 +160,12 @@ def map_picture(explanation: Explanation) -> Image.Image:
     frame = np.broadcast_to(values, explanation.array.shape)
     drawn.putalpha(Image.fromarray(_opacity(frame, kind.axes)).resize(drawn.size))
     return drawn
+
+
+def _data_url(explanation: Explanation) -> str:
+    """The map alone as a PNG that is in its address: it needs no request of its own."""
+    content = base64.b64encode(png_bytes(map_picture(explanation)))
+    return f"data:image/png;base64,{content.decode()}"
 
 
 def _opacity(values: Array, axes: InputAxes) -> Array:

@@ -1,11 +1,12 @@
 /** The explanation that is shown: asked once for all panes, told to each. */
 import { ask, newest } from "./ask.js";
 import { amount } from "./dom.js";
-import { known, onModel } from "./known.js";
+import { isOverlay, known, onModel } from "./known.js";
 import { question, view, watch } from "./view.js";
 
 const listeners = [];
 let latest = null;
+let asking = null;
 
 /** Call `told({ record, unit, error })` when another explanation is there; all null when none is any more. */
 export function onAnswer(told) {
@@ -21,12 +22,22 @@ function tell(answer) {
   for (const told of listeners) told(answer);
 }
 
+/** The record of an explanation, with its map as a picture where that is laid over the input. */
+export function explained(change, signal) {
+  const part = isOverlay() ? "map" : "";
+  return ask("api/explain", { ...question(change), style: view().style, format: "json", part }, { signal });
+}
+
+/** The record that `onAnswer` tells of next, or told of last. */
+export const shownRecord = () => asking;
+
 /** Ask whenever what is explained changes. */
 export function startAnswers() {
   const load = newest(
     document.getElementById("stage"),
     async (signal) => {
-      const record = await ask("api/explain", { ...question(), format: "json" }, { signal });
+      asking = explained({}, signal);
+      const record = await asking;
       const unit = record.explained[0]?.units[0] ?? null;
       tell({ record, unit, error: null });
     },
@@ -34,7 +45,7 @@ export function startAnswers() {
   );
   const names = [
     "input", "layer", "unit", "method", "wrt", "preprocessing",
-    "box", "class", "what", "over", "at",
+    "box", "class", "what", "over", "at", "style",
   ];
   const refresh = () => known() && view().input && load();
   watch(["model"], () => {

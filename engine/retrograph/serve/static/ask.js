@@ -1,4 +1,5 @@
 /** Questions to the server that the page came from. */
+import { busy } from "./dom.js";
 
 /** What the server says of a mistake, in the words of the command line; `status` of HTTP, if it answered. */
 export class Mistake extends Error {
@@ -84,19 +85,19 @@ export function newest(element, work, failed) {
   const start = async (...values) => {
     running?.abort();
     const mine = (running = new AbortController());
-    element.setAttribute("aria-busy", "true");
+    busy(element, true);
     try {
       await work(mine.signal, ...values);
     } catch (error) {
       if (error.name !== "AbortError" && !mine.signal.aborted) failed(error);
     } finally {
-      if (running === mine) element.removeAttribute("aria-busy");
+      if (running === mine) busy(element, false);
     }
   };
   const stop = () => {
     running?.abort();
     running = null;
-    element.removeAttribute("aria-busy");
+    busy(element, false);
   };
   return Object.assign(start, { stop });
 }

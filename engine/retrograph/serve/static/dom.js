@@ -56,6 +56,20 @@ export function showMistake(element, error) {
   element.replaceChildren(make("p.mistake", { role: "alert" }, error.message));
 }
 
+const WAITS = 150;
+const waiting = new WeakMap();
+
+/** Say that an element waits; after a moment a moving line shows it, so that quick answers lay nothing out. */
+export function busy(element, isBusy) {
+  clearTimeout(waiting.get(element));
+  if (!isBusy) {
+    element.removeAttribute("aria-busy");
+    return element.classList.remove("waits");
+  }
+  element.setAttribute("aria-busy", "true");
+  waiting.set(element, setTimeout(() => element.classList.add("waits"), WAITS));
+}
+
 let leaving;
 
 /** Say something for a moment, at the foot of the page. */

@@ -11,8 +11,8 @@ export class Figure {
    * `box.clicked` is called for boxes.
    */
   constructor({ clicked, hovered } = {}) {
-    this.base = make("img.base", { alt: "the input", draggable: false });
-    this.map = make("img.map", { alt: "the attribution", draggable: false });
+    this.base = make("img.base", { alt: "the input", draggable: false, decoding: "sync" });
+    this.map = make("img.map", { alt: "the attribution", draggable: false, decoding: "sync" });
     this.marks = draw("svg", { class: "marks" });
     this.sheet = make("div.sheet", {}, this.base, this.map);
     this.sheet.append(this.marks);
@@ -50,35 +50,33 @@ export class Figure {
     return pixel.every((value, axis) => value >= 0 && value < this.size[axis]) ? pixel : null;
   }
 
-  /** Show the input under the attribution. */
-  async overlay(input, attribution, signal) {
-    const asked = [this.basePicture(input, signal), picture("api/explain", attribution, { signal })];
-    const settled = await Promise.allSettled(asked);
-    const failed = settled.find(({ status }) => status === "rejected");
-    if (failed) throw failed.reason;
-    this.swap(this.map, settled[1].value);
-    this.map.hidden = false;
-    this.element.classList.remove("drawn");
+  /** Show the input under the map of an explanation, whose record is promised. */
+  async overlay(input, explanation, signal) {
+    const [record] = await Promise.all([explanation, this.basePicture(input, signal)]);
+    signal.throwIfAborted();
     this.isDrawn = false;
-    await this.ready();
+    this.element.classList.remove("drawn");
+    await this.swap(this.map, record.map);
+    this.map.hidden = false;
+    this.ready();
   }
 
   async basePicture({ id, parameters }, signal) {
     const key = JSON.stringify([id, parameters]);
     if (key === this.baseKey) return;
-    this.swap(this.base, await picture(`api/input/${encodeURIComponent(id)}.png`, parameters, { signal }));
+    await this.swap(this.base, await picture(`api/input/${encodeURIComponent(id)}.png`, parameters, { signal }));
     this.baseKey = key;
   }
 
   /** Show a picture as the server drew it, with its input: of letters, sounds, volumes. */
   async drawn(parameters, signal) {
-    this.swap(this.base, await picture("api/explain", parameters, { signal }));
+    await this.swap(this.base, await picture("api/explain", parameters, { signal }));
     this.baseKey = null;
     this.isDrawn = true;
     this.map.hidden = true;
     this.element.classList.add("drawn");
     this.mark({});
-    await this.ready();
+    this.ready();
   }
 
   /** Take the picture, the attribution and the boxes away, until others are there. */
@@ -88,21 +86,25 @@ export class Figure {
     this.mark({ sees: null, hover: null });
   }
 
-  async ready() {
+  ready() {
     this.sheet.hidden = false;
-    await this.base.decode();
     const size = [this.base.naturalWidth, this.base.naturalHeight];
-    const isNew = String(size) !== String(this.size);
+    if (String(size) === String(this.size)) return;
     this.size = size;
     this.sheet.style.width = `${size[0]}px`;
     this.sheet.style.height = `${size[1]}px`;
     this.marks.setAttribute("viewBox", `0 0 ${size[0]} ${size[1]}`);
-    if (isNew) this.isDrawn ? this.fitWidth() : this.fit();
+    this.isDrawn ? this.fitWidth() : this.fit();
   }
 
+  /** Show another picture in an image; it is loaded, and painted in the next frame, when this resolves. */
   swap(image, source) {
     forget(image.src);
     image.src = source;
+    return new Promise((loaded, failed) => {
+      image.onload = loaded;
+      image.onerror = () => failed(new Error("the browser cannot read the picture"));
+    });
   }
 
   /** The whole input in the frame. */

@@ -1,6 +1,6 @@
 /** The pane of the network: its graph, folded to what people call layers, and a search. */
 import { ask, newest } from "./ask.js";
-import { draw, make, showMistake, times } from "./dom.js";
+import { busy, draw, make, showMistake, times } from "./dom.js";
 import { foldGraph, kindOf, search } from "./folding.js";
 import { panning } from "./panning.js";
 import { mapLayer, onModel } from "./known.js";
@@ -93,7 +93,7 @@ class NetworkGraph {
     this.folded = foldGraph(this.all, this.opened);
     this.boxes = null;
     this.key = `${Math.random()}`;
-    this.pane.setAttribute("aria-busy", "true");
+    busy(this.pane, true);
     for (const node of this.folded.nodes) Object.assign(node, size(node));
     const nodes = this.folded.nodes.map(({ id, width, height }) => ({ id, width, height }));
     this.worker.postMessage({ key: this.key, nodes, edges: this.folded.edges });
@@ -101,7 +101,7 @@ class NetworkGraph {
   }
 
   drawn({ places, lines, width, height }) {
-    this.pane.removeAttribute("aria-busy");
+    busy(this.pane, false);
     this.size = { width, height };
     this.boxes = new Map();
     const edges = lines.map((points) => {

@@ -1,6 +1,6 @@
 /** The middle pane: the input with its attribution, or several side by side. */
 import { address, ask, newest } from "./ask.js";
-import { answered, numberWords, onAnswer, shownUnit } from "./answer.js";
+import { answered, explained, numberWords, onAnswer, shownRecord, shownUnit } from "./answer.js";
 import { amount, choices, fileName, make, say, times } from "./dom.js";
 import { Figure } from "./figure.js";
 import { fieldOf, placeAt, windowAt } from "./field.js";
@@ -53,7 +53,10 @@ class Stage {
   }
 
   controls() {
-    const { method, style, compare, wrt } = view();
+    const { model, method, style, compare, wrt } = view();
+    const asked = JSON.stringify([model, method, style, compare, wrt]);
+    if (asked === this.controlled) return;
+    this.controlled = asked;
     const { methods, styles, sources } = known();
     const words = (each) => [each.name, each.name];
     const methodOf = choices("Method", methods.map(words), method || known().default.method, (value) => show({ method: value }));
@@ -114,9 +117,9 @@ class Stage {
 
   refresh() {
     if (!known() || !view().input) return;
+    this.draw();
     this.pane.classList.toggle("without-overlay", !isOverlay());
     this.controls();
-    this.draw();
   }
 
   /** What each figure shows beside the first: changes of the question. */
@@ -131,27 +134,27 @@ class Stage {
 
   async load(signal) {
     const changes = [{}, ...this.others()];
-    this.figures.classList.add("waiting");
     while (this.shown.length < changes.length) this.shown.push(this.shown.length ? this.newFigure() : this.main);
     this.shown.length = changes.length;
     this.figures.dataset.count = changes.length;
-    this.figures.replaceChildren(...this.shown.map((figure) => figure.element));
+    if (this.figures.childElementCount !== changes.length) this.figures.replaceChildren(...this.shown.map((figure) => figure.element));
     this.shown.forEach((figure, place) => this.title(figure, changes[place], changes.length));
     await Promise.all(this.shown.map((figure, place) => this.fill(figure, changes[place], signal)));
     this.mistake.replaceChildren();
-    this.figures.classList.remove("waiting");
     document.body.dataset.pictures = Number(document.body.dataset.pictures ?? 0) + 1;
   }
 
   async fill(figure, change, signal) {
-    const asked = { ...question(change), style: view().style, format: "png" };
     const { model, input, preprocessing } = question(change);
-    if (!isOverlay()) await figure.drawn({ ...asked, part: "figure" }, signal);
-    else await figure.overlay({ id: input, parameters: { model, preprocessing } }, { ...asked, part: "map" }, signal);
+    if (!isOverlay()) {
+      await figure.drawn({ ...question(change), style: view().style, format: "png", part: "figure" }, signal);
+      return figure.blend(this.share);
+    }
+    const record = figure === this.main ? shownRecord() : explained(change, signal);
+    await figure.overlay({ id: input, parameters: { model, preprocessing } }, record, signal);
     figure.blend(this.share);
-    if (figure === this.main || !isOverlay()) return;
-    const record = await ask("api/explain", { ...question(change), format: "json" }, { signal });
-    const unit = record.explained[0]?.units[0];
+    if (figure === this.main) return;
+    const unit = (await record).explained[0]?.units[0];
     figure.mark({ sees: windowOf(unit) });
     figure.words.title = unit ? `activation ${amount(unit.activation)}` : "";
   }
@@ -183,7 +186,6 @@ class Stage {
   }
 
   failed(error) {
-    this.figures.classList.remove("waiting");
     this.each((figure) => (figure.map.hidden = true));
     this.mistake.replaceChildren(make("p.mistake", { role: "alert" }, error.message));
   }
