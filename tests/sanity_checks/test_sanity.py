@@ -300,6 +300,36 @@ def test_words_say_what_the_numbers_say() -> None:
     ]
 
 
+def test_the_verdict_on_a_method_is_one_sentence() -> None:
+    alike = Comparison.empty(2, 1, 1)
+    for values in alike.similarity.values():
+        values[:] = [[[0.1]], [[0.95]]]
+    methods = ("gradient", "guided")
+    weights = sanity_checks.Randomisation(methods, "cascading", (("fc",),), alike, ())
+    logit = sanity_checks.RandomLogit(methods, np.zeros((2, 1, 1)), alike)
+    falling, rising = np.array([[1.0], [0.0]]), np.array([[0.0], [1.0]])
+    flat = np.full((2, 1), 0.5)
+    order = sanity_checks.Faithfulness(
+        (*methods, "random"),
+        "probability",
+        np.array([0.0, 1.0]),
+        np.stack([falling * 0.5, flat, flat]),
+        np.stack([rising + 0.5, rising + 0.5, flat]),
+    )
+    found = Findings(randomisation=weights, logit=logit, faithfulness=order)
+    assert found.verdict("gradient") == (
+        "This map depends on what the network has learned, is another one for another class or "
+        "channel and points at places that matter more to the score than random ones."
+    )
+    assert found.verdict("guided") == (
+        "This map hardly depends on what the network has learned, is nearly the same for another "
+        "class or channel and points at places that matter more to the score than random ones "
+        "when they are put back, not when they are taken away."
+    )
+    alike.similarity["spearman-abs"][:] = np.nan
+    assert Findings(logit=logit).verdict("guided") == ""
+
+
 def test_a_map_changes_in_part_where_the_measures_disagree() -> None:
     """Such as gradients that fall off around the unit alike, whatever the weights."""
     alike = Comparison.empty(1, 1, 1)

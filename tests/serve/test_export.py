@@ -19,6 +19,7 @@ from support.corpus import needs_corpus
 from support.serve_case import SAMPLE
 
 pytest.importorskip("starlette", reason="needs retrograph[serve]")
+from retrograph.serve import Page
 
 Capture = pytest.CaptureFixture[str]
 
@@ -58,6 +59,14 @@ def test_pages_link_to_files_that_are_there(tmp_path: Path, photo: Path, capsys:
     wanted = rg.explain(SAMPLE, str(photo), layer="relu2", unit=place, device="cpu").image()
     with Image.open(figure) as drawn:
         assert drawn.tobytes() == wanted.tobytes()
+
+
+def test_each_input_that_is_written_is_told(tmp_path: Path) -> None:
+    pictures, counts = small_pictures(tmp_path, 2), list[tuple[int, int | None]]()
+    page = Page(SAMPLE, pictures, device="cpu", threads=1)
+    page.export(tmp_path / "site", ["relu2"], [3], progress=lambda *told: counts.append(told))
+    page.close()
+    assert counts == [(1, 2), (2, 2)]
 
 
 @pytest.mark.parametrize(

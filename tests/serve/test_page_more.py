@@ -168,6 +168,8 @@ def test_checks_preprocessing_and_what_is_copied(tmp_path: Path) -> None:
         {"click": "text=Check this attribution"},
         {"until": "document.querySelector('.word') !== null"},
         {"tell": "document.querySelector('.word').textContent"},
+        {"tell": "document.querySelector('.word + details').textContent"},
+        {"tell": "document.querySelector('#panel-checks h3 + div p').textContent"},
         {"shoot": "checks"},
         {"click": ".choices button:last-child"},
         {"tell": ADDRESS},
@@ -176,8 +178,11 @@ def test_checks_preprocessing_and_what_is_copied(tmp_path: Path) -> None:
     with page_served(SAMPLE, *small_pictures(tmp_path, 2)) as address:
         seen = visit(address, tmp_path, steps)
     assert seen.errors == []
-    words, asked, commands = seen.told
-    assert "Weights" in words
+    verdict, numbers, prepared, asked, commands = seen.told
+    assert verdict.startswith("This map ")
+    assert verdict.count(".") == 1
+    assert numbers.startswith("The numbersWeights: ")
+    assert prepared.startswith("Pictures are prepared as 0-1")
     assert asked["preprocessing"]
     assert commands["command"].startswith("retrograph explain")
     assert asked["preprocessing"] in commands["command"]

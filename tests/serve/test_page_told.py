@@ -94,6 +94,75 @@ def test_a_chosen_class_has_its_probability_and_place(tmp_path: Path) -> None:
     assert toast.startswith("the server does not answer")
 
 
+def test_it_says_that_nothing_is_chosen(tmp_path: Path) -> None:
+    steps = [{"go": ""}, {"tell": FACTS}, {"go": "?class=2"}, {"tell": FACTS}]
+    with page_served(segmentation(tmp_path, 24), *small_pictures(tmp_path, 1)) as address:
+        seen = visit(address, tmp_path, steps)
+    assert seen.errors == []
+    opened, chosen = seen.told
+    assert opened.startswith("nothing is chosen: this is the most active unit")
+    assert "nothing is chosen" not in chosen
+
+
+def test_without_an_input_it_says_what_to_drop(tmp_path: Path) -> None:
+    ends = [info("a", [1, 3, 8, 8]), info("b", [1, 2])], [info("y", [1, 5])]
+    nodes = [
+        node("Flatten", "a", "f"),
+        node("Concat", "f b", "c", axis=1),
+        node("MatMul", "c w", "y"),
+    ]
+    weights = {"w": np.ones((194, 5), np.float32)}
+    several = save(model(nodes, *ends, weights), tmp_path / "several.onnx")
+    told = "document.querySelector('#stage .empty').textContent"
+    camera = "document.querySelector('[title^=\"Take a picture\"]').checkVisibility()"
+    steps = [
+        {"open": ""},
+        {"until": f"{told} !== ''"},
+        {"tell": f"[{told}, {camera}]"},
+        {"shoot": "empty"},
+        {"choose": ["#model", "several"]},
+        {"until": f"{told}.includes('several')"},
+        {"tell": f"[{told}, {camera}]"},
+    ]
+    with page_served(SAMPLE, several) as address:
+        seen = visit(address, tmp_path, steps)
+    assert seen.errors == []
+    (words, has_camera), (others, has_still) = seen.told
+    assert words.startswith("Drop a picture (PNG, JPEG")
+    assert has_camera
+    assert others.endswith("drop an .npz with an array for each: a [1, 3, 8, 8], b [1, 2].")
+    assert not has_still
+
+
+def test_inputs_are_one_stop_and_numbers_stay_beside_their_bars(tmp_path: Path) -> None:
+    stops = "[...document.querySelectorAll('.thumb')].filter((each) => each.tabIndex === 0)"
+    overlaps = """[...document.querySelectorAll('.score')].filter((each) => {
+      const [bar, number] = [each.querySelector('.bar'), each.querySelector('.number')];
+      return bar.getBoundingClientRect().right > number.getBoundingClientRect().left;
+    }).length"""
+    steps = [
+        {"go": ""},
+        {"until": "document.querySelectorAll('.maps .score').length > 5"},
+        {"tell": f"[{stops}.length, {overlaps}]"},
+        {"tell": f"{stops}[0].focus()"},
+        {"press": "ArrowRight"},
+        {"tell": f"[{stops}.length, {stops}[0] === document.activeElement]"},
+        {"tell": "new URLSearchParams(location.search).get('input')"},
+        {"click": "#stage button[title='What each method shows']"},
+        {"shoot": "methods"},
+        {"click": "dialog.methods dt:nth-of-type(2) button"},
+        {"tell": "new URLSearchParams(location.search).get('method')"},
+    ]
+    with page_served(SAMPLE, *small_pictures(tmp_path, 3)) as address:
+        seen = visit(address, tmp_path, steps)
+    assert seen.errors == []
+    opened, _, moved, shown, method = seen.told
+    assert opened == [1, 0]
+    assert moved == [1, True]
+    assert shown == "1"
+    assert method == "saliency"
+
+
 def test_what_is_typed_as_a_unit_and_refused_is_no_step_back(tmp_path: Path) -> None:
     box = "document.querySelector('#panel-maps input')"
     refused = "document.querySelector('#panel-maps .mistake')?.textContent"

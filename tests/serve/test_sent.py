@@ -188,6 +188,17 @@ def test_a_scan_tells_of_neurons(scanned: Page) -> None:
     assert Image.open(io.BytesIO(sheet.body)).width > 100
 
 
+def test_a_scan_calls_what_was_sent_by_its_name() -> None:
+    page = Page(SAMPLE, device="cpu", threads=1)
+    pixels = np.random.default_rng(2).integers(0, 256, (32, 32, 3), np.uint8)
+    sent = send(page, png(pixels), "dog.jpg").json
+    assert told(page, "api/scan", body=json.dumps({"layers": ["relu2"]}).encode()).status == 202
+    assert events(told(page, "api/scan/events"))[-1] == {"finished": True}
+    (top, *_) = told(page, "api/unit", layer="relu2", unit="3").json["top"]
+    assert (top["input"], top["id"]) == ("dog.jpg", sent["id"])
+    page.close()
+
+
 def test_a_table_has_a_row_for_each_unit(scanned: Page) -> None:
     scan = scanned.scan
     assert scan is not None
@@ -197,7 +208,8 @@ def test_a_table_has_a_row_for_each_unit(scanned: Page) -> None:
     assert all(row["mean_peak"] == stats[row["unit"]].mean_peak for row in table["rows"])
     assert {column["key"] for column in table["columns"]} == set(table["rows"][0])
     dead = sum(each.is_dead for each in stats.values())
-    assert table["words"][0] == f"{dead} of {len(stats)} units never fire"
+    said = f"{dead} of {len(stats)} units never fire" if dead else "each unit fires on some input"
+    assert table["words"][0] == said
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,8 @@ from typing import Any
 from retrograph import serve, serving
 from retrograph.cli import options
 from retrograph.cli.parser import group_named
-from retrograph.cli.terminal import count, visible
+from retrograph.cli.progress import progress_bar
+from retrograph.cli.terminal import console, count, visible
 from retrograph.errors import InputError
 from retrograph.serving.limits import Limits
 
@@ -71,7 +72,9 @@ def _run(args: argparse.Namespace) -> int:
 
     if args.export:
         layers = [] if args.layer is None else args.layer.split(",")
-        print(f"-> {visible(str(make().export(args.export, layers, args.channels or ())))}")
+        with progress_bar(console(stderr=True), "writing") as bar:
+            first = make().export(args.export, layers, args.channels or (), progress=bar.to)
+        print(f"-> {visible(str(first))}")
     else:
         _serve_page(args, [Path(model).stem for model in models], make)
     return 0

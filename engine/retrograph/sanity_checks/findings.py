@@ -26,6 +26,23 @@ HARDLY, PARTLY = 0.8, 0.4
 """A map is said to change hardly where every measure is so high, to change where every is lower."""
 
 
+_MOST = 0.5
+"""The share of inputs on which an order must be better than a random one to be called so."""
+
+_HARDLY, _IN_PART, _CHANGES = "hardly changes", "changes in part", "changes"
+
+_ON_WEIGHTS = {
+    _HARDLY: "hardly depends on what the network has learned",
+    _IN_PART: "depends only in part on what the network has learned",
+    _CHANGES: "depends on what the network has learned",
+}
+_ON_CLASS = {
+    _HARDLY: "is nearly the same for another class or channel",
+    _IN_PART: "differs in part from that of another class or channel",
+    _CHANGES: "is another one for another class or channel",
+}
+
+
 @dataclass(frozen=True)
 class Findings:
     """What was found; None for a check that was not made."""
@@ -44,6 +61,17 @@ class Findings:
         if self.faithfulness is not None:
             said.append(_of_order(self.faithfulness))
         return said
+
+    def verdict(self, method: str) -> str:
+        """What the checks say of a method's maps in one sentence; "" where none has a number."""
+        said = []
+        if self.randomisation is not None:
+            said.append(_ON_WEIGHTS.get(_verbs(self.randomisation).get(method, ""), ""))
+        if self.logit is not None:
+            said.append(_ON_CLASS.get(_verbs(self.logit).get(method, ""), ""))
+        if self.faithfulness is not None:
+            said.append(_order_verdict(self.faithfulness, method))
+        return f"This map {_list([each for each in said if each])}." if any(said) else ""
 
     def cautions(self) -> list[str]:
         """Where there is no number, and where one misleads."""
@@ -150,15 +178,43 @@ def _changes(found: Randomisation | RandomLogit, measure: str) -> str:
 
     Words for numbers: see `HARDLY` and `PARTLY`.
     """
-    named = MEASURES if measure == SUMMARY else (measure,)
-    words = {
-        method: _verb([mean(found.similarity[name][j]) for name in named])
-        for j, method in enumerate(found.methods)
-    }
+    words = _verbs(found)
     values = _defined(_means(found, measure))
     ordered = sorted(values, key=lambda m: -values[m])
     said = [f"{values[m]:.2f} for {m} ({words[m]})" for m in ordered]
     return _list([*said, *(f"undefined for {m}" for m in found.methods if m not in values)])
+
+
+def _verbs(found: Randomisation | RandomLogit) -> dict[str, str]:
+    """How far the maps of each method change; only methods that have a number."""
+    measure = _measure(found)
+    named = MEASURES if measure == SUMMARY else (measure,)
+    there = _defined(_means(found, measure))
+    return {
+        method: _verb([mean(found.similarity[name][j]) for name in named])
+        for j, method in enumerate(found.methods)
+        if method in there
+    }
+
+
+def _order_verdict(found: Faithfulness, method: str) -> str:
+    """Whether the strongest places of most inputs matter more than as many random ones."""
+    j = found.methods.index(method)
+    defined = ~np.isnan(found.deletion_area[-1])
+    if not defined.any():
+        return ""
+    lower = found.deletion_area[j, defined] < found.deletion_area[-1, defined]
+    higher = found.insertion_area[j, defined] > found.insertion_area[-1, defined]
+    match bool(lower.mean() > _MOST), bool(higher.mean() > _MOST):
+        case True, True:
+            when = ""
+        case True, False:
+            when = " when they are taken away, not when they are put back"
+        case False, True:
+            when = " when they are put back, not when they are taken away"
+        case _:
+            return "points at places that matter no more to the score than random ones"
+    return f"points at places that matter more to the score than random ones{when}"
 
 
 def _means(found: Randomisation | RandomLogit, measure: str) -> dict[str, float]:
@@ -170,8 +226,8 @@ def _means(found: Randomisation | RandomLogit, measure: str) -> dict[str, float]
 def _verb(values: Sequence[float]) -> str:
     there = [value for value in values if not np.isnan(value)]
     if all(value >= HARDLY for value in there):
-        return "hardly changes"
-    return "changes" if all(value < PARTLY for value in there) else "changes in part"
+        return _HARDLY
+    return _CHANGES if all(value < PARTLY for value in there) else _IN_PART
 
 
 def _extremes(values: Mapping[str, float], what: str) -> str:

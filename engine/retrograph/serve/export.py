@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import shutil
 import tempfile
+from collections.abc import Callable
 from html import escape
+from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 from urllib.parse import quote
@@ -15,6 +17,7 @@ from urllib.parse import quote
 from retrograph.errors import InputError, RetrographError, parameter, spelled
 from retrograph.output import check_new_folder, make_folder, safe_name
 from retrograph.preprocess.recipe import known
+from retrograph.scans import Progress
 from retrograph.serve.export_input import Choice, InputPage, input_page
 from retrograph.serve.shown_model import ShownModel
 
@@ -24,13 +27,14 @@ if TYPE_CHECKING:
 _STYLE: Final = Path(__file__).parent / "export.css"
 
 
-def export(page: Page, folder: Path, choice: Choice) -> Path:
+def export(page: Page, folder: Path, choice: Choice, progress: Progress | None = None) -> Path:
     """Write each input under each model: its explanation, and units of some layers.
 
     Args:
         page: whose models and inputs are written.
         folder: is made; it must be new or empty.
         choice: of layers and units.
+        progress: is called with how many explained inputs are written, and of how many.
 
     Returns:
         The first page, index.html.
@@ -45,9 +49,17 @@ def export(page: Page, folder: Path, choice: Choice) -> Path:
     if folder.is_dir() and any(folder.iterdir()):
         raise InputError(f"{folder} is not empty; choose a new folder")
     make_folder(folder.absolute().parent)
+    total, done = len(page.models) * len(page.inputs), count(1)
+
+    def told() -> None:
+        if progress is not None:
+            progress(next(done), total)
+
     with tempfile.TemporaryDirectory(dir=folder.absolute().parent, prefix=".part") as part:
         staged = Path(part)
-        sections = [_model_section(page, model, staged, choice) for model in page.models.values()]
+        sections = [
+            _model_section(page, model, staged, choice, told) for model in page.models.values()
+        ]
         shutil.copy(_STYLE, staged / "style.css")
         _write(staged / "index.html", "retrograph", "".join(sections), "style.css")
         make_folder(folder)
@@ -60,8 +72,8 @@ def _check(page: Page, choice: Choice) -> None:
     """Raises InputError where a chosen layer, or a channel of it, is not there in a model."""
     for model in page.models.values():
         for layer in choice.layers:
-            count = model.model.item(model.model.target(layer))
-            channels = count[model.forward(layer).channel_axis] if count else None
+            shape = model.model.item(model.model.target(layer))
+            channels = shape[model.forward(layer).channel_axis] if shape else None
             wrong = next((c for c in choice.channels if c >= (known(channels) or c + 1)), None)
             if wrong is not None:
                 raise InputError(
@@ -70,8 +82,10 @@ def _check(page: Page, choice: Choice) -> None:
                 )
 
 
-def _model_section(page: Page, model: ShownModel, staged: Path, choice: Choice) -> str:
-    """A model's part of the first page; its inputs are written."""
+def _model_section(
+    page: Page, model: ShownModel, staged: Path, choice: Choice, told: Callable[[], None]
+) -> str:
+    """A model's part of the first page; its inputs are written, and each is told."""
     folder = staged / safe_name(model.name)
     folder.mkdir()
     cards, written = [], list[InputPage]()
@@ -82,6 +96,7 @@ def _model_section(page: Page, model: ShownModel, staged: Path, choice: Choice) 
             cards.append(_card(folder.name, None, Path(shown.name).name, spelled(error.message)))
         else:
             cards.append(_card(folder.name, written[-1], written[-1].title, written[-1].words))
+        told()
     for place, each in enumerate(written):
         around = [
             f"<a href='{quote(written[other].file)}'>{words}</a>"

@@ -27,7 +27,7 @@ from retrograph.pipeline.cache import SessionCache
 from retrograph.pipeline.labels import Labels
 from retrograph.pipeline.settings import Running
 from retrograph.preprocess import Preprocessing
-from retrograph.scans import Scan, open_scan
+from retrograph.scans import Progress, Scan, open_scan
 from retrograph.serve.endpoints import ENDPOINTS, Endpoint
 from retrograph.serve.export import export
 from retrograph.serve.export_input import Choice
@@ -198,9 +198,10 @@ class Page:
         folder: str | os.PathLike[str],
         layers: Sequence[str] = (),
         channels: Sequence[int] = (),
+        progress: Progress | None = None,
     ) -> Path:
         """Write what the page shows of its inputs as files, for any web server; see `export`."""
-        return export(self, Path(folder), Choice(layers, channels))
+        return export(self, Path(folder), Choice(layers, channels), progress)
 
     @asynccontextmanager
     async def lifespan(self, app: Any = None) -> AsyncIterator[None]:

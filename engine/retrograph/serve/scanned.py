@@ -28,8 +28,8 @@ _COLUMNS: Final = (
     ("unit", "unit"),
     ("mean_peak", "mean peak"),
     ("mean", "mean"),
-    ("fires", "fires in"),
-    ("share", "of its places"),
+    ("fires", "fires on inputs"),
+    ("share", "fires at places"),
     ("highest", "highest"),
 )
 _OF_CLASSES: Final = (("class", "best class"), ("strength", "selectivity"), ("classes", "classes"))
@@ -86,11 +86,11 @@ def unit(page: Page, query: Query) -> Answer:
     if query.choice("format", ("json", "png")) == "png":
         return png(model.patches(scan, layer.alias, channel))
     stats = next(s for s in scan.channels(layer.alias) if s.channel == channel)
-    ids = {name: each.id for each in page.inputs for name in (each.name, str(each.path))}
+    known = {name: each for each in page.inputs for name in (each.name, str(each.path))}
     top = [
         {
-            "input": each.name,
-            "id": ids.get(each.name),
+            "input": known[each.name].name if each.name in known else each.name,
+            "id": known[each.name].id if each.name in known else None,
             "class": each.class_name,
             "activation": each.activation,
             "index": [*each.index],
@@ -185,7 +185,8 @@ def _words(scan: Scan, layer: str) -> list[str]:
     """Which channels are dead, which fire for most classes, and which class has no channel."""
     dead = [each.channel for each in scan.channels(layer) if each.is_dead]
     count = len(scan.layer(layer).channels)
-    words = [f"{len(dead)} of {count} units never fire"]
+    never = f"{len(dead)} of {count} units never fire"
+    words = [never if dead else "each unit fires on some input"]
     if len(scan.classes) > 1:
         most = len(scan.driven_by_most(layer))
         words.append(f"{most} of {count} units are driven by more than half of the classes")

@@ -50,8 +50,9 @@ class Checks {
     const tried = choice.tried ?? [];
     const back = preprocessing ? make("button", { onclick: () => show({ preprocessing: "" }) }, "As found") : null;
     this.preparation.replaceChildren(
-      make("p", {}, make("b", {}, choice.name ?? "none"), ` ${choice.note ?? ""}`),
-      make("div.choices", {}, tried.map((each) => alternative(each, preprocessing || choice.name))), back ?? "");
+      make("p", {}, choice.words), choice.warning ? make("p.mistake", {}, choice.warning) : "",
+      make("div.choices", {}, tried.map((each) => alternative(each, preprocessing || choice.name))), back ?? "",
+      ...folded("How that is known", choice.note ? [choice.note] : []));
   }
 
   check() {
@@ -63,11 +64,17 @@ class Checks {
   async fetch(signal) {
     const asked = question();
     const record = await ask("api/sanity", asked, { signal });
-    const words = [record.summary ?? []].flat();
+    const details = [record.summary ?? [], record.notes ?? []].flat();
     const picture = record.plot ? opening(address("api/sanity", { ...asked, format: "png" }), "the checks as a drawing") : null;
-    this.outcome.replaceChildren(...words.map((each) => make("p.word", {}, each)),
-      ...(record.notes ?? []).map((note) => make("p.soft", {}, note)), picture ?? "");
+    this.outcome.replaceChildren(make("p.word", {}, record.verdict || "The checks give no numbers for this map."),
+      ...folded("The numbers", details), picture ?? "");
+    this.outcome.firstChild.scrollIntoView({ block: "nearest" });
   }
+}
+
+/** Texts that a click on a word opens. */
+function folded(words, texts) {
+  return texts.length ? [make("details.soft", {}, make("summary", {}, words), ...texts.map((text) => make("p", {}, text)))] : [];
 }
 
 function alternative({ name, top = [] }, chosen) {

@@ -39,6 +39,13 @@ export function choices(label, options, chosen, onchange) {
   return select;
 }
 
+/** A bar of a share of its row, from 0 to 1; the number beside it stays free. */
+export function bar(share, isNegative = false) {
+  const element = make(isNegative ? "i.bar.negative" : "i.bar");
+  element.style.setProperty("--share", Math.min(1, Math.max(0, share || 0)));
+  return element;
+}
+
 /** A picture of the server that opens large when it is clicked. */
 export function opening(src, alt) {
   const open = () => {
@@ -47,7 +54,11 @@ export function opening(src, alt) {
     document.body.append(dialog);
     dialog.showModal();
   };
-  return make("button.opens", { ariaLabel: `${alt}: open it large`, onclick: open }, make("img.sheet-picture", { src, alt }));
+  const loaded = () => busy(button, false);
+  const image = make("img.sheet-picture", { src, alt, onload: loaded, onerror: loaded });
+  const button = make("button.opens", { ariaLabel: `${alt}: open it large`, title: "Open it large", onclick: open }, image);
+  busy(button, true);
+  return button;
 }
 
 /** Show what went wrong, as the sentence that it is, in place of what an element held. */

@@ -16,7 +16,8 @@ export function inputStrip(pane) {
 
 class Strip {
   constructor() {
-    this.list = make("div.thumbs", { role: "listbox", ariaLabel: "Inputs" });
+    this.list = make("div.thumbs", { role: "listbox", ariaLabel: "Inputs", onkeydown: (event) => this.walk(event) });
+    this.camera = make("button", { title: "Take a picture with the camera", onclick: () => openCamera(this) }, "Camera");
     const chooser = make("input", { type: "file", multiple: true, hidden: true });
     chooser.onchange = () => this.add([...chooser.files]);
     this.element = make("div.strip", {},
@@ -25,7 +26,7 @@ class Strip {
       make("button", { ariaLabel: "Next input", title: "Next input (.)", onclick: () => this.step(1) }, "\u203a"),
       chooser,
       make("button", { title: "Open a file; you may also drop or paste one anywhere", onclick: () => chooser.click() }, "Open\u2026"),
-      make("button", { title: "Take a picture with the camera", onclick: () => openCamera(this) }, "Camera"),
+      this.camera,
     );
     this.inputs = [];
   }
@@ -38,7 +39,8 @@ class Strip {
 
   drawn() {
     this.list.replaceChildren(...this.inputs.map((input) => this.thumb(input)));
-    if (!this.inputs.length) this.list.append(make("span.soft", {}, nothingYet()));
+    if (!this.inputs.length) this.list.append(make("span.soft", {}, "no input yet"));
+    if (known()) this.camera.hidden = known().kind !== "picture" || known().takes.length > 1;
     this.mark();
   }
 
@@ -54,11 +56,23 @@ class Strip {
   }
 
   mark() {
-    for (const button of this.list.children) {
-      const isChosen = button.dataset.input === view().input;
+    const buttons = [...this.list.children];
+    const chosen = buttons.find((each) => each.dataset.input === view().input);
+    for (const button of buttons) {
+      const isChosen = button === chosen;
       button.ariaSelected = String(isChosen);
+      button.tabIndex = button === (chosen ?? buttons[0]) ? 0 : -1;
       if (isChosen) button.scrollIntoView({ block: "nearest", inline: "nearest" });
     }
+  }
+
+  /** Left and right choose among the inputs, which are one stop of the Tab key. */
+  walk(event) {
+    const ways = { ArrowLeft: -1, ArrowRight: 1 };
+    if (!ways[event.key]) return;
+    event.preventDefault();
+    this.step(ways[event.key]);
+    this.list.querySelector("[aria-selected=true]")?.focus();
   }
 
   step(way) {
@@ -94,11 +108,19 @@ class Strip {
   }
 }
 
-function nothingYet() {
-  const names = (known().takes ?? []).map(({ name }) => name);
-  if (names.length < 2) return "no input yet: drop a file here, paste one, or open it";
-  return `no input yet: the model takes several; drop an .npz with an array for each: ${names.join(", ")}`;
+const FILES = {
+  picture: "a picture (PNG, JPEG, ...)", letters: "a FASTA or text file with a sequence", waveform: "a sound (WAV, FLAC, ...)",
+};
+
+/** What the model takes, where there is no input yet. */
+export function nothingYet() {
+  const takes = known().takes ?? [];
+  if (takes.length > 1) return `The model takes several inputs: drop an .npz with an array for each: ${takes.map(({ name, shape }) => `${name} ${sizes(shape)}`).join(", ")}.`;
+  const array = `an array (.npy, .npz)${takes[0] ? ` of ${sizes(takes[0].shape)}` : ""}`;
+  return `Drop ${FILES[known().kind] ?? array} here, paste one, or open it below.`;
 }
+
+const sizes = (shape) => (shape ? `[${shape.map((size) => size ?? "?").join(", ")}]` : "");
 
 function takeFiles(strip) {
   const body = document.body;

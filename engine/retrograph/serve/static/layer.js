@@ -1,6 +1,6 @@
 /** The pane of the layer: its maps, what a neuron of it is, a table of all, and checks. */
 import { make, times } from "./dom.js";
-import { mapLayer, onModel, shownLayer } from "./known.js";
+import { known, mapLayer, onModel, shownLayer } from "./known.js";
 import { checksTab } from "./checks.js";
 import { mapsTab } from "./maps.js";
 import { neuronTab } from "./neuron.js";
@@ -57,5 +57,6 @@ function headWords() {
   return [
     make("h2", {}, layer.alias),
     make("p.soft", {}, [layer.operator, times(sizes), sees].filter(Boolean).join(" \u00b7 ")),
+    view().layer || !layer.relu || known().default.select === "top" ? "" : make("p.soft", {}, "No layer is chosen: these are maps of the last ReLU, not of what is explained."),
   ];
 }

@@ -1,7 +1,7 @@
 /** The maps of a layer as thumbnails, in pages that are loaded when they come into sight. */
 import { ask, forget, newest, picture } from "./ask.js";
 import { answered, onAnswer, shownUnit } from "./answer.js";
-import { amount, choices, make, showMistake } from "./dom.js";
+import { amount, bar, choices, make, showMistake } from "./dom.js";
 import { Enlarged } from "./enlarged.js";
 import { className, known, mapLayer, onModel } from "./known.js";
 import { question, showUnit, view, watch } from "./view.js";
@@ -180,10 +180,8 @@ class Maps {
   }
 
   bar({ unit, max, name }) {
-    const bar = make(max < 0 ? "i.bar.negative" : "i.bar");
-    bar.style.width = `${(100 * Math.abs(max)) / this.strongest}%`;
     return make("button.score.tile", { data: { unit }, onclick: () => this.choose(unit) },
-      bar, make("span.name", {}, name || className(mapLayer(), unit) || `unit ${unit}`), make("span.number", {}, amount(max)));
+      bar(Math.abs(max) / this.strongest, max < 0), make("span.name", {}, name || className(mapLayer(), unit) || `unit ${unit}`), make("span.number", {}, amount(max)));
   }
 
   choose(unit) {

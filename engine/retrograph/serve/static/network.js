@@ -121,12 +121,14 @@ class NetworkGraph {
     this.mark();
   }
 
-  /** The whole width, from the top; less where it would be too small to read. */
+  /** The whole width, from the top; where it would be too small to read, the part around the first node. */
   fit() {
     const { width, height } = this.size ?? { width: 1, height: 1 };
     const room = this.frame.clientWidth || 260;
     const scale = Math.max(0.45, Math.min(1, room / width));
-    this.pan.set({ scale, x: (room - width * scale) / 2, y: 0 });
+    const top = this.folded?.nodes.reduce((a, b) => (b.place[1] < a.place[1] ? b : a));
+    const middle = width * scale <= room || !top ? width / 2 : top.place[0] + top.width / 2;
+    this.pan.set({ scale, x: room / 2 - middle * scale, y: 0 });
     if (height * scale < this.frame.clientHeight) this.pan.set({ y: (this.frame.clientHeight - height * scale) / 2 });
   }
 

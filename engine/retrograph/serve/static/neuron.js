@@ -1,7 +1,7 @@
 /** What a neuron is: what drives it most in a scan, its filter, and the picture that maximizes it. */
 import { address, ask, newest } from "./ask.js";
 import { onAnswer, shownUnit } from "./answer.js";
-import { amount, draw, fileName, make, opening, percent, showMistake } from "./dom.js";
+import { amount, bar, draw, fileName, make, opening, percent, showMistake } from "./dom.js";
 import { className, known, mapLayer, onModel, shownLayer } from "./known.js";
 import { Growing } from "./growing.js";
 import { scanOffer } from "./scanning.js";
@@ -98,10 +98,8 @@ function topButton({ input, id, activation, index }) {
 }
 
 function classBar({ index, name, share, mean }, first) {
-  const bar = make("i.bar");
   const value = share ?? mean;
-  bar.style.width = `${100 * Math.max(0, value / (first.share ?? first.mean ?? 1))}%`;
-  return make("div.score", {}, bar, make("span.name", {}, name || `class ${index}`),
+  return make("div.score", {}, bar(value / (first.share ?? first.mean ?? 1)), make("span.name", {}, name || `class ${index}`),
     make("span.number", {}, share === undefined ? amount(mean) : percent(share)));
 }
 

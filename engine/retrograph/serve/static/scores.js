@@ -1,6 +1,6 @@
 /** What the model says of the input: classes, boxes, regions; each can be explained by a click. */
 import { address, ask, newest } from "./ask.js";
-import { amount, make, opening, percent } from "./dom.js";
+import { amount, bar, make, opening, percent } from "./dom.js";
 import { known, onModel, setScores } from "./known.js";
 import { showUnit, view, watch } from "./view.js";
 
@@ -43,11 +43,9 @@ function parts({ classes = [], boxes = [], regions = [] }) {
 }
 
 function row(words, share, number, choice) {
-  const bar = make("i.bar");
-  bar.style.width = `${Math.round(100 * Math.min(1, Math.max(0, share ?? 0)))}%`;
   return make("button.score", {
     title: `explain ${words}`, data: { choice: JSON.stringify(choice) }, onclick: () => showUnit(choice),
-  }, bar, make("span.name", {}, words), make("span.number", {}, number));
+  }, bar(share), make("span.name", {}, words), make("span.number", {}, number));
 }
 
 function classRow(scored) {

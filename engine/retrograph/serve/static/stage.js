@@ -4,9 +4,12 @@ import { answered, explained, numberWords, onAnswer, shownRecord, shownUnit } fr
 import { amount, choices, fileName, make, say, times } from "./dom.js";
 import { Figure } from "./figure.js";
 import { fieldOf, placeAt, windowAt } from "./field.js";
+import { nothingYet } from "./inputs.js";
 import { className, isOverlay, known, mapLayer, onModel } from "./known.js";
 import { question, show, showUnit, view, watch } from "./view.js";
 
+/** The score below which a box is called a weak guess. */
+const WEAK = 0.25;
 const BLEND = "retrograph.blend";
 const SEVERAL = ["gradient", "deconvnet", "guided", "integrated-gradients"];
 
@@ -27,6 +30,7 @@ class Stage {
     this.tools = make("div.tools");
     this.figures = make("div.figures");
     this.mistake = make("div");
+    this.empty = make("p.empty", { hidden: true });
     this.caption = make("div.caption", { role: "status" });
     this.tip = make("div.tip", { hidden: true });
     this.share = Number(localStorage.getItem(BLEND) ?? 0.75);
@@ -41,7 +45,7 @@ class Stage {
       make("button", { title: "Zoom to what the unit sees (f)", onclick: () => this.zoomToField() }, "field"),
       make("button", { title: "Fit the input (0)", onclick: () => this.each((f) => f.fit()) }, "fit"),
     );
-    pane.append(this.tools, make("div.fill", {}, this.figures, this.mistake, this.tip, zooms), this.caption);
+    pane.append(this.tools, make("div.fill", {}, this.figures, this.empty, this.mistake, this.tip, zooms), this.caption);
     this.main = this.newFigure();
     this.shown = [];
     this.draw = newest(this.figures, (signal) => this.load(signal), (error) => this.failed(error));
@@ -64,7 +68,7 @@ class Stage {
     const compared = choices("Show", [["", "one"], ["methods", "methods"], ["input", "two inputs"], ["unit", "two units"]],
       compare.split(":")[0], (value) => this.compare(value));
     this.tools.replaceChildren(
-      labelled("Method", methodOf),
+      make("span.inline", {}, make("button.link", { title: "What each method shows", onclick: () => showMethods(methods) }, "Method"), methodOf),
       labelled("Style", choices("Style", [["", "as the method"], ...styles.map((name) => [name.name ?? name, name.name ?? name])], style,
         (value) => show({ style: value }))),
       labelled("Show", compared),
@@ -116,7 +120,9 @@ class Stage {
   }
 
   refresh() {
-    if (!known() || !view().input) return;
+    if (!known()) return;
+    this.empty.hidden = Boolean(view().input);
+    if (!view().input) return this.empty.replaceChildren(nothingYet());
     this.draw();
     this.pane.classList.toggle("without-overlay", !isOverlay());
     this.controls();
@@ -194,7 +200,7 @@ class Stage {
     if (error || !record) return this.caption.replaceChildren();
     const name = unit?.name || "";
     this.main.mark({ sees: windowOf(unit) });
-    const facts = [record.layer, numberWords(unit), ...classWords(unit), seesWords(unit?.sees, record.explained[0]?.size)];
+    const facts = [...startWords(unit), record.layer, numberWords(unit), ...classWords(unit), seesWords(unit?.sees, record.explained[0]?.size)];
     const notes = [record.explained[0]?.note, ...(record.notes ?? [])].filter(Boolean);
     this.caption.replaceChildren(
       make("h2", {}, name || record.layer),
@@ -240,9 +246,36 @@ class Stage {
   }
 }
 
+/** What each method shows; a click takes it. */
+function showMethods(methods) {
+  const take = (name) => {
+    dialog.close();
+    show({ method: name });
+  };
+  const dialog = make("dialog.methods", { ariaLabel: "Methods", onclose: () => dialog.remove() },
+    make("h2", {}, "What each method shows"),
+    make("p.soft", {}, "guided is sharp, and good at what drives a channel, but it depends little on the class: take gradient or grad-cam to tell classes apart, and see Checks."),
+    make("dl", {}, methods.flatMap(({ name, words }) => [
+      make("dt", {}, make("button.link", { onclick: () => take(name) }, name)), make("dd", {}, words)])),
+    make("button.main", { onclick: () => dialog.close() }, "Close"));
+  document.body.append(dialog);
+  dialog.showModal();
+}
+
 const labelled = (words, control) => make("label.inline", {}, make("span", {}, words), control);
 const nameOf = (id) => fileName(known().inputs.find((each) => each.id === id)?.name ?? id);
 const unitWords = ({ unit }) => className(mapLayer(), unit) || (unit ? `unit ${unit}` : "the most active unit");
+
+/** That nothing was chosen, where what is shown then is no class; and of a box that the model hardly believes in it. */
+function startWords(unit) {
+  const { layer, unit: chosen, box, class: region, at } = view();
+  const isOpen = ![layer, chosen, box, region, at].some(Boolean);
+  const isBox = unit?.box !== undefined;
+  return [
+    isOpen && unit && !unit.ranked ? `nothing is chosen: this is the ${isBox ? "strongest box" : "most active unit"}` : "",
+    isBox && unit.score < WEAK ? "a weak guess" : "",
+  ];
+}
 
 /** How probable the model finds an explained class, and its place where it is not the first. */
 function classWords(unit) {

@@ -1,11 +1,12 @@
 /** The units of a layer as a table that can be sorted: dead ones, loud ones, and what they care about. */
 import { ask, newest } from "./ask.js";
-import { amount, make, showMistake } from "./dom.js";
+import { amount, make, percent, showMistake } from "./dom.js";
 import { known, mapLayer, onModel } from "./known.js";
 import { scanOffer } from "./scanning.js";
 import { showUnit, view, watch } from "./view.js";
 
 const STEP = 100;
+const SHARES = new Set(["fires", "share"]);
 
 /** Build the tab in its panel. */
 export function tableTab(panel) {
@@ -79,7 +80,7 @@ class Table {
   line(row) {
     const cells = this.columns.map(({ key }) => {
       const value = row[key];
-      const words = typeof value === "number" && key !== "unit" ? amount(value) : typeof value === "boolean" ? (value ? "yes" : "") : `${value ?? ""}`;
+      const words = typeof value === "number" && key !== "unit" ? (SHARES.has(key) ? percent(value) : amount(value)) : typeof value === "boolean" ? (value ? "yes" : "") : `${value ?? ""}`;
       if (key !== "unit") return make(typeof value === "number" ? "td.n" : "td", {}, words);
       return make("td.n", {}, make("button.quiet", { onclick: () => showUnit({ layer: mapLayer(), unit: value }) }, words));
     });
