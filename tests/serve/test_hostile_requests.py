@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import http.client
 import io
 import socket
 import time
 import zipfile
-from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -18,7 +16,7 @@ from PIL import Image
 
 from support.browser_page import page_served, visit
 from support.cli_case import run
-from support.serve_case import SAMPLE
+from support.serve_case import SAMPLE, connected
 
 pytest.importorskip("starlette", reason="needs retrograph[serve]")
 pytest.importorskip("uvicorn", reason="needs retrograph[serve]")
@@ -36,23 +34,10 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Page:
     return Page(SAMPLE, [photo], device="cpu", threads=1, limits=limits)
 
 
-@pytest.fixture(scope="module")
-def view(page: Page) -> Iterator[View]:
-    view = View(page, 500)
-    yield view
-    view.close()
-
-
-def connected(view: View) -> http.client.HTTPConnection:
-    where = urlsplit(view.url)
-    assert where.hostname is not None
-    return http.client.HTTPConnection(where.hostname, where.port, timeout=60)
-
-
 def asked(
     view: View, verb: str, path: str, body: bytes | None = None, **headers: str
 ) -> tuple[int, bytes]:
-    with closing(connected(view)) as connection:
+    with closing(connected(view.url)) as connection:
         named = {name.replace("_", "-"): value for name, value in headers.items()}
         connection.request(verb, f"{urlsplit(view.url).path}{path}", body, named)
         answer = connection.getresponse()
@@ -150,7 +135,7 @@ def test_a_body_that_never_ends_stops_nobody(view: View) -> None:
 
 
 def test_two_hundred_explanations_at_once_are_answered(view: View) -> None:
-    connections = [connected(view) for _ in range(200)]
+    connections = [connected(view.url) for _ in range(200)]
     path = urlsplit(view.url).path
     try:
         for number, connection in enumerate(connections):
@@ -169,7 +154,7 @@ def test_two_hundred_explanations_at_once_are_answered(view: View) -> None:
 
 def test_streams_that_nobody_reads_are_ended(view: View) -> None:
     path = f"{urlsplit(view.url).path}api/maximize/events?layer=relu2&unit=3&steps=2048"
-    streams = [connected(view) for _ in range(20)]
+    streams = [connected(view.url) for _ in range(20)]
     for stream in streams:
         stream.request("GET", path)
     assert asked(view, "GET", "api/models")[0] == 200

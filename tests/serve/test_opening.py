@@ -21,7 +21,8 @@ pytest.importorskip("uvicorn", reason="needs retrograph[serve]")
 from retrograph.serve import Opening, Page
 
 
-def test_its_files_are_there_at_once_and_the_rest_when_it_is_made() -> None:
+def waiting() -> tuple[Opening, Event]:
+    """A page that is begun, and made when the event is set."""
     may_go_on = Event()
 
     def make() -> Page:
@@ -30,13 +31,18 @@ def test_its_files_are_there_at_once_and_the_rest_when_it_is_made() -> None:
 
     opening = Opening(make)
     opening.begin(on_failure=lambda: pytest.fail("it was not made"))
+    return opening, may_go_on
+
+
+def test_its_files_are_there_at_once_and_the_rest_when_it_is_made() -> None:
+    opening, may_go_on = waiting()
 
     async def asking() -> list[Answer]:
-        waiting = asyncio.create_task(answer(opening, "api/models"))
+        waiter = asyncio.create_task(answer(opening, "api/models"))
         files = [await answer(opening, path) for path in ("", "main.js", "base.css")]
-        assert not waiting.done()
+        assert not waiter.done()
         may_go_on.set()
-        return [*files, await waiting, await answer(opening, "icon.svg")]
+        return [*files, await waiter, await answer(opening, "icon.svg")]
 
     answers = asyncio.run(asking())
     assert [each.status for each in answers] == [200] * 5
@@ -66,14 +72,7 @@ def test_nobody_else_may_ask_it_meanwhile() -> None:
 
 
 def test_a_client_that_leaves_does_not_stop_it() -> None:
-    may_go_on = Event()
-
-    def make() -> Page:
-        assert may_go_on.wait(60)
-        return Page(SAMPLE, device="cpu", threads=1)
-
-    opening = Opening(make)
-    opening.begin(on_failure=lambda: pytest.fail("it was not made"))
+    opening, may_go_on = waiting()
 
     async def asking() -> int:
         leaving = asyncio.create_task(answer(opening, "api/models"))

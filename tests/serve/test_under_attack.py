@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import http.client
 import socket
 import threading
 import time
-from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -16,7 +14,7 @@ import pytest
 from PIL import Image
 
 import retrograph as rg
-from support.serve_case import SAMPLE
+from support.serve_case import SAMPLE, connected
 
 pytest.importorskip("starlette", reason="needs retrograph[serve]")
 pytest.importorskip("uvicorn", reason="needs retrograph[serve]")
@@ -33,21 +31,8 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Page:
     return Page(models, [photo], device="cpu", threads=1)
 
 
-@pytest.fixture(scope="module")
-def view(page: Page) -> Iterator[View]:
-    view = View(page, 500)
-    yield view
-    view.close()
-
-
-def connected(view: View) -> http.client.HTTPConnection:
-    where = urlsplit(view.url)
-    assert where.hostname is not None
-    return http.client.HTTPConnection(where.hostname, where.port, timeout=60)
-
-
 def status(view: View, path: str) -> int:
-    with closing(connected(view)) as connection:
+    with closing(connected(view.url)) as connection:
         connection.request("GET", f"{urlsplit(view.url).path}{path}")
         answer = connection.getresponse()
         answer.read()
@@ -80,7 +65,7 @@ def test_nothing_outside_is_read(view: View, line: str) -> None:
 
 
 def test_two_hundred_connections_are_answered(view: View) -> None:
-    connections = [connected(view) for _ in range(200)]
+    connections = [connected(view.url) for _ in range(200)]
     try:
         for connection in connections:
             connection.request("GET", f"{urlsplit(view.url).path}api/models")
@@ -117,7 +102,7 @@ def test_a_slow_model_stops_no_other_and_what_is_unwanted_is_dropped(
 
     monkeypatch.setattr(ShownModel, "attribution", slow)
     asked = f"{urlsplit(view.url).path}api/explain?model=slow&input=0&unit="
-    waiting = [connected(view) for _ in range(8)]
+    waiting = [connected(view.url) for _ in range(8)]
     for number, connection in enumerate(waiting):
         connection.request("GET", f"{asked}{number}")
     deadline = time.monotonic() + 20
@@ -145,7 +130,7 @@ def test_a_view_shows_itself_and_ends(tmp_path: Path) -> None:
     view = rg.view(SAMPLE, device="cpu", threads=1, height=400)
     assert f'src="{view.url}"' in view._repr_html_()
     assert status(view, "api/models") == 200
-    with closing(connected(view)) as connection:
+    with closing(connected(view.url)) as connection:
         connection.request("GET", urlsplit(view.url).path)
         assert "frame-ancestors *" in connection.getresponse().headers["content-security-policy"]
     view.close()

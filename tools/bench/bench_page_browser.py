@@ -11,41 +11,28 @@ memory of the server and of the page before and after. It needs Node and `make j
 
 from __future__ import annotations
 
-import argparse
 import json
-import os
 import shutil
 import statistics
 import subprocess
 import sys
-from pathlib import Path
-from typing import Final
 from urllib.parse import urlencode
 
-ROOT: Final = Path(__file__).resolve().parents[2]
+from page_run import ROOT, environment, page_options, serving
 
 
 def main() -> int:
     """Measure; the exit code."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n\n")[0])
-    parser.add_argument("model")
-    parser.add_argument("picture")
-    parser.add_argument("--layer", help="the class scores if left out")
-    parser.add_argument("--clicks", type=int, default=20)
-    parser.add_argument("--threads", default="2")
+    parser = page_options(__doc__ or "")
     args = parser.parse_args()
     chromium = shutil.which("chromium") or shutil.which("chromium-browser")
     if chromium is None:
         parser.error("chromium is missing; install it")
     query = "" if args.layer is None else f"?{urlencode({'layer': args.layer})}"
-    files = [str(Path(file).absolute()) for file in (args.model, args.picture)]
-    served = [sys.executable, "-m", "retrograph", "serve", *files]
-    served += ["--device", "cpu", "--threads", args.threads]
-    paths = os.pathsep.join([str(ROOT / "engine"), os.environ.get("PYTHONPATH", "")])
     done = subprocess.run(
-        ["node", "test/measure_view.js", chromium, str(args.clicks), query, *served],
+        ["node", "test/measure_view.js", chromium, str(args.clicks), query, *serving(args)],
         cwd=ROOT / "engine" / "js",
-        env={**os.environ, "PYTHONPATH": paths},
+        env=environment(),
         stdout=subprocess.PIPE,
         text=True,
         check=True,

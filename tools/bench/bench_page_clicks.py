@@ -11,7 +11,6 @@ on the machine hardly changes, and the memory before and after.
 
 from __future__ import annotations
 
-import argparse
 import http.client
 import json
 import os
@@ -20,13 +19,14 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlencode
 
-ROOT: Final = Path(__file__).resolve().parents[2]
+from page_run import environment, page_options, serving
+
 WARM: Final = 3
 
 
@@ -73,16 +73,10 @@ class Client:
 
 
 @contextmanager
-def served(*words: str) -> Iterator[tuple[Client, float]]:
-    """A page that is served, and in how many seconds it was there."""
-    paths = os.pathsep.join([str(ROOT / "engine"), os.environ.get("PYTHONPATH", "")])
+def served(command: Sequence[str]) -> Iterator[tuple[Client, float]]:
+    """A page that a command serves, and in how many seconds it was there."""
     start = time.perf_counter()
-    process = subprocess.Popen(
-        [sys.executable, "-m", "retrograph", "serve", *words],
-        stdout=subprocess.PIPE,
-        text=True,
-        env={**os.environ, "PYTHONPATH": paths},
-    )
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment())
     try:
         assert process.stdout is not None
         client = Client(process, process.stdout.readline().strip().rpartition(" ")[2])
@@ -105,15 +99,8 @@ def click(client: Client, layer: str | None, unit: int) -> float:
 
 def main() -> int:
     """Measure; the exit code."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n\n")[0])
-    parser.add_argument("model")
-    parser.add_argument("picture")
-    parser.add_argument("--layer", help="the class scores if left out")
-    parser.add_argument("--clicks", type=int, default=20)
-    parser.add_argument("--threads", default="2")
-    args = parser.parse_args()
-    words = [args.model, args.picture, "--device", "cpu", "--threads", args.threads]
-    with served(*words) as (client, first):
+    args = page_options(__doc__ or "").parse_args()
+    with served(serving(args)) as (client, first):
         print(f"start to first answers: {first:.2f} s")
         client.get("api/model")
         maps = client.json("api/maps", input="0", layer=args.layer, count=1)
