@@ -5,8 +5,8 @@ python tools/docs/make_gallery.py IMAGENET.onnx FACES.onnx SEGMENTER.onnx [NAME 
 IMAGENET.onnx is a classifier of ImageNet, FACES.onnx a detector of faces and SEGMENTER.onnx finds
 the classes of PASCAL VOC; in the repository they are SqueezeNet 1.0, UltraFace RFB-320 and
 DeepLabV3 on MobileNetV2. Other pictures are of the sample models. NAME picks some of them. The
-photographs come with scikit-image (`pip install "retrograph[demo]"`) and are in the public domain
-or CC0.
+photographs come with scikit-image (`pip install "retrograph[demo,serve]"`) and are in the public
+domain or CC0. The picture of the page needs Chromium and `make js`; without them it stays as it is.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from PIL import Image
 import retrograph as rg
 from hero import draw_hero
 from method_pictures import draw_method, draw_overview
+from page_picture import MissingError, draw_page
 
 ROOT = Path(__file__).resolve().parents[2]
 GALLERY = ROOT / "docs" / "gallery"
@@ -138,6 +139,12 @@ def audit(_models: Models) -> Image.Image:
     return rg.audit(CIFAR, moved, PHOTOGRAPHS[:3]).image()
 
 
+def page(models: Models) -> Image.Image:
+    """The page in the browser, with what drives a channel on an eye."""
+    view = rg.view(models.imagenet, PHOTOGRAPHS[:4], preprocessing=RECIPE, device="cpu")
+    return draw_page(view, "?layer=relu14&unit=13,4,4")
+
+
 def sequence(_models: Models) -> rg.Result:
     """The first of the held out sequences, as letters."""
     answers = rg.explain_all(
@@ -179,6 +186,7 @@ KINDS: dict[str, Callable[[Models], rg.Result | Image.Image]] = {
     "audit": audit,
     "sequence": sequence,
     "sanity": sanity,
+    "page": page,
 }
 
 
@@ -204,7 +212,10 @@ def main() -> None:
     args = parser.parse_args()
     models = Models(args.imagenet, args.faces, args.segmenter)
     for name in args.names or KINDS:
-        save(KINDS[name](models), GALLERY / f"{name}.webp")
+        try:
+            save(KINDS[name](models), GALLERY / f"{name}.webp")
+        except MissingError as error:
+            print(f"{name}.webp stays as it is: {error}")
 
 
 if __name__ == "__main__":
