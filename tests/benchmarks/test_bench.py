@@ -25,6 +25,7 @@ from retrograph.benchmarks import (
     Entry,
     Machine,
     Record,
+    machine,
 )
 from retrograph.benchmarks.plot import plot
 from retrograph.benchmarks.tables import case_table, machine_lines, warnings
@@ -64,6 +65,11 @@ def case(**more: object) -> Case:
         entries=entries,
     )
     return replace(made, **more)
+
+
+def test_the_version_is_that_of_the_code(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("importlib.metadata.version", lambda name: "0.0")
+    assert machine().versions["retrograph"] == retrograph.__version__
 
 
 def record(*cases: Case) -> Record:

@@ -154,6 +154,14 @@ def test_a_model_of_several_inputs(desk: Path, capsys: pytest.CaptureFixture[str
     )
 
 
+def test_a_note_says_that_it_is_one(desk: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    parts = [nets.node("Relu", "x", "r"), nets.node("Conv", "r w", "y")]
+    x, y = nets.info("x", ["N", 3, 16, 16]), nets.info("y", ["N", 21, 16, 16])
+    nets.save(nets.model(parts, [x], [y], {"w": nets.weights(21, 3, 1, 1)}), desk / "map.onnx")
+    ran = scan(capsys, "map.onnx set --layer relu1 -o run")
+    assert "\nnote: classes are named as those of voc" in ran.out
+
+
 @pytest.mark.parametrize("suffix", [".zip", ".tar.gz"])
 def test_explain_takes_archives(
     suffix: str, desk: Path, capsys: pytest.CaptureFixture[str]

@@ -14,12 +14,13 @@ from pathlib import Path
 
 import numpy as np
 
+from retrograph._version import __version__
 from retrograph.benchmarks.runner import Runner
 from retrograph.ir.compose.matmul_model import product
 
 _SIZE = 1024
 _TRIES = 12
-_PACKAGES = ("retrograph", "onnxruntime", "onnxruntime-gpu", "onnx", "numpy")
+_PACKAGES = ("onnxruntime", "onnxruntime-gpu", "onnx", "numpy")
 
 
 @dataclass(frozen=True)
@@ -50,7 +51,7 @@ def machine(packages: Sequence[str] = (), gpu: str = "") -> Machine:
         packages: more than those that retrograph itself runs on.
         gpu: its model, if one is used.
     """
-    versions = {"python": platform.python_version()}
+    versions = {"python": platform.python_version(), "retrograph": __version__}
     for name in (*_PACKAGES, *packages):
         try:
             versions[name] = metadata.version(name)

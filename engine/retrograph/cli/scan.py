@@ -123,7 +123,7 @@ def _announce(plan: ScanPlan, out: Console) -> None:
     where = f" for '{session.input.name}' on {session.device}, {scanner.batch} at once"
     out.print(Text.assemble((visible(", ".join(layers)), "bold"), visible(where)), soft_wrap=True)
     for note in plan.notes:
-        out.print(Text(visible(spelled(note, as_option)), "dim"), soft_wrap=True)
+        out.print(Text(visible(f"note: {spelled(note, as_option)}"), "dim"), soft_wrap=True)
     announce_preprocessing(plan.preprocessing, plan.labels, out)
 
 

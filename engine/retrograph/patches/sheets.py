@@ -24,6 +24,7 @@ from retrograph.render.blocks import (
 )
 from retrograph.render.caption import heading, lines
 from retrograph.render.page import enlarge
+from retrograph.results.caption import plain_number
 from retrograph.scanning import TopUnit
 
 SIDE: Final = 96
@@ -124,7 +125,7 @@ def _row(channel: ChannelPatches, side: tuple[int, int], k: int) -> Block:
 
 def _figures(channel: ChannelPatches) -> list[str]:
     """The lines under a channel's name."""
-    figures = [f"peak {channel.peak:#.3g}", f"fires in {channel.stats.fires:.0%}"]
+    figures = [f"peak {plain_number(channel.peak, 3)}", f"fires in {channel.stats.fires:.0%}"]
     best = channel.preference
     if best is not None and best.strength > 0:
         figures.append(f"{best.class_name} {best.strength:.2f}")
@@ -138,4 +139,4 @@ def _cell(unit: TopUnit, image: PatchImage, side: tuple[int, int]) -> Block:
     for picture in image.pictures():
         block = framed(enlarge(picture, min(picture.size) * _factor(image.size)))
         drawn.append(centred(block, width, height))
-    return stack([*drawn, *written(f"{unit.activation:#.3g}", 15, SOFT, width, 1)], 3)
+    return stack([*drawn, *written(plain_number(unit.activation, 3), 15, SOFT, width, 1)], 3)
