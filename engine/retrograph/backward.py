@@ -3,90 +3,39 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
-from onnx import ModelProto, NodeProto
+from onnx import ModelProto
 
-from retrograph.errors import BlockedError, InputError, Problem, UnsupportedError, command
-from retrograph.ir.analysis.batch_axis import follow_batch
+from retrograph.errors import Problem
 from retrograph.ir.analysis.channel_axis import input_channels
-from retrograph.ir.analysis.origin import (
-    among,
-    in_words_of_the_file,
-    naming_the_file,
-    of_the_file,
-)
-from retrograph.ir.builder import Device
+from retrograph.ir.analysis.origin import in_words_of_the_file, naming_the_file, of_the_file
 from retrograph.ir.emit import Emitter
-from retrograph.ir.graph import (
-    Graph,
-    Rows,
-    Shape,
-    Tensor,
-    op_label,
-    opset_of,
-    value_info,
-)
-from retrograph.ir.op_traits import ACTIVATIONS
+from retrograph.ir.graph import Rows, Shape, Tensor, value_info
 from retrograph.ir.passes import pad_axes
-from retrograph.ir.passes.bodies import within
-from retrograph.ir.passes.to_float16 import Precision
-from retrograph.ir.path import Path, path
-from retrograph.ir.patterns.activations import activations, name_of
 from retrograph.ir.rename import rename
 from retrograph.methods import Arrival, Method
 from retrograph.methods.base import Scene
 from retrograph.methods.descent import Descent
 from retrograph.names import SCORE, UNIT, attribution_names, giving_way
-from retrograph.report import Place, Report, counted_once, rounding_notes, truncation_notes
-from retrograph.selector import Seed, Select, Target, seed, target_of
+from retrograph.report import Report, RouteFacts, rounding_notes, truncation_notes
+from retrograph.route import Request, Route
+from retrograph.selector import Seed, seed
 from retrograph.vjp import Node
-from retrograph.vjp.engine.obstacles import (
-    Apart,
-    Misread,
-    causes,
-    cuts,
-    losing_rank,
-    strangers,
-    without_rule,
-)
-from retrograph.vjp.engine.walk import blocked, defined
+from retrograph.vjp.engine.obstacles import Apart, Misread, causes
+from retrograph.vjp.engine.walk import blocked
 from retrograph.vjp.engine.window_places import Units
 
 
-@dataclass(frozen=True)
-class Request:
-    """What is to be built.
+def route_facts(request: Request) -> RouteFacts:
+    """What lies between the target and the inputs, whatever the method; nothing is walked.
 
-    Attributes:
-        graph: canonical, in the precision that is computed in.
-        sources: the explained inputs.
-        target: the explained tensor's name.
-        method: the attribution method.
-        select: how a unit is chosen at run time.
-        many: whether K units of each item are explained at once.
-        device: what the emitted operators suit best; they run on any.
-        outputs: whether the model's own outputs are kept; without them nothing that only they
-            need is computed.
-        precision: what is computed in; with float32 in the model's own types.
-        straight_through: whether rounding passes the cotangent; the graph knows how.
-        source_batch: how many items the source model takes where its batch was opened, else 0.
-        notes: what a user should know of the target, a line each.
+    Raises:
+        InputError: the target does not depend on the inputs.
+        UnsupportedError: nodes without a rule leave the target's rank unknown; it lists them.
     """
-
-    graph: Graph
-    sources: tuple[str, ...]
-    target: str
-    method: Method
-    select: Select = "top"
-    many: bool = False
-    device: Device = "cpu"
-    outputs: bool = True
-    precision: Precision = "float32"
-    straight_through: bool = True
-    source_batch: int = 0
-    notes: tuple[str, ...] = ()
+    with naming_the_file(request.graph):
+        return Route(request).facts()
 
 
 def check_support(request: Request) -> Report:
@@ -113,19 +62,8 @@ def build_backward(request: Request) -> tuple[ModelProto, Report]:
         backward = _Backward(request)
         report = backward.report()
         if report.problems:
-            raise _unsupported(request, report.problems, backward.path)
+            raise backward.route.unsupported(report.problems)
         return backward.model(), report
-
-
-def _unsupported(request: Request, problems: Sequence[Problem], way: Path) -> UnsupportedError:
-    return UnsupportedError(
-        f"cannot build '{request.method.name}' from '{request.target}' to "
-        f"{', '.join(repr(s) for s in request.sources)} (opset {opset_of(request.graph.model)}): "
-        f"{len(problems)} of the {len(way.nodes)} nodes between them cannot be treated",
-        [of_the_file(request.graph, problem) for problem in problems],
-        "Nodes that the target does not need were ignored. Choose an earlier layer as the "
-        f"target (see {command('layers')}), or add a rule with @defvjp (CONTRIBUTING.md).",
-    )
 
 
 class _Backward:
@@ -133,21 +71,14 @@ class _Backward:
 
     def __init__(self, request: Request) -> None:
         self.request = request
-        self._check_known()
-        self.graph = defined(request.graph, request.sources, [request.target])
-        if not request.outputs:
-            self.graph = self.graph.copy()
-            self.graph.outputs = []
-        self.batch = follow_batch(self.graph)
-        stops = blocked(self.graph).keys()
-        self.path: Path = path(self.graph, request.sources, [request.target], stops)
-        self._check_path()
+        self.route = Route(request)
+        self.graph, self.batch, self.path = self.route.graph, self.route.batch, self.route.path
         self.method = request.method.settled(self.graph, self.path, request.sources, request.target)
         self.e = Emitter(self.graph, request.device)
         self._obstacles: list[Misread | Apart] = [Misread(self.graph, self.path.nodes)]
         if request.many:
             self._obstacles.append(Apart(self.graph, self.batch, request.target))
-        self.seed: Seed = seed(self.e, self._target(), request.select, request.many)
+        self.seed: Seed = seed(self.e, self.route.target, request.select, request.many)
         self.descent = Descent(
             e=self.e,
             graph=self.graph,
@@ -161,67 +92,14 @@ class _Backward:
         self.found = {part.name: part.descend(self.descent) for part in self.method.parts}
         self.score = self._score()
 
-    def _check_known(self) -> None:
-        graph, target = self.request.graph, self.request.target
-        unknown = strangers(graph, target)
-        if unknown:
-            raise UnsupportedError(
-                f"cannot build '{self.request.method.name}' from '{target}': {len(unknown)} of the "
-                f"{len(graph.needed([target])[0])} nodes that it needs are not known",
-                unknown,
-                f"Choose an earlier layer as the target (see {command('layers')}).",
-            )
-
-    def _check_path(self) -> None:
-        target, missing = self.request.target, set(self.request.sources) - self.path.tensors
-        if not missing:
-            return
-        where = " or ".join(repr(s) for s in self.request.sources if s in missing)
-        culprits = cuts(self.graph, missing, target)
-        if culprits:
-            last = culprits[-1]
-            raise BlockedError(
-                f"target '{target}' depends on {where} only through '{last.node}' ({last.op}: "
-                f"{last.reason}); choose a layer before it (see {command('layers')})",
-                culprits,
-            )
-        raise InputError(
-            f"target '{target}' does not depend on {where}; choose another layer or input "
-            f"(see {command('layers')})"
-        )
-
     def _check(self, node: Node) -> None:
         """Raises Unsupported where no rule can treat a node."""
         for obstacle in self._obstacles:
             obstacle.check(node)
 
-    def _target(self) -> Target:
-        request = self.request
-        found = target_of(self.graph, self.batch, request.target, request.sources[0])
-        if found is None:
-            raise self._rank_unknown()
-        return found
-
-    def _rank_unknown(self) -> UnsupportedError | InputError:
-        """Why the target's rank is not known: nodes without a rule, or shapes that are open."""
-        ruleless = without_rule(self.graph, self.path.nodes)
-        if ruleless:
-            return _unsupported(self.request, ruleless, self.path)
-        culprits = losing_rank(self.graph, self.path.nodes)
-        why = (
-            f": that of what '{culprits[0].node}' ({culprits[0].op}) makes is not"
-            if culprits
-            else ""
-        )
-        return BlockedError(
-            f"the rank of target '{self.request.target}' is not known{why}; export with static "
-            "shapes",
-            culprits,
-        )
-
     def _units(self) -> Units | None:
         """The explained units one by one; None where they have no place in a picture."""
-        target = self._target()
+        target = self.route.target
         plain = target.rows == 1 and len(target.own) == 3 and target.channel_axis == 0
         if self.request.select == "cotangent" or not plain:
             return None
@@ -238,7 +116,7 @@ class _Backward:
             return tensor
         # The rows of its cotangent are units: nothing may be read off its leading dimension.
         if name == self.request.target:
-            return replace(tensor, shape=(None, *self._target().own), rows=Rows.ITEMS)
+            return replace(tensor, shape=(None, *self.route.target.own), rows=Rows.ITEMS)
         if not self.batch.leads(name):
             return tensor
         shape = None if tensor.shape is None else (None, *tensor.shape[1:])
@@ -247,35 +125,29 @@ class _Backward:
     # What comes of it.
 
     def report(self) -> Report:
-        nodes = list(within(self.graph, self.path.nodes))
-        relu = [(graph, n) for graph, n in nodes if n.name in graph.relu_like]
-        passed = counted_once((graph, n) for graph, n in nodes if n.name in graph.straight_through)
-        smooth = self._smooth(nodes)
-        kinds = Counter(place.op for place in smooth)
+        facts = self.route.facts()
+        kinds = Counter(place.op for place in facts.smooth)
         scene = Scene(
-            self.graph, self.request.sources, self.path, self.request.target, len(relu), kinds
+            self.graph, self.request.sources, self.path, self.request.target, len(facts.relu), kinds
         )
         notes = [*self.request.notes, *self.method.notes(scene)]
         entries = (self.graph.entries.get(name) for name in self.request.sources)
         notes += [entry.note for entry in entries if entry is not None]
-        notes += rounding_notes([n.op_type for _, n in passed], self.request.straight_through)
+        notes += rounding_notes(
+            [n.op_type for _, n in self.route.rounding], self.request.straight_through
+        )
         notes += truncation_notes(self.graph, self.request.sources, self.request.target)
-        target = self._target()
+        target = self.route.target
         sources = (self.graph.tensor(name) for name in self.request.sources)
         leads = {t.shape[0] for t in sources if t is not None and t.shape}
         if target.rows is None and leads - {1} and not self.batch.single:
             notes.append(
                 f"the batch is not the first axis of '{self.request.target}': all of it is one item"
             )
-        item = tuple(d if isinstance(d, int) else None for d in target.item)
         return Report(
-            item=item,
-            channel_axis=target.channel_axis,
+            **vars(facts),
             parameters=self.method.parameters,
             problems=self._problems(),
-            relu=self._places(relu),
-            straight_through=self._places(passed),
-            smooth=smooth,
             notes=tuple(in_words_of_the_file(self.graph, note) for note in notes),
             names=self._names(),
         )
@@ -284,25 +156,6 @@ class _Backward:
         """What cannot be treated, at the nodes of the file."""
         found = causes(self.graph, [*dict.fromkeys(self.descent.problems)])
         return tuple(dict.fromkeys(of_the_file(self.graph, problem) for problem in found))
-
-    def _places(self, nodes: Iterable[tuple[Graph, NodeProto]]) -> tuple[Place, ...]:
-        """Where nodes come of; those of bodies are as they are."""
-        file = {n.name: n for n in self.graph.model.graph.node}
-        found = (among(file, n) if graph is self.graph else n for graph, n in nodes)
-        return tuple(Place(n.name, op_label(n), n.output[0]) for n in found)
-
-    def _smooth(self, nodes: Sequence[tuple[Graph, NodeProto]]) -> tuple[Place, ...]:
-        """The activations that are no ReLU, each once however many nodes spell it."""
-        found = activations(self.graph, self.path.nodes)
-        parts = {node.name for composite in found for node in composite.nodes}
-        single = [
-            (graph, n)
-            for graph, n in nodes
-            if n.op_type in ACTIVATIONS and n.name not in graph.relu_like | parts
-        ]
-        names = ((name_of(self.graph, c), c) for c in found)
-        spelled = (Place(c.name, name, c.output) for name, c in names if name in ACTIVATIONS)
-        return (*spelled, *self._places(single))
 
     def model(self) -> ModelProto:
         attribution, sources = {}, self.request.sources
@@ -382,7 +235,7 @@ class _Backward:
         return self.method.shape(source.shape or (), channel)
 
     def _output_shapes(self) -> list[Shape]:
-        target = self._target()
+        target = self.route.target
         lead: Shape = (target.items, "K") if self.request.many else (target.items,)
         shapes: list[Shape] = []
         for source in self.request.sources:
@@ -393,4 +246,4 @@ class _Backward:
         return [*shapes, lead, (*lead, len(target.item)), *[lead] * len(self.descent.outputs)]
 
 
-__all__ = ["Request", "blocked", "build_backward", "check_support"]
+__all__ = ["Request", "blocked", "build_backward", "check_support", "route_facts"]

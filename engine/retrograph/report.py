@@ -30,29 +30,38 @@ class Place:
 
 
 @dataclass(frozen=True)
-class Report:
-    """What is found on the way from the target to the inputs.
+class RouteFacts:
+    """What lies between the target and the inputs, whatever the method.
 
     Attributes:
         item: the shape of one item of the target; None where a dimension is open.
         channel_axis: its axis that counts channels.
-        parameters: of the method, those chosen for the path included.
-        problems: the nodes that cannot be treated; empty where the graph can be built.
         relu: the nodes that a ReLU rule treats.
         straight_through: those that the cotangent passes unchanged, as rounding has no derivative.
         smooth: the activations that are no ReLU, and take their ordinary derivative.
+    """
+
+    item: tuple[int | None, ...]
+    channel_axis: int
+    relu: tuple[Place, ...]
+    straight_through: tuple[Place, ...]
+    smooth: tuple[Place, ...]
+
+
+@dataclass(frozen=True)
+class Report(RouteFacts):
+    """What is found on the way from the target to the inputs, by a method.
+
+    Attributes:
+        parameters: of the method, those chosen for the path included.
+        problems: the nodes that cannot be treated; empty where the graph can be built.
         notes: what a user should know of the result, a line each.
         names: what the inputs and outputs that are added are called, by their names in the
             contract.
     """
 
-    item: tuple[int | None, ...]
-    channel_axis: int
     parameters: Mapping[str, float | str]
     problems: tuple[Problem, ...]
-    relu: tuple[Place, ...]
-    straight_through: tuple[Place, ...]
-    smooth: tuple[Place, ...]
     notes: tuple[str, ...]
     names: Mapping[str, str]
 

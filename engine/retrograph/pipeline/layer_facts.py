@@ -53,16 +53,16 @@ def layer_facts(model: Model, settings: ExplainSettings) -> LayerFacts:
     request = model.request(
         method="gradient", layer=settings.question.layer, wrt=settings.question.wrt
     )
-    report = model.report(request)
+    route = model.route_facts(request)
     alias = model.alias(request.target)
     return LayerFacts(
         target=request.target,
         alias=alias,
-        shape=report.item,
-        channel_axis=report.channel_axis,
+        shape=route.item,
+        channel_axis=route.channel_axis,
         sources=request.sources,
         shown=inputs_of(model.graph, request.sources)[0],
-        has_relu=bool(report.relu or (request.graph.relu_like and not report.smooth)),
+        has_relu=bool(route.relu or (request.graph.relu_like and not route.smooth)),
     )
 
 

@@ -82,7 +82,10 @@ def receptive_fields(graph: Graph, sources: Sequence[str]) -> dict[str, Field]:
     """
     fields: dict[str, Field] = {}
     for source in sources:
-        found, axes = _trace(graph, source)
+        key = ("receptive fields", source)
+        if key not in graph.memo:
+            graph.memo[key] = _trace(graph, source)
+        found, axes = graph.memo[key]
         if not axes:
             continue
         for name, spans in found.items():

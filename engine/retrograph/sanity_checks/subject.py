@@ -88,7 +88,7 @@ class Subject:
     def item(self) -> tuple[int | None, ...]:
         """The shape of one item of the target; None where a dimension is open."""
         request = self.model.request(method="gradient", layer=self.target)
-        return self.model.report(request).item
+        return self.model.route_facts(request).item
 
     @property
     def is_classes(self) -> bool:

@@ -32,7 +32,7 @@ class ClassMargins:
 
     def __init__(self, model: Model, device: str, threads: int | None) -> None:
         request = model.request(method="gradient", select="cotangent", device=suited(device))
-        item = model.report(request).item
+        item = model.route_facts(request).item
         if len([d for d in item if d != 1]) != 1 or None in item:
             size = " x ".join("?" if d is None else str(d) for d in item)
             raise InputError(

@@ -165,9 +165,9 @@ def resolve(
     model = model if isinstance(model, Model) else Model(model)
     names = model_labels(model, labels)
     request = model.request(method="gradient", layer=layer, wrt=wrt)
-    report = model.report(request)
+    facts = model.route_facts(request)
     alias = model.alias(request.target)
-    units = parse_units(unit, report.item, names, alias, report.channel_axis)
+    units = parse_units(unit, facts.item, names, alias, facts.channel_axis)
     input_name = request.sources[0]
     known = choose_preprocessing(model, input_name, preprocessing, pictures)
     told = [
@@ -177,8 +177,8 @@ def resolve(
     ]
     context = SynthesisContext(
         layer=alias,
-        item=report.item,
-        channel_axis=report.channel_axis,
+        item=facts.item,
+        channel_axis=facts.channel_axis,
         labels=names,
         axes=model.axes(input_name),
         preprocessing=None if known is None else known.recipe,

@@ -80,12 +80,12 @@ class Slope:
             method="gradient", layer=goal.layer, wrt=goal.wrt, device=suited(device)
         )
         request = replace(request, graph=request.graph.of_floats(), sources=request.sources[:1])
-        report = model.report(request)
-        self.item = report.item
+        facts = model.route_facts(request)
+        self.item = facts.item
         self.alias = model.alias(request.target)
         self.is_class = self.alias == SCORES and sum(d != 1 for d in self.item) <= 1
         self._bound: tuple[object, Bound] | None = None
-        _check_units(goal.units, self.item, self.alias, report.channel_axis)
+        _check_units(goal.units, self.item, self.alias, facts.channel_axis)
         self._scores = model.target(None)
         self._exclusive = model.scores.exclusive
         self._asked = Asked(
@@ -94,7 +94,7 @@ class Slope:
             method=GRADIENT,
             unit=(),
             rank=len(self.item),
-            channel_axis=report.channel_axis,
+            channel_axis=facts.channel_axis,
         )
         self._blanks = Blanks(model, threads, request.graph)
         grown = _grown(request, goal, self.item)
