@@ -82,10 +82,7 @@ def receptive_fields(graph: Graph, sources: Sequence[str]) -> dict[str, Field]:
     """
     fields: dict[str, Field] = {}
     for source in sources:
-        key = ("receptive fields", source)
-        if key not in graph.memo:
-            graph.memo[key] = _trace(graph, source)
-        found, axes = graph.memo[key]
+        found, axes = _traced(graph, source)
         if not axes:
             continue
         for name, spans in found.items():
@@ -99,6 +96,15 @@ def _from_back(span: Span | None, rank: int) -> Span | None:
     if span is None or span.axis is None:
         return span
     return replace(span, axis=span.axis - rank)
+
+
+def _traced(graph: Graph, source: str) -> tuple[dict[str, Spans], tuple[int, ...]]:
+    """As `_trace`, once for a graph."""
+    key = ("receptive fields", source)
+    if key not in graph.memo:
+        graph.memo[key] = _trace(graph, source)
+    result: tuple[dict[str, Spans], tuple[int, ...]] = graph.memo[key]
+    return result
 
 
 def _trace(graph: Graph, source: str) -> tuple[dict[str, Spans], tuple[int, ...]]:
