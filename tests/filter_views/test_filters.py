@@ -245,7 +245,8 @@ def test_colours(desk: Path, capsys: pytest.CaptureFixture[str]) -> None:
     w[2, 2] = 0.2
     w[2, 1, 0, 1] = -0.1
     nets.save(net(nchw(), {"w": w}, ["N", 3, 8, 8]), desk / "net.onnx")
-    good(capsys, "filters net.onnx -o a.png")
+    out = good(capsys, "filters net.onnx -o a.png")
+    assert "assumed: the order of the channels, red first" in out
     first, second, third, fourth = tiles_of("a.png", 4, 32)
     assert first[0, 0].tolist() == [255, 128, 128]
     assert first[1:].tolist() == np.full((2, 3, 3), 128).tolist()
@@ -264,6 +265,7 @@ def test_the_std_and_the_order_of_the_preprocessing(
     nets.save(net(nchw(), {"w": w}, ["N", 3, 8, 8]), desk / "net.onnx")
     out = good(capsys, "filters net.onnx --std 1,2,4 --order bgr -o a.png --npz")
     assert "undone: the preprocessing's std (1, 2, 4), the order of the channels" in out
+    assert "assumed" not in out
     shown = np.load("a.npz")["shown"]
     np.testing.assert_allclose(shown[0, :, 0, 0], [1, 0.5, 0.25])
     np.testing.assert_array_equal(np.load("a.npz")["weights"], w)

@@ -179,7 +179,7 @@ KINDS: dict[str, Callable[[Models], rg.Result | Image.Image]] = {
     **{f"methods/{name}": of_method(name) for name in rg.methods.METHODS},
     **{name: methods(name) for name in FAMILIES},
     "patches": patches,
-    "filters": lambda models: rg.filters(models.imagenet),
+    "filters": lambda models: rg.filters(models.imagenet, preprocessing=RECIPE),
     "classes": lambda _: rg.maximize(CIFAR, "0-9", settings={"steps": 96}),
     "dream": dream,
     "perturb": lambda _: rg.perturb(CIFAR, PHOTOGRAPHS[0], "ship"),

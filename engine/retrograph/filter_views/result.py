@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, get_args
+from typing import Any, Final, get_args
 
 import numpy as np
 from PIL import Image
@@ -18,6 +18,8 @@ from retrograph.preprocess import Preprocessing, named_preprocessing
 from retrograph.results import Result
 from retrograph.runtime import Array
 
+_RED_FIRST: Final = "assumed: the order of the channels, red first"
+"""The note on filters in colour where no preprocessing says what the model takes."""
 SCALES_OF: tuple[ScaleOf, ...] = get_args(ScaleOf)
 
 
@@ -138,6 +140,7 @@ def filters(
     filter_count, input_count = source.weights.shape[:2]
     alias, order = source.alias, "rgb" if recipe is None else recipe.order
     undone = _undone(source, std, order if kind is COLOUR else "rgb")
+    assumed = [_RED_FIRST] if kind is COLOUR and recipe is None else []
     return Filters(
         model=opened.name,
         source=source,
@@ -147,7 +150,7 @@ def filters(
         inputs=_numbers(inputs, input_count, kind.most_inputs, "input channel", alias),
         scale_of=scale_of,
         order=order,
-        notes=(*undone, *source.notes),
+        notes=(*undone, *assumed, *source.notes),
     )
 
 
