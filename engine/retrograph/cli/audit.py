@@ -16,7 +16,7 @@ from retrograph.auditing.verdicts import FAIL_ON
 from retrograph.cli import options, outputs
 from retrograph.cli.progress import progress_bar
 from retrograph.cli.spelling import as_option
-from retrograph.cli.terminal import console, print_table, visible
+from retrograph.cli.terminal import console, print_notes, print_table, visible
 from retrograph.errors import InputError, spelled
 from retrograph.preprocess import PRESETS
 from retrograph.results.base import json_text
@@ -94,8 +94,7 @@ def _run(args: argparse.Namespace) -> int:
 
 def _print_all(found: FileAudits, out: Console) -> None:
     """The verdicts on each two files, where there are more than two, and notes."""
-    for note in found.notes:
-        out.print(visible(f"note: {spelled(note, as_option)}"), soft_wrap=True)
+    print_notes(out, found.notes)
     if len(found.names) > 2:
         out.print()
         rows = [(name, *row) for name, row in zip(found.names, found.matrix(), strict=True)]
@@ -106,8 +105,7 @@ def _print(found: Audit, out: Console) -> None:
     """The verdict, the sentence, and tables of what they rest on."""
     out.print(visible(found.summary()), style="bold", soft_wrap=True)
     out.print(visible(spelled(found.sentence, as_option)), soft_wrap=True)
-    for note in found.notes:
-        out.print(visible(f"note: {spelled(note, as_option)}"), soft_wrap=True)
+    print_notes(out, found.notes)
     for table in audit_tables(found):
         out.print()
         print_table(out, table.headings, table.rows)

@@ -10,7 +10,7 @@ from rich.text import Text
 from retrograph.checks import check
 from retrograph.cli import options, outputs
 from retrograph.cli.spelling import as_option
-from retrograph.cli.terminal import console, print_table, visible
+from retrograph.cli.terminal import console, print_notes, print_table, visible
 from retrograph.results import check_tables as tables
 from retrograph.results.base import json_text
 from retrograph.results.check import Check
@@ -52,5 +52,4 @@ def _print(checked: Check, out: Console) -> None:
     if treatments:
         out.print()
         print_table(out, tables.TREATMENTS, treatments)
-    for note in checked.notes:
-        out.print(Text(visible(f"note: {note}"), "dim"), soft_wrap=True)
+    print_notes(out, checked.notes, "dim")

@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.text import Text
 
 from retrograph.cli.spelling import as_option
-from retrograph.cli.terminal import visible
+from retrograph.cli.terminal import print_notes, visible
 from retrograph.errors import spelled
 from retrograph.inputs import PreprocessingChoice
 from retrograph.pipeline.objective_session import ObjectiveSession
@@ -41,8 +41,7 @@ def announce(session: ExplainSession, out: Console) -> None:
     out.print(head, soft_wrap=True)
     for line in parameter_lines(context):
         out.print(visible(line), soft_wrap=True)
-    for note in (*notes, *map(str, gather_notes(context.contracts))):
-        out.print(f"note: {visible(spelled(note, as_option))}", soft_wrap=True)
+    print_notes(out, (*notes, *map(str, gather_notes(context.contracts))))
     announce_preprocessing(context.preprocessing, context.labels, out)
 
 
@@ -58,7 +57,7 @@ def print_preprocessing(
     choice: PreprocessingChoice, note: str, labels: Sequence[str], out: Console
 ) -> None:
     """Say how it is known how pictures become the input, and loudly what looks wrong."""
-    out.print(f"note: {visible(spelled(note, as_option))}", soft_wrap=True)
+    print_notes(out, [note])
     warning = choice.warning(labels)
     if warning:
         text = Text(f"warning: {visible(spelled(warning, as_option))}", "bold yellow")

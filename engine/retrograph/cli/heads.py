@@ -7,7 +7,7 @@ import argparse
 from rich.text import Text
 
 from retrograph.cli import options, outputs
-from retrograph.cli.terminal import console, visible
+from retrograph.cli.terminal import console, print_notes, visible
 from retrograph.heads.describe import head_lines
 from retrograph.model import Model
 from retrograph.results.base import json_text
@@ -32,6 +32,5 @@ def _run(args: argparse.Namespace) -> int:
             out.print(f"  {visible(line)}", soft_wrap=True)
     for name in heads.unread:
         out.print(f"not understood: output '{visible(name)}'; explain it by --layer and --unit")
-    for note in heads.notes:
-        out.print(f"note: {visible(note)}", soft_wrap=True)
+    print_notes(out, heads.notes)
     return 0

@@ -13,9 +13,8 @@ from rich.text import Text
 
 from retrograph.cli import options, outputs
 from retrograph.cli.progress import progress_bar
-from retrograph.cli.spelling import as_option
-from retrograph.cli.terminal import complain, console, count, grid, visible
-from retrograph.errors import InputError, spelled
+from retrograph.cli.terminal import complain, console, count, grid, print_notes, visible
+from retrograph.errors import InputError
 from retrograph.model import SCORES, save
 from retrograph.output import check_free, safe_name
 from retrograph.pipeline.destination import Destination, Files
@@ -69,26 +68,8 @@ def _add_ascent(parser: argparse.ArgumentParser) -> None:
     options.add_seed(group)
     group.add_argument("--size", type=_size, metavar="HxW")
     group.add_argument("--bounds", type=_pair, metavar="LOW,HIGH")
-    for name, text in _SETTINGS.items():
-        kind = type(getattr(Settings(), name))
-        group.add_argument(f"--{name.replace('_', '-')}", type=kind, metavar="N", help=text)
-
-
-_SETTINGS = {
-    "steps": "how many, of all octaves together (192; of a dream 60)",
-    "rate": "length of a step (0.03; of a dream 0.02, among codes 0.05)",
-    "octaves": "how many sizes of the canvas (5; of a dream 3)",
-    "ratio": "from one size to the next (1.5; of a dream 1.4)",
-    "smooth": "exponent by which high frequencies are held back (1; of a dream 0.5)",
-    "jitter": "greatest shift of the view, as a share of it (0.1; of a dream 0.25)",
-    "zoom": "greatest change of its scale, as a share (0.2; of a dream 0)",
-    "decay": "share towards mid-grey at each step (0.03; of a dream 0)",
-    "variation": "rate down the total variation (0.008, at most 0.01; of a dream 0)",
-    "blur": "sigma of a Gaussian blur, in pixels (0)",
-    "blur_every": "steps from one blur to the next (4)",
-    "clip_norm": "percentile of pixels of small norm that become grey (0)",
-    "clip_contribution": "percentile of pixels of small contribution that become grey (0)",
-}
+    for name, usual in vars(Settings()).items():
+        group.add_argument(f"--{name.replace('_', '-')}", type=type(usual), metavar="N")
 
 
 def _add_output(parser: argparse.ArgumentParser) -> None:
@@ -127,7 +108,7 @@ def _perturb(args: argparse.Namespace, request: SynthesisRequest) -> int:
     name = f"{Path(args.perturb).stem}.{class_name(max(request.units[0]), labels)}.perturb.png"
     files = _files(args, safe_name(name), [args.perturb, args.model], arrays=args.npz)
     out = console(stderr=args.json)
-    _print_notes(request.context.notes, out)
+    print_notes(out, request.context.notes)
     with progress_bar(out, "searching") as bar:
         perturbation = perturb(
             request.model,
@@ -151,11 +132,10 @@ def _ascend(args: argparse.Namespace, request: SynthesisRequest) -> int:
     kind = "dream" if args.dream else "maximize"
     request = request if args.dream else request.with_some_unit()
     context = request.context
-    stem = Path(args.model).stem
     name = safe_name(f"{Path(args.dream or args.model).stem}.{context.layer}.{kind}.png")
     inputs = [args.model, *filter(None, [args.dream, args.generator])]
     files = _files(args, name, inputs, arrays=args.npz or not context.axes.takes_pictures)
-    pictures = {"prefix": f"{stem}.", "force": args.force}
+    pictures = {"prefix": f"{Path(args.model).stem}.", "force": args.force}
     if args.pictures:
         picture_files(args.pictures, request.units, context, **pictures)
     if args.joined:
@@ -164,7 +144,7 @@ def _ascend(args: argparse.Namespace, request: SynthesisRequest) -> int:
     _announce(request, kind, out)
     with progress_bar(out, "climbing") as bar:
         maxima = _synthesize(args, request, bar.to)
-    _print_notes(maxima.generator_notes, out)
+    print_notes(out, maxima.generator_notes)
     if not maxima:
         complain("interrupted before the first step; nothing is written")
         return 130
@@ -205,11 +185,11 @@ def _synthesize(args: argparse.Namespace, request: SynthesisRequest, progress: P
 
 def _keywords(args: argparse.Namespace, request: SynthesisRequest) -> dict[str, Any]:
     """What all three functions are told."""
-    names = (*_SETTINGS, "prior")
+    settings = options.picked(args, *vars(Settings()), "prior")
     return {
         "labels": request.context.labels or None,
         "preprocessing": options.chosen_preprocessing(args),
-        "settings": {n: getattr(args, n) for n in names if getattr(args, n) is not None},
+        "settings": {name: value for name, value in settings.items() if value is not None},
         "device": args.device,
         "threads": args.threads,
     }
@@ -232,12 +212,7 @@ def _announce(request: SynthesisRequest, kind: str, out: Console) -> None:
     what = f"{units} unit{'s' if units > 1 else ''}" if units else "all"
     layer = (visible(request.context.layer), "bold")
     out.print(Text.assemble((kind, "bold"), f": {what} of layer ", layer), soft_wrap=True)
-    _print_notes(request.context.notes, out)
-
-
-def _print_notes(notes: Iterable[str], out: Console) -> None:
-    for note in notes:
-        out.print(f"note: {visible(spelled(note, as_option))}", soft_wrap=True)
+    print_notes(out, request.context.notes)
 
 
 def _print_maxima(maxima: Maxima, files: Files, out: Console) -> None:

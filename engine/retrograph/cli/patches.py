@@ -10,7 +10,7 @@ from rich.text import Text
 
 from retrograph.cli import options, outputs
 from retrograph.cli.progress import progress_bar, waiting
-from retrograph.cli.terminal import complain, console, count, visible
+from retrograph.cli.terminal import complain, console, count, print_notes, visible
 from retrograph.patches import Patches, PatchPlan, plan_patches
 from retrograph.results.base import json_text
 from retrograph.scanning import ScanReader
@@ -66,8 +66,7 @@ def _announce(plan: PatchPlan, out: Console) -> None:
     head = Text.assemble((context.method, "bold"), " from ", (layers, "bold"))
     head.append(visible(f" to '{context.signature.explained.name}' on {context.device}"))
     out.print(head, soft_wrap=True)
-    for note in context.notes:
-        out.print(f"note: {visible(note)}", soft_wrap=True)
+    print_notes(out, context.notes)
 
 
 def _print_report(patches: Patches, out: Console) -> None:

@@ -87,14 +87,11 @@ def progress_bar(out: Console, doing: str, total: int | None = None) -> Iterator
 
 @contextmanager
 def waiting(out: Console, doing: str) -> Iterator[Callable[[str], None]]:
-    """Words beside something that turns; gone at the end.
+    """Words beside something that turns, which what is yielded changes; gone at the end.
 
     Args:
         out: where they stand, if that is a terminal.
         doing: the words, such as "building".
-
-    Yields:
-        What takes other words.
     """
     if not out.is_terminal:
         yield lambda words: None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from rich.console import Console
 from rich.text import Text
 
-from retrograph.cli.terminal import print_tables, visible
+from retrograph.cli.terminal import print_notes, print_tables, visible
 from retrograph.sanity_checks import Sanity
 from retrograph.sanity_checks.tables import LEGEND, caution, sanity_tables
 
@@ -19,8 +19,7 @@ def print_report(sanity: Sanity, out: Console) -> None:
     findings = sanity.findings
     if findings.randomisation is not None or findings.logit is not None:
         out.print(LEGEND, style="dim")
-    for note in sanity.notes:
-        out.print(f"note: {visible(note)}", soft_wrap=True)
+    print_notes(out, sanity.notes)
     out.print()
     for sentence in findings.words():
         out.print(Text(visible(sentence)))

@@ -16,8 +16,8 @@ from retrograph.cli.parser import group_named
 from retrograph.cli.progress import Bar, progress_bar, waiting
 from retrograph.cli.scan_report import report
 from retrograph.cli.spelling import as_option
-from retrograph.cli.terminal import complain, console, count, visible
-from retrograph.errors import InputError, spelled
+from retrograph.cli.terminal import complain, console, count, print_notes, visible
+from retrograph.errors import InputError
 from retrograph.preprocess import BadInput, Item
 from retrograph.results.base import json_text
 from retrograph.scanning.parts import ScanPart
@@ -122,8 +122,7 @@ def _announce(plan: ScanPlan, out: Console) -> None:
     session = scanner.session
     where = f" for '{session.input.name}' on {session.device}, {scanner.batch} at once"
     out.print(Text.assemble((visible(", ".join(layers)), "bold"), visible(where)), soft_wrap=True)
-    for note in plan.notes:
-        out.print(Text(visible(f"note: {spelled(note, as_option)}"), "dim"), soft_wrap=True)
+    print_notes(out, plan.notes, "dim")
     announce_preprocessing(plan.preprocessing, plan.labels, out)
 
 

@@ -12,6 +12,9 @@ from typing import TYPE_CHECKING, TextIO
 from rich.console import Console
 from rich.text import Text
 
+from retrograph.cli.spelling import as_option
+from retrograph.errors import spelled
+
 if TYPE_CHECKING:
     from retrograph.results.tables import Table
 
@@ -98,6 +101,12 @@ def never_fail_to_encode(stream: TextIO) -> None:
     """Have a stream print ? for what its encoding lacks."""
     if isinstance(stream, io.TextIOWrapper):
         stream.reconfigure(errors="replace")
+
+
+def print_notes(out: Console, notes: Iterable[str], style: str = "") -> None:
+    """What should be known, a line each."""
+    for note in notes:
+        out.print(Text(visible(f"note: {spelled(note, as_option)}"), style), soft_wrap=True)
 
 
 def print_table(out: Console, headings: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
