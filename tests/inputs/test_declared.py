@@ -114,6 +114,29 @@ def test_the_first_arithmetic_tells_the_range_and_the_colours(
         assert recipe == rg.PRESETS[expected].for_shape(model.axes("x").frame)
 
 
+@pytest.mark.parametrize(
+    ("op", "value", "expected"),
+    [
+        ("Div", np.float32(255), "0.003922 x input"),
+        ("Sub", np.float32(120), "input - 120"),
+        ("Sub", column(CAFFE), "input - 103.9/116.8/123.7"),
+    ],
+)
+def test_the_first_arithmetic_is_told_as_an_expression(
+    op: str, value: np.ndarray, expected: str
+) -> None:
+    declared = declared_preprocessing(net([node(op, "x", "a", "z")], a=value), "x")
+    assert declared is not None
+    assert declared[1] == f"the graph first computes {expected}"
+
+
+def test_a_factor_and_an_offset_are_told_as_an_expression() -> None:
+    nodes = [node("Mul", "x", "a", "s"), node("Sub", "s", "o", "z")]
+    declared = declared_preprocessing(net(nodes, a=np.float32(2), o=np.float32(1)), "x")
+    assert declared is not None
+    assert declared[1] == "the graph first computes 2 x input - 1"
+
+
 def test_what_is_declared_is_taken_and_said() -> None:
     model = net([node("Div", "x", "a", "z")], a=np.float32(255))
     choice = choose_preprocessing(model, "x")

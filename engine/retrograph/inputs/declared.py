@@ -47,7 +47,7 @@ def declared_preprocessing(model: Model, name: str) -> tuple[Preprocessing, str]
     order = _order(scaling, suited[0])
     if order is not None and recipe.order != "gray":
         recipe = replace(recipe, order=order)
-    return recipe, f"the graph first computes {_text(scaling)} of its input"
+    return recipe, f"the graph first computes {_text(scaling)}"
 
 
 def _suits(scaling: Scaling, most: float) -> bool:
@@ -70,6 +70,12 @@ def _order(scaling: Scaling, most: float) -> Order | None:
 
 
 def _text(scaling: Scaling) -> str:
-    factors = "/".join(f"{v:.4g}" for v in dict.fromkeys(scaling.factors.round(6).tolist()))
-    offsets = "/".join(f"{v:+.4g}" for v in dict.fromkeys(scaling.offsets.round(4).tolist()))
-    return f"{factors} x {offsets}"
+    """As an expression: `0.007812 x input - 1`, each number once where all channels have it."""
+    factors = [f"{v:.4g}" for v in dict.fromkeys(scaling.factors.round(6).tolist())]
+    offsets = [*dict.fromkeys(scaling.offsets.round(4).tolist())]
+    scaled = "input" if factors == ["1"] else f"{'/'.join(factors)} x input"
+    if offsets == [0]:
+        return scaled
+    sign = "-" if max(offsets) <= 0 else "+"
+    added = [f"{-v if sign == '-' else v:.4g}" for v in offsets]
+    return f"{scaled} {sign} {'/'.join(added)}"
