@@ -264,7 +264,7 @@ class Model:
         """
         if self.contract is not None:
             raise InputError(
-                "the model is a graph that retrograph has built; build from its source model"
+                "the model is a graph that retrograph has built; give its source model"
             )
         kind = _chosen("select", select, KINDS)
         suited = _chosen("device", device, DEVICES)

@@ -124,4 +124,6 @@ def test_a_device_that_is_not_there_is_said_after_the_first_graph(
 
 def test_a_graph_that_is_built_is_for_one_method(here: Path, capsys: Capture) -> None:
     good(capsys, "build net.onnx -o built.onnx")
-    refused(capsys, here, "compare built.onnx dog.png", "retrograph has built", "source model")
+    refused(
+        capsys, here, "compare built.onnx dog.png", "retrograph has built", "give its source model"
+    )

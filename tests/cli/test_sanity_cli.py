@@ -160,7 +160,7 @@ def test_complaints(desk: Path, capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_a_graph_that_is_built_already(desk: Path, capsys: pytest.CaptureFixture[str]) -> None:
     good(capsys, "build net.onnx -o built.onnx")
-    refused(capsys, desk, "sanity built.onnx dog.png", "build from its source model")
+    refused(capsys, desk, "sanity built.onnx dog.png", "give its source model")
 
 
 @pytest.mark.parametrize("missing", ["scipy", "skimage", "matplotlib"])

@@ -103,7 +103,7 @@ def test_a_mistake_is_one_line(here: Path, capsys: Capture, command: str, words:
 
 def test_a_built_graph_is_sent_back_to_its_source(here: Path, capsys: Capture) -> None:
     nets.save(retrograph.build("net.onnx"), here / "built.onnx")
-    assert_one_line(run(capsys, "check", "built.onnx"), "build from its source model")
+    assert_one_line(run(capsys, "check", "built.onnx"), "give its source model")
 
 
 def test_no_runtime_is_needed_and_nothing_is_written(
