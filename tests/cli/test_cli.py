@@ -23,6 +23,7 @@ from support.cli_case import (
     explained,
     good,
     picture,
+    refused,
     run,
     tree,
     workplace,
@@ -65,6 +66,17 @@ def test_as_a_program(here: Path) -> None:
         "retrograph: map.png exists; give --force to replace it, or another name\n"
     )
     assert program("--version", cwd=here).stdout == f"retrograph {retrograph.__version__}\n"
+
+
+@pytest.mark.parametrize("command", ["explain", "compare"])
+def test_a_mistake_in_the_question_comes_before_a_file_that_exists(
+    here: Path, capsys: Capture, command: str
+) -> None:
+    (here / "map.png").write_bytes(b"kept")
+    line = f"{command} net.onnx dog.png -o map.png"
+    refused(capsys, here, f"{line} --labels labels.txt --class ibrd", "no class 'ibrd'", "'bird'")
+    refused(capsys, here, f"{line} --layer relu99", "no layer 'relu99'")
+    refused(capsys, here, line, "map.png exists", "give --force")
 
 
 def test_an_ascii_terminal_gets_question_marks_not_errors(here: Path) -> None:

@@ -7,18 +7,14 @@ import argparse
 from PIL import Image
 
 from retrograph.cli import options, outputs
-from retrograph.cli.explain_report import Printed, announce, report
+from retrograph.cli.explain_report import Printed, announce, destination_for, report
 from retrograph.cli.progress import Mistakes, progress_bar, waiting
 from retrograph.cli.spelling import as_option
 from retrograph.cli.terminal import complain, console, visible
 from retrograph.errors import spelled
 from retrograph.model import Model
 from retrograph.output import make_folder
-from retrograph.pipeline.comparing import (
-    comparison_title,
-    first_inputs,
-    left_out_reasons,
-)
+from retrograph.pipeline.comparing import comparison_title, first_inputs, left_out_reasons
 from retrograph.pipeline.destination import Destination
 from retrograph.pipeline.distance import tell_distance
 from retrograph.pipeline.opening import open_comparison
@@ -41,14 +37,8 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
 
 
 def _run(args: argparse.Namespace) -> int:
-    destination = Destination(
-        args.output,
-        [*options.input_files(args), args.model],
-        single="compare.png",
-        arrays=False,
-        force=args.force,
-    )
     settings, inputs = options.explain_settings(args), options.given_inputs(args)
+    destination = destination_for(args, settings, "compare.png", arrays=False)
     out = console(stderr=args.json)
     model = Model(args.model)
     with waiting(out, "building"):

@@ -5,13 +5,12 @@ from __future__ import annotations
 import argparse
 
 from retrograph.cli import options, outputs
-from retrograph.cli.explain_report import Printed, announce, report
+from retrograph.cli.explain_report import Printed, announce, destination_for, report
 from retrograph.cli.progress import Mistakes, progress_bar, waiting
 from retrograph.cli.terminal import console, count, grid
 from retrograph.errors import InputError
 from retrograph.inputs.share import share_of
 from retrograph.model import Model
-from retrograph.pipeline.destination import Destination
 from retrograph.pipeline.distance import tell_distance
 from retrograph.pipeline.opening import open_session
 from retrograph.pipeline.sharing import share_batches
@@ -39,17 +38,11 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
 
 
 def _run(args: argparse.Namespace) -> int:
-    destination = Destination(
-        args.output,
-        [*options.input_files(args), args.model],
-        single=None if args.sheet is None else "sheet.png",
-        arrays=args.npz,
-        force=args.force,
-    )
     if args.part and args.sheet:
         raise InputError("--sheet is of all inputs; leave --part out")
     share = share_of(args.part) if args.part else None
     settings, inputs = options.explain_settings(args), options.given_inputs(args)
+    destination = destination_for(args, settings, args.sheet and "sheet.png", arrays=args.npz)
     out = console(stderr=args.json)
     with waiting(out, "building"):
         session = open_session(Model(args.model), settings, inputs)

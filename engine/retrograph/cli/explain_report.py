@@ -2,23 +2,37 @@
 
 from __future__ import annotations
 
+import argparse
 from collections.abc import Sequence
 
 from rich.console import Console
 from rich.text import Text
 
+from retrograph.cli.options import input_files
 from retrograph.cli.spelling import as_option
 from retrograph.cli.terminal import print_notes, visible
 from retrograph.errors import spelled
 from retrograph.inputs import PreprocessingChoice
+from retrograph.pipeline.destination import Destination
 from retrograph.pipeline.objective_session import ObjectiveSession
+from retrograph.pipeline.opening import question_first
 from retrograph.pipeline.session import ExplainSession
+from retrograph.pipeline.settings import ExplainSettings
 from retrograph.results.caption import parameter_lines, printed_lines
 from retrograph.results.explanation import Explanation
 from retrograph.results.notes import gather_notes
 
 _MOST_FOUND = 12
 """The boxes that are listed."""
+
+
+def destination_for(
+    args: argparse.Namespace, settings: ExplainSettings, single: str | None, *, arrays: bool
+) -> Destination:
+    """Where the answer to a question goes."""
+    files = [*input_files(args), args.model]
+    with question_first(args.model, settings):
+        return Destination(args.output, files, single=single, arrays=arrays, force=args.force)
 
 
 def announce(session: ExplainSession, out: Console) -> None:

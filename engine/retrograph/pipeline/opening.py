@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 
@@ -72,6 +73,23 @@ def open_session(
     session = _with_named(open_for(model, settings, labels, facts, choice), settings.question)
     notes = output_notes(model, settings.question, labels)
     return replace(session, input_notes=(*session.input_notes, *notes))
+
+
+@contextmanager
+def question_first(model: Model | str, settings: ExplainSettings) -> Iterator[None]:
+    """Where the place of an answer is refused, what is wrong with the question comes first.
+
+    Raises:
+        RetrographError: of the question, if it has a mistake; else of the place.
+    """
+    try:
+        yield
+    except InputError:
+        asked = model if isinstance(model, Model) else Model(model)
+        labels, facts = _checked(asked, settings)
+        if finder_for(asked, settings.question, labels, facts) is None:
+            choose_unit(facts, settings.question, labels)
+        raise
 
 
 def open_units(
