@@ -15,10 +15,18 @@ from retrograph.auditing import chains, precision
 from retrograph.auditing.network import Network
 from retrograph.model import opened
 from support.audit_case import NETS, inputs
+from support.audit_nets import branches
 from support.faults import Editor
 from support.nets import weights
 from support.paths import SAMPLE_MODELS
-from support.same_network import at_opset, channels_last, in_float16, in_int8, optimised
+from support.same_network import (
+    at_opset,
+    channels_last,
+    in_float16,
+    in_int8,
+    in_int8_at_run_time,
+    optimised,
+)
 
 SAMPLES = ("cifar10_cnn", "motif_cnn", "digit_generator")
 
@@ -104,6 +112,15 @@ def test_int8_is_equal_within_int8(form: str, per_channel: bool, tmp_path: Path)
     assert found.verdict.name == "equal-precision", found.sentence
     assert found.says == "equal within int8"
     assert len(found.layers) >= 5
+
+
+@pytest.mark.parametrize("shift", [0.02, 0.05])
+def test_branches_that_a_quantiser_wrote_in_another_order(shift: float, tmp_path: Path) -> None:
+    model = branches(shift)
+    quantised = in_int8_at_run_time(model, tmp_path)
+    found = audit(model, quantised, inputs(), method=None)
+    assert found.says == "equal within int8", found.sentence
+    assert {layer.a: layer.b for layer in found.layers}["r2"] == "r2"
 
 
 def _spoilt(model: ModelProto, name: str, factor: float) -> ModelProto:

@@ -48,6 +48,37 @@ def upsampling() -> ModelProto:
     return model(nodes, [info("x", ["N", 3, SIZE, SIZE])], [info("y", ["N", 5])], constants)
 
 
+def branches(shift: float) -> ModelProto:
+    """Two convolutions side by side, joined behind their ReLUs; `shift` is added to weights."""
+    nodes = [
+        node("Conv", "x w1 b1", "a1", pads=[1, 1, 1, 1]),
+        node("Relu", "a1", "r1"),
+        node("Conv", "r1 w2 b2", "a2", pads=[1, 1, 1, 1]),
+        node("Relu", "a2", "r2"),
+        node("Conv", "r1 w3 b3", "a3"),
+        node("Relu", "a3", "r3"),
+        node("Concat", "r2 r3", "j", axis=1),
+        node("Conv", "j w4 b4", "a4", pads=[1, 1, 1, 1]),
+        node("Relu", "a4", "r4"),
+        node("GlobalAveragePool", "r4", "p"),
+        node("Flatten", "p", "f"),
+        node("Gemm", "f w5 b5", "y", transB=1),
+    ]
+    constants = {
+        "w1": weights(6, 3, 3, 3),
+        "b1": weights(6),
+        "w2": weights(8, 6, 3, 3) + np.float32(shift),
+        "b2": weights(8) * np.float32(0.02),
+        "w3": weights(8, 6, 1, 1, seed=3),
+        "b3": weights(8, seed=4) * np.float32(0.02),
+        "w4": weights(8, 16, 3, 3, seed=5),
+        "b4": weights(8, seed=6),
+        "w5": weights(5, 8),
+        "b5": weights(5),
+    }
+    return model(nodes, [info("x", ["N", 3, SIZE, SIZE])], [info("y", ["N", 5])], constants)
+
+
 def gelus() -> ModelProto:
     """GELUs, a sum, a difference, a quotient, a join, classes by a Softmax."""
     nodes = [

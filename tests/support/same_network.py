@@ -13,6 +13,7 @@ from onnxruntime.quantization import (
     CalibrationDataReader,
     QuantFormat,
     QuantType,
+    quantize_dynamic,
     quantize_static,
 )
 
@@ -113,4 +114,12 @@ def in_int8(
         per_channel=per_channel,
         weight_type=QuantType.QInt8,
     )
+    return onnx.load(out)
+
+
+def in_int8_at_run_time(model: ModelProto, folder: Path) -> ModelProto:
+    """Quantised by ONNX Runtime, what flows by its own range in each run."""
+    source, out = folder / "float.onnx", folder / "int8.onnx"
+    onnx.save(model, source)
+    quantize_dynamic(source, out, weight_type=QuantType.QUInt8)
     return onnx.load(out)

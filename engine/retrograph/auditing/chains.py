@@ -68,6 +68,7 @@ def chain_of(
         if _total(better) <= _total(chain):
             break
         chain = better
+    chain = _with_later(*networks, prints_a, near, chain)
     chain = _with_restored(*networks, prints_a, near, chain)
     known = {pair.a for pair in chain}, {pair.b for pair in chain}
     last = [p for p in outputs if p.a not in known[0] and p.b not in known[1]]
@@ -161,6 +162,31 @@ def _codes(network: Network) -> set[str]:
             found.add(name)
     first = {name for name in made if network.op(name) == "Div"}
     return found | {n for n in first if found.issuperset(network.children.get(n, ("",)))}
+
+
+def _with_later(
+    a: Network, b: Network, prints_a: Prints, prints_b: Prints, chain: Sequence[Pair]
+) -> list[Pair]:
+    """The chain where a pair of two operators gives way to one of the same, right behind in B.
+
+    A chain rises in both files: where B has parallel branches in another order than A, a ReLU of A
+    may find no place in it but beside what goes into B's.
+    """
+    known = {pair.b for pair in chain}
+    after = []
+    for pair in chain:
+        op = a.op(pair.a)
+        near = b.downstream([pair.b], _NEAR) if b.op(pair.b) != op else []
+        found = [
+            Pair(pair.a, name, likeness[1], 1 - likeness[0])
+            for name in near
+            if name in prints_b and name not in known and b.op(name) == op
+            if (likeness := _likeness(prints_a[pair.a], prints_b[name])) is not None
+        ]
+        best = min(found, key=lambda each: each.error, default=pair)
+        after.append(best if best.error < min(pair.error, 1 - _SURE) else pair)
+        known.add(after[-1].b)
+    return sorted(after, key=lambda pair: b.place[pair.b])
 
 
 def _with_restored(
