@@ -19,6 +19,7 @@ from retrograph.auditing.table_rows import Cell, TensorRow
 from retrograph.render.colour import scale_of
 from support.audit_case import NETS, SIZE, inputs
 from support.faults import FAULTS, Editor, with_fault
+from support.nets import info
 
 
 @pytest.fixture(scope="module")
@@ -130,3 +131,12 @@ def test_how_strong_a_map_is_beside_the_other_is_said() -> None:
     assert [pair.strength for pair in found.maps] == pytest.approx([3, 3, 3], rel=1e-4)
     assert "B's map is 3 times as strong" in audit_page(found)
     assert "B's map is as strong<" in audit_page(rg.audit(clean, clean, inputs()))
+
+
+def test_where_no_output_has_the_size_of_another_there_is_no_empty_table() -> None:
+    model = NETS["plain"]()
+    cut = Editor(NETS["plain"]())
+    cut.graph.output[0].CopyFrom(info("r3", None))
+    page = audit_page(rg.audit(model, cut.model, inputs(), method=None))
+    assert "No output of B has the size of one of A" in page
+    assert "<h2>Outputs</h2>" not in page

@@ -191,8 +191,8 @@ def _graphs(audit: Audit) -> Iterator[str]:
     counts = sum(row.a is not None for row in alone), sum(row.b is not None for row in alone)
     if any(counts):
         yield (
-            f'<p class="soft">Not drawn: {counts[0]} tensors of A and {counts[1]} of B that have '
-            "no counterpart, such as the insides of fusions and of quantisers.</p>"
+            f'<p class="soft">Not drawn, as they have no counterpart, such as the insides of '
+            f"fusions and of quantisers: {counts[0]} of A's tensors, {counts[1]} of B's.</p>"
         )
     yield f"<details><summary>all {len(audit.rows)} lines as a table</summary>"
     yield '<table><tr><th>A</th><th class="n">off by</th><th>B</th></tr>'
@@ -217,6 +217,8 @@ def _cell(cell: Cell | None) -> str:
 
 
 def _outputs(audit: Audit) -> Iterator[str]:
+    if not audit.outputs:
+        return
     yield "<h2>Outputs</h2>"
     yield '<table><tr><th>A</th><th>B</th><th class="n">error</th><th class="n">same top unit</th>'
     yield "</tr>"
