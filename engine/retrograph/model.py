@@ -214,8 +214,9 @@ class Model:
             labels: how many class names there are; as many as the file carries if None.
 
         Raises:
-            InputError: the graph is damaged, or has no floating-point input.
+            InputError: the graph is damaged or a built one, or has no floating-point input.
         """
+        self._check_source()
         names = self._origins or [self.target(None)]  # raises: nothing can be explained
         count = len(self.labels) if labels is None else labels
         shape, frame = sized(self.axes(names[0]), size)
@@ -223,6 +224,12 @@ class Model:
             is_open = not is_fixed(self.graph)
             graph = fixed_graph(self.proto, {names[0]: shape}) if is_open else self.graph
             return find_heads(graph, names, frame, self._scores_or_none, count or None)
+
+    def _check_source(self) -> None:
+        if self.contract is not None:
+            raise InputError(
+                "the model is a graph that retrograph has built; give its source model"
+            )
 
     @property
     def _scores_or_none(self) -> Scores | None:
@@ -262,10 +269,7 @@ class Model:
                 the model cannot be computed in that precision.
             UnsupportedError: nodes keep the batch, which is to be opened, at its size.
         """
-        if self.contract is not None:
-            raise InputError(
-                "the model is a graph that retrograph has built; give its source model"
-            )
+        self._check_source()
         kind = _chosen("select", select, KINDS)
         suited = _chosen("device", device, DEVICES)
         computed = _chosen("precision", precision, PRECISIONS)

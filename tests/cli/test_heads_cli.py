@@ -9,7 +9,7 @@ import pytest
 
 from retrograph.model import Model
 from support import nets
-from support.cli_case import good, workplace
+from support.cli_case import good, refused, workplace
 
 ANCHORS = Path(__file__).parents[1] / "goldens" / "heads" / "anchors.onnx"
 Capture = pytest.CaptureFixture[str]
@@ -46,3 +46,11 @@ def test_json_is_what_the_library_gives(capsys: Capture) -> None:
     assert record == json.loads(json.dumps(Model(ANCHORS).heads().to_dict()))
     assert [head["head"] for head in record["heads"]] == ["boxes"]
     assert record["frame"] == [48, 64]
+
+
+def test_a_built_graph_is_not_read_as_if_its_attribution_were_a_map(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Capture
+) -> None:
+    folder = workplace(tmp_path, monkeypatch)
+    good(capsys, "build net.onnx -o built.onnx")
+    refused(capsys, folder, "heads built.onnx", "has built", "give its source model")
