@@ -90,6 +90,10 @@ def test_a_source_model_is_told(two: Service) -> None:
     assert {*told["methods"]} == {*rg.methods.METHODS}
 
 
+def test_a_built_graph_that_is_told_its_unit_is_made_ready_without_a_warning(two: Service) -> None:
+    assert [two.models[name].warm() for name in ("net", "relu3")] == ["", ""]
+
+
 def test_a_built_graph_is_told_and_answers(two: Service) -> None:
     told = ask(two, "/v1/model", model="relu3").json
     assert told["built"]

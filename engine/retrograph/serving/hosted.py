@@ -110,10 +110,18 @@ class Hosted:
     def warm(self) -> str:
         """Make ready what is explained if nothing is asked; why it cannot be, or ""."""
         try:
-            self.session(Ask.of_nothing())
+            self.session(self._first_ask())
         except RetrographError as error:
             return str(error)
         return ""
+
+    def _first_ask(self) -> Ask:
+        """Nothing, but of a built graph that is told its unit some unit."""
+        ask, contract = Ask.of_nothing(), self._model.contract
+        if contract is None or contract.select not in ("channel", "unit"):
+            return ask
+        unit = ",".join("0" for _ in (contract.shape if contract.select == "unit" else (1,)))
+        return replace(ask, question=replace(ask.question, unit=unit))
 
     def settings(self, ask: Ask) -> ExplainSettings:
         """What is asked, and how it is answered."""
