@@ -13,9 +13,11 @@ import retrograph as rg
 from retrograph.auditing import amount
 from retrograph.auditing.chart import error_chart
 from retrograph.auditing.graphs import graph_drawing
+from retrograph.auditing.network import Network
 from retrograph.auditing.page import audit_page
 from retrograph.auditing.precision import LayerError
 from retrograph.auditing.table_rows import Cell, TensorRow
+from retrograph.model import opened
 from retrograph.render.colour import scale_of
 from support.audit_case import NETS, SIZE, inputs
 from support.faults import FAULTS, Editor, with_fault
@@ -140,3 +142,10 @@ def test_where_no_output_has_the_size_of_another_there_is_no_empty_table() -> No
     page = audit_page(rg.audit(model, cut.model, inputs(), method=None))
     assert "No output of B has the size of one of A" in page
     assert "<h2>Outputs</h2>" not in page
+
+
+def test_a_name_that_a_converter_joined_of_many_does_not_fill_the_sentence() -> None:
+    network = Editor(NETS["plain"]())
+    network.graph.node[0].name = long = ";".join(f"stage/block_{k}/BiasAdd" for k in range(9))
+    label = Network(opened(network.model)).label("a1")
+    assert label == f"conv1 (`{long[:57]}...`)"

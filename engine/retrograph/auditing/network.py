@@ -14,6 +14,8 @@ from retrograph.ir.passes.canonicalize import sort_nodes
 from retrograph.ir.path import flow
 from retrograph.model import Model
 
+_LONGEST_NAME = 60
+
 _ONLY_MOVE = MOVES | {
     *("Cast", "DepthToSpace", "Dropout", "Expand", "Slice", "SpaceToDepth", "Split"),
 }
@@ -108,8 +110,10 @@ class Network:
         alias, node = self.aliases.get(name, name), self.nodes[name]
         whole = among(self._file_nodes, node)
         if whole.op_type != node.op_type:
-            return f"{alias} (in `{whole.name}`)"
-        return alias if alias == whole.name or not whole.name else f"{alias} (`{whole.name}`)"
+            return f"{alias} (in `{_short(whole.name)}`)"
+        if alias == whole.name or not whole.name:
+            return alias
+        return f"{alias} (`{_short(whole.name)}`)"
 
     def op_in_file(self, name: str) -> str:
         """The operator by which the file itself computes a tensor; ours where it has none such."""
@@ -232,3 +236,8 @@ class Network:
                 if name in made:
                     waiting.extend(r for r in reads(made[name]) if r in reached)
         return live
+
+
+def _short(name: str) -> str:
+    """The name of a node as far as a sentence bears it: converters join those of all they fuse."""
+    return name if len(name) <= _LONGEST_NAME else f"{name[: _LONGEST_NAME - 3]}..."
