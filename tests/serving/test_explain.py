@@ -159,6 +159,7 @@ def test_nothing_that_is_accepted(service: Service) -> None:
         ({"head": "/etc/passwd"}, 400, "there is no parameter 'head'"),
         ({"labels": "/etc/passwd"}, 400, "there is no parameter 'labels'"),
         ({"top": "0"}, 400, "top is 0; give a whole number from 1"),
+        ({"top": "-3"}, 400, "top is -3; give a whole number from 1"),
         ({"top": "many"}, 400, "top is 'many'; give a whole number"),
         ({"outputs": "maybe"}, 400, "give true or false"),
         ({"format": "gif"}, 400, "choose from: json, npy, npz, png"),

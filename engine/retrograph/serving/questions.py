@@ -138,7 +138,7 @@ def _count(name: str, value: Any) -> int:
 
 def _number(value: Any) -> int | None:
     """A whole number, or its digits; None for anything else."""
-    if isinstance(value, str) and value.isdecimal() and len(value) < 19:
+    if isinstance(value, str) and value.removeprefix("-").isdecimal() and len(value) < 19:
         return int(value)
     is_number = isinstance(value, int) and not isinstance(value, bool)
     return value if is_number and abs(value) < 2**63 else None
