@@ -37,9 +37,6 @@ from retrograph.scanning.unfinished import Unfinished
 SECONDS = 2.0
 """How much work an interruption may cost at most, about; more where saving takes long."""
 
-_ON_CPU = 2
-"""Runs at a time on a CPU: one uses the cores while the other waits for a thread of its own."""
-
 _SAVING = 10
 """So many times the interval passes between two savings that take a second each."""
 
@@ -231,9 +228,8 @@ class Scanner:
         return state
 
     def _answered(self, source: Iterable[Batch]) -> Iterator[tuple[Batch, Answer]]:
-        """Each batch with its statistics; it runs while others are read."""
-        runs = _ON_CPU if self.session.device == "cpu" else 1
-        return prefetch_map(source, lambda each: (each, self._run(each)), workers=runs, ahead=runs)
+        """Each batch with its statistics, which runs while the next is read."""
+        return prefetch_map(source, lambda each: (each, self._run(each)), workers=1, ahead=1)
 
     def _run(self, batch: Batch) -> Answer:
         if not batch.feeds:
