@@ -5,8 +5,11 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
+
+import retrograph
 
 _UNFREED = "class Freed:\n    def __del__(self): print('freed')\nkept = Freed()\n"
 """What tells whether Python frees the objects of a module at the end."""
@@ -21,6 +24,7 @@ def _ended(body: str, before: str = "") -> subprocess.CompletedProcess[str]:
         "run_as_process(main)\n"
     )
     environment = {k: v for k, v in os.environ.items() if not k.startswith("COV_")}
+    environment["PYTHONPATH"] = str(Path(retrograph.__file__).parents[1])
     return subprocess.run(
         [sys.executable, "-S", "-c", script], capture_output=True, text=True, env=environment
     )
