@@ -6,7 +6,7 @@ import difflib
 import inspect
 import operator
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import wraps
 from textwrap import fill
 from typing import Final, ParamSpec, SupportsIndex, TypeVar
@@ -15,6 +15,7 @@ from retrograph.errors import InputError, parameter
 
 P = ParamSpec("P")
 R = TypeVar("R")
+Choice = TypeVar("Choice", bound=str)
 
 _WORDS = {
     "target": "layer",
@@ -110,6 +111,23 @@ def _shared_texts(entry: re.Match[str]) -> str:
         fill(text, 100, initial_indent=indent, subsequent_indent=more, break_on_hyphens=False)
         for text in texts
     )
+
+
+def chosen(what: str, value: str, choices: Iterable[Choice]) -> Choice:
+    """The one of some choices that a value is.
+
+    Args:
+        what: is chosen, for the message.
+        value: that was given.
+        choices: that there are.
+
+    Raises:
+        InputError: it is none of them.
+    """
+    for choice in choices:
+        if choice == value:
+            return choice
+    raise InputError(f"unknown {what} '{value}'; choose one of: {', '.join(choices)}")
 
 
 def check_counts(**values: object) -> None:

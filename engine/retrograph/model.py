@@ -8,7 +8,7 @@ from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
 from threading import RLock
-from typing import TypeAlias, TypeVar
+from typing import TypeAlias
 
 from onnx import ModelProto, helper
 
@@ -29,10 +29,11 @@ from retrograph.ir.io.load import load
 from retrograph.ir.io.runtime_releases import need
 from retrograph.ir.io.store import new_files, runnable, save
 from retrograph.ir.io.validate import blaming_damage
+from retrograph.ir.passes import to_float16
 from retrograph.ir.passes.batch_opening.opened import with_open_batch
 from retrograph.ir.passes.canonicalize import canonicalize
-from retrograph.ir.passes.to_float16 import PRECISIONS, halved
 from retrograph.ir.patterns.straight_through import without_straight_through
+from retrograph.keywords import chosen
 from retrograph.labels import labels_in_metadata
 from retrograph.layers import Layers, find_layer, layers
 from retrograph.methods import Method, method_named
@@ -57,17 +58,10 @@ from retrograph.sources import (
     sources_of,
 )
 
-_Choice = TypeVar("_Choice", bound=str)
-
 SCORES = "scores"
 """The alias of the class scores, whatever operator makes them."""
 
 _OPENED = "the source model's batch is fixed at {}; any number of items can be run here"
-
-_HALF = (
-    "computed in float16 by the rules of float32: numbers have three digits, are 65504 at most and "
-    "vanish below 6e-8"
-)
 
 
 class Model:
@@ -270,9 +264,9 @@ class Model:
             UnsupportedError: nodes keep the batch, which is to be opened, at its size.
         """
         self._check_source()
-        kind = _chosen("select", select, KINDS)
-        suited = _chosen("device", device, DEVICES)
-        computed = _chosen("precision", precision, PRECISIONS)
+        kind = chosen("select", select, KINDS)
+        suited = chosen("device", device, DEVICES)
+        computed = chosen("precision", precision, to_float16.PRECISIONS)
         tensor = self.target(layer)
         sources = sources_of(self.graph, tensor, wrt)
         graph = self.graph if straight_through else without_straight_through(self.graph)
@@ -283,7 +277,7 @@ class Model:
                 graph, source_batch = with_open_batch(graph, tensor, ends)
             check_items_lead(graph, sources)
         return Request(
-            graph=halved(graph, tensor) if computed == "float16" else graph,
+            graph=to_float16.halved(graph, tensor) if computed == "float16" else graph,
             sources=sources,
             target=tensor,
             method=method_named(method).resolved(self.target),
@@ -317,7 +311,8 @@ class Model:
 
     def keeps_rows_apart(self, target: str) -> bool:
         """Whether what an item gives is surely the same whatever the others of its batch are."""
-        added = (*c.added, c.bias_relevance) if (c := self.contract) else ()
+        contract = self.contract
+        added = (*contract.added, contract.bias_relevance) if contract else ()
         with blaming_damage(self.proto):
             own = [name for name in self.graph.output_names() if name not in added]
             return keeps_rows_apart(self.graph, target, own)
@@ -345,7 +340,7 @@ class Model:
             source_sha256=self.sha256,
             preprocessing=preprocessing,
             labels=self.labels,
-            notes=(*report.notes, *([_HALF] if request.precision == "float16" else [])),
+            notes=(*report.notes, *([to_float16.NOTE] if request.precision == "float16" else [])),
             precision=request.precision,
             names=report.names,
             onnxruntime=need(model).text,
@@ -365,7 +360,8 @@ class Model:
         """The short name of a tensor: "scores" for the class scores, its own if it has none."""
         if self._is_scores(tensor):
             return SCORES
-        return next((layer.alias for layer in self.layers() if layer.tensor.name == tensor), tensor)
+        aliases = (layer.alias for layer in self.layers() if layer.tensor.name == tensor)
+        return next(aliases, tensor)
 
     def _notes(self, target: str) -> tuple[str, ...]:
         """What is to be known of a target, whatever the method."""
@@ -379,13 +375,6 @@ class Model:
     @cached_property
     def _origins(self) -> list[str]:
         return origins(self.graph)
-
-
-def _chosen(what: str, value: str, choices: Sequence[_Choice]) -> _Choice:
-    for choice in choices:
-        if choice == value:
-            return choice
-    raise InputError(f"unknown {what} '{value}'; choose one of: {', '.join(choices)}")
 
 
 Source: TypeAlias = str | os.PathLike[str] | ModelProto | Model

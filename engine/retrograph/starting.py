@@ -49,7 +49,8 @@ def run_as_process(main: Callable[[], int]) -> NoReturn:
     handlers that are registered first are called last.
     """
     codes: list[int] = []
-    if not atexit._ncallbacks():
+    # Not documented: where Python has it no more, the process ends as others do.
+    if not getattr(atexit, "_ncallbacks", lambda: 1)():
         atexit.register(_leave, codes)
     codes.append(main())
     sys.exit(codes[0])

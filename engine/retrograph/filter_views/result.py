@@ -12,7 +12,7 @@ from PIL import Image
 from retrograph.errors import InputError
 from retrograph.filter_views.page import COLOUR, ScaleOf, ShownFilters, kind_of, page
 from retrograph.filter_views.weights import FilterWeights, read_weights
-from retrograph.keywords import checked_keywords
+from retrograph.keywords import checked_keywords, chosen
 from retrograph.model import Model, Source
 from retrograph.preprocess import Preprocessing, named_preprocessing
 from retrograph.results import Result
@@ -129,8 +129,7 @@ def filters(
         InputError: there is no such convolution, filter, input channel or preset, or the graph
             computes the weights.
     """
-    if scale_of not in SCALES_OF:
-        raise InputError(f"unknown scale_of '{scale_of}'; choose one of: {', '.join(SCALES_OF)}")
+    chosen("scale_of", scale_of, SCALES_OF)
     recipe = named_preprocessing(preprocessing)
     opened = model if isinstance(model, Model) else Model(model)
     source = read_weights(opened, layer)

@@ -10,7 +10,7 @@ from typing import Any
 
 from retrograph.errors import InputError, parameter, spelled
 from retrograph.ir.builder import Device
-from retrograph.keywords import check_counts, checked_keywords
+from retrograph.keywords import check_counts, checked_keywords, chosen
 from retrograph.model import Model, Source, opened, save
 from retrograph.output import check_new_folder, safe_name, unwritten
 from retrograph.pipeline.export_targets import TARGETS, ExportTarget
@@ -88,8 +88,7 @@ def export(
     check_counts(max_batch=max_batch, instances=instances)
     if to not in TARGETS:
         raise InputError(f"unknown server '{to}'; export to one of: {', '.join(TARGETS)}")
-    if device not in PLACES:
-        raise InputError(f"unknown device '{device}'; choose one of: {', '.join(PLACES)}")
+    chosen("device", device, PLACES)
     source = opened(model)
     called = _model_name(source, name)
     folder = Path(out) / called

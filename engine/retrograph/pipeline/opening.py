@@ -37,10 +37,9 @@ from retrograph.pipeline.settings import (
     ExplainSettings,
     Question,
 )
-from retrograph.pipeline.units import UnitChoice
+from retrograph.pipeline.units import UnitChoice, how_to_name
 from retrograph.results.context import ExplainContext
 from retrograph.results.seen import seen_field
-from retrograph.results.unit_names import has_no_positions
 
 
 def open_session(
@@ -283,18 +282,6 @@ def _check_takes(contract: Contract, settings: ExplainSettings) -> None:
         )
 
 
-def _asked_for(contract: Contract) -> str:
-    """How a unit is named that a built graph answers for."""
-    if contract.select == "top":
-        return f"leave {parameter('unit')} out"
-    if contract.select == "channel" or has_no_positions(contract.shape, contract.channel_axis):
-        return f"give {parameter('unit', 'NUMBER')}"
-    others = len(contract.shape) - 1
-    letters = ["N"] * (others - 3) + [*"ZYX"[-others:]]
-    letters.insert(contract.channel_axis, "C")
-    return f"give {parameter('unit', ','.join(letters))}"
-
-
 def _take(
     model: Model,
     contract: Contract,
@@ -308,7 +295,7 @@ def _take(
         raise InputError(
             f"the graph was built for select '{contract.select}' and "
             f"{parameter('unit', settings.question.unit or 'top')} is a '{choice.select}'; "
-            f"{_asked_for(contract)}, or build another"
+            f"{how_to_name(contract)}, or build another"
         )
     if settings.question.top > 1 and not contract.many:
         raise InputError(

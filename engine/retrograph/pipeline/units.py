@@ -12,6 +12,7 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike
 
+from retrograph.contract import Contract
 from retrograph.errors import InputError, parameter
 from retrograph.model import SCORES
 from retrograph.results.unit_names import (
@@ -177,3 +178,15 @@ def _told(labels: Sequence[str]) -> str:
     """The names of all classes, or of the first few."""
     more = f", and {len(labels) - _TOLD:,} more" if len(labels) > _TOLD else ""
     return f"give one of: {', '.join(map(repr, labels[:_TOLD]))}{more}"
+
+
+def how_to_name(contract: Contract) -> str:
+    """What to give so that a built graph is asked for a unit as it was built for."""
+    if contract.select == "top":
+        return f"leave {parameter('unit')} out"
+    if contract.select == "channel" or has_no_positions(contract.shape, contract.channel_axis):
+        return f"give {parameter('unit', 'NUMBER')}"
+    others = len(contract.shape) - 1
+    letters = ["N"] * (others - 3) + [*"ZYX"[-others:]]
+    letters.insert(contract.channel_axis, "C")
+    return f"give {parameter('unit', ','.join(letters))}"

@@ -8,8 +8,8 @@ from typing import Literal
 
 import numpy as np
 
-from retrograph.errors import InputError
 from retrograph.ir.compose.truncate import forward
+from retrograph.keywords import chosen
 from retrograph.model import runnable
 from retrograph.runtime import Array, Session
 from retrograph.sanity_checks.extra import library
@@ -66,8 +66,7 @@ def delete_and_insert(
     progress: Progress,
 ) -> Faithfulness:
     """As `checks.faithfulness`."""
-    if rank not in RANKS:
-        raise InputError(f"unknown rank '{rank}'; choose one of: {', '.join(RANKS)}")
+    chosen("rank", rank, RANKS)
     scorer = _Scorer(subject)
     shares = np.linspace(0, 1, steps + 1)
     names = (*subject.methods, RANDOM)

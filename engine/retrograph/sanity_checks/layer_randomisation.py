@@ -12,6 +12,7 @@ from retrograph.errors import InputError
 from retrograph.ir.compose.randomise_weights import Weights, redrawn, weights_on, with_weights
 from retrograph.ir.graph import Graph
 from retrograph.ir.path import path
+from retrograph.keywords import chosen
 from retrograph.runtime import Array
 from retrograph.sanity_checks.similarity import Comparison
 from retrograph.sanity_checks.subject import Subject
@@ -52,8 +53,7 @@ def randomise(
     subject: Subject, order: Order, stages: int, seed: int, progress: Progress
 ) -> Randomisation:
     """As `checks.randomisation`."""
-    if order not in ORDERS:
-        raise InputError(f"unknown order '{order}'; choose one of: {', '.join(ORDERS)}")
+    chosen("order", order, ORDERS)
     weights = _weights(subject)
     groups = _stages(len(weights.layers), stages)
     progress("attributions of the model as it is")

@@ -26,6 +26,12 @@ Precision = Literal["float32", "float16"]
 
 PRECISIONS: tuple[Precision, ...] = ("float32", "float16")
 
+NOTE = (
+    "computed in float16 by the rules of float32: numbers have three digits, are 65504 at most and "
+    "vanish below 6e-8"
+)
+"""What a user should know of a graph in float16."""
+
 FLOAT16 = np.dtype(np.float16)
 FLOAT32 = np.dtype(np.float32)
 
