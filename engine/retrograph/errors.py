@@ -81,18 +81,20 @@ class RetrographError(Exception):
     Attributes:
         message: what, where and how to mend, its parameters marked by `parameter`; what puts an
             error into another one's message takes this, not its `str`.
+        about: the parameter whose value is refused, where the message marks none.
     """
 
     exit_code = 2
 
-    def __init__(self, message: str) -> None:
-        self.message = message
+    def __init__(self, message: str, *, about: str | None = None) -> None:
+        self.message, self.about = message, about
         super().__init__(message)
 
     @property
     def parameters(self) -> tuple[str, ...]:
         """The names of the parameters that would mend it."""
-        return marked_parameters(self.message)
+        refused = () if self.about is None else (self.about,)
+        return tuple(dict.fromkeys((*refused, *marked_parameters(self.message))))
 
     def spelled(self, spelling: Spelling) -> str:
         """The message with its parameters as a face writes them."""

@@ -127,7 +127,7 @@ def chosen(what: str, value: str, choices: Iterable[Choice]) -> Choice:
     for choice in choices:
         if choice == value:
             return choice
-    raise InputError(f"unknown {what} '{value}'; choose one of: {', '.join(choices)}")
+    raise InputError(f"unknown {what} '{value}'; choose one of: {', '.join(choices)}", about=what)
 
 
 def check_counts(**values: object) -> None:

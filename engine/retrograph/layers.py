@@ -216,11 +216,13 @@ def find_layer(graph: Graph, sources: Sequence[str], name: str) -> str:
     if graph.tensor(name) is not None:
         raise InputError(
             f"'{name}' is not explainable: it does not depend on {_listed(sources)} through "
-            f"floating-point numbers alone; see {command('layers')}"
+            f"floating-point numbers alone; see {command('layers')}",
+            about="layer",
         )
     near = difflib.get_close_matches(name, {*aliases, *names}, n=3)
     hint = f"did you mean {_listed(near)}? " if near else ""
-    raise InputError(f"no layer '{name}' in the model; {hint}see {command('layers')}")
+    message = f"no layer '{name}' in the model; {hint}see {command('layers')}"
+    raise InputError(message, about="layer")
 
 
 def _listed(names: Sequence[str]) -> str:

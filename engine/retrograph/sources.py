@@ -97,7 +97,8 @@ def _inner(graph: Graph, name: str) -> str:
     except InputError as error:
         raise InputError(
             f"no floating-point input '{name}'; the model has: {', '.join(names)}; nor an inner "
-            f"tensor: {error.message}"
+            f"tensor: {error.message}",
+            about="wrt",
         ) from None
     if not _is_float(graph, tensor):
         raise InputError(f"'{name}' holds no floating-point numbers; explain by another tensor")

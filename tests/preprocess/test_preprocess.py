@@ -223,7 +223,7 @@ def test_parse_overrides_single_pieces() -> None:
 @pytest.mark.parametrize(
     ("pieces", "message"),
     [
-        ({"preset": "cifar"}, "choose one of 0-1"),
+        ({"preset": "cifar"}, "choose one of: 0-1"),
         ({"preset": "0-1", "mean": "1,x"}, "'x', not a number"),
         ({"preset": "0-1", "mean": "1,2"}, "mean has 2 values"),
         ({"preset": "imagenet", "order": "gray"}, "mean has 3 values"),

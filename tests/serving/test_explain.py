@@ -187,6 +187,29 @@ def test_a_sentence_and_what_mends_it(service: Service) -> None:
 
 
 @pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("model", "nothing"),
+        ("method", "nothing"),
+        ("method", "lrp"),
+        ("unit", "nothing"),
+        ("unit", "400"),
+        ("layer", "nothing"),
+        ("wrt", "nothing"),
+        ("top", "0"),
+        ("style", "nothing"),
+        ("preprocessing", "nothing"),
+        ("outputs", "nothing"),
+        ("format", "nothing"),
+        ("nothing", "1"),
+    ],
+)
+def test_the_field_that_is_refused_is_named(service: Service, field: str, value: str) -> None:
+    told = ask(service, EXPLAIN, npy(X), **{field: value}).json["error"]
+    assert field in told["parameters"]
+
+
+@pytest.mark.parametrize(
     ("body", "message"),
     [
         (b"", "the body is empty"),

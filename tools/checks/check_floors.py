@@ -32,6 +32,8 @@ MAIN = (
 """Pools and windows at edges on every path, graphs in loops, and ascents by them."""
 
 LOWEST = "lowest"
+QUANTISING = "sympy"
+"""What onnxruntime.quantization imports: 1.25 does, and does not require it."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -82,10 +84,12 @@ def _environment(folder: Path, wanted: Sequence[str]) -> Path:
     """The Python of a new environment with these packages; the rest is that of ours."""
     venv.create(folder, with_pip=False, symlinks=os.name != "nt")
     packages = Path(sysconfig.get_path("purelib", vars={"base": str(folder)}))
-    ours = sysconfig.get_path("purelib")
-    (packages / "zz_ours.pth").write_text(ours + "\n", encoding="utf-8")
+    # addsitedir reads the .pth files there too, by which an editable install is found.
+    ours = f"import site; site.addsitedir({sysconfig.get_path('purelib')!r})\n"
+    (packages / "zz_ours.pth").write_text(ours, encoding="utf-8")
     python = folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
-    subprocess.run([str(python), "-m", "pip", "install", "--quiet", *wanted], check=True)
+    install = [str(python), "-m", "pip", "install", "--quiet", *wanted, QUANTISING]
+    subprocess.run(install, check=True)
     return python
 
 

@@ -61,10 +61,12 @@ def method_name(text: str, names: Collection[str]) -> str:
     if len(family) > 1:
         usual = _USUAL_OF_FAMILY.get(letters)
         hint = f"; {usual} suits most networks" if usual in family else ""
-        raise InputError(f"'{text}' is a family of methods: {', '.join(family)}{hint}")
+        message = f"'{text}' is a family of methods: {', '.join(family)}{hint}"
+        raise InputError(message, about="method")
     near = family or [by_letters[each] for each in difflib.get_close_matches(letters, by_letters)]
     hint = f"did you mean '{near[0]}'? " if near else ""
-    raise InputError(f"unknown method '{text}'; {hint}choose from: {', '.join(names)}")
+    message = f"unknown method '{text}'; {hint}choose from: {', '.join(names)}"
+    raise InputError(message, about="method")
 
 
 def _letters(name: str) -> str:

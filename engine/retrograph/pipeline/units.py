@@ -167,11 +167,12 @@ def class_named(text: str, labels: Sequence[str], name: str = "unit") -> int:
             return classes[0]
         if classes:
             names = ", ".join(f"{i} {labels[i]}" for i in classes[:5])
-            raise InputError(f"{_named(text, name)} may mean: {names}; give the number")
+            message = f"{_named(text, name)} may mean: {names}; give the number"
+            raise InputError(message, about=name)
     synonyms = {part.strip().casefold(): label for label in labels for part in label.split(",")}
     near = dict.fromkeys(synonyms[n] for n in difflib.get_close_matches(wanted, synonyms, n=3))
     hint = f"did you mean {' or '.join(map(repr, near))}?" if near else _told(labels)
-    raise InputError(f"no class '{text}'; {hint}")
+    raise InputError(f"no class '{text}'; {hint}", about=name)
 
 
 def _told(labels: Sequence[str]) -> str:

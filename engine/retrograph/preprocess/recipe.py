@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from retrograph.errors import InputError
+from retrograph.keywords import chosen
 
 Order: TypeAlias = Literal["rgb", "bgr", "gray"]
 Resize: TypeAlias = Literal["stretch", "crop", "pad", "none"]
@@ -169,11 +170,7 @@ def named_preprocessing(preprocessing: Preprocessing | str | None) -> Preprocess
     """
     if not isinstance(preprocessing, str):
         return preprocessing
-    if preprocessing not in PRESETS:
-        raise InputError(
-            f"unknown preprocessing '{preprocessing}'; choose one of: {', '.join(PRESETS)}"
-        )
-    return PRESETS[preprocessing]
+    return PRESETS[chosen("preprocessing", preprocessing, PRESETS)]
 
 
 def parse_preprocessing(
@@ -192,8 +189,7 @@ def parse_preprocessing(
     Numbers may be fractions ("1/255"); `mean` and `std` are numbers separated by commas.
     Raises InputError when a piece cannot be read or does not go with the others.
     """
-    if preset not in PRESETS:
-        raise InputError(f"no preprocessing {preset!r}; choose one of {', '.join(PRESETS)}")
+    base = PRESETS[chosen("preprocessing", preset, PRESETS)]
     pieces: dict[str, Any] = {
         "scale": None if scale is None else _number("scale", scale),
         "mean": None if mean is None else _numbers("mean", mean),
@@ -204,7 +200,7 @@ def parse_preprocessing(
         "interpolation": interpolation,
     }
     replaced = {name: value for name, value in pieces.items() if value is not None}
-    return replace(PRESETS[preset], **replaced)
+    return replace(base, **replaced)
 
 
 def of_bytes(dtype: np.dtype[Any] | None) -> Preprocessing | None:

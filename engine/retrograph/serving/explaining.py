@@ -23,6 +23,7 @@ from retrograph.serving.questions import Ask, asked
 from retrograph.serving.queueing import BatchQueue, Ran
 from retrograph.serving.receiving import received, while_wanted
 from retrograph.serving.refusals import Refused
+from retrograph.serving.spelling import keyword_of
 
 T = TypeVar("T")
 
@@ -75,7 +76,8 @@ class Explaining:
                 raise InputError(f"give {parameter('model')}: one of {', '.join(self.models)}")
             return next(iter(self.models.values()))
         if name not in self.models:
-            raise Refused(404, f"there is no model '{name}'; choose from: {', '.join(self.models)}")
+            message = f"there is no model '{name}'; choose from: {', '.join(self.models)}"
+            raise Refused(404, message, about="model")
         return self.models[name]
 
     async def respond(self, request: Request) -> Response:
@@ -127,7 +129,8 @@ class Explaining:
             x = values.pop("input")
             twice = next((name for name in values if name in parameters), None)
             if twice is not None:
-                raise InputError(f"{twice} is given twice, in the address and in the JSON")
+                message = f"{twice} is given twice, in the address and in the JSON"
+                raise InputError(message, about=keyword_of(twice))
             return asked({**values, **parameters}, accept), json_input(x)
 
         return await self._in(self._readers, parse) if len(body) > _QUICK // 16 else parse()
@@ -180,5 +183,5 @@ def _query(request: Request) -> dict[str, str]:
     pairs = request.query_params.multi_items()
     twice = next((name for i, (name, _) in enumerate(pairs) if name in dict(pairs[:i])), None)
     if twice is not None:
-        raise InputError(f"{twice} is given twice; give it once")
+        raise InputError(f"{twice} is given twice; give it once", about=keyword_of(twice))
     return dict(pairs)

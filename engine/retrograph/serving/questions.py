@@ -76,7 +76,8 @@ def asked(parameters: Mapping[str, Any], accept: str) -> Ask:
         near = difflib.get_close_matches(unknown, PARAMETERS, n=1)
         hint = f"did you mean '{near[0]}'? " if near else ""
         raise InputError(
-            f"there is no parameter '{unknown}'; {hint}choose from: {', '.join(PARAMETERS)}"
+            f"there is no parameter '{unknown}'; {hint}choose from: {', '.join(PARAMETERS)}",
+            about=unknown,
         )
     given = {name: value for name, value in parameters.items() if value is not None}
     values = {name: PARAMETERS[name](name, value) for name, value in given.items()}

@@ -21,11 +21,14 @@ class Refused(RetrographError):
         status: of HTTP.
         message: what, where and how to mend, in one line.
         retry: after how many seconds it may be asked again; None where that is of no use.
+        about: the parameter whose value is refused, where the message marks none.
     """
 
-    def __init__(self, status: int, message: str, *, retry: int | None = None) -> None:
+    def __init__(
+        self, status: int, message: str, *, retry: int | None = None, about: str | None = None
+    ) -> None:
         self.status, self.retry = status, retry
-        super().__init__(message)
+        super().__init__(message, about=about)
 
 
 def status_of(error: RetrographError) -> int:

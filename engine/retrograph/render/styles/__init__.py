@@ -51,7 +51,8 @@ def style_named(text: str, *, usual: str = "signed", has_picture: bool = True) -
     if len(names) > 1 or names[0] not in STYLES:
         raise InputError(
             f"unknown style '{text}'; choose one of: {', '.join(STYLES)}, alone or with "
-            f"'{SMOOTH}' behind it, as in {names[0] if names[0] in STYLES else 'heat'},{SMOOTH}"
+            f"'{SMOOTH}' behind it, as in {names[0] if names[0] in STYLES else 'heat'},{SMOOTH}",
+            about="style",
         )
     style = replace(STYLES[names[0]], is_smooth=SMOOTH in parts)
     if has_picture:
