@@ -42,7 +42,7 @@ def test_the_gradient_takes_both() -> None:
     [
         ("4-4", "a unit and itself, which is 0; name two units"),
         ("1,4-4", "a unit and itself"),
-        ("frog-zebra", "'frog-zebra' is no unit, and no difference of two: no class 'zebra'"),
+        ("frog-zebra", "'frog-zebra' is no unit; as a difference of two: no class 'zebra'"),
         ("zebra", "^no class 'zebra'"),
     ],
 )

@@ -130,7 +130,7 @@ def test_a_model_that_mixes_its_batch_is_run_for_each(golden):
     ("unit", "says"),
     [
         ("cat,dgo", "no class 'dgo'; did you mean 'dog'"),
-        ("cat-owl", "no difference of two: no class 'owl'"),
+        ("cat-owl", "as a difference of two: no class 'owl'"),
         ("3,9", "unit=9 is out of range"),
         ("top,3", "names top among others"),
     ],

@@ -43,6 +43,7 @@ def test_parameters_of_a_text() -> None:
         ("guidde", [], "did you mean 'guided'"),
         (["guided", "none"], [], "unknown method 'none'"),
         ("lrp", [], "'lrp' is a family of methods: lrp-epsilon, lrp-gamma, lrp-zplus"),
+        ("guide", [], "unknown method 'guide'; did you mean 'guided'?"),
         ("LRP", [], "lrp-epsilon-plus suits most networks"),
         ("score-cam", [], "unknown method 'score-cam'"),
         ("", [], "unknown method ''"),

@@ -53,6 +53,12 @@ def test_a_unit_in_every_form(
     assert parse_unit(unit, shape, LABELS, "scores", axis) == UnitChoice(select, index)
 
 
+def test_a_whole_word_goes_before_a_part_of_one() -> None:
+    labels = ("oystercatcher", "tabby cat", "catamaran")
+    assert parse_unit("cat", (3,), labels, "scores").index == (1,)
+    assert parse_unit("cata", (3,), labels, "scores").index == (2,)
+
+
 @pytest.mark.parametrize(
     ("unit", "labels", "in_python", "as_an_option"),
     [

@@ -34,7 +34,7 @@ def test_without_the_token_only_that_it_is_not_served(page: Page, path: str) -> 
     answer = ask(page, path.format(page.token), headers=HERE)
     assert answer.status == 404
     assert answer.headers["content-type"].startswith("text/plain")
-    assert answer.body == b"this address is not (or no longer) served; see the terminal\n"
+    assert answer.body == b"not served (or no longer); open the whole address in the terminal\n"
 
 
 @pytest.mark.parametrize(

@@ -57,13 +57,14 @@ def method_name(text: str, names: Collection[str]) -> str:
     letters = _letters(text)
     if letters in by_letters:
         return by_letters[letters]
-    family = [name for name in names if letters and _letters(name).startswith(letters)]
+    family = [name for name in names if _letters(name.partition("-")[0]) == letters]
     if len(family) > 1:
         usual = _USUAL_OF_FAMILY.get(letters)
         hint = f"; {usual} suits most networks" if usual in family else ""
         message = f"'{text}' is a family of methods: {', '.join(family)}{hint}"
         raise InputError(message, about="method")
-    near = family or [by_letters[each] for each in difflib.get_close_matches(letters, by_letters)]
+    begun = [name for name in names if letters and _letters(name).startswith(letters)]
+    near = begun or [by_letters[each] for each in difflib.get_close_matches(letters, by_letters)]
     hint = f"did you mean '{near[0]}'? " if near else ""
     message = f"unknown method '{text}'; {hint}choose from: {', '.join(names)}"
     raise InputError(message, about="method")

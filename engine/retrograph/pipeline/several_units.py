@@ -149,7 +149,9 @@ def _neither(error: InputError, text: str, facts: LayerFacts, labels: Sequence[s
         try:
             _parse(part, facts, labels)
         except InputError as reason:
-            return InputError(f"'{text}' is no unit, and no difference of two: {reason.message}")
+            return InputError(
+                f"'{text}' is no unit; as a difference of two: {reason.message}", about="unit"
+            )
     return error
 
 

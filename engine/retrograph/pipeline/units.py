@@ -141,7 +141,7 @@ def _full(channel: int, shape: Sequence[int | None], channel_axis: int) -> tuple
 
 
 def class_named(text: str, labels: Sequence[str], name: str = "unit") -> int:
-    """The number of the class of this name, or of one of its synonyms or a part of it.
+    """The number of the class of this name, or of one of its synonyms, a word or a part of it.
 
     Args:
         text: the name.
@@ -160,6 +160,7 @@ def class_named(text: str, labels: Sequence[str], name: str = "unit") -> int:
     for matches in (
         lambda label: label.casefold() == wanted,
         lambda label: wanted in [part.strip().casefold() for part in label.split(",")],
+        lambda label: re.search(rf"\b{re.escape(wanted)}\b", label.casefold()),
         lambda label: wanted in label.casefold(),
     ):
         classes = [i for i, label in enumerate(labels) if matches(label)]

@@ -101,9 +101,11 @@ def _single(batches: Iterable[Batch], destination: Destination) -> Iterator[Batc
     first: list[Batch] = []
     for batch in batches:
         first.append(batch)
-        if sum(len(each.items) for each in first) > 1:
+        names = [item.name for met in first for item in met.items]
+        if len(names) > 1:
             raise InputError(
-                f"{parameter('out', destination.file)}: there are several inputs; name a folder"
+                f"{parameter('out', destination.file)}: there are several inputs, "
+                f"{names[0]} and {names[1]} are the first; name a folder"
             )
     return iter(first)
 

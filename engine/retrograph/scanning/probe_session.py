@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -9,9 +10,11 @@ from typing import Any
 import numpy as np
 
 from retrograph.errors import InputError, parameter
+from retrograph.keywords import check_counts
 from retrograph.model import Model, Source, runnable
 from retrograph.probe import Probe, build_probe
 from retrograph.runtime import Array, Session, Spec
+from retrograph.runtime.providers import provider
 
 
 @dataclass(frozen=True)
@@ -47,7 +50,8 @@ class ProbeSession:
     Args:
         model: a path to an .onnx file, or a model.
         layers: aliases or tensors.
-        device, threads: as in `Explainer`.
+        device: as in `Explainer`.
+        threads: how many threads runs may use at a time; all processors if None.
 
     Attributes:
         model: the source model.
@@ -56,6 +60,8 @@ class ProbeSession:
         input: the input that pictures become: the first of floating point.
         axes: what its axes count.
         device: what runs it.
+        runs: how many runs are best under way at a time. Runs of one input on a CPU are two, each
+            with half of the threads, which wait for each other less.
 
     Raises:
         InputError: there is no such layer, how many channels one has is not known, or the units
@@ -76,11 +82,18 @@ class ProbeSession:
             raise InputError(f"no layer is named; name one at least in {parameter('layers')}")
         names = [tensor.name for tensor in self.model.inputs]
         graph, self.probes = build_probe(self.model.graph, names, tensors)
+        needed_inputs = {info.name for info in graph.graph.input}
+        first = next(name for name in names if name in needed_inputs)
+        self.axes = self.model.axes(first)
+        check_counts(threads=threads)
+        processors = threads or os.cpu_count() or 1
+        is_split = processors > 1 and self.batch(2) == 1 and provider(device).suited == "cpu"
+        self.runs = 2 if is_split else 1
         with runnable(graph) as (file, folder, needed):
-            self._session = Session(file, device, threads, folder, needed)
+            share = processors // 2 if is_split else threads
+            self._session = Session(file, device, share, folder, needed)
         self.inputs: tuple[Spec, ...] = self._session.inputs
-        self.input = next(spec for name in names for spec in self.inputs if spec.name == name)
-        self.axes = self.model.axes(self.input.name)
+        self.input = next(spec for spec in self.inputs if spec.name == first)
         self.device = self._session.device
         if self.fixed_batch not in (None, 1) and not self._batched:
             raise InputError(

@@ -229,7 +229,8 @@ class Scanner:
 
     def _answered(self, source: Iterable[Batch]) -> Iterator[tuple[Batch, Answer]]:
         """Each batch with its statistics, which runs while the next is read."""
-        return prefetch_map(source, lambda each: (each, self._run(each)), workers=1, ahead=1)
+        runs = self.session.runs
+        return prefetch_map(source, lambda each: (each, self._run(each)), workers=runs, ahead=runs)
 
     def _run(self, batch: Batch) -> Answer:
         if not batch.feeds:

@@ -20,7 +20,7 @@ _HEADERS: Final = {
     "cross-origin-resource-policy": "same-origin",
     "cross-origin-opener-policy": "same-origin",
 }
-_NOT_SERVED: Final = b"this address is not (or no longer) served; see the terminal\n"
+_NOT_SERVED: Final = b"not served (or no longer); open the whole address in the terminal\n"
 
 
 class Guard:
