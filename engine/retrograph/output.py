@@ -79,10 +79,16 @@ def unwritten(path: Path, error: OSError) -> InputError:
 def save_arrays(arrays: Mapping[str, NDArray[Any]], path: Path) -> None:
     """Write an .npz, whole or not at all.
 
-    Arrays that hardly get smaller by it, such as the noise of float32, are not compressed.
-
     Raises:
         InputError: it cannot be written.
+    """
+    write_whole(path, npz_bytes(arrays))
+
+
+def npz_bytes(arrays: Mapping[str, NDArray[Any]]) -> bytes:
+    """The bytes of an .npz.
+
+    Arrays that hardly get smaller by it, such as the noise of float32, are not compressed.
     """
     buffer = io.BytesIO()
     with ZipFile(buffer, "w") as archive:
@@ -91,7 +97,7 @@ def save_arrays(arrays: Mapping[str, NDArray[Any]], path: Path) -> None:
             np.lib.format.write_array(member, np.asanyarray(array))
             data = member.getvalue()
             archive.writestr(ZipInfo(f"{name}.npy"), data, _compression(data), _NPZ_LEVEL)
-    write_whole(path, buffer.getbuffer())
+    return buffer.getvalue()
 
 
 def _compression(data: bytes) -> int:

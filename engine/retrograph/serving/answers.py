@@ -9,6 +9,7 @@ from typing import Any, Final
 import numpy as np
 
 from retrograph.errors import spelled
+from retrograph.output import npz_bytes
 from retrograph.render import write_image
 from retrograph.results.attribution import Attribution
 from retrograph.results.base import json_text
@@ -39,11 +40,11 @@ def answer(attribution: Attribution, ask: Ask) -> tuple[bytes, dict[str, str]]:
         record = explained_dict(attribution.explanations, attribution.context, spelling=in_service)
         return json_text(record).encode(), headers
     headers[RECORD] = _header(attribution)
+    if ask.format == "npz":
+        return npz_bytes(attribution.arrays()), headers
     buffer = io.BytesIO()
     if ask.format == "npy":
         np.save(buffer, attribution.attribution, allow_pickle=False)
-    elif ask.format == "npz":
-        np.savez(buffer, allow_pickle=False, **attribution.arrays())
     else:
         write_image(attribution.image(ask.style), buffer, "PNG")
     return buffer.getvalue(), headers
