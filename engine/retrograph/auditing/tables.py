@@ -34,7 +34,7 @@ def _layers(audit: Audit) -> Table:
         for layer in audit.ranked_layers()[:_MOST_LAYERS]
         if layer.suspect or layer.own > 0
     ]
-    return Table(("layer", "in B", "off by itself", "accumulated", ""), rows)
+    return Table(("layer", "in B", "off by itself, on A's inputs", "accumulated", ""), rows)
 
 
 def _maps(audit: Audit) -> Table:
