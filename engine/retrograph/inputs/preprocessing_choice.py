@@ -140,7 +140,7 @@ class PreprocessingChoice:
         near = others[0]
         count = min(len(best.classes), len(near.classes))
         same = int((best.classes[:count] == near.classes[:count]).sum())
-        return f"{near.name} is nearly as good and gives {same} of {count} the same class: {mend}"
+        return f"{near.name} comes close and gives {same} of {count} the same class: {mend}"
 
     def to_dict(self, labels: Sequence[str] = (), spelling: Spelling = in_python) -> dict[str, Any]:
         """As a record for a program."""

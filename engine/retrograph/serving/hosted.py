@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from retrograph.errors import InputError, RetrographError, Spelling, parameter, spelled
-from retrograph.inputs.choice import fitted_preprocessing
+from retrograph.inputs.choice import choose_preprocessing, fitted_preprocessing
 from retrograph.inputs.loader import Input
 from retrograph.inputs.pixels import first_pixels
 from retrograph.methods import METHODS
@@ -29,9 +29,15 @@ from retrograph.runtime import Spec
 from retrograph.serving.limits import Limits
 from retrograph.serving.questions import Ask
 from retrograph.serving.refusals import Refused, error_record
-from retrograph.serving.spelling import as_field
+from retrograph.serving.spelling import as_field, in_service
 
 _BODY = "input[0]"
+
+_EACH_BY_ITSELF = (
+    "nothing says how pictures become the input, so presets are tried on each picture by itself, "
+    f"and answers may differ in that; give {parameter('preprocessing', 'NAME')}, or "
+    f"{parameter('examples', 'FOLDER')}"
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -113,6 +119,16 @@ class Hosted:
             self.session(self._first_ask())
         except RetrographError as error:
             return str(error)
+        return ""
+
+    def guess(self) -> str:
+        """That presets are tried on each picture by itself, where that is so; else ""."""
+        if self._setup.examples or self._setup.preprocessing is not None:
+            return ""
+        for tensor in self._model.inputs[:1]:
+            choice = choose_preprocessing(self._model, tensor.name)
+            if choice is not None and choice.source == "assumed":
+                return spelled(_EACH_BY_ITSELF, in_service)
         return ""
 
     def _first_ask(self) -> Ask:

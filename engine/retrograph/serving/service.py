@@ -159,9 +159,8 @@ class Service:
 
     def _warm(self) -> None:
         for name, model in self._models.items():
-            why = model.warm()
-            if why:
-                _LOG.warning("%s: %s", name, why)
+            for told in filter(None, (model.warm(), model.guess())):
+                _LOG.warning("%s: %s", name, told)
 
     def _started(self) -> Explaining:
         ran = self._metrics.ran
@@ -248,7 +247,8 @@ async def _told(request: Request, error: Exception) -> Response:
 async def _refused_by_routing(request: Request, error: Exception) -> Response:
     """A path or a method that is not there."""
     assert isinstance(error, HTTPException)
-    what = {404: "there is no such path", 405: f"the path takes no {request.method}"}
+    allowed = (error.headers or {}).get("Allow", "another method")
+    what = {404: "there is no such path", 405: f"the path takes {allowed}, no {request.method}"}
     message = what.get(error.status_code, error.detail)
     refused = Refused(error.status_code, f"{message}; see /openapi.json")
     return JSONResponse(error_record(refused), error.status_code, headers=error.headers)

@@ -1,6 +1,7 @@
 /** Copy what is shown as a command or as Python, and download it. */
 import { ask, forget, picture } from "./ask.js";
-import { make, say } from "./dom.js";
+import { fileName, make, say } from "./dom.js";
+import { known } from "./known.js";
 import { question, view } from "./view.js";
 
 const FILES = [["png", "Picture (PNG)"], ["svg", "Drawing (SVG)"], ["npz", "Arrays (NPZ)"], ["json", "Figures (JSON)"]];
@@ -61,10 +62,12 @@ function showText(text) {
 }
 
 async function save(format) {
-  const { model, layer, unit } = view();
+  const { model, input, method, layer, unit } = view();
   try {
     const source = await picture("api/explain", { ...shown(), format, part: "figure" });
-    const name = [model, layer, unit.replaceAll(",", "-")].filter(Boolean).join(".");
+    const shownInput = fileName(known().inputs.find((each) => each.id === input)?.name ?? "").replace(/\.\w+$/, "");
+    const parts = [model, shownInput, layer, unit.replaceAll(",", "-"), method || known().default.method];
+    const name = parts.filter(Boolean).join(".");
     make("a", { href: source, download: `${name}.${format}` }).click();
     setTimeout(() => forget(source), 10000);
   } catch (error) {

@@ -1,4 +1,5 @@
 /** What the model says of the input: classes, boxes, regions; each can be explained by a click. */
+import { answered, onAnswer } from "./answer.js";
 import { address, ask, newest } from "./ask.js";
 import { amount, bar, make, opening, percent } from "./dom.js";
 import { known, onModel, setScores } from "./known.js";
@@ -9,23 +10,31 @@ const SHOWN = 5;
 /** Build the list in an element; boxes are drawn on the stage too. */
 export function scoreList(pane, stage) {
   const list = make("div.scores", { ariaLabel: "What the model says" });
+  let found = {};
+  const markBoxes = () => stage.main.markObjects(objectsOf(found, answered()?.unit?.box));
   pane.append(list);
   const load = newest(list, async (signal) => {
     const { model, input, preprocessing } = view();
     const scores = await ask("api/scores", { model, input, preprocessing }, { signal });
     setScores(scores.classes ?? []);
     list.replaceChildren(...(scores.picture ? [madePicture({ model, input, preprocessing })] : []), ...parts(scores));
-    stage.main.markObjects(objectsOf(scores));
+    found = scores;
+    markBoxes();
   }, (error) => list.replaceChildren(make("p.soft", {}, error.message)));
   watch(["model"], () => {
     load.stop();
     list.replaceChildren();
-    stage.main.markObjects([]);
+    found = {};
+    markBoxes();
   });
   const refresh = () => known() && view().input && load();
   watch(["input", "preprocessing"], refresh);
   onModel(refresh);
   watch(["unit", "layer", "box", "class"], () => mark(list));
+  onAnswer(() => {
+    markBoxes();
+    mark(list);
+  });
 }
 
 /** What a model makes whose output is a picture: of style transfer, of super-resolution. */
@@ -68,18 +77,22 @@ function regionRow(region) {
   return row(words, region.share, percent(region.share ?? 0), choiceOf(region, { class: region.class }));
 }
 
-function objectsOf({ boxes = [] }) {
+/** What a detector found; the box of that number is the one that is explained. */
+function objectsOf({ boxes = [] }, explained) {
   return boxes.filter((each) => each.box).map((each) => ({
     box: each.box,
     words: `${boxWords(each)}: ${amount(each.score)}`,
     choose: () => showUnit(choiceOf(each, { box: each.index })),
+    chosen: each.index === explained,
   }));
 }
 
 function mark(list) {
   const now = view();
   for (const button of list.querySelectorAll("button.score")) {
-    const choice = Object.entries(JSON.parse(button.dataset.choice));
-    button.ariaPressed = String(choice.every(([name, value]) => String(value) === now[name]));
+    const choice = JSON.parse(button.dataset.choice);
+    const isAsked = Object.entries(choice).every(([name, value]) => String(value) === now[name]);
+    const isExplained = choice.box !== undefined && String(choice.box) === String(answered()?.unit?.box);
+    button.ariaPressed = String(isAsked || isExplained);
   }
 }

@@ -106,7 +106,9 @@ class Stage {
     const own = method || known().default.method;
     const has = known().methods.map((each) => each.name);
     const several = [...new Set([own, ...SEVERAL])].filter((name) => has.includes(name)).slice(0, 4);
-    const second = known().scores?.[1]?.index ?? shownUnit().channel + 1;
+    const { channel } = shownUnit();
+    const classes = answered()?.unit?.ranked ? known().scores ?? [] : [];
+    const second = classes.find((each) => each.index !== channel)?.index ?? channel + 1;
     const ways = { "": "", methods: `methods:${several}`, input: `input:${next}`, unit: `unit:${second}` };
     show({ compare: ways[way] });
   }
@@ -288,7 +290,9 @@ function classWords(unit) {
 function preparation({ preprocessing }) {
   if (!preprocessing) return [];
   const title = "how the input is prepared, and what other ways would give";
-  return [" \u00b7 ", make("button.link", { title, onclick: () => show({ tab: "checks" }) }, `preprocessing ${preprocessing.name}`)];
+  const { name, source, sure } = preprocessing;
+  const doubt = source === "assumed" ? " (assumed)" : sure ? "" : " (not sure)";
+  return [" \u00b7 ", make("button.link", { title, onclick: () => show({ tab: "checks" }) }, `preprocessing ${name}${doubt}`)];
 }
 
 /** Width and height of a box [x0, y0, x1, y1], or the length of one along a sequence. */
