@@ -23,10 +23,12 @@ from subprocess import DEVNULL, Popen
 from tempfile import TemporaryDirectory
 
 import numpy as np
+import onnx
 import onnxruntime as ort
 from PIL import Image
 
 import retrograph as rg
+from audit_networks import resnet50
 from retrograph.runtime import Bound
 
 SAMPLE = Path(__file__).parents[2] / "sample_models" / "cifar10_cnn.onnx"
@@ -73,6 +75,14 @@ class Setup:
     def squeezenet(self) -> Path:
         """SqueezeNet of ImageNet."""
         return self.corpus / "models" / "squeezenet_imagenet_fp32.onnx"
+
+    @property
+    def resnet50(self) -> Path:
+        """ResNet-50 with random weights, which takes any number of pictures a run."""
+        file = self.folder / "resnet50.onnx"
+        if not file.exists():
+            onnx.save(resnet50(folded=True), file)
+        return file
 
     def photographs(self) -> list[Path]:
         """The photographs, several times under several names."""
@@ -125,6 +135,7 @@ def explaining(setup: Setup) -> Iterator[Row]:
     """A folder of pictures, beside what the graph alone takes."""
     for name, model, files, preset in (
         ("SqueezeNet", setup.squeezenet, setup.photographs(), "caffe-bgr"),
+        ("ResNet-50", setup.resnet50, setup.photographs()[::2], "imagenet"),
         ("sample", SAMPLE, setup.cifar()[::50], "cifar10"),
     ):
         graph = _graph_seconds(model, setup.threads)
@@ -194,6 +205,7 @@ def scanning(setup: Setup) -> Iterator[Row]:
     for name, model, files, preset in (
         ("sample", SAMPLE, setup.cifar(), "cifar10"),
         ("SqueezeNet", setup.squeezenet, setup.photographs(), "caffe-bgr"),
+        ("ResNet-50", setup.resnet50, setup.photographs(), "imagenet"),
     ):
         layer = rg.Model(model).layers()[-1].alias
         options = ("--preprocess", preset, "--layer", layer, "--threads", setup.threads, "--force")
