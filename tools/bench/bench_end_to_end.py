@@ -32,8 +32,9 @@ from audit_networks import resnet50
 from retrograph.runtime import Bound
 
 SAMPLE = Path(__file__).parents[2] / "sample_models" / "cifar10_cnn.onnx"
-FEW = 2
-"""So many inputs a command is started with to know how long it takes to start."""
+FEW = 24
+"""So many inputs a command is started with to know how long it takes to start: the preprocessing is
+tried on the first 24 pictures."""
 
 
 @dataclass(frozen=True)
