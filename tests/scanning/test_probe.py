@@ -144,3 +144,9 @@ def test_channels_must_be_known() -> None:
     model = parse(DOUBLE.replace("N, 3, 4", "N, C, 4"))
     with pytest.raises(InputError, match="how many channels 'y' has"):
         ProbeSession(model, ["y"])
+
+
+def test_runs_of_one_input_share_the_threads() -> None:
+    one = parse(DOUBLE.replace("N,", "1,"))
+    assert [ProbeSession(one, ["y"], "cpu", threads).runs for threads in (1, 2, 5)] == [1, 2, 2]
+    assert ProbeSession(parse(DOUBLE), ["y"], "cpu", 2).runs == 1

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -173,6 +174,40 @@ def test_preprocessing_does_not_depend_on_who_asked_before(tmp_path: Path) -> No
     ]
     assert told[0]["name"] == own["name"]
     assert told[0]["source"] == own["source"]
+
+
+@pytest.mark.parametrize(
+    ("more", "is_said"),
+    [({}, True), ({"preprocessing": "0-1"}, False), ({"examples": ["a.png"]}, False)],
+)
+def test_that_presets_are_tried_by_picture_is_said_at_the_start(
+    more: dict[str, Any],
+    is_said: bool,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("a.png").write_bytes(png())
+    bare = onnx.load(SAMPLE)
+    del bare.metadata_props[:]
+
+    async def started() -> None:
+        service = Service(bare, device="cpu", **more)
+        async with service.lifespan():
+            while not service.is_ready:
+                await asyncio.sleep(0.01)
+
+    asyncio.run(started())
+    assert ("tried on each picture by itself" in caplog.text) is is_said
+
+
+def test_a_path_says_what_it_takes() -> None:
+    answer = ask(Service(SAMPLE, device="cpu"), EXPLAIN)
+    assert (answer.status, answer.message) == (
+        405,
+        "the path takes POST, no GET; see /openapi.json",
+    )
 
 
 def test_preprocessing_that_is_given(tmp_path: Path) -> None:

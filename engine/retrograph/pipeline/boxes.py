@@ -225,8 +225,8 @@ def _title(strong: int, boxes: Sequence[Box], names: Sequence[str], classes: int
     if not strong:
         best = f"{class_words(boxes[0].label, names, classes)}{boxes[0].score:.2f}"
         return f"no box of at least {LEAST_SCORE} (strongest: {best})"
-    boxes_word = "box" if strong == 1 else "boxes"
-    return f"{strong} {boxes_word} of at least {LEAST_SCORE}, in pixels of the model's input"
+    things = "box" if strong == 1 else "boxes"
+    return f"{strong} {things} of at least {LEAST_SCORE}, in pixels of the model's input"
 
 
 def _picture_title(strong: int, missing: int, top: int) -> str:
