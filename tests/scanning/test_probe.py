@@ -146,7 +146,10 @@ def test_channels_must_be_known() -> None:
         ProbeSession(model, ["y"])
 
 
-def test_runs_of_one_input_share_the_threads() -> None:
-    one = parse(DOUBLE.replace("N,", "1,"))
-    assert [ProbeSession(one, ["y"], "cpu", threads).runs for threads in (1, 2, 5)] == [1, 2, 2]
-    assert ProbeSession(parse(DOUBLE), ["y"], "cpu", 2).runs == 1
+def test_runs_share_the_threads_but_of_large_batches() -> None:
+    model = parse(DOUBLE)
+    assert [ProbeSession(model, ["y"], "cpu", threads).runs for threads in (1, 2, 5)] == [1, 2, 2]
+    large = parse(DOUBLE.replace("3, 4]", "600, 700]"))
+    assert ProbeSession(large, ["y"], "cpu", 2).runs == 1
+    one = parse(DOUBLE.replace("N, 3, 4]", "1, 600, 700]"))
+    assert ProbeSession(one, ["y"], "cpu", 2).runs == 2

@@ -211,8 +211,8 @@ class InputAxes:
         if not self.batched:
             (item,) = items
             return item
-        missing = (self.fixed_batch or 0) - len(items)
-        return np.stack([*items, *[items[-1]] * missing])
+        filled = [*items, *[items[-1]] * ((self.fixed_batch or 0) - len(items))]
+        return np.stack(filled) if len(filled) > 1 else filled[0][np.newaxis]
 
     def rows(self, values: Values) -> Values:
         """What a model gives for its input, with a batch axis in any case."""

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
@@ -14,7 +13,12 @@ from retrograph.keywords import check_counts
 from retrograph.model import Model, Source, runnable
 from retrograph.probe import Probe, build_probe
 from retrograph.runtime import Array, Session, Spec
-from retrograph.runtime.providers import provider
+from retrograph.runtime.parallel_runs import ParallelRuns, known_size
+
+BATCH = 32
+"""How many inputs a run takes where neither the file nor anybody says."""
+_LARGE = 2**23
+"""Numbers of a batch."""
 
 
 @dataclass(frozen=True)
@@ -32,6 +36,11 @@ class ActivationStats:
     unit: Array
     mean: Array
     share: Array
+
+    @classmethod
+    def joined(cls, parts: Sequence[ActivationStats]) -> ActivationStats:
+        """Those of several batches as those of one."""
+        return cls(*(np.concatenate([getattr(p, f.name) for p in parts]) for f in fields(cls)))
 
     def only(self, rows: Array | slice, channels: Array | slice = slice(None)) -> ActivationStats:
         """Some pictures and channels."""
@@ -60,8 +69,8 @@ class ProbeSession:
         input: the input that pictures become: the first of floating point.
         axes: what its axes count.
         device: what runs it.
-        runs: how many runs are best under way at a time. Runs of one input on a CPU are two, each
-            with half of the threads, which wait for each other less.
+        runs: how many runs are best under way at a time: see `ParallelRuns.suited`; one where a
+            batch is large, so that its activations are in memory once.
 
     Raises:
         InputError: there is no such layer, how many channels one has is not known, or the units
@@ -86,12 +95,12 @@ class ProbeSession:
         first = next(name for name in names if name in needed_inputs)
         self.axes = self.model.axes(first)
         check_counts(threads=threads)
-        processors = threads or os.cpu_count() or 1
-        is_split = processors > 1 and self.batch(2) == 1 and provider(device).suited == "cpu"
-        self.runs = 2 if is_split else 1
+        runs = ParallelRuns(1, threads)
+        if self.batch(BATCH) * known_size(self.axes.item) <= _LARGE:
+            runs = ParallelRuns.suited(device, threads)
+        self.runs = runs.count
         with runnable(graph) as (file, folder, needed):
-            share = processors // 2 if is_split else threads
-            self._session = Session(file, device, share, folder, needed)
+            self._session = Session(file, device, runs.threads, folder, needed)
         self.inputs: tuple[Spec, ...] = self._session.inputs
         self.input = next(spec for spec in self.inputs if spec.name == first)
         self.device = self._session.device

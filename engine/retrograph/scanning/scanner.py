@@ -26,8 +26,9 @@ from retrograph.keywords import check_counts
 from retrograph.prefetch import prefetch_map
 from retrograph.preprocess import BadInput, Item
 from retrograph.scanning.fingerprint import fingerprints, on_any_machine, on_this_machine
+from retrograph.scanning.gathering import gather
 from retrograph.scanning.parts import ScanPart, part_file, part_record
-from retrograph.scanning.probe_session import ProbeSession
+from retrograph.scanning.probe_session import BATCH, ProbeSession
 from retrograph.scanning.reader import ScanReader
 from retrograph.scanning.state import Answer, State, none_good, write_state
 from retrograph.scanning.store import FILE, VERSION, ScannedLayer
@@ -74,7 +75,7 @@ class Scanner:
         channels: Sequence[int] | None = None,
         k: int = 9,
         kind: InputKind | None = None,
-        batch: int = 32,
+        batch: int = BATCH,
         workers: int | None = None,
         labels: Sequence[str] = (),
         file: str | None = None,
@@ -130,8 +131,9 @@ class Scanner:
     def count_items(self, items: Iterable[Item | BadInput]) -> State:
         """The state of some inputs, of which the first one's number is a multiple of the batch."""
         state = State.empty(self.layers, self._k)
-        for batch in batch_items(items, self.signature):
-            state.add(batch.inputs, self._run(batch))
+        batches = batch_items(items, self.signature)
+        for inputs, answer in gather((batch, self._run(batch)) for batch in batches):
+            state.add(inputs, answer)
         return state
 
     def run(
@@ -147,7 +149,8 @@ class Scanner:
         Args:
             folder: where the store is made; it is made, too.
             force: start anew whatever is there; the old store stays until the new one is whole.
-            on_batch: is called for every batch, and first for those of an earlier run together.
+            on_batch: is called for every batch, of one input for several of them, and first for
+                those of an earlier run together.
             seconds: how often the state is saved, so that no more work is lost.
 
         Raises:
@@ -219,9 +222,9 @@ class Scanner:
         tell = on_batch or _ignore
         due = time.monotonic() + seconds
         tell(state.done, [])
-        for batch, answer in self._answered(batches(state.done)):
-            inputs = state.add(batch.inputs, answer)
-            tell(state.done, inputs)
+        for inputs, answer in gather(self._answered(batches(state.done))):
+            checked = state.add(inputs, answer)
+            tell(state.done, checked)
             if time.monotonic() >= due:
                 due = _save(state, work, seconds)
         state.save(work)
