@@ -94,9 +94,9 @@ def test_a_frame_is_a_line_of_one_pixel() -> None:
 def test_lines_of_text_are_whole_and_no_more_than_asked() -> None:
     text = " ".join(["gradient"] * 40)
     lines = written(text, 18, (0, 0, 0), 200, 3)
-    assert [line.size for line in lines] == [(200, 24)] * 3
+    assert [(line.width, line.height) for line in lines] == [(200, 24)] * 3
     for line in lines:
-        inked = np.asarray(line.convert("L")) < 128
+        inked = np.asarray(drawn(line).convert("L")) < 128
         assert inked.any()
         assert not inked[[0, -1]].any()
     assert written("  ", 18, (0, 0, 0), 200, 3) == []

@@ -62,7 +62,7 @@ def _row(bar: Bar, label: int, name: int, length: int, text: int) -> Block:
         track.paste(BAR, (0, 0, filled, _THICK))
     middle = blank(length, line.height)
     middle.paste(track, (0, (line.height - _THICK) // 2))
-    words = written(bar.name, _TEXT, SOFT, name, 1) or [blank(name, line.height)]
+    words: list[Block] = [*written(bar.name, _TEXT, SOFT, name, 1), blank(name, line.height)]
     return beside([line, words[0], middle, _line(bar.text, text, SOFT, "l")], _GAP)
 
 

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final, TypeAlias
 
+import numpy as np
 from PIL import Image, ImageDraw
 
-from retrograph.render.colour import Pixels
+from retrograph.render.colour import Picture, Pixels
 from retrograph.render.text import font_of, wrap
 
 WHITE: Final = (255, 255, 255)
@@ -25,12 +26,12 @@ class Layout:
 
     Attributes:
         width, height: of the white, in pixels.
-        placed: the pictures, which do not overlap, each with the pixels left of and above it.
+        placed: the pictures, each which do not overlap, each with the pixels left of and above it.
     """
 
     width: int
     height: int
-    placed: Sequence[tuple[Image.Image, int, int]]
+    placed: Sequence[tuple[Picture, int, int]]
 
 
 Block: TypeAlias = Image.Image | Layout
@@ -39,15 +40,19 @@ Block: TypeAlias = Image.Image | Layout
 
 def drawn(block: Block) -> Image.Image:
     """The block as one picture."""
-    if isinstance(block, Image.Image):
-        return block
-    page = blank(block.width, block.height)
-    for picture, left, top in block.placed:
-        page.paste(picture, (left, top))
+    return block if isinstance(block, Image.Image) else Image.fromarray(_pixels(block))
+
+
+def _pixels(layout: Layout) -> Pixels:
+    """A layout as uint8 [H, W, 3]."""
+    page = np.full((layout.height, layout.width, 3), 255, np.uint8)
+    for picture, left, top in layout.placed:
+        pixels = np.asarray(picture)
+        page[top : top + len(pixels), left : left + pixels.shape[1]] = pixels
     return page
 
 
-def _placed(block: Block, left: int, top: int) -> Iterator[tuple[Image.Image, int, int]]:
+def _placed(block: Block, left: int, top: int) -> Iterator[tuple[Picture, int, int]]:
     """The pictures of a block that lies at a place."""
     if isinstance(block, Image.Image):
         yield block, left, top
@@ -69,36 +74,38 @@ def blank(width: int, height: int) -> Image.Image:
 
 def written(
     text: str, size: float, ink: tuple[int, int, int], width: int, most: int
-) -> list[Image.Image]:
-    """The lines of a text, each a block of the given width; none where there is no text.
-
-    The blocks are shared with whoever writes the same: paste them, do not draw on them.
-    """
+) -> list[Layout]:
+    """The lines of a text, each a block of the given width; none where there is no text."""
     return [*_drawn_lines(text, size, ink, width, most)] if text.strip() else []
 
 
 @lru_cache(maxsize=32)
 def _drawn_lines(
     text: str, size: float, ink: tuple[int, int, int], width: int, most: int
-) -> tuple[Image.Image, ...]:
+) -> tuple[Layout, ...]:
     """What `written` gives; the pictures of a run have most of their texts in common."""
     font = font_of(size)
     height = round(1.32 * size)
     blocks = []
     for line in wrap(text, font, width, most):
-        block = blank(width, height)
-        ImageDraw.Draw(block).text((0, height / 2), line, fill=ink, font=font, anchor="lm")
-        blocks.append(block)
+        page = blank(width, height)
+        ImageDraw.Draw(page).text((0, height / 2), line, fill=ink, font=font, anchor="lm")
+        blocks.append(kept(page))
     return tuple(blocks)
+
+
+def kept(page: Image.Image) -> Layout:
+    """A picture as a block that is put on many pages."""
+    return Layout(page.width, page.height, [(np.asarray(page), 0, 0)])
 
 
 def framed(pixels: Pixels) -> Block:
     """The picture with a hairline around it, that tells a white picture from the page."""
     height, width = pixels.shape[0] + 2, pixels.shape[1] + 2
-    across = Image.new("RGB", (width, 1), FRAME)
-    down = Image.new("RGB", (1, height - 2), FRAME)
+    across = np.full((1, width, 3), FRAME, np.uint8)
+    down = np.full((height - 2, 1, 3), FRAME, np.uint8)
     lines = [(across, 0, 0), (across, 0, height - 1), (down, 0, 1), (down, width - 1, 1)]
-    return Layout(width, height, [*lines, (Image.fromarray(pixels), 1, 1)])
+    return Layout(width, height, [*lines, (pixels, 1, 1)])
 
 
 def even(blocks: Sequence[Block]) -> list[Block]:
@@ -117,7 +124,7 @@ def centred(block: Block, width: int, height: int) -> Block:
 def stack(blocks: Sequence[Block], gap: float) -> Block:
     """The blocks one under the other, aligned at the left."""
     width = max(block.width for block in blocks)
-    placed: list[tuple[Image.Image, int, int]] = []
+    placed: list[tuple[Picture, int, int]] = []
     top = 0
     for block in blocks:
         placed += _placed(block, 0, top)
@@ -128,7 +135,7 @@ def stack(blocks: Sequence[Block], gap: float) -> Block:
 def beside(blocks: Sequence[Block], gap: float) -> Block:
     """The blocks one beside the other, aligned at the bottom."""
     height = max(block.height for block in blocks)
-    placed: list[tuple[Image.Image, int, int]] = []
+    placed: list[tuple[Picture, int, int]] = []
     left = 0
     for block in blocks:
         placed += _placed(block, left, height - block.height)

@@ -17,13 +17,14 @@ from retrograph.render.blocks import (
     beside,
     blank,
     framed,
+    kept,
     margin,
     stack,
     topped,
     written,
 )
 from retrograph.render.styles import Key
-from retrograph.render.text import Font, font_of, wrap
+from retrograph.render.text import font_of, wrap
 
 _GAP: Final = 28
 """Between a key's bar and its words."""
@@ -156,7 +157,9 @@ def _keyed(names: str, key: Key, unit: float, width: int, gutter: int) -> Block:
     bar = _bar(key, unit)
     named = stack([bar, _end_names(key.ends, unit, bar.width)], 2)
     if gutter:
-        named = beside([_row_names(key, unit, gutter, named.height), named], 0)
+        size, tall = _row_size(key, unit), _bar(key, unit).height
+        rows = _row_names(key.rows, size, 7 * unit, (gutter, named.height), tall)
+        named = beside([rows, named], 0)
     room = width - named.width - _GAP
     below = room < bar.width
     words = _words(names, key, unit, width if below else room)
@@ -168,38 +171,46 @@ def _keyed(names: str, key: Key, unit: float, width: int, gutter: int) -> Block:
 def _bar(key: Key, unit: float) -> Block:
     """A key's bar in a frame."""
     scale = max(1, round(unit))
-    return framed(key.bar.repeat(scale, axis=0).repeat(scale, axis=1))
+    return framed(key.bar.repeat(scale, axis=0).repeat(scale, axis=1) if scale > 1 else key.bar)
 
 
 def _gutter(key: Key, unit: float) -> int:
     """The width of the names of a bar's rows; 0 where they have none."""
     if not key.rows:
         return 0
-    font = _row_font(key, unit)
+    font = font_of(_row_size(key, unit))
     return round(max(map(font.getlength, key.rows)) + 8 * unit)
 
 
-def _row_names(key: Key, unit: float, width: int, height: int) -> Block:
-    """The names of a bar's rows, for the left of the bar; blank where they have none."""
-    names = blank(width, height)
-    draw, tall = ImageDraw.Draw(names), _bar(key, unit).height
-    for number, row in enumerate(key.rows):
-        place = (width - 7 * unit, tall * (number + 0.5) / len(key.rows))
-        draw.text(place, row, fill=SOFT, font=_row_font(key, unit), anchor="rm")
-    return names
+@lru_cache(maxsize=16)
+def _row_names(
+    rows: tuple[str, ...], size: float, gap: float, page: tuple[int, int], tall: int
+) -> Block:
+    """The names of a bar's rows, for the left of the bar.
+
+    Args:
+        rows: the names.
+        size: of the letters.
+        gap: between the names and the bar.
+        page: width and height of the block.
+        tall: the height of the bar, which is at the top.
+    """
+    names = blank(*page)
+    draw, font = ImageDraw.Draw(names), font_of(size)
+    for number, row in enumerate(rows):
+        place = (names.width - gap, tall * (number + 0.5) / len(rows))
+        draw.text(place, row, fill=SOFT, font=font, anchor="rm")
+    return kept(names)
 
 
-def _row_font(key: Key, unit: float) -> Font:
-    """Of the names of a bar's rows."""
-    return font_of(min(17 * unit, _ROW_LETTERS * _bar(key, unit).height / len(key.rows)))
+def _row_size(key: Key, unit: float) -> float:
+    """Of the letters that name a bar's rows."""
+    return min(17 * unit, _ROW_LETTERS * _bar(key, unit).height / max(1, len(key.rows)))
 
 
 @lru_cache(maxsize=16)
-def _end_names(ends: tuple[str, ...], unit: float, width: int) -> Image.Image:
-    """What the ends and the middle of a bar of that width are, under it; of many its fields.
-
-    It is shared with whoever has the same: paste it, do not draw on it.
-    """
+def _end_names(ends: tuple[str, ...], unit: float, width: int) -> Block:
+    """What the ends and the middle of a bar of that width are, under it; of many its fields."""
     labels = blank(width, round(24 * unit))
     draw, font = ImageDraw.Draw(labels), font_of(17 * unit)
     last = len(ends) - 1
@@ -213,7 +224,7 @@ def _end_names(ends: tuple[str, ...], unit: float, width: int) -> Image.Image:
         fitting = font_of(size)
         (short,) = wrap(label, fitting, room, 1)
         draw.text(place, short, fill=SOFT, font=fitting, anchor=f"{anchor}m")
-    return labels
+    return kept(labels)
 
 
 def _words(names: str, key: Key, unit: float, width: int) -> Block:
