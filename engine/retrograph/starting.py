@@ -6,6 +6,7 @@ Modules are loaded fast, and Ctrl-C ends it then; at its end, the system takes i
 from __future__ import annotations
 
 import atexit
+import ctypes
 import gc
 import os
 import signal
@@ -16,6 +17,10 @@ from typing import Final, NoReturn
 
 _BLOCKS: Final = "8"
 """How many blocks of memory Pillow keeps, each as large as the picture that was in it."""
+_TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3
+"""Parameters of mallopt."""
+_KEPT: Final = {_TRIM_THRESHOLD: 2**26, _MMAP_THRESHOLD: 2**24}
+"""Bytes of freed memory that a process keeps, and those of an array that it gives back at once."""
 
 
 @contextmanager
@@ -24,10 +29,11 @@ def loading() -> Iterator[None]:
 
     SIGINT, where it would raise KeyboardInterrupt, ends the process instead: raised inside the
     import system, the exception may leave its lock held, which others then wait for without end.
-    Pillow is told to keep the memory of pictures for the next ones: fresh memory for each costs
-    more than drawing it. To be entered in the main thread.
+    The memory of pictures is kept for the next ones: fresh memory for each costs more than drawing
+    it. To be entered in the main thread.
     """
     os.environ.setdefault("PILLOW_BLOCKS_MAX", _BLOCKS)
+    _keep_freed_memory()
     interrupt = signal.getsignal(signal.SIGINT)
     if interrupt is signal.default_int_handler:
         signal.signal(signal.SIGINT, signal.SIG_DFL)
@@ -38,6 +44,15 @@ def loading() -> Iterator[None]:
         gc.freeze()
         gc.enable()
         signal.signal(signal.SIGINT, interrupt)
+
+
+def _keep_freed_memory() -> None:
+    """Have the C library keep freed memory; only that of GNU is told."""
+    if sys.platform == "linux":
+        set_option = getattr(ctypes.CDLL(None), "mallopt", None)  # musl has none
+        if set_option is not None:
+            for name, value in _KEPT.items():
+                set_option(name, value)
 
 
 def run_as_process(main: Callable[[], int]) -> NoReturn:

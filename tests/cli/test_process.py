@@ -6,10 +6,12 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 import retrograph
+from retrograph import starting
 
 _UNFREED = "class Freed:\n    def __del__(self): print('freed')\nkept = Freed()\n"
 """What tells whether Python frees the objects of a module at the end."""
@@ -52,3 +54,17 @@ def test_an_exception_ends_a_process_as_it_does_in_python() -> None:
     assert done.returncode == 1
     assert "ValueError: why" in done.stderr
     assert done.stdout == "freed\n"
+
+
+def test_freed_memory_is_kept_where_the_c_library_can(monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[tuple[int, int]] = []
+    with_option = SimpleNamespace(mallopt=lambda *option: told.append(option))
+    for library in (with_option, SimpleNamespace()):
+        monkeypatch.setattr(starting.ctypes, "CDLL", lambda name, library=library: library)
+        with starting.loading():
+            pass
+    monkeypatch.setattr(starting.sys, "platform", "darwin")
+    with starting.loading():
+        pass
+    trim, mmap = -1, -3  # of malloc.h
+    assert told == [(trim, 2**26), (mmap, 2**24)]
