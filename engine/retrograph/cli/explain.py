@@ -13,6 +13,7 @@ from retrograph.inputs.share import share_of
 from retrograph.model import Model
 from retrograph.pipeline.distance import tell_distance
 from retrograph.pipeline.opening import open_session
+from retrograph.pipeline.parallel import settings_for_many
 from retrograph.pipeline.sharing import share_batches
 from retrograph.pipeline.writing import write_explanations, write_sheet
 from retrograph.results.base import json_text
@@ -45,7 +46,10 @@ def _run(args: argparse.Namespace) -> int:
     destination = destination_for(args, settings, args.sheet and "sheet.png", arrays=args.npz)
     out = console(stderr=args.json)
     with waiting(out, "building"):
-        session = open_session(Model(args.model), settings, inputs)
+        model = Model(args.model)
+        if args.sheet is None:
+            settings = settings_for_many(model, settings, inputs)
+        session = open_session(model, settings, inputs)
     announce(session, out)
     mistakes, distances = Mistakes(), Printed(out)
     explained: list[Explanation] = []
@@ -53,7 +57,9 @@ def _run(args: argparse.Namespace) -> int:
         batches = share_batches(session, inputs, share, destination, bar.to)
         batches = tell_distance(batches, session, distances)
         if args.sheet is None:
-            for explanation in mistakes.sieve(write_explanations(batches, session, destination)):
+            runs = settings.running.runs
+            written = write_explanations(batches, session, destination, runs)
+            for explanation in mistakes.sieve(written):
                 report(explanation, out)
                 explained.append(explanation.without_arrays())
         else:

@@ -32,6 +32,7 @@ from retrograph.pipeline.comparing import compare_all
 from retrograph.pipeline.destination import Destination
 from retrograph.pipeline.labels import Labels
 from retrograph.pipeline.opening import open_comparison, open_session
+from retrograph.pipeline.parallel import settings_for_many
 from retrograph.pipeline.settings import COMPARED, ExplainSettings, Question, Reading, Running
 from retrograph.pipeline.sharing import share_batches
 from retrograph.pipeline.units import Unit, whole_numbers
@@ -227,11 +228,14 @@ def _explained(
     progress: Progress | None,
 ) -> Iterator[Explanation | BadInput]:
     """The explanations of all inputs, written where they have a destination."""
-    session = open_session(opened(model), settings, inputs)
+    source = opened(model)
+    if destination is not None:
+        settings = settings_for_many(source, settings, inputs)
+    session = open_session(source, settings, inputs)
     batches = share_batches(session, inputs, share, destination, progress)
     if destination is None:
         return session.explain_all(batches)
-    return write_explanations(batches, session, destination)
+    return write_explanations(batches, session, destination, settings.running.runs)
 
 
 @checked_keywords

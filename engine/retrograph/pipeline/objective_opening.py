@@ -197,7 +197,7 @@ def open_objectives(
     return ObjectiveSession(
         **{**same, "reference": None, "top": 1, "context": replace(base.context, notes=notes)},
         finder=finder,
-        forward=ForwardPass(running.device, running.threads),
+        forward=ForwardPass(running.device, running.threads_each),
         layers=layers,
     )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from threading import Lock
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -29,6 +30,8 @@ Explainers = Mapping[str, Explainer]
 class ForwardPass:
     """Runs the tensors that a finder needs, made ready once for each size of the input.
 
+    Several threads may use it.
+
     Args:
         device, threads: as in `Explainer`.
     """
@@ -36,6 +39,7 @@ class ForwardPass:
     def __init__(self, device: str, threads: int | None) -> None:
         self._device, self._threads = device, threads
         self._sessions: dict[tuple[object, ...], Session] = {}
+        self._lock = Lock()
 
     def run(
         self, finder: Finder, feeds: Mapping[str, Array], frame: tuple[int, int]
@@ -45,10 +49,12 @@ class ForwardPass:
         if not tensors:
             return {}
         key = (tensors, frame)
-        if key not in self._sessions:
-            with runnable(forward(finder.graph(frame), *tensors)) as (model, folder, needed):
-                self._sessions[key] = Session(model, self._device, self._threads, folder, needed)
-        session = self._sessions[key]
+        with self._lock:
+            if key not in self._sessions:
+                with runnable(forward(finder.graph(frame), *tensors)) as (model, folder, needed):
+                    made = Session(model, self._device, self._threads, folder, needed)
+                self._sessions[key] = made
+            session = self._sessions[key]
         names = {spec.name for spec in session.inputs}
         return session.run({name: feed for name, feed in feeds.items() if name in names})
 
@@ -56,12 +62,14 @@ class ForwardPass:
 class LayerExplainers:
     """The explainers of each method for a layer, made when they are asked for and kept.
 
+    Several threads may use it.
+
     Args:
         make: makes them by the layer, by how its unit is chosen, and by whether for many.
     """
 
     def __init__(self, make: Callable[[str, str, bool], Explainers]) -> None:
-        self._make = make
+        self._make, self._lock = make, Lock()
         self._made: dict[tuple[str, str, bool], Explainers | None] = {}
 
     def know(self, layer: str, select: str, explainers: Explainers) -> None:
@@ -70,9 +78,10 @@ class LayerExplainers:
 
     def of(self, layer: str, select: str) -> Explainers:
         """Those of a layer."""
-        if (layer, select, False) not in self._made:
-            self._made[layer, select, False] = self._make(layer, select, False)
-        explainers = self._made[layer, select, False]
+        with self._lock:
+            if (layer, select, False) not in self._made:
+                self._made[layer, select, False] = self._make(layer, select, False)
+            explainers = self._made[layer, select, False]
         assert explainers is not None
         return explainers
 
@@ -81,12 +90,13 @@ class LayerExplainers:
 
         It is not where the batch axis does not lead all along the path.
         """
-        if (layer, select, True) not in self._made:
-            try:
-                self._made[layer, select, True] = self._make(layer, select, True)
-            except (InputError, UnsupportedError):
-                self._made[layer, select, True] = None
-        return self._made[layer, select, True]
+        with self._lock:
+            if (layer, select, True) not in self._made:
+                try:
+                    self._made[layer, select, True] = self._make(layer, select, True)
+                except (InputError, UnsupportedError):
+                    self._made[layer, select, True] = None
+            return self._made[layer, select, True]
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from functools import partial
 
 from retrograph.blank import Blanks
@@ -264,7 +264,7 @@ def _maker(
         wrt=sources,
         preprocessing=settings.reading.preprocessing if takes_pictures else None,
         outputs=settings.outputs,
-        **asdict(settings.running),
+        **settings.running.keywords,
     )
 
 
@@ -307,7 +307,7 @@ def _take(
         model,
         layer=settings.question.layer,
         wrt=settings.question.wrt,
-        **asdict(settings.running),
+        **settings.running.keywords,
     )
     method = _of_built(settings.question.method)
     explainers = {contract.method: explainer(method=method)}

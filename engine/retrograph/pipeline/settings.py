@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from retrograph.inputs import PreprocessingChoice
 from retrograph.keywords import check_counts
@@ -14,6 +15,7 @@ from retrograph.pipeline.labels import Labels
 from retrograph.pipeline.units import Unit
 from retrograph.preprocess import Preprocessing
 from retrograph.render import style_named
+from retrograph.runtime.parallel_runs import ParallelRuns
 
 USUAL = "guided"
 """The method, if none is asked for."""
@@ -78,12 +80,38 @@ class Reading:
 
 @dataclass(frozen=True)
 class Running:
-    """Where and how graphs run; the attributes are the keywords of `Explainer`."""
+    """Where and how graphs run.
+
+    Attributes:
+        device, threads, precision, straight_through: as in `Explainer`.
+        side_by_side: how runs share the threads; None where one run has them all.
+    """
 
     device: str = "auto"
     threads: int | None = None
     precision: str | None = None
     straight_through: bool | None = None
+    side_by_side: ParallelRuns | None = None
+
+    @property
+    def runs(self) -> int:
+        """How many runs are under way at a time."""
+        return 1 if self.side_by_side is None else self.side_by_side.count
+
+    @property
+    def threads_each(self) -> int | None:
+        """How many threads an operator of each run may use."""
+        return self.threads if self.side_by_side is None else self.side_by_side.threads
+
+    @property
+    def keywords(self) -> dict[str, Any]:
+        """Those of `Explainer`."""
+        return {
+            "device": self.device,
+            "threads": self.threads_each,
+            "precision": self.precision,
+            "straight_through": self.straight_through,
+        }
 
 
 @dataclass(frozen=True)

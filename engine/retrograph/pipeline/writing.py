@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from functools import partial
 from itertools import chain
 from typing import TypeVar
 
@@ -21,8 +22,23 @@ from retrograph.results.sheet import Sheet
 T = TypeVar("T")
 
 
+@dataclass(frozen=True)
+class _Placed:
+    """What is run at once, and where its explanations go.
+
+    Attributes:
+        batch: the inputs.
+        files: of the good ones, by their places among them; of those whose names can be written.
+        refused: the others.
+    """
+
+    batch: Batch
+    files: dict[int, Files]
+    refused: tuple[BadInput, ...]
+
+
 def write_explanations(
-    batches: Iterable[Batch], session: ExplainSession, destination: Destination
+    batches: Iterable[Batch], session: ExplainSession, destination: Destination, runs: int = 1
 ) -> Iterator[Explanation | BadInput]:
     """Each input explained and written into files of its own.
 
@@ -30,6 +46,7 @@ def write_explanations(
         batches: in their order.
         session: explains them.
         destination: a folder; a file where there is one input.
+        runs: how many runs are under way at a time.
 
     Returns:
         The explanations with their files, in order; what cannot be explained or written as a
@@ -40,29 +57,40 @@ def write_explanations(
             is no room for a file.
     """
     checked = _single(batches, destination) if destination.file else batches
-    explained, workers = _explained(checked, session, destination), default_workers()
-    return prefetch_map(explained, _written, workers=workers, ahead=2 * workers)
+    placed = (_placed(batch, session, destination) for batch in checked)
+    explain, pool = partial(_explained, session=session), default_workers()
+    beside = 0 if runs == 1 else runs
+    answers = prefetch_map(placed, explain, workers=beside, ahead=runs)
+    explained = chain.from_iterable(answers)
+    return prefetch_map(explained, _written, workers=pool, ahead=2 * pool)
+
+
+def _placed(batch: Batch, session: ExplainSession, destination: Destination) -> _Placed:
+    """A batch whose files' names are checked before it is explained."""
+    files: dict[int, Files] = {}
+    refused = []
+    for row, item in enumerate(batch.items):
+        drawable = session.context.kind.can_draw(item.array)
+        try:
+            files[row] = destination.files(
+                item.name, stem_of(item), session.context.tag, drawable=drawable
+            )
+        except InputError as error:
+            refused.append(BadInput(item.name, error))
+    return _Placed(batch, files, tuple(refused))
 
 
 def _explained(
-    batches: Iterable[Batch], session: ExplainSession, destination: Destination
-) -> Iterator[tuple[Explanation, Files] | BadInput]:
-    """Each input and the files for it, whose names are checked before it is explained."""
-    tag = session.context.tag
-    for batch in batches:
-        yield from batch.bad
-        places: dict[int, Files] = {}
-        for row, item in enumerate(batch.items):
-            drawable = session.context.kind.can_draw(item.array)
-            try:
-                places[row] = destination.files(item.name, stem_of(item), tag, drawable=drawable)
-            except InputError as error:
-                yield BadInput(item.name, error)
-        for row, each in enumerate(session.explained(batch) if places else ()):
-            if isinstance(each, BadInput):
-                yield each
-            elif row in places:
-                yield each, places[row]
+    placed: _Placed, session: ExplainSession
+) -> list[tuple[Explanation, Files] | BadInput]:
+    """The explanations of a batch, each with its files."""
+    found: list[tuple[Explanation, Files] | BadInput] = [*placed.batch.bad, *placed.refused]
+    for row, each in enumerate(session.explained(placed.batch) if placed.files else ()):
+        if isinstance(each, BadInput):
+            found.append(each)
+        elif row in placed.files:
+            found.append((each, placed.files[row]))
+    return found
 
 
 def _written(explained: tuple[Explanation, Files] | BadInput) -> Explanation | BadInput:
