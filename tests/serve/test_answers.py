@@ -100,6 +100,30 @@ def test_pictures_are_those_of_explain(page: Page, photo: Path) -> None:
     assert svg.body.startswith(b"<svg ")
 
 
+def test_a_map_comes_with_what_its_colours_mean(page: Page) -> None:
+    alone = {"input": "0", "unit": "3", "part": "map"}
+    assert "legend" not in told(page, "api/explain", input="0", unit="3").json
+    legend = told(page, "api/explain", **alone, method="guided").json["legend"]
+    assert (legend["method"], legend["rows"]) == ("Guided backpropagation", ["RGB", "R", "G", "B"])
+    assert legend["ends"] == ["lowers", "0", "raises"]
+    assert legend["text"].startswith("brighter: raising this colour value raises the ")
+    bar = picture(base64.b64decode(legend["bar"].removeprefix("data:image/png;base64,")))
+    colours = np.asarray(bar)[:: bar.height // 4, [0, -1]].astype(int)
+    grey, white = 128, 255
+    for row, channels in enumerate(([0, 1, 2], [0], [1], [2])):
+        lowers, raises = colours[row]
+        assert (raises[channels] == white).all()
+        assert (lowers[channels] <= 1).all()
+        others = np.delete(colours[row], channels, axis=1)
+        assert (others == grey).all()
+    heat, over = (
+        told(page, "api/explain", **alone, style=style).json for style in ("heat", "overlay")
+    )
+    assert heat["map"] == over["map"]
+    assert heat["legend"] == over["legend"]
+    assert heat["legend"]["ends"][-1] == "most"
+
+
 def test_scores_are_the_models(page: Page, photo: Path) -> None:
     wanted = rg.explain(MODEL, str(photo / "a.png"), device="cpu").explanations[0].classes
     classes = told(page, "api/scores", input="0").json["classes"]

@@ -216,3 +216,24 @@ def test_the_progress_of_checks_is_in_sight(tmp_path: Path) -> None:
     with page_served(SAMPLE, *small_pictures(tmp_path, 1)) as address:
         seen = visit(address, tmp_path, steps)
     assert seen.told == [["checking", True]]
+
+
+def test_what_the_colours_mean_stands_under_the_map(tmp_path: Path) -> None:
+    legend = """[document.querySelector('.legend p')?.textContent,
+      document.querySelector('.legend img')?.naturalWidth > 0,
+      [...document.querySelectorAll('.legend .ends span')].map((each) => each.textContent)]"""
+    steps = [
+        {"go": "?unit=5"},
+        {"until": f"{legend}[1]"},
+        {"tell": legend},
+        {"choose": ["[aria-label=Method]", "grad-cam"]},
+        {"until": f"{legend}[0].startsWith('Grad-CAM')"},
+        {"tell": legend},
+    ]
+    with page_served(SAMPLE, *small_pictures(tmp_path, 1)) as address:
+        seen = visit(address, tmp_path, steps)
+    assert seen.errors == []
+    (guided, _, lowers_raises), (cam, is_drawn, none_most) = seen.told
+    assert guided.startswith("Guided backpropagation: brighter: raising this colour value raises")
+    assert (cam, is_drawn) == ("Grad-CAM: evidence for the class", True)
+    assert (lowers_raises, none_most) == (["lowers", "0", "raises"], ["0", "most"])

@@ -16,7 +16,7 @@ from retrograph.errors import InputError, RetrographError
 from retrograph.pipeline.made_picture import made_picture
 from retrograph.preprocess import InputAxes
 from retrograph.preprocess.sequences import is_fasta
-from retrograph.render import png_bytes, style_named
+from retrograph.render import png_bytes
 from retrograph.render.colour import magnitude
 from retrograph.results.attribution import Attribution
 from retrograph.results.caption import (
@@ -32,6 +32,7 @@ from retrograph.results.unit_names import split_unit
 from retrograph.runtime import Array
 from retrograph.serve.facts import png, sound_of
 from retrograph.serve.inputs import PageInput
+from retrograph.serve.legend import as_on_page, legend_record, png_address
 from retrograph.serve.maps import box, input_sizes
 from retrograph.serve.query import Answer, Query, json_answer
 from retrograph.serve.shown_model import ShownModel
@@ -63,9 +64,12 @@ def explain(page: Page, query: Query) -> Answer:
         is_sound = sound_of(model, ask, shown) is not None
         record = {**_record(attribution), "sound": is_sound}
         record["warning"] = _of_letters(attribution, shown)
-        return json_answer({**record, "map": _data_url(explanation)} if is_map else record)
+        if is_map:
+            drawn = as_on_page(explanation)
+            record |= {"map": png_address(map_picture(drawn)), "legend": legend_record(drawn)}
+        return json_answer(record)
     if form == "png" and is_map:
-        return png(map_picture(explanation))
+        return png(map_picture(as_on_page(explanation)))
     stem = f"{shown.path.stem}.{attribution.context.tag}"
     if form == "svg":
         return Answer(svg(explanation), "image/svg+xml", f"{stem}.svg")
@@ -141,7 +145,10 @@ def map_picture(explanation: Explanation) -> Image.Image:
     """The attribution of the first unit alone, to be laid over the input.
 
     It is drawn in its style at the resolution of the input; of a picture it is the more opaque
-    the farther from 0. A style that draws the picture, too, is drawn as heat.
+    the farther from 0.
+
+    Args:
+        explanation: of `as_on_page`.
 
     Raises:
         InputError: it is not finite.
@@ -149,8 +156,6 @@ def map_picture(explanation: Explanation) -> Image.Image:
     (method, *_) = explanation.context.methods
     style = style_of(method, explanation)
     kind, shown = kind_of(explanation), explanation.shown
-    if shown is not None and style.name in ("overlay", "red-blue"):
-        style = style_named("heat")
     values = drawn_values(explanation, method)
     drawn = Image.fromarray(
         np.asarray(kind.map_picture(values, style, explanation.array, shown))
@@ -160,12 +165,6 @@ def map_picture(explanation: Explanation) -> Image.Image:
     frame = np.broadcast_to(values, explanation.array.shape)
     drawn.putalpha(Image.fromarray(_opacity(frame, kind.axes)).resize(drawn.size))
     return drawn
-
-
-def _data_url(explanation: Explanation) -> str:
-    """The map alone as a PNG that is in its address: it needs no request of its own."""
-    content = base64.b64encode(png_bytes(map_picture(explanation)))
-    return f"data:image/png;base64,{content.decode()}"
 
 
 def _opacity(values: Array, axes: InputAxes) -> Array:

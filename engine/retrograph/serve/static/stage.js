@@ -208,6 +208,7 @@ class Stage {
       make("h2", {}, name || record.layer),
       record.warning ? make("p.mistake", { role: "alert" }, record.warning) : "",
       make("p.soft", {}, facts.filter(Boolean).join(" \u00b7 "), ...preparation(record)),
+      ...(record.legend ? [legend(record.legend)] : []),
       ...(record.sound ? [make("audio", { controls: true, src: address(`api/audio/${encodeURIComponent(view().input)}`, { model: view().model }) })] : []),
       ...(notes.length ? [make("details", {}, make("summary", {}, notes.length === 1 ? "1 note" : `${notes.length} notes`), make("ul", {}, notes.map((note) => make("li", {}, note))))] : []),
     );
@@ -277,6 +278,13 @@ function startWords(unit) {
     isOpen && unit && !unit.ranked ? `nothing is chosen: this is the ${isBox ? "strongest box" : "most active unit"}` : "",
     isBox && unit.score < WEAK ? "a weak guess" : "",
   ];
+}
+
+/** What the colours of the map mean: their bar, with its ends and rows named, beside the words. */
+function legend({ method, text, ends, rows, bar }) {
+  const names = make("div.rows", {}, rows.map((row) => make("span", {}, row)));
+  const colours = make("div", {}, make("img", { src: bar, alt: "" }), make("div.ends", {}, ends.map((end) => make("span", {}, end))));
+  return make("div.legend", {}, ...(rows.length ? [names] : []), colours, make("p.soft", {}, `${method}: ${text}`));
 }
 
 /** How probable the model finds an explained class, and its place where it is not the first. */
