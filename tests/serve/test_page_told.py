@@ -237,3 +237,27 @@ def test_what_the_colours_mean_stands_under_the_map(tmp_path: Path) -> None:
     assert guided.startswith("Guided backpropagation: brighter: raising this colour value raises")
     assert (cam, is_drawn) == ("Grad-CAM: evidence for the class", True)
     assert (lowers_raises, none_most) == (["lowers", "0", "raises"], ["0", "most"])
+
+
+def test_a_click_on_a_segmented_picture_explains_the_class_there(tmp_path: Path) -> None:
+    Image.fromarray(np.full((24, 24, 3), (127, 0, 0), np.uint8)).save(tmp_path / "a.png")
+    (tmp_path / "names.txt").write_text("sky\ngrass\nbarn\nroad\n")
+    steps = [
+        {"go": "?"},
+        {"until": "document.querySelectorAll('.scores button').length > 0"},
+        {"click": "#stage .frame"},
+        {"until": "location.search.includes('at=')"},
+        {"until": "document.querySelector('.caption h2').textContent.startsWith('barn')"},
+        {"tell": "new URLSearchParams(location.search).get('at').split(',').map(Number)"},
+        {"tell": "document.querySelector('.caption h2').textContent"},
+        {"tell": "[...document.querySelectorAll('.tile .scored')].map((each) => each.textContent)"},
+    ]
+    files = segmentation(tmp_path, 24), tmp_path / "a.png"
+    labels = "--labels", tmp_path / "names.txt"
+    with page_served(*files, "--preprocess", "0-1", *labels) as address:
+        seen = visit(address, tmp_path, steps)
+    assert seen.errors == []
+    (x, y), title, names = seen.told
+    assert (x, y) == pytest.approx((12, 12), abs=1)
+    assert title == f"barn at row {y}, column {x}"
+    assert sorted(names) == ["barn", "grass", "road", "sky"]

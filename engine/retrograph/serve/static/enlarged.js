@@ -2,6 +2,7 @@
 import { ask, newest } from "./ask.js";
 import { amount, make } from "./dom.js";
 import { fieldOf, windowAt } from "./field.js";
+import { channelName } from "./known.js";
 import { showUnit } from "./view.js";
 
 /** The map of the channel that is explained. */
@@ -73,7 +74,7 @@ export class Enlarged {
     });
     context.putImageData(image, 0, 0);
     this.canvas.style.aspectRatio = `${columns} / ${rows}`;
-    this.canvas.ariaLabel = `map of channel ${this.channel}: arrows move the place, Enter chooses it`;
+    this.canvas.ariaLabel = `map of ${channelName(this.channel)}: arrows move the place, Enter chooses it`;
   }
 
   /** A map of one axis as bars. */
@@ -90,7 +91,7 @@ export class Enlarged {
       context.fillRect((k * width) / count, top, Math.max(width / count - (count < 200 ? 1 : 0), 0.5), Math.max(bottom - top, 1));
     });
     this.canvas.style.aspectRatio = `${width} / ${height}`;
-    this.canvas.ariaLabel = `channel ${this.channel} along the input: arrows move the place, Enter chooses it`;
+    this.canvas.ariaLabel = `${channelName(this.channel)} along the input: arrows move the place, Enter chooses it`;
   }
 
   placeOf(event) {
@@ -122,14 +123,14 @@ export class Enlarged {
   markPlace() {
     const place = this.looked ?? this.place;
     this.mark.hidden = !place;
-    if (!place) return (this.words.textContent = `channel ${this.channel}`);
+    if (!place) return (this.words.textContent = channelName(this.channel));
     const [rows, columns] = this.grid;
     const [row, column] = place.length > 1 ? place : [0, place[0]];
     Object.assign(this.mark.style, {
       left: `${(100 * column) / columns}%`, top: `${(100 * row) / rows}%`,
       width: `${100 / columns}%`, height: `${100 / rows}%`,
     });
-    this.words.textContent = `channel ${this.channel} at ${this.wordsOf(place)}`;
+    this.words.textContent = `${channelName(this.channel)} at ${this.wordsOf(place)}`;
   }
 
   /** Where a place of the map lies in the layer, and its number: of several in one the greatest. */

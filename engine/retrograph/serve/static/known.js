@@ -4,14 +4,15 @@ import { say } from "./dom.js";
 import { view, watch } from "./view.js";
 
 const listeners = [];
-const facts = { model: null, inputs: [], scores: [] };
+const facts = { model: null, inputs: [], scores: [], regions: [] };
 
 /**
- * The record of the model, with the inputs at hand and the class scores; false until it is there.
+ * The record of the model, with the inputs at hand, and the class scores and regions of the one that is shown; false until
+ * it is there.
  *
  * `sources` are the model's inputs by which it can be explained; the usual one has a `kind`.
  */
-export const known = () => facts.model?.name === view().model && { ...facts.model, takes: facts.model.inputs, sources: sources(), inputs: facts.inputs, scores: facts.scores };
+export const known = () => facts.model?.name === view().model && { ...facts.model, takes: facts.model.inputs, sources: sources(), inputs: facts.inputs, scores: facts.scores, regions: facts.regions };
 
 const sources = () => (facts.model.built ? [] : facts.model.inputs.filter(({ dtype }) => dtype?.startsWith("float")));
 
@@ -28,9 +29,9 @@ export function setInputs(inputs) {
   facts.inputs = inputs;
 }
 
-/** Remember the class scores of the input that is shown. */
-export function setScores(scores) {
-  facts.scores = scores;
+/** Remember the class scores of the input that is shown, or the regions that a map predicts. */
+export function setScores(scores, regions) {
+  Object.assign(facts, { scores, regions });
 }
 
 /** The layer whose maps are shown: the named one, else the class scores, of a detector its last ReLU. */
@@ -55,6 +56,9 @@ export function className(layer, unit) {
   return (layer === usual.layer && labels?.[unit]) || "";
 }
 
+/** A channel of the layer whose maps are shown: the class that it scores, or its number. */
+export const channelName = (channel) => className(mapLayer(), channel) || `channel ${channel}`;
+
 /** Remember whether a scan goes on. */
 export function setScanning(isScanning) {
   facts.model.scanning = isScanning;
@@ -72,7 +76,7 @@ export function startModels() {
     async (signal, model) => {
       const record = await ask("api/model", { model }, { signal });
       facts.model = record;
-      facts.scores = [];
+      setScores([], []);
       if (record.default?.error) say(record.default.error.message, true);
       for (const changed of listeners) changed();
     },

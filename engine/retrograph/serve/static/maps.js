@@ -3,7 +3,7 @@ import { ask, forget, newest, picture } from "./ask.js";
 import { answered, onAnswer, shownUnit } from "./answer.js";
 import { amount, bar, choices, make, showMistake } from "./dom.js";
 import { Enlarged } from "./enlarged.js";
-import { className, known, mapLayer, onModel } from "./known.js";
+import { channelName, className, known, mapLayer, onModel } from "./known.js";
 import { question, showUnit, view, watch } from "./view.js";
 
 const PAGE = 48;
@@ -170,13 +170,14 @@ class Maps {
   }
 
   tile({ unit, max, place }) {
+    const scored = className(mapLayer(), unit);
     return make("button.tile", {
-      data: { unit }, ariaLabel: `channel ${unit}, strongest ${amount(max)}`,
-      title: `channel ${unit}: ${amount(max)}${place?.length ? ` at ${place.join(", ")}` : ""}`,
+      data: { unit }, ariaLabel: `${channelName(unit)}, strongest ${amount(max)}`,
+      title: `${channelName(unit)}: ${amount(max)}${place?.length ? ` at ${place.join(", ")}` : ""}`,
       onclick: () => this.choose(unit),
       onpointerenter: () => this.enlarged.hint(place),
       onpointerleave: () => this.enlarged.hint(null),
-    }, make("span.image"), make("span.label", {}, make("b", {}, `${unit}`), ` ${amount(max)}`));
+    }, make("span.image"), make("span.label", {}, make(scored ? "b.scored" : "b", {}, scored || `${unit}`), ` ${amount(max)}`));
   }
 
   bar({ unit, max, name }) {

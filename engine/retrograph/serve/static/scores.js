@@ -16,7 +16,7 @@ export function scoreList(pane, stage) {
   const load = newest(list, async (signal) => {
     const { model, input, preprocessing } = view();
     const scores = await ask("api/scores", { model, input, preprocessing }, { signal });
-    setScores(scores.classes ?? []);
+    setScores(scores.classes ?? [], scores.regions ?? []);
     list.replaceChildren(...(scores.picture ? [madePicture({ model, input, preprocessing })] : []), ...parts(scores));
     found = scores;
     markBoxes();
@@ -30,7 +30,7 @@ export function scoreList(pane, stage) {
   const refresh = () => known() && view().input && load();
   watch(["input", "preprocessing"], refresh);
   onModel(refresh);
-  watch(["unit", "layer", "box", "class"], () => mark(list));
+  watch(["unit", "layer", "box", "class", "at"], () => mark(list));
   onAnswer(() => {
     markBoxes();
     mark(list);

@@ -222,6 +222,9 @@ class Stage {
     const { model, input } = view();
     const layer = mapLayer();
     const [x, y] = pixel.map(Math.floor);
+    if (known().regions.length && layer === known().default.layer) {
+      return showUnit({ layer: "", unit: "", at: `${x},${y}` });
+    }
     if (!(await fieldOf(model, layer))) {
       return say(`units of ${layer} see the whole input; choose a layer with maps in the network`);
     }
