@@ -8,9 +8,11 @@ from typing import Any
 import numpy as np
 import pytest
 
+import retrograph
 from retrograph.cli.spelling import as_option
 from retrograph.errors import InputError
 from retrograph.pipeline.units import UnitChoice, parse_unit
+from support import nets
 
 LABELS = ("fruit bat", "fruit cake", "fruit fly", "goldfish", "tabby, tabby cat")
 
@@ -92,3 +94,19 @@ def test_the_axis_of_the_channels_is_told_where_it_is_not_the_first(
     assert parse_unit(4, shape, (), "relu1", axis) == UnitChoice("channel", (4,))
     with pytest.raises(InputError, match=re.escape(f"unit=5 is out of range: {told}")):
         parse_unit(5, shape, (), "relu1", axis)
+
+
+@pytest.mark.parametrize(
+    ("asked", "words"),
+    [
+        ({"class_": 99}, "class_=99 is out of range"),
+        ({"class_": "1,2"}, "class_=1,2 has 2 numbers"),
+        ({"class_": 3, "top": 2}, "leave class_ out"),
+        ({"unit": 99}, "unit=99 is out of range"),
+    ],
+)
+def test_a_message_names_what_was_given(asked: dict[str, Any], words: str) -> None:
+    x = np.zeros((1, 3, 8, 8), np.float32)
+    with pytest.raises(InputError) as refused:
+        list(retrograph.explain_all(nets.cnn(), x, device="cpu", **asked))
+    assert words in str(refused.value)

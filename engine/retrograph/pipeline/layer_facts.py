@@ -72,12 +72,12 @@ def choose_unit(facts: LayerFacts, question: Question, labels: Sequence[str]) ->
     Raises:
         InputError: there is no such unit.
     """
-    wanted = question.unit if question.aim.class_ is None else question.aim.class_
-    choice = parse_unit(wanted, facts.shape, labels, facts.alias, facts.channel_axis)
+    is_class = question.aim.class_ is not None
+    wanted, name = (question.aim.class_, "class_") if is_class else (question.unit, "unit")
+    choice = parse_unit(wanted, facts.shape, labels, facts.alias, facts.channel_axis, name)
     if question.top > 1 and choice.select != "top":
         raise InputError(
-            f"{parameter('top', 'N')} explains the N most active units; leave "
-            f"{parameter('unit')} out"
+            f"{parameter('top', 'N')} explains the N most active units; leave {parameter(name)} out"
         )
     sizes = [size for size in facts.shape if size is not None]
     if len(sizes) == len(facts.shape) and question.top > math.prod(sizes):

@@ -51,6 +51,7 @@ def parse_unit(
     labels: Sequence[str],
     layer: str,
     channel_axis: int = 0,
+    name: str = "unit",
 ) -> UnitChoice:
     """How a unit of a layer is chosen that somebody names.
 
@@ -62,17 +63,18 @@ def parse_unit(
         labels: the class names, if known.
         layer: the layer's alias, for messages.
         channel_axis: the axis of an item that counts channels.
+        name: the parameter that it was given as, for messages.
 
     Raises:
         InputError: there is no such unit.
     """
     if unit is not None and not isinstance(unit, str):
-        return _by_number(whole_numbers(unit), shape, layer, channel_axis)
+        return _by_number(whole_numbers(unit), shape, layer, channel_axis, name)
     if unit is None or unit == "top":
         return UnitChoice("top")
     if re.fullmatch(r"-?\d{1,18}(\s*,\s*-?\d{1,18})*", unit):
-        return _by_number(tuple(int(p) for p in unit.split(",")), shape, layer, channel_axis)
-    index = class_named(unit, labels)
+        return _by_number(tuple(int(p) for p in unit.split(",")), shape, layer, channel_axis, name)
+    index = class_named(unit, labels, name)
     if names_classes(labels, shape, channel_axis):
         return UnitChoice("unit", _full(index, shape, channel_axis))
     if channel_names(labels, shape, layer, channel_axis):
@@ -80,12 +82,12 @@ def parse_unit(
     if layer == SCORES and len(labels) in shape:
         example = [index if d == len(labels) else 0 for d in shape]
         raise InputError(
-            f"{_named(unit)} is class {index} of {len(labels)}, of which '{layer}' "
+            f"{_named(unit, name)} is class {index} of {len(labels)}, of which '{layer}' "
             f"({_size(shape)}) has several sets; give the numbers of one unit, such as "
             f"{','.join(map(str, example))}"
         )
     raise InputError(
-        f"{_named(unit)} is a class, and '{layer}' ({_size(shape)}) is no layer of the "
+        f"{_named(unit, name)} is a class, and '{layer}' ({_size(shape)}) is no layer of the "
         f"{len(labels)} classes; give a channel's number"
     )
 
@@ -104,7 +106,7 @@ def whole_numbers(unit: ArrayLike) -> tuple[int, ...]:
         ) from None
 
 
-def _named(unit: str, name: str = "unit") -> str:
+def _named(unit: str, name: str) -> str:
     return parameter(name, f"'{unit}'")
 
 
@@ -113,12 +115,12 @@ def _size(shape: Sequence[int | None]) -> str:
 
 
 def _by_number(
-    index: tuple[int, ...], shape: Sequence[int | None], layer: str, channel_axis: int
+    index: tuple[int, ...], shape: Sequence[int | None], layer: str, channel_axis: int, name: str
 ) -> UnitChoice:
     size, text = _size(shape), ",".join(map(str, index))
     if len(index) not in (1, len(shape)):
         raise InputError(
-            f"{parameter('unit', text)} has {len(index)} numbers; a unit of '{layer}' "
+            f"{parameter(name, text)} has {len(index)} numbers; a unit of '{layer}' "
             f"({size}) has {len(shape)}, a channel 1"
         )
     whose = f", of which axis {channel_axis} counts channels" if channel_axis else ""
@@ -126,7 +128,7 @@ def _by_number(
     for place, count in zip(index, counts, strict=True):
         if place < 0 or (count is not None and place >= count):
             raise InputError(
-                f"{parameter('unit', text)} is out of range: '{layer}' has {size} units{whose}; "
+                f"{parameter(name, text)} is out of range: '{layer}' has {size} units{whose}; "
                 "count from 0"
             )
     if len(index) == len(shape):
