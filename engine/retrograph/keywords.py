@@ -64,7 +64,7 @@ SHARED: Final = {
     "the model's file says if None, and where it says none sounds keep theirs.",
     "batch": "how many inputs a run takes, where the model leaves that open and keeps them apart.",
     "device": "auto (CUDA if there, else the CPU), cpu, cuda, or another device of `Explainer`.",
-    "threads": "how many threads an operator may use.",
+    "threads": "how many threads operators may use; runs under way at a time share them.",
     "outputs": "whether the graph keeps the model's own; without them nothing behind the layer is "
     "computed.",
     "precision": "float32, float16, or tf32: float32 whose products CUDA may round.",
