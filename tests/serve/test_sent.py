@@ -68,6 +68,8 @@ def test_a_picture_becomes_an_input(page: Page) -> None:
     seen = told(page, f"api/input/{record['id']}.png").body
     np.testing.assert_array_equal(np.asarray(Image.open(io.BytesIO(seen)).convert("RGB")), pixels)
     assert record in told(page, "api/inputs").json["inputs"]
+    (explained,) = told(page, "api/explain", input=record["id"], unit="3").json["explained"]
+    assert explained["input"] == "my dog.png"
 
 
 def test_an_array_becomes_an_input(page: Page) -> None:

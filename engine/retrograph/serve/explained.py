@@ -62,7 +62,7 @@ def explain(page: Page, query: Query) -> Answer:
     is_map = query.choice("part", ("figure", "map")) == "map"
     if form == "json":
         is_sound = sound_of(model, ask, shown) is not None
-        record = {**_record(attribution), "sound": is_sound}
+        record = {**_record(attribution, shown), "sound": is_sound}
         record["warning"] = _of_letters(attribution, shown)
         if is_map:
             drawn = as_on_page(explanation)
@@ -79,8 +79,11 @@ def explain(page: Page, query: Query) -> Answer:
     return Answer(content, FORMATS[form], f"{stem}.{form}")
 
 
-def _record(attribution: Attribution) -> dict[str, Any]:
-    """What `retrograph explain --json` prints, with where units lie and what they see."""
+def _record(attribution: Attribution, shown: PageInput) -> dict[str, Any]:
+    """What `retrograph explain --json` prints, with where units lie and what they see.
+
+    What the page has sent goes by its own name, not by that of the file that it was kept in.
+    """
     context = attribution.context
     record = explained_dict(attribution.explanations, context, spelling=on_page)
     contract, axes = context.contract, context.kind.axes
@@ -89,6 +92,7 @@ def _record(attribution: Attribution) -> dict[str, Any]:
             unit["place"] = [*split_unit(index.tolist(), contract.channel_axis)[1]]
             unit["sees"] = _seen(explanation, index)
         told["units"][0]["ranked"] = _ranked(explanation)
+        told["input"] = shown.name if shown.is_added else told["input"]
         told["size"] = _size(axes, explanation.array) or [*reversed(_seen_sizes(explanation)[-2:])]
     return {**record, "shape": [*contract.shape], "channel_axis": contract.channel_axis}
 
