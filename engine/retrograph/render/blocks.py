@@ -26,7 +26,7 @@ class Layout:
 
     Attributes:
         width, height: of the white, in pixels.
-        placed: the pictures, each which do not overlap, each with the pixels left of and above it.
+        placed: the pictures, which do not overlap, each with the pixels left of and above it.
     """
 
     width: int
