@@ -146,6 +146,21 @@ def test_it_goes_on_where_it_stopped(desk: Path) -> None:
     assert_whole(desk)
 
 
+def test_what_is_counted_before_an_interruption_is_kept(desk: Path) -> None:
+    heard: list[int] = []
+
+    def stopping(done: int, found: Sequence[object]) -> None:
+        if done >= 20:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        scanner().run("run", on_batch=stopping, seconds=1000)
+    scanner().run("run", on_batch=lambda done, found: heard.append(done))
+    assert heard[0] == 20
+    assert heard[-1] == 41
+    assert_whole(desk)
+
+
 def test_a_finished_scan_is_left_as_it_is(desk: Path) -> None:
     before = (desk / "whole" / "scan.sqlite").stat()
     scan = scanner().run("whole", on_batch=lambda done, found: pytest.fail("it runs again"))

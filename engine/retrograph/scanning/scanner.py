@@ -222,11 +222,21 @@ class Scanner:
         tell = on_batch or _ignore
         due = time.monotonic() + seconds
         tell(state.done, [])
-        for inputs, answer in gather(self._answered(batches(state.done))):
-            checked = state.add(inputs, answer)
-            tell(state.done, checked)
-            if time.monotonic() >= due:
-                due = _save(state, work, seconds)
+        is_whole = True
+        try:
+            for inputs, answer in gather(self._answered(batches(state.done))):
+                is_whole = False
+                checked = state.add(inputs, answer)
+                is_whole = True
+                tell(state.done, checked)
+                if time.monotonic() >= due:
+                    is_whole = False
+                    due = _save(state, work, seconds)
+                    is_whole = True
+        except KeyboardInterrupt:
+            if is_whole:
+                state.save(work)
+            raise
         state.save(work)
         return state
 
