@@ -8,8 +8,8 @@ import io
 import os
 import re
 import zlib
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from threading import get_ident
 from typing import Any, Final
@@ -57,15 +57,40 @@ def write_whole(path: Path, data: bytes | memoryview) -> None:
     Raises:
         InputError: it cannot be written; DiskFull where there is no room.
     """
-    part = path.with_name(f".{safe_name(path.name)}.{os.getpid()}-{get_ident()}.part")
+    write_together({path: data})
+
+
+def write_together(contents: Mapping[Path, bytes | memoryview]) -> None:
+    """Write files, all of them or none, whole; files that are there are replaced.
+
+    Raises:
+        InputError: one cannot be written; DiskFull where there is no room.
+    """
+    parts = {path: _part_of(path) for path in contents}
     try:
-        part.write_bytes(data)
-        part.replace(path)
+        for path, data in contents.items():
+            with _writing(path):
+                parts[path].write_bytes(data)
+        for path, part in parts.items():
+            with _writing(path):
+                part.replace(path)
+    finally:
+        for part in parts.values():
+            with suppress(OSError):
+                part.unlink()
+
+
+def _part_of(path: Path) -> Path:
+    """Where a file is written before it is whole."""
+    return path.with_name(f".{safe_name(path.name)}.{os.getpid()}-{get_ident()}.part")
+
+
+@contextmanager
+def _writing(path: Path) -> Iterator[None]:
+    try:
+        yield
     except OSError as error:
         raise unwritten(path, error) from None
-    finally:
-        with suppress(OSError):
-            part.unlink()
 
 
 def unwritten(path: Path, error: OSError) -> InputError:

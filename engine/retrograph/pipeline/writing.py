@@ -6,16 +6,17 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import chain
+from pathlib import Path
 from typing import TypeVar
 
 from retrograph.errors import InputError, parameter
 from retrograph.inputs.loader import Batch, stem_of
-from retrograph.output import DiskFull, make_folder, save_arrays
+from retrograph.output import DiskFull, make_folder, npz_bytes, save_arrays, write_together
 from retrograph.pipeline.destination import Destination, Files
 from retrograph.pipeline.session import ExplainSession
 from retrograph.prefetch import prefetch_map
 from retrograph.preprocess import BadInput, default_workers
-from retrograph.render import save_picture
+from retrograph.render import encoded_picture, save_picture
 from retrograph.results.explanation import Explanation
 from retrograph.results.sheet import Sheet
 
@@ -106,7 +107,9 @@ def _written(explained: tuple[Explanation, Files] | BadInput) -> Explanation | B
 
 
 def write_explanation(explanation: Explanation, files: Files) -> Explanation:
-    """Write the picture, and the arrays where they are wanted; files that are there are replaced.
+    """Write the picture, and the arrays where they are wanted, together.
+
+    Files that are there are replaced.
 
     Returns:
         The explanation with its file.
@@ -114,13 +117,14 @@ def write_explanation(explanation: Explanation, files: Files) -> Explanation:
     Raises:
         InputError: a file cannot be written, or an attribution cannot be drawn.
     """
-    for path in (files.arrays, files.picture):
-        if path is not None:
-            make_folder(path.parent)
+    contents: dict[Path, bytes | memoryview] = {}
     if files.arrays is not None:
-        save_arrays(explanation.arrays(), files.arrays)
+        contents[files.arrays] = npz_bytes(explanation.arrays())
     if files.picture is not None:
-        save_picture(explanation.image(), files.picture, force=True)
+        contents[files.picture] = encoded_picture(explanation.image(), files.picture)
+    for path in contents:
+        make_folder(path.parent)
+    write_together(contents)
     return replace(explanation, file=str(files.picture or files.arrays))
 
 

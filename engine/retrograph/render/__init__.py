@@ -13,7 +13,13 @@ from retrograph.render.legend import (
 from retrograph.render.letters import letter_tiles
 from retrograph.render.marks import NO_MARKS, Marks, marked
 from retrograph.render.page import Table, enlarge, panel, panels, sheet
-from retrograph.render.save import DESCRIPTION, png_bytes, save_picture, write_image
+from retrograph.render.save import (
+    DESCRIPTION,
+    encoded_picture,
+    png_bytes,
+    save_picture,
+    write_image,
+)
 from retrograph.render.strip import Track, strips
 from retrograph.render.styles import (
     SMOOTH,
@@ -50,6 +56,7 @@ __all__ = [
     "TextTable",
     "Track",
     "ValueGreys",
+    "encoded_picture",
     "enlarge",
     "film",
     "grey_slices",

@@ -53,6 +53,15 @@ def save_picture(picture: Picture, path: str | os.PathLike[str], *, force: bool 
     path = Path(path)
     check_picture_name(path)
     check_free(path, force=force)
+    write_whole(path, encoded_picture(picture, path))
+
+
+def encoded_picture(picture: Picture, path: Path) -> memoryview:
+    """The bytes of a file of that name.
+
+    Raises:
+        InputError: it cannot be encoded.
+    """
     kind, options = KINDS[path.suffix.lower()]
     image = picture if isinstance(picture, Image.Image) else Image.fromarray(picture)
     encoded = io.BytesIO()
@@ -62,7 +71,7 @@ def save_picture(picture: Picture, path: str | os.PathLike[str], *, force: bool 
         raise InputError(
             f"{path} cannot be written ({one_line(error)}); check the picture's size"
         ) from None
-    write_whole(path, encoded.getbuffer())
+    return encoded.getbuffer()
 
 
 def write_image(image: Image.Image, to: BinaryIO, kind: str, **options: int) -> None:
