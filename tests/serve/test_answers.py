@@ -124,6 +124,25 @@ def test_a_map_comes_with_what_its_colours_mean(page: Page) -> None:
     assert heat["legend"]["ends"][-1] == "most"
 
 
+def test_signs_stay_on_the_page(page: Page, photo: Path) -> None:
+    wanted = rg.explain(MODEL, str(photo / "a.png"), unit=3, method="gradient", device="cpu")
+    total = wanted.attribution[0].sum(axis=0)
+    asked = {"input": "0", "unit": "3", "part": "map", "method": "gradient", "style": "red-blue"}
+    told_of = told(page, "api/explain", **asked).json
+    assert told_of["legend"]["ends"] == ["lowers", "0", "raises"]
+    assert told_of["legend"]["text"].endswith("; summed over colour channels")
+    drawn = picture(base64.b64decode(told_of["map"].removeprefix("data:image/png;base64,")))
+    red, _, blue, opacity = np.moveaxis(np.asarray(drawn).astype(int), 2, 0)
+    strong = np.abs(total) > np.abs(total).max() / 4
+    assert (red > blue)[strong & (total > 0)].all()
+    assert (red < blue)[strong & (total < 0)].all()
+    assert {*np.sign(total[strong])} == {-1, 1}
+    assert opacity[np.unravel_index(np.abs(total).argmax(), total.shape)] == 255
+    usual = told(page, "api/explain", **{**asked, "method": "deeplift-rescale", "style": ""}).json
+    assert usual["legend"]["ends"][1] == "0"
+    assert usual["legend"]["text"].startswith("red: ")
+
+
 def test_scores_are_the_models(page: Page, photo: Path) -> None:
     wanted = rg.explain(MODEL, str(photo / "a.png"), device="cpu").explanations[0].classes
     classes = told(page, "api/scores", input="0").json["classes"]

@@ -222,6 +222,9 @@ def test_what_the_colours_mean_stands_under_the_map(tmp_path: Path) -> None:
     legend = """[document.querySelector('.legend p')?.textContent,
       document.querySelector('.legend img')?.naturalWidth > 0,
       [...document.querySelectorAll('.legend .ends span')].map((each) => each.textContent)]"""
+    mixed = "document.querySelector('.if-mixed').checkVisibility()"
+    slider = "document.querySelector('.corner input')"
+    slide = f"{slider}.value = 1, {slider}.dispatchEvent(new Event('input'))"
     steps = [
         {"go": "?unit=5"},
         {"until": f"{legend}[1]"},
@@ -229,13 +232,17 @@ def test_what_the_colours_mean_stands_under_the_map(tmp_path: Path) -> None:
         {"choose": ["[aria-label=Method]", "grad-cam"]},
         {"until": f"{legend}[0].startsWith('Grad-CAM')"},
         {"tell": legend},
+        {"tell": mixed},
+        {"tell": f"{slide}, {mixed}"},
     ]
     with page_served(SAMPLE, *small_pictures(tmp_path, 1)) as address:
         seen = visit(address, tmp_path, steps)
     assert seen.errors == []
-    (guided, _, lowers_raises), (cam, is_drawn, none_most) = seen.told
+    (guided, _, lowers_raises), (cam, is_drawn, none_most), *is_mixed = seen.told
     assert guided.startswith("Guided backpropagation: brighter: raising this colour value raises")
-    assert (cam, is_drawn) == ("Grad-CAM: evidence for the class", True)
+    assert cam.startswith("Grad-CAM: evidence for the class; mixed with the input")
+    assert is_drawn
+    assert is_mixed == [True, False]
     assert (lowers_raises, none_most) == (["lowers", "0", "raises"], ["0", "most"])
 
 

@@ -34,13 +34,19 @@ class Legend:
         self._grids: set[str] = set()
         """Rows and columns of those that are enlarged."""
 
-    def add(self, explained: ExplainedInput, *, values: bool) -> None:
+    def add(
+        self, explained: ExplainedInput, *, values: bool, over_picture: bool | None = None
+    ) -> None:
         """The styles of an input's attributions.
 
         Args:
             explained: the input.
             values: whether the values of the input itself are drawn.
+            over_picture: whether styles that can are drawn on the picture; if None where there is
+                one.
         """
+        if over_picture is None:
+            over_picture = has_picture(explained)
         if values:
             span = kind_of(explained).drawn_span(explained.array)
             self._spans.add(span)
@@ -53,7 +59,7 @@ class Legend:
         for method in explained.context.methods:
             style = style_of(method, explained)
             coloured = style.in_colours and is_coloured(method, explained)
-            drawn = style, coloured, has_picture(explained), _quantity(explained, method)
+            drawn = style, coloured, over_picture, _quantity(explained, method)
             title = method_title(explained.context, method)
             self._drawn.setdefault(drawn, {})[title] = None
 

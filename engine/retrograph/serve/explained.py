@@ -32,7 +32,7 @@ from retrograph.results.unit_names import split_unit
 from retrograph.runtime import Array
 from retrograph.serve.facts import png, sound_of
 from retrograph.serve.inputs import PageInput
-from retrograph.serve.legend import as_on_page, legend_record, png_address
+from retrograph.serve.legend import SUMMED, as_on_page, legend_record, png_address
 from retrograph.serve.maps import box, input_sizes
 from retrograph.serve.query import Answer, Query, json_answer
 from retrograph.serve.shown_model import ShownModel
@@ -161,20 +161,24 @@ def map_picture(explanation: Explanation) -> Image.Image:
     style = style_of(method, explanation)
     kind, shown = kind_of(explanation), explanation.shown
     values = drawn_values(explanation, method)
+    under = shown and Image.new("RGB", shown.size, "white")
     drawn = Image.fromarray(
-        np.asarray(kind.map_picture(values, style, explanation.array, shown))
+        np.asarray(kind.map_picture(values, style, explanation.array, under))
     ).convert("RGB")
     if shown is None:
         return drawn
     frame = np.broadcast_to(values, explanation.array.shape)
-    drawn.putalpha(Image.fromarray(_opacity(frame, kind.axes)).resize(drawn.size))
+    sizes = np.abs(frame.astype(np.float64))
+    if style.name == SUMMED and kind.axes.channel is not None:
+        sizes = np.abs(frame.sum(axis=kind.axes.channel, keepdims=True, dtype=np.float64))
+    drawn.putalpha(Image.fromarray(_opacity(sizes, kind.axes)).resize(drawn.size))
     return drawn
 
 
-def _opacity(values: Array, axes: InputAxes) -> Array:
-    """How far from 0 the numbers of each pixel are, uint8 [H, W]."""
-    others = tuple(axis for axis in range(values.ndim) if axis not in axes.spatial)
-    plane = np.abs(values.astype(np.float64)).max(axis=others) if others else np.abs(values)
+def _opacity(sizes: Array, axes: InputAxes) -> Array:
+    """How far from 0 the numbers of each pixel are, uint8 [H, W], by their sizes."""
+    others = tuple(axis for axis in range(sizes.ndim) if axis not in axes.spatial)
+    plane = sizes.max(axis=others) if others else sizes
     return (magnitude(plane[np.newaxis], "nchw", _OPAQUE) * 255).round().astype(np.uint8)
 
 

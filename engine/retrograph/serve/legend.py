@@ -14,15 +14,15 @@ from retrograph.results.explanation import Explanation
 from retrograph.results.legend import Legend
 from retrograph.results.maps import style_of
 
-_WITH_PICTURE = ("overlay", "red-blue")
+SUMMED = "red-blue"
+"""The style that draws the sum over colour channels, on the page without the picture."""
 
 
 def as_on_page(explanation: Explanation) -> Explanation:
-    """The explanation in the style of the page: on a picture, what would draw it too is heat."""
+    """The explanation in the style of the page: what would draw its picture too is heat."""
     (method, *_) = explanation.context.methods
-    is_replaced = explanation.shown is not None
-    is_replaced = is_replaced and style_of(method, explanation).name in _WITH_PICTURE
-    return explanation.styled("heat") if is_replaced else explanation
+    is_drawn_too = explanation.shown is not None and style_of(method, explanation).on_picture
+    return explanation.styled("heat") if is_drawn_too else explanation
 
 
 def legend_record(explanation: Explanation) -> dict[str, Any]:
@@ -31,16 +31,17 @@ def legend_record(explanation: Explanation) -> dict[str, Any]:
     Returns:
         `method`, `text`, `ends` and `rows` as in `Key`, and `bar`, the address of its picture.
     """
+    (name, *_) = explanation.context.methods
+    is_sum = explanation.shown is not None and style_of(name, explanation).name == SUMMED
     legend = Legend()
-    legend.add(explanation, values=False)
+    legend.add(explanation, values=False, over_picture=False if is_sum else None)
     ((method, key),) = legend.keys
-    bar = _data_url(key.bar.tobytes(), key.bar.shape)
     return {
         "method": method,
-        "text": key.text,
+        "text": f"{key.text}; summed over colour channels" if is_sum else key.text,
         "ends": [*key.ends],
         "rows": [*key.rows],
-        "bar": bar,
+        "bar": _data_url(key.bar.tobytes(), key.bar.shape),
     }
 
 

@@ -74,7 +74,7 @@ function boxRow(box) {
 
 function regionRow(region) {
   const words = region.name || `class ${region.class}`;
-  return row(words, region.share, percent(region.share ?? 0), choiceOf(region, { class: region.class }));
+  return row(words, region.share, `${percent(region.share ?? 0)} of pixels`, choiceOf(region, { class: region.class }));
 }
 
 /** What a detector found; the box of that number is the one that is explained. */

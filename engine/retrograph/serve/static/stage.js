@@ -48,6 +48,7 @@ class Stage {
     pane.append(this.tools, make("div.fill", {}, this.figures, this.empty, this.mistake, this.tip, zooms), this.caption);
     this.main = this.newFigure();
     this.shown = [];
+    pane.classList.toggle("mixed", this.share < 1);
     this.draw = newest(this.figures, (signal) => this.load(signal), (error) => this.failed(error));
     this.at = newest(this.figures, (signal, pixel) => this.clicked(pixel, signal), (e) => say(e.message, true));
   }
@@ -89,6 +90,7 @@ class Stage {
   setBlend(share) {
     this.share = share;
     localStorage.setItem(BLEND, share);
+    this.pane.classList.toggle("mixed", share < 1);
     this.each((figure) => figure.blend(share));
   }
 
@@ -161,10 +163,18 @@ class Stage {
     const record = figure === this.main ? shownRecord() : explained(change, signal);
     await figure.overlay({ id: input, parameters: { model, preprocessing } }, record, signal);
     figure.blend(this.share);
-    if (figure === this.main) return;
-    const unit = (await record).explained[0]?.units[0];
-    figure.mark({ sees: windowOf(unit) });
+    const told = await record;
+    if (this.shown.length > 1) figure.words.append(...besideOthers(told, view().compare));
+    if (figure === this.main) return this.named(told);
+    const { size, units: [unit] = [] } = told.explained[0] ?? {};
+    figure.mark({ sees: windowOf(unit, size) });
     figure.words.title = unit ? `activation ${amount(unit.activation)}` : "";
+  }
+
+  /** Beside another unit the most active one goes by its name. */
+  named({ explained: [first] }) {
+    const { compare, unit } = view();
+    if (compare.startsWith("unit") && !unit && first) this.main.words.replaceChildren(first.units[0].name);
   }
 
   title(figure, change, count) {
@@ -201,14 +211,14 @@ class Stage {
   answered({ record, unit, error }) {
     if (error || !record) return this.caption.replaceChildren();
     const name = unit?.name || "";
-    this.main.mark({ sees: windowOf(unit) });
+    this.main.mark({ sees: windowOf(unit, record.explained[0]?.size) });
     const facts = [...startWords(unit), record.layer, numberWords(unit), ...classWords(unit), seesWords(unit?.sees, record.explained[0]?.size)];
     const notes = [record.explained[0]?.note, ...(record.notes ?? [])].filter(Boolean);
     this.caption.replaceChildren(
       make("h2", {}, name || record.layer),
       record.warning ? make("p.mistake", { role: "alert" }, record.warning) : "",
       make("p.soft", {}, facts.filter(Boolean).join(" \u00b7 "), ...preparation(record)),
-      ...(record.legend ? [legend(record.legend)] : []),
+      ...(record.legend && !view().compare.startsWith("methods") ? [legend(record.legend)] : []),
       ...(record.sound ? [make("audio", { controls: true, src: address(`api/audio/${encodeURIComponent(view().input)}`, { model: view().model }) })] : []),
       ...(notes.length ? [make("details", {}, make("summary", {}, notes.length === 1 ? "1 note" : `${notes.length} notes`), make("ul", {}, notes.map((note) => make("li", {}, note))))] : []),
     );
@@ -286,8 +296,17 @@ function startWords(unit) {
 /** What the colours of the map mean: their bar, with its ends and rows named, beside the words. */
 function legend({ method, text, ends, rows, bar }) {
   const names = make("div.rows", {}, rows.map((row) => make("span", {}, row)));
-  const colours = make("div", {}, make("img", { src: bar, alt: "" }), make("div.ends", {}, ends.map((end) => make("span", {}, end))));
-  return make("div.legend", {}, ...(rows.length ? [names] : []), colours, make("p.soft", {}, `${method}: ${text}`));
+  const mixed = make("span.if-mixed", {}, "; mixed with the input here: slide to \u201cmap\u201d for these colours alone");
+  return make("div.legend", {}, ...(rows.length ? [names] : []), colours(bar, ends), make("p.soft", {}, `${method}: ${text}`, mixed));
+}
+
+/** A bar of colours over the names of its ends. */
+const colours = (bar, ends) => make("div", {}, make("img", { src: bar, alt: "" }), make("div.ends", {}, ends.map((end) => make("span", {}, end))));
+
+/** What is said of a figure that stands beside others: its own colours, or the unit that it explains. */
+function besideOthers({ legend: own, explained: [first] }, compare) {
+  if (compare.startsWith("methods")) return own ? [make("div.legend.small", { title: own.text }, colours(own.bar, own.ends))] : [];
+  return compare.startsWith("input") ? [make("div.soft", {}, first?.units[0]?.name ?? "")] : [];
 }
 
 /** How probable the model finds an explained class, and its place where it is not the first. */
@@ -315,9 +334,11 @@ function extent(box) {
 function seesWords(box, size) {
   if (!box) return "";
   const sizes = extent(box);
-  if (size && sizes.every((each, axis) => each >= size[axis])) return "sees the whole input";
+  if (isWhole(box, size)) return "sees the whole input";
   return sizes.length > 1 ? `sees ${times(sizes)} pixels` : `sees positions ${box[0]} to ${box[1] - 1}`;
 }
 
-/** The window that a unit sees, where it lies in a picture. */
-const windowOf = (unit) => (unit?.sees?.length === 4 ? unit.sees : null);
+/** Whether a box is all of an input. */
+const isWhole = (box, size) => Boolean(size) && extent(box).every((each, axis) => each >= size[axis]);
+/** The window that a unit sees, where that is a part of a picture. */
+const windowOf = (unit, size) => (unit?.sees?.length === 4 && !isWhole(unit.sees, size) ? unit.sees : null);
