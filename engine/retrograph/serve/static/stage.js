@@ -296,7 +296,7 @@ function startWords(unit) {
 /** What the colours of the map mean: their bar, with its ends and rows named, beside the words. */
 function legend({ method, text, ends, rows, bar }) {
   const names = make("div.rows", {}, rows.map((row) => make("span", {}, row)));
-  const mixed = make("span.if-mixed", {}, "; mixed with the input here: slide to \u201cmap\u201d for these colours alone");
+  const mixed = make("span.if-mixed", {}, "; mixed with the input by the slider");
   return make("div.legend", {}, ...(rows.length ? [names] : []), colours(bar, ends), make("p.soft", {}, `${method}: ${text}`, mixed));
 }
 
