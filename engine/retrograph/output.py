@@ -61,7 +61,9 @@ def write_whole(path: Path, data: bytes | memoryview) -> None:
 
 
 def write_together(contents: Mapping[Path, bytes | memoryview]) -> None:
-    """Write files, all of them or none, whole; files that are there are replaced.
+    """Write files whole, none of them put in place before all are written.
+
+    Files that are there are replaced.
 
     Raises:
         InputError: one cannot be written; DiskFull where there is no room.

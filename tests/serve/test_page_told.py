@@ -224,6 +224,7 @@ def test_what_the_colours_mean_stands_under_the_map(tmp_path: Path) -> None:
       [...document.querySelectorAll('.legend .ends span')].map((each) => each.textContent)]"""
     mixed = "document.querySelector('.if-mixed').checkVisibility()"
     slider = "document.querySelector('.corner input')"
+    under_caption = "document.querySelector('.caption .legend').checkVisibility()"
     slide = f"{slider}.value = 1, {slider}.dispatchEvent(new Event('input'))"
     steps = [
         {"go": "?unit=5"},
@@ -234,15 +235,21 @@ def test_what_the_colours_mean_stands_under_the_map(tmp_path: Path) -> None:
         {"tell": legend},
         {"tell": mixed},
         {"tell": f"{slide}, {mixed}"},
+        {"choose": ["[aria-label=Show]", "methods"]},
+        {"until": "document.querySelectorAll('figcaption .legend').length > 2"},
+        {"tell": under_caption},
+        {"choose": ["[aria-label=Show]", ""]},
+        {"until": under_caption},
     ]
     with page_served(SAMPLE, *small_pictures(tmp_path, 1)) as address:
         seen = visit(address, tmp_path, steps)
     assert seen.errors == []
-    (guided, _, lowers_raises), (cam, is_drawn, none_most), *is_mixed = seen.told
+    (guided, _, lowers_raises), (cam, is_drawn, none_most), *is_mixed, is_seen = seen.told
     assert guided.startswith("Guided backpropagation: brighter: raising this colour value raises")
     assert cam.startswith("Grad-CAM: evidence for the class; mixed with the input")
     assert is_drawn
     assert is_mixed == [True, False]
+    assert not is_seen
     assert (lowers_raises, none_most) == (["lowers", "0", "raises"], ["0", "most"])
 
 

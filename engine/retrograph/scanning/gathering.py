@@ -47,8 +47,6 @@ def gather(answered: Iterable[Answered]) -> Iterator[Gathered]:
 def _together(waiting: list[Answered]) -> Gathered:
     """Batches and their statistics as one."""
     inputs = [each for batch, _ in waiting for each in batch.inputs]
-    if len(waiting) == 1:
-        return inputs, waiting[0][1]
     by_batch = [
         [stats.only(slice(_good(batch))) for stats in answer]
         for batch, answer in waiting

@@ -147,6 +147,7 @@ class Stage {
     while (this.shown.length < changes.length) this.shown.push(this.shown.length ? this.newFigure() : this.main);
     this.shown.length = changes.length;
     this.figures.dataset.count = changes.length;
+    this.pane.classList.toggle("several-methods", view().compare.startsWith("methods"));
     if (this.figures.childElementCount !== changes.length) this.figures.replaceChildren(...this.shown.map((figure) => figure.element));
     this.shown.forEach((figure, place) => this.title(figure, changes[place], changes.length));
     await Promise.all(this.shown.map((figure, place) => this.fill(figure, changes[place], signal)));
@@ -218,7 +219,7 @@ class Stage {
       make("h2", {}, name || record.layer),
       record.warning ? make("p.mistake", { role: "alert" }, record.warning) : "",
       make("p.soft", {}, facts.filter(Boolean).join(" \u00b7 "), ...preparation(record)),
-      ...(record.legend && !view().compare.startsWith("methods") ? [legend(record.legend)] : []),
+      ...(record.legend ? [legend(record.legend)] : []),
       ...(record.sound ? [make("audio", { controls: true, src: address(`api/audio/${encodeURIComponent(view().input)}`, { model: view().model }) })] : []),
       ...(notes.length ? [make("details", {}, make("summary", {}, notes.length === 1 ? "1 note" : `${notes.length} notes`), make("ul", {}, notes.map((note) => make("li", {}, note))))] : []),
     );
