@@ -64,6 +64,7 @@ export class Figure {
   async basePicture({ id, parameters }, signal) {
     const key = JSON.stringify([id, parameters]);
     if (key === this.baseKey) return;
+    this.map.hidden = true;
     await this.swap(this.base, await picture(`api/input/${encodeURIComponent(id)}.png`, parameters, { signal }));
     this.baseKey = key;
   }
