@@ -12,6 +12,7 @@ from retrograph.render.blocks import (
     FRAME,
     WHITE,
     Block,
+    Page,
     beside,
     blank,
     drawn,
@@ -28,12 +29,13 @@ SMALL, WIDE, HIGH = random_picture(3, 4), random_picture(2, 9), random_picture(7
 BLOCKS = [Image.fromarray(each) for each in (SMALL, WIDE, HIGH)]
 
 
-def laid(page: Block, *places: tuple[np.ndarray, int, int]) -> None:
+def laid(page: Block | Page, *places: tuple[np.ndarray, int, int]) -> None:
     """Assert that a page has pictures at (left, top), and is white everywhere else."""
     wanted = np.full((page.height, page.width, 3), WHITE, np.uint8)
     for picture, left, top in places:
         wanted[top : top + len(picture), left : left + picture.shape[1]] = picture
-    np.testing.assert_array_equal(np.asarray(drawn(page)), wanted)
+    pixels = page.pixels if isinstance(page, Page) else np.asarray(drawn(page))
+    np.testing.assert_array_equal(pixels, wanted)
 
 
 def test_a_stack_is_aligned_at_the_left() -> None:
@@ -59,7 +61,7 @@ def test_even_blocks_are_centred_on_the_size_of_the_largest(blocks: Sequence[Blo
 def test_white_around_a_block() -> None:
     laid(topped(BLOCKS[0], 6, 8), (SMALL, 0, 0))
     wide = margin(BLOCKS[0], 3)
-    assert wide.size == (4 + 6, 3 + 6)
+    assert (wide.width, wide.height) == (4 + 6, 3 + 6)
     laid(wide, (SMALL, 3, 3))
     laid(blank(5, 2))
 

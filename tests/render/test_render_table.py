@@ -124,7 +124,7 @@ def test_a_title_and_its_further_lines_are_drawn() -> None:
         table(["a"], rows, title=title) for title in ("", "net.onnx", "cat.onnx", "net.onnx\nmore")
     )
     assert bare.height < one.height == other.height < more.height
-    assert one.tobytes() != other.tobytes()
+    assert one.pixels.tobytes() != other.pixels.tobytes()
     find(one, printed("net.onnx", 32, INK))
     find(more, printed("more", 22, SOFT))
 

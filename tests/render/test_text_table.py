@@ -51,7 +51,7 @@ def test_columns_that_are_too_wide_are_wrapped_and_stay_apart() -> None:
         lefts = [left for left, _ in places]
         edges.append((min(lefts), max(lefts) + word.shape[1]))
     assert all(first[1] < second[0] for first, second in itertools.pairwise(edges))
-    margin = np.asarray(page.convert("L"))[:, -20:]
+    margin = np.asarray(page.image().convert("L"))[:, -20:]
     assert (margin > 200).all()
 
 

@@ -122,7 +122,7 @@ def test_a_single_input_is_a_panel_several_a_sheet_and_snapshots_are_strips() ->
     sure = replace(made, history=np.ones(4), probabilities=np.eye(4)[2])
     finished = replace(single, maxima=(sure,))
     drawn = finished.image()
-    assert drawn == panel([("", made.picture)], caption)
+    assert drawn == panel([("", made.picture)], caption).image()
     assert drawn.width < 1.3 * 600  # the picture fills it
     assert strips.image().height > several.image().height
     with pytest.raises(InputError, match="leave style out"):
@@ -154,7 +154,7 @@ def test_a_sheet_of_three_has_its_title_in_one_line_and_chances_as_they_are() ->
     ]
     title = "Inputs that maximize each class\nactivation maximization · 4 steps"
     caption = Caption(notes=sure.context.small_print)
-    assert sure.image() == sheet(cells, 3, title, caption, side=240)
+    assert sure.image() == sheet(cells, 3, title, caption, side=240).image()
     assert sheet(cells, 3, title).height == sheet(cells, 3, "i\ni").height
 
 
@@ -241,7 +241,7 @@ def test_a_dream_is_beside_its_photograph_and_of_a_wanted_size() -> None:
     text = f"relu1 · whole layer · 4 steps\nnorm of the layer from {before:.3g} to {now:.3g}"
     caption = Caption(text, notes=dream.context.small_print)
     wanted = panel([("photograph", shown), ("dream", dream[0].picture)], caption)
-    assert dream.image() == wanted
+    assert dream.image() == wanted.image()
     small = retrograph.dream(nets.cnn(), photograph, layer="relu1", size=(10, 15), settings=FEW)
     assert small[0].input.shape == (3, 10, 15)
 

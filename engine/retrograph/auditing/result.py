@@ -186,7 +186,7 @@ class Audit(Result):
             for pair, ((title, shown), *tiles) in self.drawn_maps(style)
         ]
         title = f"{self.says}\n{self.b} against {self.a} · {self.method}\n{spelled(self.sentence)}"
-        return tile_page(rows, _SIDE, title, [spelled(note) for note in self.notes])
+        return tile_page(rows, _SIDE, title, [spelled(note) for note in self.notes]).image()
 
     def drawn_maps(
         self, style: str | None = None

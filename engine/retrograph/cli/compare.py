@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import argparse
 
-from PIL import Image
-
 from retrograph.cli import options, outputs
 from retrograph.cli.explain_report import Printed, announce, destination_for, report
 from retrograph.cli.progress import Mistakes, progress_bar, waiting
@@ -18,7 +16,7 @@ from retrograph.pipeline.comparing import comparison_title, first_inputs, left_o
 from retrograph.pipeline.destination import Destination
 from retrograph.pipeline.distance import tell_distance
 from retrograph.pipeline.opening import open_comparison
-from retrograph.render import save_picture
+from retrograph.render import Page, save_picture
 from retrograph.results.base import json_text
 from retrograph.results.comparison import ComparisonTable, comparison_dict
 from retrograph.results.explanation import Explanation
@@ -69,7 +67,7 @@ def _run(args: argparse.Namespace) -> int:
     return 2 if mistakes.count or file is None else 0
 
 
-def _save(page: Image.Image, destination: Destination) -> str:
+def _save(page: Page, destination: Destination) -> str:
     assert destination.file is not None
     make_folder(destination.file.parent)
     save_picture(page, destination.file, force=destination.force)

@@ -96,7 +96,7 @@ class ShownFilters:
 def page(shown: ShownFilters) -> Image.Image:
     """The page of filters, with what is to be known of them."""
     rows, side = _rows(shown)
-    return tile_page(rows, side, page_title(shown), _notes(shown))
+    return tile_page(rows, side, page_title(shown), _notes(shown)).image()
 
 
 Rows = list[tuple[str, list[tuple[str, Pixels]]]]

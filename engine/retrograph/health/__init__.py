@@ -80,7 +80,7 @@ class Health(Result):
             InputError: a style is given.
         """
         self.refuse_style(style)
-        return text_page(self.summary(), [TextTable(self.rows(), ("", ""))], self.problems)
+        return text_page(self.summary(), [TextTable(self.rows(), ("", ""))], self.problems).image()
 
     def to_dict(self) -> dict[str, Any]:
         """What was found, as plain values: what `retrograph doctor --json` prints.

@@ -6,11 +6,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from PIL import Image
-
 from retrograph.patches.layer_patches import LayerPatches
 from retrograph.patches.sheets import sheets
-from retrograph.render import SCALE
+from retrograph.render import SCALE, Page
 from retrograph.scanning import ScanReader
 
 
@@ -40,7 +38,7 @@ class PatchSet:
     missing: Mapping[str, str]
     changed: Mapping[str, str]
 
-    def sheets(self, layer: LayerPatches) -> Iterator[tuple[str, Image.Image]]:
+    def sheets(self, layer: LayerPatches) -> Iterator[tuple[str, Page]]:
         """The pages of a layer, each with the numbers of its first and last channel."""
         return sheets(layer, self._title(layer), self._sheet_notes())
 

@@ -51,7 +51,7 @@ class Patches(PatchSet, Result):
             raise InputError(
                 f"the patches are drawn already; give {parameter('style', style)} to patches()"
             )
-        return next(page for layer in self.layers for _, page in self.sheets(layer))
+        return next(page.image() for layer in self.layers for _, page in self.sheets(layer))
 
     def to_dict(self) -> dict[str, Any]:
         """What was made, as plain values: what `retrograph patches --json` prints.

@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from PIL import Image
-
 from retrograph.patches.layer_patches import ChannelPatches, LayerPatches
 from retrograph.patches.patch_image import PatchImage
 from retrograph.render.blocks import (
     INK,
     SOFT,
     Block,
+    Page,
     beside,
     blank,
     centred,
@@ -41,9 +40,7 @@ _ROOM: Final = 2 * SIDE + 40
 """The height of such a row."""
 
 
-def sheets(
-    patches: LayerPatches, title: str, notes: Sequence[str]
-) -> Iterator[tuple[str, Image.Image]]:
+def sheets(patches: LayerPatches, title: str, notes: Sequence[str]) -> Iterator[tuple[str, Page]]:
     """Pages of a layer's channels in order.
 
     Args:
@@ -96,7 +93,7 @@ def _page(
     k: int,
     title: str,
     notes: Sequence[str],
-) -> Image.Image:
+) -> Page:
     rows = [_row(each, side, k) for each in channels]
     deep = -(-len(rows) // _columns(side, k))
     parts = [stack(rows[i : i + deep], 22) for i in range(0, len(rows), deep)]

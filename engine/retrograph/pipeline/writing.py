@@ -121,7 +121,7 @@ def write_explanation(explanation: Explanation, files: Files) -> Explanation:
     if files.arrays is not None:
         contents[files.arrays] = npz_bytes(explanation.arrays())
     if files.picture is not None:
-        contents[files.picture] = encoded_picture(explanation.image(), files.picture)
+        contents[files.picture] = encoded_picture(explanation.page(), files.picture)
     for path in contents:
         make_folder(path.parent)
     write_together(contents)

@@ -1,5 +1,6 @@
 """Attributions as pictures, alone and on labelled pages."""
 
+from retrograph.render.blocks import DESCRIPTION, Page
 from retrograph.render.caption import NO_CAPTION, Caption
 from retrograph.render.film import film
 from retrograph.render.legend import (
@@ -14,7 +15,6 @@ from retrograph.render.letters import letter_tiles
 from retrograph.render.marks import NO_MARKS, Marks, marked
 from retrograph.render.page import Table, enlarge, panel, panels, sheet
 from retrograph.render.save import (
-    DESCRIPTION,
     encoded_picture,
     png_bytes,
     save_picture,
@@ -50,6 +50,7 @@ __all__ = [
     "Drawn",
     "Key",
     "Marks",
+    "Page",
     "Style",
     "Subject",
     "Table",

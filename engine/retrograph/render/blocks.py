@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Final, TypeAlias
+from typing import Any, Final, TypeAlias
 
 import numpy as np
 from PIL import Image, ImageDraw
@@ -18,6 +18,8 @@ INK: Final = (28, 28, 30)
 WARNING: Final = (184, 64, 16)
 SOFT: Final = (104, 104, 110)
 FRAME: Final = (208, 208, 212)
+DESCRIPTION: Final = "Description"
+"""The key, in a picture's `info` and in a PNG, of what is to be known of it in words."""
 
 
 @dataclass(frozen=True)
@@ -32,6 +34,41 @@ class Layout:
     width: int
     height: int
     placed: Sequence[tuple[Picture, int, int]]
+
+
+@dataclass(frozen=True, eq=False)
+class Page:
+    """A finished page, which is written as it is: Pillow's pictures would be copied twice more.
+
+    Attributes:
+        pixels: uint8 [H, W, 3].
+        description: what is to be known of it in words, which its file keeps; None for nothing.
+    """
+
+    pixels: Pixels
+    description: str | None = None
+
+    @property
+    def width(self) -> int:
+        """In pixels."""
+        return int(self.pixels.shape[1])
+
+    @property
+    def height(self) -> int:
+        """In pixels."""
+        return len(self.pixels)
+
+    @property
+    def __array_interface__(self) -> dict[str, Any]:
+        """For NumPy: a page is an array of its pixels."""
+        return self.pixels.__array_interface__
+
+    def image(self) -> Image.Image:
+        """The page as a picture of Pillow, its description in its `info`."""
+        image = Image.fromarray(self.pixels)
+        if self.description is not None:
+            image.info[DESCRIPTION] = self.description
+        return image
 
 
 Block: TypeAlias = Image.Image | Layout
@@ -143,8 +180,8 @@ def beside(blocks: Sequence[Block], gap: float) -> Block:
     return Layout(left - round(gap), height, placed)
 
 
-def margin(block: Block, width: float) -> Image.Image:
+def margin(block: Block, width: float) -> Page:
     """The page of a block, with so much white around it."""
     side = round(width)
     placed = [*_placed(block, side, side)]
-    return drawn(Layout(block.width + 2 * side, block.height + 2 * side, placed))
+    return Page(_pixels(Layout(block.width + 2 * side, block.height + 2 * side, placed)))

@@ -7,13 +7,14 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
 
-from PIL import Image, ImageDraw
+from PIL import ImageDraw
 
 from retrograph.render.blocks import (
     INK,
     SOFT,
     WARNING,
     Block,
+    Page,
     beside,
     blank,
     framed,
@@ -62,7 +63,7 @@ class Caption:
 NO_CAPTION: Final = Caption()
 
 
-def captioned(block: Block, caption: Caption, unit: float) -> Image.Image:
+def captioned(block: Block, caption: Caption, unit: float) -> Page:
     """The block over its caption, `unit` times the usual size, in a margin of white."""
     parts = caption_parts(caption, unit, block.width)
     return margin(stack([block, *parts], 22 * unit), 44 * unit)

@@ -9,7 +9,7 @@ from typing import Final
 import numpy as np
 from PIL import Image, ImageDraw
 
-from retrograph.render.blocks import INK, SOFT, Block, beside, blank, stack, topped, written
+from retrograph.render.blocks import INK, SOFT, Block, Page, beside, blank, stack, topped, written
 from retrograph.render.caption import Caption, captioned, lines
 from retrograph.render.colour import Floats, Pixels
 from retrograph.render.signals import Values
@@ -38,7 +38,7 @@ _NARROWEST: Final = 760
 
 def number_bars_page(
     title: str, values: Values, tracks: Sequence[WaveTrack], caption: Caption
-) -> Image.Image:
+) -> Page:
     """Columns of bars, a row for each number of [1, L], over the caption.
 
     Args:

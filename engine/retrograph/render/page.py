@@ -13,6 +13,7 @@ from retrograph.render.blocks import (
     INK,
     SOFT,
     Block,
+    Page,
     beside,
     blank,
     even,
@@ -100,16 +101,17 @@ def fill(picture: Picture, width: int, height: int, *, smooth: bool = False) -> 
 def _times(pixels: Pixels, factor: int, smooth: bool) -> Pixels:
     if factor == 1:
         return pixels
+    if not smooth:
+        return pixels.repeat(factor, axis=1).repeat(factor, axis=0)
     size = pixels.shape[1] * factor, pixels.shape[0] * factor
-    resampling = Image.Resampling.BICUBIC if smooth else Image.Resampling.NEAREST
-    return np.asarray(Image.fromarray(pixels).resize(size, resampling))
+    return np.asarray(Image.fromarray(pixels).resize(size, Image.Resampling.BICUBIC))
 
 
 Titled: TypeAlias = tuple[str, Picture]
 """A title, whose first line stands out, and its picture: uint8 [H, W, 3] or of Pillow."""
 
 
-def panel(columns: Sequence[Titled], caption: Caption = NO_CAPTION) -> Image.Image:
+def panel(columns: Sequence[Titled], caption: Caption = NO_CAPTION) -> Page:
     """Pictures side by side, each under its title, and the caption under them all.
 
     Small pictures are enlarged. Text that is too long is wrapped, then shortened.
@@ -121,7 +123,7 @@ def panel(columns: Sequence[Titled], caption: Caption = NO_CAPTION) -> Image.Ima
 def panels(
     rows: Sequence[Sequence[Titled | None]],
     caption: Caption = NO_CAPTION,
-) -> Image.Image:
+) -> Page:
     """The same of several rows, whose pictures have the place of the largest of the first row.
 
     Args:
@@ -173,7 +175,7 @@ def sheet(
     smooth: bool = False,
     side: int = SHEET_SIDE,
     heads: Sequence[str] = (),
-) -> Image.Image:
+) -> Page:
     """A grid of labelled cells, each with its pictures close beside one another.
 
     Cells fill rows of `columns`, as many as it takes. Pictures are uint8 [H, W, 3] or of
@@ -262,7 +264,7 @@ class Table:
 
     def page(
         self, title: str, keys: Sequence[tuple[str, Key]] = (), notes: Sequence[str] = ()
-    ) -> Image.Image:
+    ) -> Page:
         """The rows under the title, whose first line stands out, over the keys and the notes.
 
         A key has before it the columns that it is of. Raises ValueError when there are no rows.

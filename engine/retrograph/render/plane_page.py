@@ -15,6 +15,7 @@ from retrograph.render.blocks import (
     SOFT,
     WHITE,
     Block,
+    Page,
     beside,
     blank,
     drawn,
@@ -39,7 +40,7 @@ def plane_page(
     axes: Sequence[tuple[str, int]],
     caption: Caption,
     dots: NDArray[np.bool_] | None = None,
-) -> Image.Image:
+) -> Page:
     """Matrices under their titles, with numbers at their rows and columns, over a caption.
 
     Args:

@@ -14,7 +14,8 @@ from PIL.PngImagePlugin import PngInfo, putchunk
 
 from retrograph.errors import InputError, one_line
 from retrograph.output import check_free, write_whole
-from retrograph.render.colour import Picture, Pixels
+from retrograph.render.blocks import DESCRIPTION, Page
+from retrograph.render.colour import Picture
 
 try:
     from isal.isal_zlib import compress
@@ -28,8 +29,6 @@ _RGB: Final = (8, 2, 0, 0, 0)
 """Bits of a colour, RGB, zlib, the usual filters, not interlaced."""
 _UP: Final = 2
 """The filter that leaves of each byte its difference from the one above it."""
-DESCRIPTION: Final = "Description"
-"""The key, in a picture's `info` and in a PNG, of what is to be known of it in words."""
 KINDS: Final[dict[str, tuple[str, dict[str, int]]]] = {
     ".png": ("PNG", {}),
     ".jpg": ("JPEG", {"quality": 95, "subsampling": 0}),
@@ -42,7 +41,9 @@ KINDS: Final[dict[str, tuple[str, dict[str, int]]]] = {
 """Pillow's format and options by the suffix of a file."""
 
 
-def save_picture(picture: Picture, path: str | os.PathLike[str], *, force: bool = False) -> None:
+def save_picture(
+    picture: Picture | Page, path: str | os.PathLike[str], *, force: bool = False
+) -> None:
     """Write the picture in the format that the suffix names, the whole file or nothing.
 
     A file that is there already is replaced only with `force`.
@@ -56,17 +57,16 @@ def save_picture(picture: Picture, path: str | os.PathLike[str], *, force: bool 
     write_whole(path, encoded_picture(picture, path))
 
 
-def encoded_picture(picture: Picture, path: Path) -> memoryview:
+def encoded_picture(picture: Picture | Page, path: Path) -> memoryview:
     """The bytes of a file of that name.
 
     Raises:
         InputError: it cannot be encoded.
     """
     kind, options = KINDS[path.suffix.lower()]
-    image = picture if isinstance(picture, Image.Image) else Image.fromarray(picture)
     encoded = io.BytesIO()
     try:
-        write_image(image, encoded, kind, **options)
+        write_image(picture, encoded, kind, **options)
     except (OSError, ValueError) as error:
         raise InputError(
             f"{path} cannot be written ({one_line(error)}); check the picture's size"
@@ -74,53 +74,57 @@ def encoded_picture(picture: Picture, path: Path) -> memoryview:
     return encoded.getbuffer()
 
 
-def write_image(image: Image.Image, to: BinaryIO, kind: str, **options: int) -> None:
+def write_image(picture: Picture | Page, to: BinaryIO, kind: str, **options: int) -> None:
     """Encode a picture; a PNG keeps its description, and nothing else that came with it.
 
     Args:
-        image: its `info` may have a text at DESCRIPTION.
+        picture: of Pillow its `info` may have a text at DESCRIPTION.
         to: takes the bytes.
         kind: Pillow's name of the format.
         options: of the format.
     """
-    pixels = np.asarray(image)
-    if kind == "PNG" and image.mode == "RGB":
-        _write_png(pixels, to, image.info.get(DESCRIPTION))
-        return
-    bare = Image.fromarray(pixels)
-    if kind == "PNG":
-        bare.save(to, kind, pnginfo=_texts(image.info.get(DESCRIPTION)), compress_level=_LEVEL)
+    page = picture if isinstance(picture, Page) else _page_of(picture)
+    if kind != "PNG":
+        Image.fromarray(page.pixels).save(to, kind, **options)
+    elif page.pixels.shape[2:] == (3,):
+        _write_png(page, to)
     else:
-        bare.save(to, kind, **options)
+        texts = _texts(page.description)
+        Image.fromarray(page.pixels).save(to, kind, pnginfo=texts, compress_level=_LEVEL)
 
 
-def png_bytes(image: Image.Image) -> bytes:
+def _page_of(picture: Picture) -> Page:
+    """The pixels, of any mode, and the description of a picture."""
+    told = picture.info.get(DESCRIPTION) if isinstance(picture, Image.Image) else None
+    return Page(np.asarray(picture), told)
+
+
+def png_bytes(picture: Picture | Page) -> bytes:
     """A PNG file of a picture, made fast, with its description."""
     encoded = io.BytesIO()
-    write_image(image, encoded, "PNG")
+    write_image(picture, encoded, "PNG")
     return encoded.getvalue()
 
 
-def _write_png(pixels: Pixels, to: BinaryIO, description: str | None) -> None:
+def _write_png(page: Page, to: BinaryIO) -> None:
     """Encode a picture as the differences of each row from the one above it.
 
     Pillow tries five filters on each row, which takes as long as compressing does. isal compresses
     six times as fast as zlib.
 
     Args:
-        pixels: uint8 [H, W, 3].
+        page: uint8 [H, W, 3].
         to: takes the bytes.
-        description: a text that the file keeps.
     """
-    height, width, _ = pixels.shape
-    flat = pixels.reshape(height, 3 * width)
+    height, width, _ = page.pixels.shape
+    flat = page.pixels.reshape(height, 3 * width)
     rows = np.empty((height, 1 + 3 * width), np.uint8)
     rows[:, 0] = _UP
     rows[0, 1:] = flat[0]
     np.subtract(flat[1:], flat[:-1], out=rows[1:, 1:])
     to.write(_SIGNATURE)
     putchunk(to, b"IHDR", struct.pack(">IIBBBBB", width, height, *_RGB))
-    for name, data, _ in _texts(description).chunks:
+    for name, data, _ in _texts(page.description).chunks:
         putchunk(to, name, data)
     putchunk(to, b"IDAT", compress(rows.data, _LEVEL))
     putchunk(to, b"IEND")

@@ -7,9 +7,8 @@ from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
-from PIL import Image
 
-from retrograph.render.blocks import Block, beside, blank, framed, stack, topped
+from retrograph.render.blocks import Block, Page, beside, blank, framed, stack, topped
 from retrograph.render.caption import Caption, captioned, columns, heading
 from retrograph.render.page import PANEL_SIDE, WIDEST, Titled, enlarged_size, fill
 from retrograph.render.seen import Seen, part_rows, whole_row
@@ -22,7 +21,7 @@ _NARROWEST: Final = 200
 
 def seen_page(
     first: Titled, maps: Sequence[Seen], side: int, caption: Caption, *, smooth: bool = False
-) -> Image.Image | None:
+) -> Page | None:
     """The parts of input and attributions that units see, beside the whole input, over a caption.
 
     The whole of an attribution is there only where it is not 0 outside of the parts.

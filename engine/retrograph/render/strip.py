@@ -16,6 +16,7 @@ from retrograph.render.blocks import (
     SOFT,
     WHITE,
     Block,
+    Page,
     beside,
     blank,
     framed,
@@ -99,7 +100,7 @@ def strips(
     alphabet: str,
     caption: Caption = NO_CAPTION,
     spans: Sequence[tuple[int, int]] = (),
-) -> Image.Image:
+) -> Page:
     """Tracks one under the other, wrapped where they are long, over the caption.
 
     Args:

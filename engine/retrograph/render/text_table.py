@@ -8,7 +8,7 @@ from typing import Final, TypeAlias
 
 from PIL import Image, ImageDraw
 
-from retrograph.render.blocks import FRAME, INK, SOFT, Block, blank, margin, stack, written
+from retrograph.render.blocks import FRAME, INK, SOFT, Block, Page, blank, margin, stack, written
 from retrograph.render.text import font_of, legible, wrap
 
 Colour: TypeAlias = tuple[int, int, int]
@@ -40,7 +40,7 @@ class TextTable:
     colours: Mapping[str, Colour] = field(default_factory=dict)
 
 
-def text_page(title: str, tables: Sequence[TextTable], notes: Sequence[str] = ()) -> Image.Image:
+def text_page(title: str, tables: Sequence[TextTable], notes: Sequence[str] = ()) -> Page:
     """Tables one under the other, below a title and above notes; cells that are long are wrapped.
 
     Args:

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from PIL import Image, ImageDraw
+from PIL import ImageDraw
 
 from retrograph.render.blocks import (
     INK,
     SOFT,
     Block,
+    Page,
     beside,
     blank,
     framed,
@@ -31,7 +32,7 @@ def tile_page(
     side: int,
     title: str,
     notes: Sequence[str] = (),
-) -> Image.Image:
+) -> Page:
     """Rows of tiles, each under its label, the row's own label left of them.
 
     Args:

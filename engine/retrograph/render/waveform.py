@@ -7,18 +7,9 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
-from PIL import Image, ImageDraw
+from PIL import ImageDraw
 
-from retrograph.render.blocks import (
-    INK,
-    SOFT,
-    Block,
-    beside,
-    blank,
-    framed,
-    stack,
-    written,
-)
+from retrograph.render.blocks import INK, SOFT, Block, Page, beside, blank, framed, stack, written
 from retrograph.render.caption import Caption, captioned
 from retrograph.render.colour import Pixels
 from retrograph.render.signals import (
@@ -95,7 +86,7 @@ def waveform_page(
     tracks: Sequence[WaveTrack],
     rate: int | None,
     caption: Caption,
-) -> Image.Image:
+) -> Page:
     """A waveform, its spectrogram and its attributions on one axis of time, over the caption.
 
     Where the attributions are 0 but for a small part of the length, that is drawn again, enlarged.
@@ -121,7 +112,7 @@ def waveform_page(
 
 def sequence_page(
     title: str, values: Values, tracks: Sequence[WaveTrack], caption: Caption
-) -> Image.Image:
+) -> Page:
     """The same of a sequence [C, T] that is no sound, whose positions are counted.
 
     Raises:
@@ -137,7 +128,7 @@ def _page(
     time: tuple[str, float],
     lanes: Sequence[Block],
     caption: Caption,
-) -> Image.Image:
+) -> Page:
     """The curves, further lanes and the attributions, then the part that counts."""
     length = waveform.shape[1]
     whole, part = range(length), _enlarged_part(tracks, length)

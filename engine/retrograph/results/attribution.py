@@ -84,7 +84,7 @@ class Attribution(GraphOutputs, Result):
         for explanation in self.explanations:
             for of_one_unit in explanation.by_unit():
                 table.add(of_one_unit)
-        return table.page(self._title, {})
+        return table.page(self._title, {}).image()
 
     def to_dict(self) -> dict[str, Any]:
         """What `retrograph explain --json` prints of these inputs."""

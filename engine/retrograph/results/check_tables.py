@@ -95,7 +95,7 @@ def check_page(check: Findings) -> Image.Image:
         TextTable(treatment_rows(check), TREATMENTS),
     ]
     nearest = [] if check.nearest is None else [_nearest(check.nearest)]
-    return text_page("\n".join([title, *question]), tables, [*nearest, *check.notes])
+    return text_page("\n".join([title, *question]), tables, [*nearest, *check.notes]).image()
 
 
 def _grouped(verdicts: Sequence[Verdict]) -> list[tuple[str, ...]]:

@@ -9,7 +9,7 @@ from typing import Any
 from PIL import Image
 
 from retrograph.errors import InputError, command, facts, parameter, spelled
-from retrograph.render import SCALE, Table
+from retrograph.render import SCALE, Page, Table
 from retrograph.render.page import CELL_SIDE, Titled
 from retrograph.results.base import Result
 from retrograph.results.context import ExplainContext
@@ -61,7 +61,7 @@ class Comparison(Result):
         table = ComparisonTable(self.context.styled(style))
         for explanation in self.explanations:
             table.add(explanation)
-        return table.page(self.title, self.left_out)
+        return table.page(self.title, self.left_out).image()
 
     def to_dict(self) -> dict[str, Any]:
         """What `retrograph compare --json` prints."""
@@ -154,7 +154,7 @@ class ComparisonTable:
         for caption, row in zip(captions, rows, strict=True):
             self._table.add(caption, [cell and cell[1] for cell in row], side=1)
 
-    def page(self, title: str, left_out: Mapping[str, str]) -> Image.Image:
+    def page(self, title: str, left_out: Mapping[str, str]) -> Page:
         """The rows, with what is to be known of them.
 
         Args:

@@ -10,6 +10,7 @@ import numpy as np
 from PIL import Image
 
 from retrograph.errors import InputError
+from retrograph.render import Page
 from retrograph.results.base import Result
 from retrograph.results.caption import unit_lines
 from retrograph.results.explained import ExplainedInput
@@ -36,6 +37,10 @@ class Explanation(ExplainedInput, Result):
         Sequences of letters are drawn as letters as high as their attributions, of volumes up to
         12 slices, of videos evenly spaced frames.
         """
+        return self.page(style).image()
+
+    def page(self, style: str | None = None) -> Page:
+        """The same picture as it is written; arguments and errors of `image`."""
         if not has_figure(self):
             raise InputError(
                 f"{self.name} has {self.array.ndim} axes and cannot be drawn; save its arrays as "

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from PIL import Image
-
 from retrograph.errors import facts
 from retrograph.inputs import AttributionMap, ShownInput
 from retrograph.preprocess.columns import FIRST_IS_LABEL
-from retrograph.render import Caption
+from retrograph.render import Caption, Page
 from retrograph.results.explained import ExplainedInput
 from retrograph.results.legend import Legend
 from retrograph.results.maps import drawn_values, has_picture, kind_of, marks_of, style_of
@@ -24,7 +22,7 @@ def has_figure(explained: ExplainedInput) -> bool:
     return kind_of(explained).can_draw(explained.array)
 
 
-def figure(explained: ExplainedInput) -> Image.Image:
+def figure(explained: ExplainedInput) -> Page:
     """The input and its attributions, over what is said of them.
 
     Raises:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-
-from PIL import Image
+from dataclasses import replace
 
 from retrograph.errors import facts, spelled
 from retrograph.model import SCORES
-from retrograph.render import DESCRIPTION
+from retrograph.render import Page
 from retrograph.results.caption import (
     are_probabilities,
     class_records,
@@ -107,7 +106,7 @@ def small_print(context: ExplainContext, *lines: str) -> list[str]:
     return [*filter(None, [*map(facts, first), last])]
 
 
-def described(page: Image.Image, context: ExplainContext, lines: Sequence[str]) -> Image.Image:
+def described(page: Page, context: ExplainContext, lines: Sequence[str]) -> Page:
     """The page with what is to be known of it in words, which its file keeps.
 
     Args:
@@ -116,8 +115,7 @@ def described(page: Image.Image, context: ExplainContext, lines: Sequence[str]) 
         lines: what is said of it.
     """
     notes = [*lines, *map(str, gather_notes(context.contracts)), *context.notes]
-    page.info[DESCRIPTION] = "\n".join(spelled(line) for line in notes)
-    return page
+    return replace(page, description="\n".join(spelled(line) for line in notes))
 
 
 def row_lines(explained: ExplainedInput) -> list[str]:

@@ -132,7 +132,7 @@ class Sheet(Result):
             side=1,
             heads=heads,
         )
-        return described(page, context, [*title.splitlines(), *notes])
+        return described(page, context, [*title.splitlines(), *notes]).image()
 
     @property
     def _what(self) -> str:

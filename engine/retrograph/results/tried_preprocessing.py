@@ -94,7 +94,7 @@ class TriedPreprocessing(Result):
         notes = [facts(each) for each in self._notes()]
         title = f"{self.model}\n{self.choice.line}"
         columns = count if count > 1 else len(cells)
-        return sheet(cells, columns, title, Caption(notes=notes))
+        return sheet(cells, columns, title, Caption(notes=notes)).image()
 
     def _notes(self) -> list[str]:
         warning = self.choice.warning(self.labels)

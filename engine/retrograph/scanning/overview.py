@@ -37,7 +37,7 @@ def overview(scan: ScanReader) -> Image.Image:
     it fires in all of few inputs, how much one of them drives it more than the others.
     """
     blocks = [_head(scan), *(_layer(scan, layer) for layer in scan.layers), _foot(scan)]
-    return margin(stack(blocks, 34), 48)
+    return margin(stack(blocks, 34), 48).image()
 
 
 def _width() -> int:

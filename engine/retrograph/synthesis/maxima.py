@@ -91,10 +91,10 @@ class Maxima(Result, Sequence[Maximum]):
             raise InputError("inputs that were made are drawn in one way; leave style out")
         self._check_any()
         if any(each.snapshots for each in self):
-            return strips_page(self, self.context)
+            return strips_page(self, self.context).image()
         if len(self) > 1:
-            return sheet_page(self, self.context)
-        return single_page(self[0], self.context, self._columns(), self.what)
+            return sheet_page(self, self.context).image()
+        return single_page(self[0], self.context, self._columns(), self.what).image()
 
     def _columns(self) -> list[tuple[str, Any]]:
         """The titled pictures of the panel of one input, which the caption names."""

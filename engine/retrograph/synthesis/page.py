@@ -5,10 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from PIL import Image
-
 from retrograph.model import SCORES
-from retrograph.render import Caption, Table, panel, sheet
+from retrograph.render import Caption, Page, Table, panel, sheet
 from retrograph.render.colour import Picture
 from retrograph.results.unit_names import class_name
 from retrograph.synthesis.context import SynthesisContext
@@ -25,7 +23,7 @@ def single_page(
     context: SynthesisContext,
     columns: Sequence[tuple[str, Picture]],
     what: str,
-) -> Image.Image:
+) -> Page:
     """Titled pictures side by side, over what was made of the unit and what is measured of it."""
     rises = (
         []
@@ -42,7 +40,7 @@ def single_page(
     )
 
 
-def sheet_page(maxima: Sequence[Maximum], context: SynthesisContext) -> Image.Image:
+def sheet_page(maxima: Sequence[Maximum], context: SynthesisContext) -> Page:
     """Several inputs, each over its unit's name and its probability or activation."""
     cells = [(_label(each, context), [context.picture(each.input)]) for each in maxima]
     title = f"{_heading(context)}\nactivation maximization · {_step_count(maxima)}"
@@ -50,7 +48,7 @@ def sheet_page(maxima: Sequence[Maximum], context: SynthesisContext) -> Image.Im
     return sheet(cells, min(_COLUMNS, len(cells)), title, caption, side=_TILE)
 
 
-def strips_page(maxima: Sequence[Maximum], context: SynthesisContext) -> Image.Image:
+def strips_page(maxima: Sequence[Maximum], context: SynthesisContext) -> Page:
     """A row for each input: the states on the way, then the last one."""
     steps = [step for step, _ in maxima[0].snapshots]
     table = Table([*(f"step {step}" for step in steps), f"step {maxima[0].steps}"])

@@ -99,9 +99,8 @@ class Perturbation(Result):
             (f"change, {factor:g} times", self._drawn_change(factor)),
             (now, self._drawn_result()),
         ]
-        return panel(
-            columns, Caption("\n".join(self.describe()[1:]), notes=self.context.small_print)
-        )
+        caption = Caption("\n".join(self.describe()[1:]), notes=self.context.small_print)
+        return panel(columns, caption).image()
 
     def check_success(self) -> None:
         """Raises InputError where no change was found."""

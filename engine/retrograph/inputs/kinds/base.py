@@ -32,6 +32,7 @@ from retrograph.render import (
     SCALE,
     Caption,
     Marks,
+    Page,
     Style,
     colour,
     marked,
@@ -316,9 +317,7 @@ class InputKind(ABC):
         second = self.map_picture(values, style, array, shown)
         return shrink(first, longest), shrink(second, longest)
 
-    def figure(
-        self, shown: ShownInput, maps: Sequence[AttributionMap], caption: Caption
-    ) -> Image.Image:
+    def figure(self, shown: ShownInput, maps: Sequence[AttributionMap], caption: Caption) -> Page:
         """An input beside its attributions, over the caption.
 
         Raises:

@@ -15,7 +15,7 @@ from retrograph.inputs.kinds.base import AttributionMap, InputKind, ShownInput
 from retrograph.preprocess import Coding, InputAxes, Item, Pending
 from retrograph.preprocess.arrays import AnyArray
 from retrograph.preprocess.sequences import read_fasta
-from retrograph.render import Caption, Style, Track, ValueGreys, colour, letter_tiles, strips
+from retrograph.render import Caption, Page, Style, Track, ValueGreys, colour, letter_tiles, strips
 
 _MOST_LETTERS = 64
 """Longer parts of a sequence are drawn as colours alone where they have to be small."""
@@ -83,9 +83,7 @@ class LetterInput(InputKind):
         """Those of all positions, which are drawn one by one."""
         return float(array.min()), float(array.max())
 
-    def figure(
-        self, shown: ShownInput, maps: Sequence[AttributionMap], caption: Caption
-    ) -> Image.Image:
+    def figure(self, shown: ShownInput, maps: Sequence[AttributionMap], caption: Caption) -> Page:
         """The attributions as strips under the letters; the input too if these do not tell it."""
         coding, array, tracks = self._coding, shown.array, []
         if self.draws_values(array, shown.picture):

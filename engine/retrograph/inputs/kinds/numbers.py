@@ -9,7 +9,7 @@ from PIL import Image
 
 from retrograph.inputs.kinds.base import AttributionMap, InputKind, ShownInput
 from retrograph.preprocess.arrays import AnyArray
-from retrograph.render import BAR_SCALE, Caption, Style
+from retrograph.render import BAR_SCALE, Caption, Page, Style
 from retrograph.render.number_bars import number_bars_page
 from retrograph.render.waveform import WaveTrack, in_colour, sequence_page
 
@@ -38,9 +38,7 @@ class NumberInput(InputKind):
             return (BAR_SCALE,)
         return ("bar length: size; each column of bars has a scale of its own",)
 
-    def figure(
-        self, shown: ShownInput, maps: Sequence[AttributionMap], caption: Caption
-    ) -> Image.Image:
+    def figure(self, shown: ShownInput, maps: Sequence[AttributionMap], caption: Caption) -> Page:
         """The input over its attributions, as bars or curves; as planes what has many channels."""
         values = as_sequence(shown.array)
         if values is None:

@@ -18,7 +18,7 @@ from retrograph.preprocess.videos import (
     read_video,
     videos_of,
 )
-from retrograph.render import Caption, Style, Table, colour, film, spaced
+from retrograph.render import Caption, Page, Style, Table, colour, film, spaced
 
 _NOTE = "evenly spaced frames; each map has one scale for all frames"
 
@@ -80,9 +80,7 @@ class VideoInput(FramesInput):
         """Which frames are drawn."""
         return (_NOTE, *super().scale_notes(array, count))
 
-    def figure(
-        self, shown: ShownInput, maps: Sequence[AttributionMap], caption: Caption
-    ) -> Image.Image:
+    def figure(self, shown: ShownInput, maps: Sequence[AttributionMap], caption: Caption) -> Page:
         """Evenly spaced frames in a row, over the same frames of each attribution."""
         frames = self._frames(shown.array)
         rows = [(shown.title, frames)]

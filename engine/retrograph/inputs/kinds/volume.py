@@ -10,7 +10,7 @@ from PIL import Image
 from retrograph.inputs.kinds.base import AttributionMap, InputKind, ShownInput
 from retrograph.preprocess import Coding, InputAxes
 from retrograph.preprocess.arrays import AnyArray
-from retrograph.render import Caption, colour, grey_slices, sheet, slices, spaced
+from retrograph.render import Caption, Page, colour, grey_slices, sheet, slices, spaced
 
 _COLUMNS = 3
 _SIDE = 200
@@ -47,9 +47,7 @@ class VolumeInput(InputKind):
         depth = self.axes.to_volume(array).shape[1]
         return (f"{_which(depth)}; {_GREYS}", _SCALE)
 
-    def figure(
-        self, shown: ShownInput, maps: Sequence[AttributionMap], caption: Caption
-    ) -> Image.Image:
+    def figure(self, shown: ShownInput, maps: Sequence[AttributionMap], caption: Caption) -> Page:
         """Slices, each beside the same slice of the attributions."""
         volume = self.axes.to_volume(shown.array)
         grey = grey_slices(volume)

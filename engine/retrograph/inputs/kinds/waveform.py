@@ -15,7 +15,7 @@ from retrograph.preprocess import Coding, InputAxes, Item, Pending, PictureFile
 from retrograph.preprocess.arrays import AnyArray
 from retrograph.preprocess.recipe import describe, known
 from retrograph.preprocess.sounds import SOUND_SUFFIXES, WaveformSize, read_waveform
-from retrograph.render import BAR_SCALE, Caption, Style, colour
+from retrograph.render import BAR_SCALE, Caption, Page, Style, colour
 from retrograph.render.waveform import (
     WaveTrack,
     attribution_plot,
@@ -143,9 +143,7 @@ class WaveformInput(InputKind):
             attribution_plot(attribution, style, *size),
         )
 
-    def figure(
-        self, shown: ShownInput, maps: Sequence[AttributionMap], caption: Caption
-    ) -> Image.Image:
+    def figure(self, shown: ShownInput, maps: Sequence[AttributionMap], caption: Caption) -> Page:
         """The waveform over its attributions, on one axis of time."""
         tracks = [
             WaveTrack(
