@@ -10,7 +10,7 @@ from rich.text import Text
 
 from retrograph.cli.options import input_files
 from retrograph.cli.spelling import as_option
-from retrograph.cli.terminal import print_notes, visible
+from retrograph.cli.terminal import print_lines, print_notes, visible
 from retrograph.errors import spelled
 from retrograph.inputs import PreprocessingChoice
 from retrograph.pipeline.destination import Destination
@@ -80,13 +80,14 @@ def print_preprocessing(
 
 def report(explanation: Explanation, out: Console) -> None:
     """Print what was explained, and where it is if that is a file of its own."""
-    out.print(Text(visible(explanation.name), "bold"), soft_wrap=True)
     where = [] if explanation.file is None else [f"-> {explanation.file}"]
     found = explanation.found.lines
     more = [f"   ... {len(found) - _MOST_FOUND} more"] if len(found) > _MOST_FOUND else []
     listed = [f"   {line}" for line in found[:_MOST_FOUND]] + more
-    for line in (*printed_lines(explanation), *listed, *where):
-        out.print(f"  {visible(spelled(line, as_option))}", soft_wrap=True)
+    told = (*printed_lines(explanation), *listed, *where)
+    print_lines(
+        out, visible(explanation.name), [f"  {visible(spelled(line, as_option))}" for line in told]
+    )
 
 
 class Printed:

@@ -94,6 +94,8 @@ def complain(message: str) -> None:
 
 def visible(text: str) -> str:
     """The text with what would move a cursor, or cannot be encoded, written as an escape."""
+    if text.isprintable():
+        return text
     return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
 
 
@@ -101,6 +103,21 @@ def never_fail_to_encode(stream: TextIO) -> None:
     """Have a stream print ? for what its encoding lacks."""
     if isinstance(stream, io.TextIOWrapper):
         stream.reconfigure(errors="replace")
+
+
+def print_lines(out: Console, first: str, others: Sequence[str]) -> None:
+    """Lines that are not folded, the first of which stands out.
+
+    For a file they are written as they are, since laying them out takes as long as drawing does.
+    """
+    lines = "\n".join([first, *others])
+    if out.is_terminal:
+        text = Text(lines)
+        text.stylize("bold", 0, len(first))
+        out.print(text, soft_wrap=True)
+    else:
+        out.file.write(f"{lines}\n")
+        out.file.flush()
 
 
 def print_notes(out: Console, notes: Iterable[str], style: str = "") -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Final, Literal, TypeAlias
 
 import numpy as np
@@ -55,7 +56,7 @@ class PreprocessingChoice:
     trials: tuple[Trial, ...] = ()
     contested: Trial | None = None
 
-    @property
+    @cached_property
     def name(self) -> str:
         """What the preprocessing is called."""
         return recipe_name(self.recipe)

@@ -14,9 +14,8 @@ from retrograph.runtime.parallel_runs import ParallelRuns, known_size
 
 _MANY = 8
 """So many inputs need not wait for one run with all threads."""
-_SMALL, _LARGE = 2**14, 2**20
-"""Numbers of inputs: a run of a smaller one takes less time than to draw it; the activations of a
-larger one need not be in memory twice."""
+_LARGE = 2**20
+"""Numbers of an input; the activations of a larger one need not be in memory twice."""
 
 
 def settings_for_many(
@@ -24,7 +23,7 @@ def settings_for_many(
 ) -> ExplainSettings:
     """The settings for many inputs: runs of one input each go on side by side.
 
-    Of a few inputs, of small or large ones and of batches one run has all threads.
+    Of a few inputs, of large ones and of batches one run has all threads.
 
     Args:
         model: what explains them.
@@ -50,9 +49,9 @@ def _are_many(inputs: Sequence[Input]) -> bool:
 
 
 def _takes_one(shape: Shape | None, wanted: int) -> bool:
-    """Whether a run takes one input, which is neither small nor large."""
+    """Whether a run takes one input, which is not large."""
     if not shape:
         return False
     first, *item = shape
     rows = first if isinstance(first, int) else wanted
-    return rows == 1 and _SMALL <= known_size(item) <= _LARGE
+    return rows == 1 and known_size(item) <= _LARGE

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
-from itertools import chain
+from itertools import chain, islice
 from pathlib import Path
-from typing import TypeVar
+from time import perf_counter
+from typing import Final, TypeVar
 
 from retrograph.errors import InputError, parameter
 from retrograph.inputs.loader import Batch, stem_of
@@ -21,6 +23,12 @@ from retrograph.results.explanation import Explanation
 from retrograph.results.sheet import Sheet
 
 T = TypeVar("T")
+R = TypeVar("R")
+
+_TRIED: Final = 3
+"""So many runs are timed."""
+_SHORT: Final = 0.004
+"""Seconds."""
 
 
 @dataclass(frozen=True)
@@ -60,10 +68,23 @@ def write_explanations(
     checked = _single(batches, destination) if destination.file else batches
     placed = (_placed(batch, session, destination) for batch in checked)
     explain, pool = partial(_explained, session=session), default_workers()
-    beside = 0 if runs == 1 else runs
-    answers = prefetch_map(placed, explain, workers=beside, ahead=runs)
-    explained = chain.from_iterable(answers)
+    explained = chain.from_iterable(_answers(placed, explain, runs))
     return prefetch_map(explained, _written, workers=pool, ahead=2 * pool)
+
+
+def _answers(placed: Iterator[_Placed], explain: Callable[[_Placed], R], runs: int) -> Iterator[R]:
+    """What comes of each batch, in order; short runs go on one after another.
+
+    To hand them to other threads and back takes longer than it gains.
+    """
+    shortest = math.inf
+    for each in islice(placed, _TRIED if runs > 1 else 0):
+        start = perf_counter()
+        answer = explain(each)
+        shortest = min(shortest, perf_counter() - start)
+        yield answer
+    beside = runs if runs > 1 and shortest > _SHORT else 0
+    yield from prefetch_map(placed, explain, workers=beside, ahead=runs)
 
 
 def _placed(batch: Batch, session: ExplainSession, destination: Destination) -> _Placed:

@@ -8,10 +8,11 @@ from functools import lru_cache
 from typing import Any, Final, TypeAlias
 
 import numpy as np
-from PIL import Image, ImageDraw
+from PIL import Image
 
 from retrograph.render.colour import Picture, Pixels
 from retrograph.render.text import font_of, wrap
+from retrograph.render.words import line_pixels
 
 WHITE: Final = (255, 255, 255)
 INK: Final = (28, 28, 30)
@@ -121,19 +122,15 @@ def _drawn_lines(
     text: str, size: float, ink: tuple[int, int, int], width: int, most: int
 ) -> tuple[Layout, ...]:
     """What `written` gives; the pictures of a run have most of their texts in common."""
-    font = font_of(size)
     height = round(1.32 * size)
-    blocks = []
-    for line in wrap(text, font, width, most):
-        page = blank(width, height)
-        ImageDraw.Draw(page).text((0, height / 2), line, fill=ink, font=font, anchor="lm")
-        blocks.append(kept(page))
-    return tuple(blocks)
+    lines = wrap(text, font_of(size), width, most)
+    return tuple(kept(line_pixels(line, size, ink, width, height)) for line in lines)
 
 
-def kept(page: Image.Image) -> Layout:
+def kept(page: Picture) -> Layout:
     """A picture as a block that is put on many pages."""
-    return Layout(page.width, page.height, [(np.asarray(page), 0, 0)])
+    pixels = np.asarray(page)
+    return Layout(pixels.shape[1], len(pixels), [(pixels, 0, 0)])
 
 
 def framed(pixels: Pixels) -> Block:

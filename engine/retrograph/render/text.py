@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from bisect import bisect_right
 from collections.abc import Iterator
@@ -14,6 +15,7 @@ Font: TypeAlias = ImageFont.FreeTypeFont | ImageFont.ImageFont
 
 GLYPHS: Final = frozenset(map(chr, range(0x20, 0x7F))) | frozenset("·…°±«»©™")
 """What Pillow's font can draw (anything else would be an empty box)."""
+_PIECE: Final = re.compile(r"[0-9 ]|[^0-9 ]+")
 STAND_INS: Final = {
     "\N{MULTIPLICATION SIGN}": "x",
     "\N{RIGHTWARDS ARROW}": "->",
@@ -33,21 +35,39 @@ def font_of(size: float) -> Font:
     return ImageFont.load_default(size)
 
 
+def pieces(text: str) -> list[str]:
+    """Its words, spaces and digits, which the font does not move towards their neighbours."""
+    return _PIECE.findall(text)
+
+
+@lru_cache(maxsize=4096)
+def piece_length(piece: str, font: Font) -> float:
+    """The width of one of `pieces` in pixels."""
+    return font.getlength(piece)
+
+
+def length(text: str, font: Font) -> float:
+    """The width of a text in pixels."""
+    return sum(piece_length(piece, font) for piece in pieces(text))
+
+
 def legible(text: str) -> str:
     """The text in characters that the font has: accents are dropped, the unknown become "?"."""
+    if text.isascii() and text.isprintable():
+        return text
     return "".join(map(_drawable, unicodedata.normalize("NFC", text)))
 
 
 def wrap(text: str, font: Font, width: float, most: int) -> list[str]:
     """The text in lines of at most `width` pixels; what is over `most` lines ends in "…"."""
     spaced = " ".join(legible(text).split())
-    if font.getlength(spaced) <= width:
+    if length(spaced, font) <= width:
         return [spaced]
     lines: list[str] = []
     line = ""
     for word in _words(spaced, font, width):
         longer = f"{line} {word}".lstrip()
-        if line and font.getlength(longer) > width:
+        if line and length(longer, font) > width:
             lines.append(line)
             line = word
         else:
