@@ -28,8 +28,10 @@ numbers and what is unfinished."""
 
 _NPZ_LEVEL: Final = 1
 """Of zlib: NumPy's own takes more than twice as long for files a fifteenth smaller."""
-_TRIED: Final = 2**13
+_TRIED: Final = 2**11
 """Half of how many bytes of an array are compressed to see how much smaller they get."""
+_FEW: Final = 2**12
+"""So many bytes are worth it."""
 _WORTH: Final = 0.85
 """The share of their size that what is compressed has left at most."""
 
@@ -128,7 +130,9 @@ def npz_bytes(arrays: Mapping[str, NDArray[Any]]) -> bytes:
 
 
 def _compression(data: bytes) -> int:
-    """Zip's way of storing some bytes, by what becomes of those in their middle."""
+    """Zip's way of storing some bytes, by what becomes of those in their middle; of few as it is."""
+    if len(data) < _FEW:
+        return ZIP_STORED
     middle = len(data) // 2
     part = data[max(0, middle - _TRIED) : middle + _TRIED]
     return ZIP_DEFLATED if len(zlib.compress(part, _NPZ_LEVEL)) < _WORTH * len(part) else ZIP_STORED
