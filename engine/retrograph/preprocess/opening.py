@@ -234,7 +234,7 @@ def rgb_frame(image: Image.Image) -> Opened:
     on_white = _on_white(turned)
     if on_white is not turned:
         notes.append("what is transparent is laid on white")
-    rgb = on_white.convert("RGB")
+    rgb = on_white if on_white.mode == "RGB" else on_white.convert("RGB")
     if is_deep:  # of colours Pillow gives the high byte alone
         depth.check_white(int(np.asarray(turned.convert("RGB")).max()) << 8 | 0xFF)
     return Opened(rgb, "; ".join(notes))

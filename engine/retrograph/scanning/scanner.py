@@ -41,6 +41,9 @@ SECONDS = 2.0
 _SAVING = 10
 """So many times the interval passes between two savings that take a second each."""
 
+_AHEAD = 8
+"""So many inputs wait for their run, about, so that runs go on while others are counted."""
+
 OnBatch = Callable[[int, Sequence[Item | BadInput]], None]
 """Is called with how many inputs are done, and with the new ones; one that is bad is a BadInput."""
 
@@ -241,9 +244,10 @@ class Scanner:
         return state
 
     def _answered(self, source: Iterable[Batch]) -> Iterator[tuple[Batch, Answer]]:
-        """Each batch with its statistics, which runs while the next is read."""
+        """Each batch with its statistics, which runs while the next are read and others counted."""
         runs = self.session.runs
-        return prefetch_map(source, lambda each: (each, self._run(each)), workers=runs, ahead=runs)
+        ahead = runs + _AHEAD // self.batch
+        return prefetch_map(source, lambda each: (each, self._run(each)), workers=runs, ahead=ahead)
 
     def _run(self, batch: Batch) -> Answer:
         if not batch.feeds:
