@@ -130,7 +130,7 @@ def npz_bytes(arrays: Mapping[str, NDArray[Any]]) -> bytes:
 
 
 def _compression(data: bytes) -> int:
-    """Zip's way of storing some bytes, by what becomes of those in their middle; of few as it is."""
+    """Zip's way of storing some bytes, by what becomes of those in their middle, if many."""
     if len(data) < _FEW:
         return ZIP_STORED
     middle = len(data) // 2

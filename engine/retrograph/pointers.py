@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 from pathlib import Path
 
 from retrograph.errors import InputError
@@ -31,10 +32,10 @@ def refuse_pointer_file(path: str | os.PathLike[str]) -> None:
     """Raises InputError where a file is a pointer; what cannot be read is left to its reader."""
     path = Path(path)
     try:
-        if not path.is_file():
+        status = path.stat()
+        if not stat.S_ISREG(status.st_mode) or status.st_size > _LONGEST:
             return
-        with path.open("rb") as file:
-            content = file.read(_LONGEST + 1)
-    except OSError:
+        content = path.read_bytes()
+    except (OSError, ValueError):  # a name may hold what no path can
         return
     refuse_pointer(str(path), content)
