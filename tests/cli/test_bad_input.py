@@ -336,6 +336,13 @@ def test_outputs_that_exist_in_a_folder_stay(here: Path, capsys: Capture) -> Non
     assert old.read_bytes()[:4] == b"\x89PNG"
 
 
+def test_a_number_is_no_suffix(here: Path, capsys: Capture) -> None:
+    assert run(capsys, *["explain", "net.onnx", "dog.png", "-o", "run_v1.2"]).code == 0
+    assert (here / "run_v1.2/dog.scores.guided.png").exists()
+    assert run(capsys, *["compare", "net.onnx", "dog.png", "-o", "page_v1.2"]).code == 0
+    assert (here / "page_v1.2.png").exists()
+
+
 @pytest.mark.skipif(os.name == "nt" or os.geteuid() == 0, reason="root may write anywhere")
 def test_a_folder_that_may_not_be_written(here: Path, capsys: Capture) -> None:
     (here / "locked").mkdir(mode=0o500)

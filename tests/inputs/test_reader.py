@@ -80,6 +80,15 @@ def test_inputs_are_read_when_asked_for(tmp_path: Path) -> None:
     assert isinstance(next(inputs), Item)
 
 
+def test_a_link_in_a_folder_that_leads_nowhere_is_reported(tmp_path: Path) -> None:
+    Image.new("RGB", (8, 8)).save(tmp_path / "a.png")
+    (tmp_path / "b.png").symlink_to(tmp_path / "gone.png")
+    (tmp_path / "c.png").symlink_to(tmp_path)
+    os.mkfifo(tmp_path / "d.png")
+    (_,), (bad,) = read(tmp_path, (1, 3, 8, 8))
+    assert str(bad.error) == f"{tmp_path / 'b.png'} does not exist; check the path"
+
+
 def test_empty_folder_and_missing_files_are_reported(tmp_path: Path) -> None:
     names = ("", "no.png", "no.npy", "no.csv")
     found = list(iter_inputs([tmp_path / n for n in names], kind_of((1, 3, 4, 4), PRESETS["0-1"])))

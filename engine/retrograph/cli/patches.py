@@ -66,7 +66,7 @@ def _announce(plan: PatchPlan, out: Console) -> None:
     head = Text.assemble((context.method, "bold"), " from ", (layers, "bold"))
     head.append(visible(f" to '{context.signature.explained.name}' on {context.device}"))
     out.print(head, soft_wrap=True)
-    print_notes(out, context.notes)
+    print_notes(out, plan.notes)
 
 
 def _print_report(patches: Patches, out: Console) -> None:

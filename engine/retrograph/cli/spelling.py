@@ -10,6 +10,7 @@ from retrograph.serving.limits import Limits
 OPTIONS: Final = {
     **{field.name: f"--most-{field.name}" for field in fields(Limits)},
     "class_": "--class",
+    "k": "-k",
     "output": "-o",
     "out": "-o",
     "parameters": "--param",

@@ -32,12 +32,14 @@ class PatchPlan:
         channels: the channels of each layer, by the layers' aliases.
         k: the patches of a channel at most.
         folder: where they are written to; None for nowhere.
+        notes: what is to be known of the method, and of what the scan lacks.
     """
 
     context: PatchContext
     channels: Mapping[str, Sequence[int]]
     k: int
     folder: PatchFolder | None
+    notes: Sequence[str]
 
     def run(self, progress: Progress | None = None) -> Patches:
         """Read the pictures again, explain their units and draw the patches.
@@ -56,7 +58,7 @@ class PatchPlan:
             file=context.file,
             method=context.method,
             device=context.device,
-            notes=context.notes,
+            notes=self.notes,
             input_noun=context.input_noun,
             layers=[
                 layer_patches(
@@ -138,7 +140,13 @@ def plan_patches(
     context = PatchContext.build(
         scan, chosen, by, model=model, style=style, batch=batch, device=device, threads=threads
     )
-    return PatchPlan(context, numbers, min(k or scan.run["k"], scan.run["k"]), folder)
+    kept: int = scan.run["k"]
+    notes = [*context.notes, *([_few(kept, k)] if k is not None and k > kept else [])]
+    return PatchPlan(context, numbers, min(k or kept, kept), folder, notes)
+
+
+def _few(kept: int, wanted: int) -> str:
+    return f"the scan kept {kept} inputs a channel; for {wanted} scan with {parameter('k', wanted)}"
 
 
 def _chosen_layers(scan: ScanReader, names: str | Sequence[str] | None) -> list[ScannedLayer]:

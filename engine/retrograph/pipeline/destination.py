@@ -24,8 +24,8 @@ class Destination:
     """A file or a folder for what is written.
 
     Args:
-        output: a picture's name; a folder, where it is one, has no suffix or ends
-            in a slash; the current folder if None.
+        output: a picture's name; a folder, where it is one, has no suffix (a number is none, as of
+            run_v1.2) or ends in a slash; the current folder if None.
         inputs: the paths of the inputs and of the model, none of which is ever replaced.
         single: the name of the one picture that all goes into, where a folder is given; None
             where each input has its own.
@@ -51,7 +51,7 @@ class Destination:
         self._taken: dict[Path, str] = {}
         self._promised: set[Path] = set()
         if not _is_folder(output, single):
-            self.file = self._folder if self._folder.suffix else _with_suffix(self._folder)
+            self.file = self._folder if _suffix(self._folder) else _with_suffix(self._folder)
             check_folder(self.file.parent)
         else:
             check_new_folder(self._folder)
@@ -114,7 +114,12 @@ def _is_folder(output: str | None, single: str | None) -> bool:
     if output is None or output.endswith(("/", os.sep)):
         return True
     path = Path(output)
-    return path.is_dir() or (not path.suffix and not single)
+    return path.is_dir() or (not _suffix(path) and not single)
+
+
+def _suffix(path: Path) -> str:
+    """What a file's name ends in; "" where that is a number."""
+    return "" if path.suffix[1:].isdecimal() else path.suffix
 
 
 def _with_suffix(path: Path) -> Path:

@@ -84,4 +84,7 @@ def _entries(folder: Path) -> list[os.DirEntry[str]]:
 
 
 def _is_one_of(entry: os.DirEntry[str], suffixes: frozenset[str]) -> bool:
-    return is_one_of(entry.name, suffixes) and entry.is_file()
+    """Whether it is a file of a suffix, or a link to one that is not there: its reader says so."""
+    if not is_one_of(entry.name, suffixes):
+        return False
+    return entry.is_file() or (entry.is_symlink() and not os.path.exists(entry.path))
