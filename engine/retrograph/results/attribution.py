@@ -10,6 +10,7 @@ from typing import Any, TypeAlias
 from PIL import Image
 
 from retrograph.preprocess import Item
+from retrograph.render import Page
 from retrograph.results.base import Result
 from retrograph.results.caption import unit_lines
 from retrograph.results.comparison import ComparisonTable
@@ -78,13 +79,17 @@ class Attribution(GraphOutputs, Result):
         Raises:
             InputError: there is no such style, or an input cannot be drawn.
         """
+        return self.page(style).image()
+
+    def page(self, style: str | None = None) -> Page:
+        """The same picture as it is written; arguments and errors of `image`."""
         if len(self.explanations) == 1:
-            return self.explanations[0].image(style)
+            return self.explanations[0].page(style)
         table = ComparisonTable(self.context.styled(style))
         for explanation in self.explanations:
             for of_one_unit in explanation.by_unit():
                 table.add(of_one_unit)
-        return table.page(self._title, {}).image()
+        return table.page(self._title, {})
 
     def to_dict(self) -> dict[str, Any]:
         """What `retrograph explain --json` prints of these inputs."""

@@ -74,7 +74,7 @@ def explain(page: Page, query: Query) -> Answer:
     if form == "svg":
         return Answer(svg(explanation), "image/svg+xml", f"{stem}.svg")
     if form == "png":
-        return png(explanation.image())
+        return png(explanation.page())
     content, _ = answer(attribution, replace(ask, format=form))
     return Answer(content, FORMATS[form], f"{stem}.{form}")
 
@@ -184,7 +184,7 @@ def _opacity(sizes: Array, axes: InputAxes) -> Array:
 
 def svg(explanation: Explanation) -> bytes:
     """The figure as an SVG: its picture, and what is said of it as text that can be searched."""
-    figure, lines = explanation.image(), printed_lines(explanation)
+    figure, lines = explanation.page(), printed_lines(explanation)
     data = base64.b64encode(png_bytes(figure)).decode()
     width, height = figure.width, figure.height
     below = "".join(

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from PIL import Image
 
+from retrograph import render
 from retrograph._version import __version__
 from retrograph.errors import InputError, parameter
-from retrograph.render import png_bytes
 from retrograph.serve.query import Answer, Query, json_answer
 from retrograph.serving.spelling import keyword_of
 
@@ -200,6 +200,6 @@ def _literal(name: str, value: str) -> Any:
     return repr(value)
 
 
-def png(picture: Image.Image) -> Answer:
+def png(picture: Image.Image | render.Page) -> Answer:
     """A picture as it is sent."""
-    return Answer(png_bytes(picture), "image/png")
+    return Answer(render.png_bytes(picture), "image/png")

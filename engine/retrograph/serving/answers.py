@@ -46,7 +46,7 @@ def answer(attribution: Attribution, ask: Ask) -> tuple[bytes, dict[str, str]]:
     if ask.format == "npy":
         np.save(buffer, attribution.attribution, allow_pickle=False)
     else:
-        write_image(attribution.image(ask.style), buffer, "PNG")
+        write_image(attribution.page(ask.style), buffer, "PNG")
     return buffer.getvalue(), headers
 
 
