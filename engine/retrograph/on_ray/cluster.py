@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 from retrograph.errors import InputError, parameter
 
@@ -72,7 +72,7 @@ class Actors:
         """
         import ray
 
-        there = ray.cluster_resources()
+        there = cast(Any, ray).cluster_resources()  # untyped
         for kind, each, more in (("CPU", self.num_cpus, left), ("GPU", self.num_gpus, 0)):
             if self.count * each + more > there.get(kind, 0):
                 rest = ", which leave none to read with" if more else ""
