@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -89,3 +90,21 @@ def test_two_runs_are_under_way_at_a_time(desk: Path, monkeypatch: pytest.Monkey
         nets.cnn(), inputs, batch=1, threads=2, device="cpu", out=desk / "maps"
     )
     assert [each.name for each in explained] == [f"input[{n}]" for n in range(8)]
+
+
+@pytest.mark.parametrize(("short", "threads"), [(math.inf, 1), (0.0, 3)])
+def test_short_runs_go_on_one_after_another(
+    monkeypatch: pytest.MonkeyPatch, short: float, threads: int
+) -> None:
+    monkeypatch.setattr(writing, "_SHORT", short)
+    both = threading.Barrier(2)
+
+    def explain(number: int) -> tuple[int, int]:
+        if number > 3 and threads > 1:
+            both.wait(timeout=60)
+        return number, threading.get_ident()
+
+    numbers, by = zip(*writing._answers(iter(range(10)), explain, 2), strict=True)
+    assert numbers == tuple(range(10))
+    assert len(set(by)) == threads
+    assert set(by[:3]) == {threading.get_ident()}
