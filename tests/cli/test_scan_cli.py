@@ -75,6 +75,16 @@ def test_a_bad_picture_is_told_and_the_rest_is_scanned(
     assert scan(capsys, "net.onnx set --layer relu1 -o run").code == 2
 
 
+def test_a_link_that_leads_nowhere_is_told_too(
+    desk: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (desk / "set" / "dog" / "gone.png").symlink_to(desk / "nowhere.png")
+    ran = scan(capsys, "net.onnx set --layer relu1 -o run")
+    assert ran.code == 2
+    assert "set/dog/gone.png does not exist" in ran.err
+    assert "12 inputs of 3 classes, 1 more could not be read" in ran.out
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [

@@ -13,7 +13,7 @@ from PIL import Image
 from retrograph.errors import InputError
 from retrograph.inputs import iter_inputs
 from retrograph.preprocess import PRESETS, Item, load_picture
-from retrograph.preprocess.opening import open_picture
+from retrograph.preprocess.opening import open_picture, open_pillow
 from support.cli_case import good, workplace
 from support.input_case import kind_of
 
@@ -175,3 +175,12 @@ def test_commands_say_it(
     assert good(capsys, "compare net.onnx set -o sheet.png --preprocess 0-1").count("white") == 2
     told = good(capsys, "scan net.onnx set --layer relu1 -o run --preprocess 0-1")
     assert told.count("white") == 1
+
+
+@pytest.mark.parametrize("mode", ["I", "F"])
+def test_wide_values_in_memory_are_refused(mode: str) -> None:
+    picture = Image.fromarray(np.arange(256, dtype=np.uint8).reshape(16, 16)).convert(mode)
+    with pytest.raises(InputError, match="x has 16-bit values of the type"):
+        open_pillow("x", picture)
+    sixteen = Image.fromarray(np.array([[0, 65_535]], np.uint16))
+    assert np.asarray(open_pillow("x", sixteen).image)[0, :, 0].tolist() == [0, 255]

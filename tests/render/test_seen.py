@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from retrograph.render import enlarge
-from retrograph.render.seen import Seen, _label_area, _overlap, _sides, boxed, seen_rows
+from retrograph.render.box_labels import _overlap, _sides, label_area
+from retrograph.render.seen import Seen, boxed, seen_rows
 from support.page_case import random_picture
 
 WINDOW = ((8, 20), (12, 30))
@@ -68,6 +69,24 @@ def test_several_units_are_numbered_and_have_parts_of_their_own() -> None:
     assert [cell is None for cell in attributions] == [True, False, False, True]
     assert inputs[2] is not None
     np.testing.assert_array_equal(inputs[2][1][5:-5, 5:-5], enlarge(picture[:4, :4], 64))
+
+
+def test_beside_a_difference_titles_have_the_numbers_of_their_boxes() -> None:
+    picture = random_picture(32, 32)
+    one, two, three = ((4, 8), (10, 18)), ((0, 4), (0, 4)), ((20, 26), (3, 9))
+    maps = [
+        Seen("a minus b\nvalue 3", picture, [("a", one), ("b", two)]),
+        Seen("c", picture, [("the unit", three)]),
+    ]
+    whole, *parts = seen_rows(("input", picture), maps, 64)
+    assert [cell and cell[0] for cell in whole] == ["input", "a minus b\nvalue 3", "3 · c"]
+    titles = [[cell and cell[0] for cell in row] for row in parts]
+    assert titles == [
+        [None, "1 · a\n4 x 8 px", "3 · c\n6 x 6 px"],
+        [None, "a minus b\nin box 1", "attribution in the box"],
+        [None, "2 · b\n4 x 4 px (at border)", None],
+        [None, "a minus b\nin box 2", None],
+    ]
 
 
 def test_a_box_that_units_share_has_the_numbers_of_all_of_them() -> None:
@@ -154,8 +173,8 @@ def test_boxes_have_a_colour_each_that_their_parts_have_too() -> None:
 def test_a_label_stands_in_its_own_box_and_on_no_line_of_another() -> None:
     """Two large boxes that overlap: each label is inside its own and off the other's lines."""
     first, second = [10, 10, 200, 200], [60, 60, 260, 260]
-    area = _label_area(first, 40, 20, (300, 300), [], [second])
-    other = _label_area(second, 40, 20, (300, 300), [area], [first])
+    area = label_area(first, 40, 20, (300, 300), [], [second])
+    other = label_area(second, 40, 20, (300, 300), [area], [first])
     for label, own in ((area, first), (other, second)):
         assert own[0] <= label[0] < label[2] <= own[2]
         assert own[1] <= label[1] < label[3] <= own[3]

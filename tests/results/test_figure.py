@@ -19,6 +19,7 @@ from retrograph.render.page import CELL_GAP
 from retrograph.render.seen import boxed
 from retrograph.results.caption import printed_lines
 from retrograph.results.figure import attribution_maps, shown_input
+from retrograph.results.legend import Legend
 from retrograph.results.maps import style_of
 from retrograph.results.objective import Found, Objective
 from retrograph.results.picture_lines import picture_lines, row_lines
@@ -297,3 +298,16 @@ def test_a_place_along_one_axis_and_a_channel_of_one_unit_are_named() -> None:
     contract = replace(explanation.context.contract, shape=(4, 1))
     context = replace(explanation.context, contracts={"guided": contract})
     assert context.unit((3, 0)) == "unit 3"
+
+
+def test_a_bar_of_several_meanings_has_each_behind_its_methods() -> None:
+    inputs, methods = np.ones((1, 3, 8, 8), np.float32), ["saliency", "vargrad", "grad-cam"]
+    (found,) = rg.explain_all(nets.cnn(), inputs, method=methods, device="cpu")
+    legend = Legend()
+    legend.add(found.styled("heat"), values=False)
+    ((names, key),) = legend.keys
+    assert names == "Saliency, VarGrad, Grad-CAM"
+    assert key.text == (
+        "Saliency: size of the gradient (largest over channels); VarGrad: variance of the gradient "
+        "under noise; Grad-CAM: evidence for the output"
+    )

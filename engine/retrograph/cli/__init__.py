@@ -31,8 +31,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         argv: the arguments; those of the process if None.
 
     Returns:
-        The exit code: 0, 1 where audited files differ or the doctor finds a problem, 2 for a
-        mistake in the input, 3 for an unsupported operator.
+        The exit code: 0, 1 where audited files differ, the doctor finds a problem or nobody reads
+        on, 2 for a mistake in the input, 3 for an unsupported operator.
 
     Raises:
         SystemExit: by argparse, with code 2 for a wrong option and 0 after --help.
@@ -61,7 +61,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         # The reader has gone; Python must not fail again when it flushes at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
+        return 1
     except OSError as error:
         complain(f"{error.filename or 'a file'}: {error.strerror or error}; check the path")
         return 2

@@ -81,7 +81,9 @@ def _print_report(patches: Patches, out: Console) -> None:
         complain(f"{len(patches.missing) - _MOST_TOLD} more are left out; --json names them all")
     if patches.changed:
         name, change = next(iter(patches.changed.items()))
+        count = len(patches.changed)
+        which = "1 picture" if count == 1 else f"{count} pictures, such as"
         complain(
-            f"note: other activations than in the scan for {len(patches.changed)} pictures, such "
-            f"as {name} ({change}): they have changed, or the runtime computes otherwise; scan anew"
+            f"note: other activations than in the scan for {which} {name} ({change}): it has "
+            "changed, or the runtime computes otherwise; scan anew"
         )

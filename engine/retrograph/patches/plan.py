@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from retrograph.errors import InputError, parameter
+from retrograph.errors import InputError, facts, parameter
 from retrograph.keywords import check_counts
 from retrograph.methods import Method, method_named
 from retrograph.model import Source
@@ -58,7 +58,7 @@ class PatchPlan:
             file=context.file,
             method=context.method,
             device=context.device,
-            notes=self.notes,
+            notes=[facts(note) for note in self.notes],
             input_noun=context.input_noun,
             layers=[
                 layer_patches(
@@ -146,7 +146,7 @@ def plan_patches(
 
 
 def _few(kept: int, wanted: int) -> str:
-    return f"the scan kept {kept} inputs a channel; for {wanted} scan with {parameter('k', wanted)}"
+    return f"the scan kept {kept} inputs a channel; for more scan with {parameter('k', wanted)}"
 
 
 def _chosen_layers(scan: ScanReader, names: str | Sequence[str] | None) -> list[ScannedLayer]:

@@ -182,7 +182,8 @@ class _Depth:
     def of(cls, image: Image.Image) -> _Depth:
         tags = getattr(image, "tag_v2", {})
         bits = int(tags.get(_BITS_PER_SAMPLE, (16,))[0])
-        return cls(bits, image.format not in ("PNG", "TIFF"), tags.get(_PHOTOMETRIC) == 0)
+        is_scaled = image.format not in ("PNG", "TIFF", None)  # None: made in memory
+        return cls(bits, is_scaled, tags.get(_PHOTOMETRIC) == 0)
 
     def highest_bits(self, values: npt.NDArray[Any]) -> Pixels:
         """The highest 8 bits of each value.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageOps
 
 from retrograph.render.blocks import WHITE
+from retrograph.render.box_labels import Area, label_area
 from retrograph.render.colour import Picture, Pixels, to_bytes
 from retrograph.render.page import Titled, enlarge, enlarged_size, fill
 from retrograph.render.text import font_of
@@ -18,8 +19,6 @@ from retrograph.render.text import font_of
 Window: TypeAlias = tuple[tuple[int, int], tuple[int, int]]
 """The first row and the one after the last, and the same of columns."""
 
-_Area: TypeAlias = tuple[float, float, float, float]
-"""Left, top, right and bottom."""
 
 _DARK: Final = (20, 20, 20)
 _COLOURS: Final = ((255, 214, 10), (80, 205, 255), (255, 120, 205), (150, 235, 100))
@@ -117,12 +116,11 @@ def whole_row(
     names, colours = [*labels.values()], [*inks.values()]
     first_boxed = boxed(picture, windows, side, labels=names, inks=colours)
     whole: list[Titled | None] = [(title, first_boxed)]
-    for place, each in enumerate(maps, 1):
+    for number, each in zip(_numbers(maps, labels), maps, strict=True):
         inside = [labels[window] for window in each.places]
         colours = [inks[window] for window in each.places]
         drawn = boxed(each.picture, each.places, side, smooth=smooth, labels=inside, inks=colours)
-        title = _numbered(each, place, windows)
-        whole.append((title, labelled_if_blank(drawn, each.live)))
+        whole.append((number + each.title, labelled_if_blank(drawn, each.live)))
     return whole
 
 
@@ -152,9 +150,17 @@ def _inks(windows: Sequence[Window]) -> dict[Window, tuple[int, int, int]]:
     return {window: _COLOURS[n % len(_COLOURS)] for n, window in enumerate(windows)}
 
 
-def _numbered(each: Seen, place: int, windows: Sequence[Window]) -> str:
-    """The title of a map, behind its number where that stands in a box of several."""
-    return (f"{place} · " if len(each.places) == 1 and len(windows) > 1 else "") + each.title
+def _numbers(maps: Sequence[Seen], labels: Mapping[Window, str]) -> list[str]:
+    """What stands before each map's title: the number in its box, if it has one of several."""
+    by_box = any(len(each.places) > 1 for each in maps)
+    own = [
+        labels[each.places[0]] if by_box and each.places else str(number)
+        for number, each in enumerate(maps, 1)
+    ]
+    return [
+        f"{number} · " if len(each.places) == 1 and len(labels) > 1 else ""
+        for number, each in zip(own, maps, strict=True)
+    ]
 
 
 def _labels(maps: Sequence[Seen]) -> dict[Window, str]:
@@ -212,26 +218,30 @@ def _own_parts(
 ) -> list[list[Titled | None]]:
     """Under each attribution the parts of the input, and of itself, in its own windows."""
     rows: list[list[Titled | None]] = []
-    shape, windows = np.asarray(picture).shape, [*_labels(maps)]
+    shape, labels = np.asarray(picture).shape, _labels(maps)
+    windows = [*labels]
     inks = _inks(windows)
     for place in range(max(len(each.windows) for each in maps)):
         inputs: list[Titled | None] = [None]
         attributions: list[Titled | None] = [None]
-        for number, each in enumerate(maps, 1):
+        for number, each in zip(_numbers(maps, labels), maps, strict=True):
             name, window = each.windows[place] if place < len(each.windows) else ("", None)
             if window is None or _is_large(window, shape):
                 inputs.append(None)
                 attributions.append(None)
                 continue
             inside, words = _input_part(picture, window, size)
-            title = _numbered(each, number, windows) if len(each.windows) == 1 else name
+            is_alone = len(each.windows) == 1
+            title = number + each.title if is_alone else f"{labels[window]} · {name}"
             if len(windows) > 1:
                 inside = _edged(inside, inks[window])
             inputs.append((f"{title} · {words}" if "\n" in title else f"{title}\n{words}", inside))
             part = _attribution_part(each, window, size, smooth=smooth)
             if len(windows) > 1:
                 part = _edged(part, inks[window])
-            attributions.append(("attribution in the box", part))
+            whole = each.title.partition("\n")[0]
+            where = "attribution in the box" if is_alone else f"{whole}\nin box {labels[window]}"
+            attributions.append((where, part))
         if any(inputs):
             rows += [inputs, attributions]
     return rows
@@ -295,10 +305,10 @@ def boxed(
         _outline(draw, corners, thick, page.size, ink)
     if len(windows) > 1:
         size = max(10 * thick, min(page.size) // 16)
-        font, written = font_of(size), list[_Area]()
+        font, written = font_of(size), list[Area]()
         for label, corners, ink in zip(counted, boxes, colours, strict=True):
             others = [each for each in boxes if each is not corners]
-            area = _label_area(corners, font.getlength(label), size, page.size, written, others)
+            area = label_area(corners, font.getlength(label), size, page.size, written, others)
             middle = (area[0], (area[1] + area[3]) / 2)
             draw.text(middle, label, ink, font, "lm", stroke_width=2, stroke_fill=_DARK)
             written.append(area)
@@ -339,52 +349,6 @@ def _outline(
             for edge, most in zip(corners[2:], size, strict=True)
         )
         draw.rectangle([left, top, right, bottom], outline=colour, width=width)
-
-
-def _label_area(
-    corners: Sequence[int],
-    across: float,
-    size: int,
-    page: tuple[int, int],
-    written: Sequence[_Area],
-    others: Sequence[Sequence[int]],
-) -> _Area:
-    """Where a label stands: in a corner of its box, else beside it, where nothing else is.
-
-    Args:
-        corners: of the box.
-        across: the label's width.
-        size: of its letters.
-        page: width and height of the picture.
-        written: where the others stand.
-        others: the corners of the other boxes, whose lines it does not cross.
-    """
-    left, top, right, bottom = corners
-    space, down = size / 3, 1.2 * size
-    is_small = right - left < across + 2 * space or bottom - top < down
-    outside = [(x, top) for x in (right + space, left - space - across)]
-    inside = [(x, y) for y in (top, bottom - down) for x in (left + space, right - space - across)]
-    places = outside if is_small else [*inside, *outside]
-    areas = [(x, y, x + across, y + down) for x, y in places]
-    on_page = [each for each in areas if each[0] >= 0 and each[2] <= page[0]] or areas
-    lines = [line for box in others for line in _sides(box)]
-    free = (
-        each for each in on_page if not any(_overlap(each, other) for other in (*written, *lines))
-    )
-    return next(free, on_page[0])
-
-
-def _sides(corners: Sequence[int]) -> list[_Area]:
-    """The four lines of a box."""
-    left, top, right, bottom = corners
-    rows = [(left, y - 4, right, y + 4) for y in (top, bottom)]
-    return [*rows, *((x - 4, top, x + 4, bottom) for x in (left, right))]
-
-
-def _overlap(one: _Area, other: _Area) -> bool:
-    """Whether two areas share a place."""
-    beside = one[2] <= other[0] or other[2] <= one[0]
-    return not (beside or one[3] <= other[1] or other[3] <= one[1])
 
 
 def _is_large(window: Window, shape: Sequence[int]) -> bool:

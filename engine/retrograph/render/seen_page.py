@@ -15,6 +15,8 @@ from retrograph.render.seen import Seen, part_rows, whole_row
 
 _SMALL: Final = 1.0
 """The least height of the pictures of the whole, as a share of that of the parts' places."""
+_COLUMNS: Final = 5
+"""The most parts beside each other."""
 _NARROWEST: Final = 200
 """The least width of a picture with its title."""
 
@@ -34,7 +36,7 @@ def seen_page(
         The page; None where no unit sees a small part of the input.
     """
     height, width = enlarged_size(first[1], side)
-    rows = _without_free_columns(part_rows(first, maps, (height, width), smooth=smooth))
+    rows = _in_lines(_without_free_columns(part_rows(first, maps, (height, width), smooth=smooth)))
     if not rows:
         return None
     across = len(rows[0]) + 1
@@ -62,6 +64,14 @@ def _without_free_columns(
     return [
         [cell for column, cell in enumerate(row) if any(each[column] for each in rows)]
         for row in rows
+    ]
+
+
+def _in_lines(rows: Sequence[Sequence[Titled | None]]) -> list[list[Titled | None]]:
+    """The rows with some columns each, the others under them."""
+    columns = len(rows[0]) if rows else 0
+    return [
+        [*row[start : start + _COLUMNS]] for start in range(0, columns, _COLUMNS) for row in rows
     ]
 
 

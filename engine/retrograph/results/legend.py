@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from retrograph.methods import METHODS
@@ -66,11 +67,11 @@ class Legend:
     @property
     def keys(self) -> list[tuple[str, Key]]:
         """Each bar once, behind the names of what is drawn in it."""
-        keys = [("input", self._values_key(*values)) for values in self._values]
+        groups = [[("input", self._values_key(*values))] for values in self._values]
         for (style, coloured, over_picture, quantity), names in self._drawn.items():
             drawn = Drawn(quantity, self._subject, coloured, over_picture, self._sigma, self._grid)
-            _add(keys, ", ".join(names), style.key(drawn))
-        return keys
+            _add(groups, ", ".join(names), style.key(drawn))
+        return [*map(_as_one, groups)]
 
     def _values_key(self, has_negative: bool, is_mean: bool) -> Key:
         """The key of values, with the numbers at its ends where all inputs share them."""
@@ -100,12 +101,23 @@ def _quantity(explained: ExplainedInput, method: str) -> Quantity:
     return replace(quantity, is_derivative=False) if is_letters else quantity
 
 
-def _add(keys: list[tuple[str, Key]], names: str, key: Key) -> None:
-    """A key behind its names; with another one that has the same bar, both texts behind names."""
-    for place, (others, other) in enumerate(keys):
+def _add(groups: list[list[tuple[str, Key]]], names: str, key: Key) -> None:
+    """A key behind its names, to those that have the same bar."""
+    for group in groups:
+        _, other = group[0]
         if other.ends == key.ends and other.bar.tobytes() == key.bar.tobytes():
-            text = f"{others}: {other.text}; {names}: {key.text}"
-            same = other.text == key.text
-            keys[place] = f"{others}, {names}", other if same else replace(other, text=text)
+            group.append((names, key))
             return
-    keys.append((names, key))
+    groups.append([(names, key)])
+
+
+def _as_one(group: Sequence[tuple[str, Key]]) -> tuple[str, Key]:
+    """Keys of one bar behind all names; where they mean several things, each behind its own."""
+    texts: dict[str, list[str]] = {}
+    for names, key in group:
+        texts.setdefault(key.text, []).append(names)
+    together, first = ", ".join(names for names, _ in group), group[0][1]
+    if len(texts) == 1:
+        return together, first
+    text = "; ".join(f"{', '.join(names)}: {each}" for each, names in texts.items())
+    return together, replace(first, text=text)

@@ -94,7 +94,8 @@ def _of_path(path: Path, suffixes: frozenset[str]) -> dict[str, Any]:
 def _of_folder(folder: Path, suffixes: frozenset[str]) -> dict[str, Any]:
     digest, names, count = hashlib.sha256(), hashlib.sha256(), 0
     for path in files_in(folder, suffixes):
-        name, status = path.relative_to(folder).as_posix(), path.stat()
+        name = path.relative_to(folder).as_posix()
+        status = path.stat() if path.exists() else path.lstat()  # of a link that leads nowhere
         line = f"{name}\0{status.st_size}\0".encode(errors="surrogateescape")
         names.update(line)
         digest.update(line + f"{status.st_mtime_ns}\0".encode())
