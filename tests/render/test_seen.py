@@ -83,9 +83,9 @@ def test_beside_a_difference_titles_have_the_numbers_of_their_boxes() -> None:
     titles = [[cell and cell[0] for cell in row] for row in parts]
     assert titles == [
         [None, "1 · a\n4 x 8 px", "3 · c\n6 x 6 px"],
-        [None, "a minus b\nin box 1", "attribution in the box"],
+        [None, "a minus b\nin box 1 · value 3", "attribution in the box"],
         [None, "2 · b\n4 x 4 px (at border)", None],
-        [None, "a minus b\nin box 2", None],
+        [None, "a minus b\nin box 2 · value 3", None],
     ]
 
 

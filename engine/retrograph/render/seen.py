@@ -239,9 +239,9 @@ def _own_parts(
             part = _attribution_part(each, window, size, smooth=smooth)
             if len(windows) > 1:
                 part = _edged(part, inks[window])
-            whole = each.title.partition("\n")[0]
-            where = "attribution in the box" if is_alone else f"{whole}\nin box {labels[window]}"
-            attributions.append((where, part))
+            of, *more = each.title.split("\n")
+            where = " · ".join([f"{of}\nin box {labels[window]}", *more])
+            attributions.append(("attribution in the box" if is_alone else where, part))
         if any(inputs):
             rows += [inputs, attributions]
     return rows
