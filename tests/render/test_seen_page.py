@@ -83,3 +83,18 @@ def test_a_flat_part_of_the_input_has_more_contrast(levels: int, is_stretched: b
         left = x - 450 - 28
         stretched = np.asarray(page)[y : y + 4, left : left + 448].astype(int)
         assert np.ptp(stretched[..., 0]) == 4 * levels
+
+
+def test_many_units_go_into_lines() -> None:
+    picture = random_picture(16, 16)
+    drawn = [random_picture(16, 16) + np.uint8(step) for step in range(12)]
+    windows = [((row, row + 4), (column, column + 4)) for row in (0, 5, 9) for column in range(4)]
+    maps = [
+        Seen(f"unit {number}", each, [("the unit", window)], np.zeros((16, 16), np.bool_))
+        for number, (each, window) in enumerate(zip(drawn, windows, strict=True))
+    ]
+    five, twelve = (seen_page(("input", picture), maps[:n], 64, Caption()) for n in (5, 12))
+    assert five is not None
+    assert twelve is not None
+    assert twelve.width == five.width
+    assert twelve.height > 2 * five.height

@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont, ImageOps
 
+from retrograph.render import Page
+
 
 def random_picture(height: int, width: int) -> np.ndarray:
     return np.random.default_rng(8).integers(0, 256, (height, width, 3), np.uint8)
@@ -18,7 +20,7 @@ def printed(text: str, size: float, ink: tuple[int, int, int]) -> np.ndarray:
     return np.asarray(page.crop(ImageOps.invert(page).getbbox()))
 
 
-def find(page: Image.Image, part: np.ndarray) -> tuple[int, int]:
+def find(page: Image.Image | Page, part: np.ndarray) -> tuple[int, int]:
     """Where the page holds the part, pixel for pixel: its top left as (x, y)."""
     pixels = np.asarray(page)
     height, width = part.shape[:2]
@@ -29,7 +31,7 @@ def find(page: Image.Image, part: np.ndarray) -> tuple[int, int]:
     raise AssertionError("the page does not hold the picture")
 
 
-def find_all(page: Image.Image, part: np.ndarray) -> list[tuple[int, int]]:
+def find_all(page: Image.Image | Page, part: np.ndarray) -> list[tuple[int, int]]:
     """Where the page holds the part, pixel for pixel: every top left as (x, y)."""
     pixels = np.asarray(page)
     height, width = part.shape[:2]
