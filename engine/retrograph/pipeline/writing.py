@@ -72,7 +72,7 @@ def write_explanations(
     return prefetch_map(explained, _written, workers=pool, ahead=2 * pool)
 
 
-def _answers(placed: Iterator[_Placed], explain: Callable[[_Placed], R], runs: int) -> Iterator[R]:
+def _answers(placed: Iterator[T], explain: Callable[[T], R], runs: int) -> Iterator[R]:
     """What comes of each batch, in order; short runs go on one after another.
 
     To hand them to other threads and back takes longer than it gains.
