@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -95,6 +96,19 @@ def test_a_reader_that_leaves_is_no_error(here: Path) -> None:
         ["bash", "-c", command], cwd=here, capture_output=True, text=True, check=False
     )
     assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.skipif(os.name == "nt", reason="needs a shell")
+def test_a_reader_that_leaves_cuts_short_what_is_done_for_each_input(here: Path) -> None:
+    command = f"'{sys.executable}' -m retrograph explain net.onnx many"
+    (here / "many").mkdir()
+    for number in range(30):
+        shutil.copy(here / "dog.png", here / "many" / f"{number}.png")
+    line = f"{command} | head -1; exit ${{PIPESTATUS}}"
+    done = subprocess.run(
+        ["bash", "-c", line], cwd=here, capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stderr) == (1, "")
 
 
 @pytest.mark.parametrize("command", ["", "layers", "check", "explain", "compare", "build"])

@@ -15,6 +15,7 @@ from retrograph.cli.pages import listing, option_words, page, summaries
 from retrograph.cli.parser import Commands, Help, Parser, explain_options
 from retrograph.cli.spelling import as_option
 from retrograph.cli.terminal import (
+    CutShort,
     complain,
     join_command,
     join_negative_values,
@@ -31,8 +32,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         argv: the arguments; those of the process if None.
 
     Returns:
-        The exit code: 0, 1 where audited files differ, the doctor finds a problem or nobody reads
-        on, 2 for a mistake in the input, 3 for an unsupported operator.
+        The exit code: 0, 1 where audited files differ, the doctor finds a problem or the reader of
+        what is printed leaves before all is done, 2 for a mistake in the input, 3 for an
+        unsupported operator.
 
     Raises:
         SystemExit: by argparse, with code 2 for a wrong option and 0 after --help.
@@ -58,10 +60,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         complain("interrupted")
         return 130
-    except BrokenPipeError:
+    except BrokenPipeError as error:
         # The reader has gone; Python must not fail again when it flushes at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 1
+        return int(isinstance(error, CutShort))
     except OSError as error:
         complain(f"{error.filename or 'a file'}: {error.strerror or error}; check the path")
         return 2

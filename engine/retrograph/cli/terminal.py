@@ -21,6 +21,10 @@ if TYPE_CHECKING:
 _COLUMN_GAP = 2
 
 
+class CutShort(BrokenPipeError):
+    """Whoever reads what is printed has left before all was done."""
+
+
 def count(text: str) -> int:
     """A whole number from 1, as an option's value."""
     if not re.fullmatch(r"0*[1-9]\d{0,8}", text):
@@ -109,15 +113,19 @@ def print_lines(out: Console, first: str, others: Sequence[str]) -> None:
     """Lines that are not folded, the first of which stands out.
 
     For a file they are written as they are, since laying them out takes as long as drawing does.
+    Raises CutShort where nobody reads them.
     """
     lines = "\n".join([first, *others])
     if out.is_terminal:
         text = Text(lines)
         text.stylize("bold", 0, len(first))
         out.print(text, soft_wrap=True)
-    else:
+        return
+    try:
         out.file.write(f"{lines}\n")
         out.file.flush()
+    except BrokenPipeError as error:
+        raise CutShort from error
 
 
 def print_notes(out: Console, notes: Iterable[str], style: str = "") -> None:
