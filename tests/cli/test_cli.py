@@ -104,7 +104,7 @@ def test_a_reader_that_leaves_cuts_short_what_is_done_for_each_input(here: Path)
     (here / "many").mkdir()
     for number in range(30):
         shutil.copy(here / "dog.png", here / "many" / f"{number}.png")
-    line = f"{command} | head -1; exit ${{PIPESTATUS}}"
+    line = f"{command} | head -8; exit ${{PIPESTATUS}}"
     done = subprocess.run(
         ["bash", "-c", line], cwd=here, capture_output=True, text=True, check=False
     )
