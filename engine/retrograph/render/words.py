@@ -56,7 +56,8 @@ def _put(page: Pixels, word: _Word, place: int, baseline: int) -> None:
     """Draw the part of a word that lies on the page."""
     left, top = place + word.left, baseline + word.top
     cut_left, cut_top = max(0, -left), max(0, -top)
-    seen = word.pixels[cut_top : len(page) - top, cut_left : max(0, page.shape[1] - left)]
+    below, right = max(0, len(page) - top), max(0, page.shape[1] - left)
+    seen = word.pixels[cut_top:below, cut_left:right]
     rows, columns = seen.shape[:2]
     there = page[top + cut_top :, left + cut_left :][:rows, :columns]
     np.minimum(there, seen, out=there)  # letters may reach into the white of their neighbours
