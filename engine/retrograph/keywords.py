@@ -37,7 +37,7 @@ SHARED: Final = {
     "unit": "the most active one if None; the number of a class or of a channel, which is taken at "
     "its most active position; the unit's index in an item of the layer, [r], or in "
     "`explain` one for each input, [N, r]; or the name of a class. "
-    'Several, "cat,dog,12", have a row each, "cat-dog" is the difference of two.',
+    'Several, "cat,dog,12", have a map each, "cat-dog" is the difference of two.',
     "layer": "the tensor to explain, by alias or name; if None the class scores before a final "
     "Softmax, Sigmoid or tanh, however it is spelled, and a last quantiser (a note says so).",
     "wrt": "the input that is explained, the first if None; or an inner tensor by alias or name, "

@@ -161,7 +161,7 @@ def add_explaining(parser: argparse.ArgumentParser, methods: str) -> None:
         parser: takes the options.
         methods: those that are taken if none is given, for the help.
     """
-    add_method(parser, methods, more="; a column each")
+    add_method(parser, methods, more="; a map each")
     add_param(parser)
     add_layer(parser)
     parser.add_argument("--unit", default="top", metavar="UNIT")
